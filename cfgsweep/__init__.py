@@ -1,0 +1,1 @@
+"""A laboratory for classifier-free guidance in diffusion models."""

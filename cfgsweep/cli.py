@@ -1,0 +1,150 @@
+"""The command line. Heavy imports stay inside the commands, so that --help is there at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cfgsweep.errors import UserError
+
+app = typer.Typer(
+    help="A laboratory for classifier-free guidance.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+
+Config = Annotated[Path, typer.Argument(help="a sweep file", metavar="CONFIG", show_default=False)]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="the run folder  [default: outputs/<name>]", show_default=False)
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set steps=20 --set value=[0.1,0.2]")]
+Model = Annotated[str | None, typer.Option("--model", help="run this model, and never its fallback")]
+
+
+@app.command()
+def run(
+    config: Config,
+    out: Out = None,
+    model: Model = None,
+    set: Set = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16")] = "auto",
+    batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="rows in every call of the denoiser")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
+    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")] = False,
+) -> None:
+    """Expand a sweep, run what is not there yet, write pictures, records and grids."""
+    from cfgsweep import display as displays
+    from cfgsweep.config import read_sweep
+
+    sweep, document = read_sweep(config, set)
+    display = displays.choose(quiet)
+    from cfgsweep.runner import Options, run_sweep
+
+    options = Options(model, device, dtype, batch_size, limit, allow_pickle)
+    try:
+        outcome = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
+    finally:
+        display.close()
+    for path in outcome.grids:
+        display.say(str(path))
+
+
+@app.command()
+def plan(
+    config: Config,
+    out: Out = None,
+    model: Model = None,
+    set: Set = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
+) -> None:
+    """What a sweep would run and what it costs, without running it."""
+    from cfgsweep.config import read_sweep
+    from cfgsweep.planning import survey
+
+    sweep, document = read_sweep(config, set)
+    found = survey(sweep, document, out or Path("outputs") / sweep.name, model)
+    if as_json:
+        print(json.dumps(found.as_json()))
+    else:
+        for line in found.lines():
+            print(line)
+
+
+@app.command()
+def grid(
+    run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)],
+    rows: Annotated[str | None, typer.Option(help="the axis that goes down")] = None,
+    cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
+    pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
+    out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
+) -> None:
+    """Render a run's pictures as titled grids."""
+    from cfgsweep.planning import sweep_of_run
+    from cfgsweep.reports import write_grids
+
+    folder, sweep, experiments = sweep_of_run(run)
+    for path in write_grids(folder, sweep.name, experiments, rows, cols, pages, out):
+        print(path)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a sweep file, for editors."""
+    from cfgsweep.config import Sweep
+
+    print(json.dumps(Sweep.model_json_schema(), indent=2))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="a training file", metavar="CONFIG", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="the folder to train in  [default: outputs/train/<name>]")] = None,
+    set: Set = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
+) -> None:
+    """Train a small text-to-image model; the same command goes on after a kill."""
+    from cfgsweep import display as displays
+    from cfgsweep import yamlfile
+    from cfgsweep.training.config import TrainConfig
+
+    document = yamlfile.read(config)
+    document.override(set or [])
+    settings = yamlfile.validate(TrainConfig, document)
+    from cfgsweep.models import quieten_libraries
+
+    quieten_libraries()
+    from cfgsweep.training.train import train as train_model
+
+    display = displays.choose(quiet)
+    try:
+        folder = train_model(settings, out or Path("outputs/train") / settings.name, display)
+    finally:
+        display.close()
+    print(folder)
+
+
+def main() -> None:
+    """The entry point: user errors in words and exit code 2, an interrupt 130."""
+    sys.exit(guarded(lambda: app(standalone_mode=False)))
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command and return its exit code."""
+    import click
+
+    try:
+        return command() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130

@@ -1,0 +1,118 @@
+"""Where and how the denoiser runs. The only module that asks which device it is on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from cfgsweep.errors import UserError, unknown_name
+
+DEVICES = ("cuda", "mps", "cpu")
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+BATCH_SIZES = (32, 16, 8, 4, 2, 1)
+CPU_BATCH = 16  # one thread is saturated from here on
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device, a dtype, and how many batches are under way at once.
+
+    On a CPU every batch runs on one thread and there is one worker a core: faster for small models than
+    all cores in one operation, and the bits do not depend on the number of cores.
+    """
+
+    device: str
+    dtype: torch.dtype
+    workers: int
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+
+def accelerator() -> str | None:
+    """'cuda' or 'mps' where there is one."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else None
+
+
+def choose(device: str = "auto", dtype: str = "auto") -> Compute:
+    """The device and dtype asked for, 'auto' resolved: the accelerator if there is one, float16 on CUDA."""
+    found = accelerator()
+    name = found or "cpu" if device == "auto" else device
+    if name.split(":")[0] not in DEVICES:
+        raise unknown_name("device", name, ["auto", *DEVICES], "--device")
+    if name != "cpu" and name.split(":")[0] != found:
+        raise UserError("this device is not here", where="--device", given=name, allowed=["auto", found or "cpu"])
+    if dtype == "auto":
+        dtype = "float16" if name.startswith("cuda") else "float32"
+    if dtype not in DTYPES:
+        raise unknown_name("dtype", dtype, ["auto", *DTYPES], "--dtype")
+    return Compute(name, DTYPES[dtype], workers=cores() if name == "cpu" else 1)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
+    """Rows of a batch: a function of the model and of the device's whole memory, never of a timing.
+
+    Half of the memory is for weights and batches, so that a desktop or a second process has room beside it.
+    """
+    budget = memory_bytes(compute) // 2 - weight_bytes
+    most = CPU_BATCH if compute.device == "cpu" else BATCH_SIZES[0]
+    fitting = [size for size in BATCH_SIZES if size <= most and size * row_bytes * compute.workers <= budget]
+    return fitting[0] if fitting else 1
+
+
+def memory_bytes(compute: Compute) -> int:
+    if compute.device.startswith("cuda"):
+        return torch.cuda.get_device_properties(compute.device).total_memory
+    if compute.device == "mps":
+        return torch.mps.recommended_max_memory()
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def describe(compute: Compute) -> str:
+    """The device's own name, for the record."""
+    if compute.device.startswith("cuda"):
+        return torch.cuda.get_device_name(compute.device)
+    return compute.device
+
+
+@contextmanager
+def one_thread_per_operation(compute: Compute) -> Iterator[None]:
+    """Single-threaded operations while workers run side by side on a CPU."""
+    before = torch.get_num_threads()
+    if compute.device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """The accelerators' own error, and what the CPU's allocator raises (a plain RuntimeError)."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+
+
+def release_memory(compute: Compute) -> None:
+    if compute.device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def training_dtype(asked: str = "auto") -> torch.dtype:
+    """bfloat16 where the CPU multiplies it in hardware (AMX), else float32: emulated, it is many times slower."""
+    if asked != "auto":
+        return DTYPES[asked]
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32

@@ -1,0 +1,120 @@
+"""Progress for people: rich on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a job is. `unit` names what is counted; `note` says what else is worth a glance."""
+
+    done: int
+    total: int
+    unit: str
+    fraction: float
+    note: str = ""
+
+
+class Display(Protocol):
+    def notice(self, text: str) -> None:
+        """Something the user should not miss."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Something that is good to know."""
+        ...
+
+    def update(self, status: Status) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SilentDisplay:
+    """Only notices, on standard error."""
+
+    def notice(self, text: str) -> None:
+        print(f"NOTICE: {text}", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        pass
+
+    def update(self, status: Status) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainDisplay(SilentDisplay):
+    """Lines for logs: at most one in ten seconds, and the last."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self.clock, self.started, self.spoke = clock, clock(), float("-inf")
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def update(self, status: Status) -> None:
+        now = self.clock()
+        if now - self.spoke >= 10 or status.done == status.total:
+            self.spoke = now
+            left = _left(now - self.started, status.fraction)
+            print(f"{status.done}/{status.total} {status.unit}  {status.note}{left}", flush=True)
+
+
+class RichDisplay:
+    """A progress bar with what is left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.console = Console()
+        self.progress = Progress(
+            TextColumn("{task.fields[unit]}"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[note]}{task.fields[left]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self.started = time.monotonic()
+
+    def notice(self, text: str) -> None:
+        from rich.markup import escape
+
+        self.console.print(f"[bold yellow]NOTICE[/]: {escape(text)}")
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+    def update(self, status: Status) -> None:
+        left = _left(time.monotonic() - self.started, status.fraction)
+        if not self.progress.tasks:
+            self.progress.start()
+            self.progress.add_task("", total=status.total, unit=status.unit, note=status.note, left=left)
+        task = self.progress.tasks[0]
+        if task.fields["unit"] != status.unit:  # the next stage of the same job
+            self.progress.reset(task.id, total=status.total)
+        self.progress.update(task.id, completed=status.done, unit=status.unit, note=status.note, left=left)
+
+    def close(self) -> None:
+        self.progress.stop()
+
+
+def _left(seconds: float, fraction: float) -> str:
+    if not 0 < fraction < 1:
+        return ""
+    left = int(seconds * (1 - fraction) / fraction)
+    return f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
+
+
+def choose(quiet: bool) -> Display:
+    if quiet:
+        return SilentDisplay()
+    return RichDisplay() if sys.stdout.isatty() else PlainDisplay()

@@ -1,0 +1,215 @@
+"""The engine: every trajectory of a plan through one denoiser, in full batches of one fixed shape.
+
+Rows wait in a queue and leave it B at a time, whoever they belong to: a trajectory does not wait for
+others that are at another step, so batches are full until the end. Pixels do not depend on who shares a
+batch, because the shape of every vectorised call is the same and only the shape changes bits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+
+from cfgsweep.device import Compute, one_thread_per_operation
+from cfgsweep.engine.plan import Branch, Node, Operation, Root, roots
+from cfgsweep.experiments import Experiment
+from cfgsweep.models.base import Denoiser
+from cfgsweep.samplers import Sampler
+
+Predictions = dict[Branch, torch.Tensor]
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """One live latent, serving every member of its node.
+
+    `latents` [1, channels, height, width], float32 whatever the denoiser's dtype, as are its predictions here:
+    in half precision a guidance scale would move in steps of a thousandth.
+    """
+
+    node: Node[Experiment]
+    latents: torch.Tensor
+    sampler: Sampler
+    predictions: Predictions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.wanted = [] if self.node.finished else self.node.branches()
+        if self.wanted:
+            self.timestep = self.sampler.timestep(self.node.call)
+            self.model_input = self.sampler.model_input(self.latents, self.node.call)
+
+
+@dataclass(frozen=True, eq=False)
+class Fork:
+    """A step still to be taken: what one operation makes of a trajectory's predictions."""
+
+    parent: Trajectory
+    operation: Operation
+    node: Node[Experiment]
+    sampler: Sampler
+
+
+@dataclass
+class Tally:
+    """What has been done so far. Padding rows are no evaluations: they answer nothing that was asked."""
+
+    evaluations: int = 0
+    batches: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One experiment's picture."""
+
+    experiment: Experiment
+    image: Image.Image
+
+
+Row = tuple[Trajectory, Branch]
+
+
+class Engine:
+    """Runs experiments on one denoiser. `batch_size` is the fixed shape of every call."""
+
+    def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int):
+        self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
+        self.tally = Tally()
+        self._conditions: dict[str, torch.Tensor] = {}
+
+    def run(self, experiments: Sequence[Experiment], watch: Callable[[], None] = lambda: None) -> Iterator[Finished]:
+        """Yield every experiment's picture as it is done; call `watch` after every batch.
+
+        All experiments must be for this engine's denoiser.
+        """
+        waiting: deque[Row] = deque()
+        under_way: deque[tuple[list[Row], Future[torch.Tensor]]] = deque()
+        starts = iter(roots(experiments).items())
+        parked: list[Fork] = []
+        live, limit = 0, self._live_limit(len(experiments))
+        with one_thread_per_operation(self.compute), ThreadPoolExecutor(self.compute.workers) as pool:
+            try:
+                while True:
+                    for trajectory in self._admit(parked, starts, limit - live):
+                        if trajectory.node.finished:
+                            yield from self._decode(trajectory)
+                        else:
+                            live += 1
+                            waiting.extend((trajectory, branch) for branch in trajectory.wanted)
+                    while waiting and len(under_way) < self.compute.workers:
+                        batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                        under_way.append((batch, pool.submit(self._predict, batch)))
+                    if under_way:
+                        batch, future = under_way.popleft()
+                        complete = _deliver(batch, future.result())
+                        live -= len(complete)
+                        watch()
+                        parked.extend(fork for trajectory in complete for fork in _forks(trajectory))
+                    elif not parked:
+                        return
+            finally:
+                for _, future in under_way:
+                    future.cancel()
+
+    def _live_limit(self, experiments: int) -> int:
+        """Trajectories advancing together: enough to fill the workers' batches, in waves of even size."""
+        most = self.batch_size * self.compute.workers
+        waves = -(-experiments // most)
+        return -(-experiments // waves)
+
+    def _admit(
+        self, parked: list[Fork], starts: Iterator[tuple[Root, Node[Experiment]]], room: int
+    ) -> Iterator[Trajectory]:
+        """Up to `room` trajectories: the latest forks first (they finish, and free memory), then new starts."""
+        chosen = parked[max(0, len(parked) - room) :] if room > 0 else []
+        del parked[len(parked) - len(chosen) :]
+        yield from self._take_steps(chosen)
+        for _ in range(room - len(chosen)):
+            start = next(starts, None)
+            if start is None:
+                return
+            yield self._begin(*start)
+
+    def _begin(self, root: Root, node: Node[Experiment]) -> Trajectory:
+        generator = torch.Generator().manual_seed(root.seed)
+        noise = self.denoiser.noise(root.size or self.denoiser.native_size, generator)
+        sampler = Sampler.start(root.sampler, self.denoiser.scheduler_config, root.steps, generator)
+        return Trajectory(node, noise * sampler.scheduler.init_noise_sigma, sampler)
+
+    def _predict(self, batch: Sequence[Row]) -> torch.Tensor:
+        """The rows' predictions, from a call at the fixed shape: short batches repeat their last row."""
+        padded = _pad(batch, self.batch_size)
+        latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
+        timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
+        conditions = torch.cat([self._condition(branch.text) for _, branch in padded])
+        self.tally.batches += 1
+        self.tally.rows += len(padded)
+        self.tally.evaluations += len(batch)
+        return self.denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+
+    def _condition(self, text: str) -> torch.Tensor:
+        if text not in self._conditions:
+            self._conditions[text] = self.denoiser.encode(text)
+        return self._conditions[text]
+
+    def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
+        """Combine the predictions, all rows of one guider at once, and step every sampler."""
+        by_guider: dict[object, list[Fork]] = {}
+        for fork in forks:
+            by_guider.setdefault(fork.operation.guider, []).append(fork)
+        for group in by_guider.values():
+            for start in range(0, len(group), self.batch_size):
+                part = group[start : start + self.batch_size]
+                for fork, guided in zip(part, self._combine(part), strict=False):
+                    latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
+                    yield Trajectory(fork.node, latents, fork.sampler)
+
+    def _combine(self, forks: Sequence[Fork]) -> Iterable[torch.Tensor]:
+        """One guided prediction [1, c, h, w] per fork, in one call at the fixed shape."""
+        guider = forks[0].operation.guider
+        branches = [
+            [fork.parent.predictions[fork.operation.branches[place]] for fork in forks]
+            for place in range(len(forks[0].operation.branches))
+        ]
+        if guider is None:
+            return branches[0]
+        stacked = [torch.cat(_pad(rows, self.batch_size)) for rows in branches]
+        scales = _pad([fork.operation.scale for fork in forks], self.batch_size)
+        scale = torch.tensor(scales, device=stacked[0].device).view(-1, *[1] * (stacked[0].ndim - 1))
+        cond, uncond = stacked
+        return guider.combine(cond, uncond, scale).split(1)
+
+    def _decode(self, trajectory: Trajectory) -> Iterator[Finished]:
+        """One picture at a time, so that it too depends on nobody else. Members of one leaf have the same pixels."""
+        image = self.denoiser.decode(trajectory.latents)
+        for _, experiment in trajectory.node.members:
+            yield Finished(experiment, image)
+
+
+def _pad(rows: Sequence, size: int) -> list:
+    return [*rows, *[rows[-1]] * (size - len(rows))]
+
+
+def _deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:
+    """Hand every row its prediction; return the trajectories that now have all they wanted."""
+    complete = []
+    for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
+        trajectory.predictions[branch] = prediction
+        if len(trajectory.predictions) == len(trajectory.wanted):
+            complete.append(trajectory)
+    return complete
+
+
+def _forks(trajectory: Trajectory) -> list[Fork]:
+    """The steps that members want taken from here. The first goes on with the sampler itself, others with copies."""
+    children = list(trajectory.node.children())
+    samplers = [trajectory.sampler.fork() for _ in children[1:]]
+    return [
+        Fork(trajectory, operation, node, sampler)
+        for (operation, node), sampler in zip(children, [trajectory.sampler, *samplers], strict=True)
+    ]

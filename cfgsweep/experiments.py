@@ -1,0 +1,180 @@
+"""From axes to experiments: one fully resolved cell of the grid each, with an id and a title."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cfgsweep.config import AXES, Size, Sweep
+from cfgsweep.errors import UserError
+from cfgsweep.guidance import Guider
+from cfgsweep.parameters import Parameters, compact
+from cfgsweep.schedules import Schedule
+from cfgsweep.yamlfile import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Everything that can change a picture's pixels, and nothing else. `size` None: the model's native one."""
+
+    model: str
+    revision: str | None
+    prompt: str
+    negative_prompt: str
+    seed: int
+    steps: int
+    sampler: str
+    size: Size
+    guider: Guider
+    schedule: Schedule
+    value: float
+
+    @property
+    def id(self) -> str:
+        """16 hex digits of a hash over every setting, defaults included."""
+        plain = [getattr(self, field) for field in PLAIN_FIELDS]
+        text = json.dumps(plain) + _settings(self.guider) + _settings(self.schedule)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def scales(self) -> list[float]:
+        """The guidance scale at every step."""
+        return self.schedule.values(self.value, self.steps)
+
+
+PLAIN_FIELDS = [field.name for field in dataclasses.fields(Experiment) if field.name not in ("guider", "schedule")]
+
+
+@functools.lru_cache(maxsize=1024)
+def _settings(part: Parameters) -> str:
+    return json.dumps(part.settings(), sort_keys=True)
+
+
+def expand(sweep: Sweep, document: Document | None = None) -> list[Experiment]:
+    """The product of the axes, zipped ones moving together, less what is excluded.
+
+    Raises UserError where an exclusion matches nothing, nothing is left, or guidance would do nothing.
+    """
+    where = document.where if document else (lambda key=(): "")
+    experiments, used = [], [False] * len(sweep.exclude)
+    for cell in _cells(sweep):
+        matching = [i for i, conditions in enumerate(sweep.exclude) if _matches(cell, conditions)]
+        for i in matching:
+            used[i] = True
+        if not matching:
+            experiments.append(_experiment(sweep, cell))
+    for number, was_used in enumerate(used):
+        if not was_used:
+            raise UserError("excludes nothing", where=where(("exclude", number)), given=sweep.exclude[number])
+    if not experiments:
+        raise UserError("every cell is excluded", where=where(("exclude",)))
+    _check(sweep, experiments, where)
+    return experiments
+
+
+def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
+    """Every combination of the axes, the last axis fastest."""
+    zipped = {name: group for group in sweep.zip for name in group}
+    columns: list[list[dict[str, Any]]] = []
+    for name in AXES:
+        group = zipped.get(name, [name])
+        first = min(group, key=AXES.index)
+        if name == first:
+            together = zip(*(sweep.axis(member) for member in group), strict=True)
+            columns.append([dict(zip(group, values, strict=True)) for values in together])
+    for parts in itertools.product(*columns):
+        yield {name: value for part in parts for name, value in part.items()}
+
+
+def _experiment(sweep: Sweep, cell: dict[str, Any]) -> Experiment:
+    guider, schedule, value = cell["guider"], cell["schedule"], cell["value"]
+    if value is None:
+        own = schedule.own_value()
+        value = guider.default_scale if own is None else own
+    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision)
+
+
+def _check(sweep: Sweep, experiments: list[Experiment], where: Any) -> None:
+    """Refuse, before any model loads, what cannot run or would silently do nothing."""
+    for schedule in sweep.schedule:
+        if getattr(schedule, "max_val", None) is not None and sweep.value is not None:
+            hint = "leave out one of them"
+            raise UserError(
+                "max_val is what `value` sets", where=where(("schedule",)), given=schedule.spec(), hint=hint
+            )
+    for guider, steps in {(e.guider, e.steps) for e in experiments}:
+        try:
+            guider.window(steps)
+        except UserError as error:
+            raise error.at(where(("guider",))) from None
+    for schedule, value, steps in {(e.schedule, e.value, e.steps) for e in experiments}:
+        try:
+            schedule.values(value, steps)
+        except UserError as error:
+            raise error.at(where(("schedule",))) from None
+    if sweep.zip and len({e.id for e in experiments}) < len(experiments):
+        raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
+
+
+COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
+
+
+def _matches(cell: dict[str, Any], conditions: dict[str, Any]) -> bool:
+    return all(_field_matches(cell[name], wanted) for name, wanted in conditions.items())
+
+
+def _field_matches(value: Any, wanted: Any) -> bool:
+    """Equal, in a list, or for numbers a comparison ('> 0.2'). A guider's bare name matches all its parameters."""
+    if isinstance(wanted, list) and not isinstance(value, tuple):
+        return any(_field_matches(value, one) for one in wanted)
+    if isinstance(value, Parameters):
+        return wanted in (value.name, value.spec())
+    if isinstance(value, tuple):
+        return wanted in (list(value), value[0] if value[0] == value[1] else None)
+    if isinstance(wanted, str) and isinstance(value, int | float):
+        for sign, compare in COMPARISONS.items():
+            if wanted.strip().startswith(sign):
+                return compare(value, float(wanted.strip().removeprefix(sign)))
+    return value == wanted if value is not None else wanted in (None, "native")
+
+
+def cautions(experiments: Sequence[Experiment]) -> list[str]:
+    """What will run but probably is not what was meant."""
+    idle = sum(e.prompt == e.negative_prompt for e in experiments)
+    if not idle:
+        return []
+    return [
+        f"in {idle} of {len(experiments)} experiments prompt and negative prompt are the same: guidance does nothing"
+    ]
+
+
+# Titles -------------------------------------------------------------------------------------------------------
+
+
+def varying(experiments: Sequence[Experiment]) -> list[str]:
+    """Names of the fields in which the experiments differ, in the order of a sweep file."""
+    return [name for name in AXES if len({getattr(e, name) for e in experiments}) > 1]
+
+
+def label(name: str, value: Any) -> str:
+    """One setting for a title: 'tnorm', 'cosine k_decay=0.7', 'value 0.1', 'seed 7', '512x768'."""
+    if isinstance(value, Parameters):
+        return value.title()
+    if name == "size":
+        return "native" if value is None else f"{value[0]}x{value[1]}"
+    if name in ("prompt", "negative_prompt"):
+        return ("" if name == "prompt" else "not ") + (value or '""')
+    if name in ("model", "sampler"):
+        return str(value)
+    return f"{name} {compact(value)}"
+
+
+def title(experiment: Experiment, fields: list[str]) -> str:
+    """The settings that matter in this sweep, in one line."""
+    return ", ".join(label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()

@@ -1,0 +1,252 @@
+"""Titled static grids: what varies is in a title, what does not is in the caption."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from cfgsweep.errors import unknown_name
+from cfgsweep.experiments import Experiment, label, varying
+
+WIDTH = 1600  # pixels that a grid may take before its pictures are no longer enlarged
+ROWS_A_PAGE = 40
+COLUMNS = 12  # a single axis longer than this is wrapped
+GAP, MARGIN = 6, 16
+INK, FAINT, PAPER, MISSING = "#1a1a1a", "#666666", "white", "#eeeeee"
+
+Heading = tuple[tuple[str, Any], ...]  # (field, value) pairs that one row, column or page stands for
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which fields go down, across and onto pages. Together they are all that varies."""
+
+    rows: list[str]
+    columns: list[str]
+    pages: list[str]
+
+
+def arrange(
+    experiments: Sequence[Experiment], rows: str | None = None, cols: str | None = None, pages: str | None = None
+) -> Layout:
+    """Choose the axes: `value` (or the longest) across, the others down, unless told.
+
+    A field that only changes when another does (as zipped ones do) goes where that one goes.
+    """
+    fields = varying(experiments)
+    for given, flag in ((rows, "--rows"), (cols, "--cols"), (pages, "--pages")):
+        if given is not None and given not in fields:
+            raise unknown_name("axis (of those that vary)", given, fields, flag)
+    free = [name for name in fields if name not in (rows, cols, pages)]
+    if cols is None and free and (len(fields) > 1 or rows is None):
+        counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
+        cols = "value" if "value" in free else max(free, key=lambda name: counts[name])
+        free.remove(cols)
+    layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [])
+    for name in free:
+        leaders = (part for part in (layout.columns, layout.rows, layout.pages) if part)
+        follows = (part for part in leaders if _follows(experiments, name, part[0]))
+        next(follows, layout.rows).append(name)
+    return layout
+
+
+def _follows(experiments: Sequence[Experiment], name: str, leader: str) -> bool:
+    pairs = {(getattr(e, leader), getattr(e, name)) for e in experiments}
+    return len(pairs) == len({value for value, _ in pairs})
+
+
+def render(
+    name: str,
+    experiments: Sequence[Experiment],
+    layout: Layout,
+    picture: Callable[[Experiment], Image.Image | None],
+) -> list[Image.Image]:
+    """One image per page. `picture` gives an experiment's picture, or None where it is not done."""
+    pages: dict[Heading, list[Experiment]] = {}
+    for experiment in experiments:
+        pages.setdefault(_heading(experiment, layout.pages), []).append(experiment)
+    sheets = []
+    for heading, members in pages.items():
+        down = list(dict.fromkeys(_heading(e, layout.rows) for e in members))
+        for start in range(0, len(down), ROWS_A_PAGE):
+            chosen = set(down[start : start + ROWS_A_PAGE])
+            part = [e for e in members if _heading(e, layout.rows) in chosen]
+            caption = _caption(name, experiments, heading)
+            sheets.append(_sheet(part, layout, caption, picture))
+    return sheets
+
+
+def _heading(experiment: Experiment, fields: Sequence[str]) -> Heading:
+    return tuple((field, getattr(experiment, field)) for field in fields)
+
+
+def _words(heading: Heading) -> str:
+    return ", ".join(label(field, value) for field, value in heading)
+
+
+def _caption(name: str, experiments: Sequence[Experiment], heading: Heading) -> str:
+    """The run's name, the page, and every setting that is the same all over."""
+    first, differing = experiments[0], varying(list(experiments))
+    fields = ("prompt", "negative_prompt", "model", "guider", "schedule", "value", "sampler", "steps", "seed", "size")
+    same = [
+        label(field, getattr(first, field))
+        for field in fields
+        if field not in differing and _worth_saying(first, field)
+    ]
+    return " · ".join([name, *([_words(heading)] if heading else []), *same])
+
+
+def _worth_saying(experiment: Experiment, field: str) -> bool:
+    value = getattr(experiment, field)
+    return not (field == "negative_prompt" and not value) and not (field == "size" and value is None)
+
+
+def _sheet(
+    experiments: Sequence[Experiment],
+    layout: Layout,
+    caption: str,
+    picture: Callable[[Experiment], Image.Image | None],
+) -> Image.Image:
+    """One page: a table of pictures with titled rows and columns above a caption."""
+    table = _Table.of(experiments, layout)
+    pictures = {place: picture(experiment) for place, experiment in table.cells.items()}
+    sides = [image.size for image in pictures.values() if image] or [(64, 64)]
+    width, height = max(w for w, _ in sides), max(h for _, h in sides)
+    scale = max(1, min(4, WIDTH // (width * len(table.across))))
+    cell = width * scale, height * scale
+    return _Painter(table, cell, scale).paint(pictures, caption)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Which experiment stands where. A single long axis is wrapped, each picture then has its own title."""
+
+    across: list[Heading]
+    down: list[Heading]
+    cells: dict[tuple[int, int], Experiment]  # (row, column)
+    wrapped: bool = False
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment], layout: Layout) -> _Table:
+        across = list(dict.fromkeys(_heading(e, layout.columns) for e in experiments))
+        down = list(dict.fromkeys(_heading(e, layout.rows) for e in experiments))
+        if len(down) == 1 and len(across) > COLUMNS:
+            columns = -(-len(across) // -(-len(across) // COLUMNS))
+            cells = {divmod(across.index(_heading(e, layout.columns)), columns): e for e in experiments}
+            return cls(across[:columns], [()] * (max(row for row, _ in cells) + 1), cells, wrapped=True)
+        column = {heading: index for index, heading in enumerate(across)}
+        row = {heading: index for index, heading in enumerate(down)}
+        places = {(row[_heading(e, layout.rows)], column[_heading(e, layout.columns)]): e for e in experiments}
+        return cls(across, down, places)
+
+
+class _Painter:
+    """Measures and draws one sheet."""
+
+    def __init__(self, table: _Table, cell: tuple[int, int], scale: int):
+        self.table, self.cell, self.scale = table, cell, scale
+        self.font, self.small = (ImageFont.load_default(size) for size in (15, 13))
+        self.titles = {place: _words(self._title_of(place)) for place in table.cells} if table.wrapped else {}
+        self.left = max((self._lines_size(self._row_lines(h))[0] for h in table.down), default=0)
+        self.left += GAP * 2 if self.left else 0
+        column_lines = [self._column_lines(h) for h in table.across]
+        sparks = SPARK[1] + GAP if any(_has_schedule(h) for h in table.across) else 0
+        self.top = 0 if table.wrapped else max(self._lines_size(lines)[1] for lines in column_lines) + GAP + sparks
+        self.title_height = 18 if table.wrapped else 0
+
+    def _title_of(self, place: tuple[int, int]) -> Heading:
+        experiment = self.table.cells[place]
+        return tuple((field, getattr(experiment, field)) for field, _ in self.table.across[0])
+
+    def paint(self, pictures: dict[tuple[int, int], Image.Image | None], caption: str) -> Image.Image:
+        step = self.cell[0] + GAP, self.cell[1] + GAP + self.title_height
+        width = 2 * MARGIN + self.left + step[0] * len(self.table.across)
+        width = max(width, 480)
+        caption_lines = self._wrap(caption, width - 2 * MARGIN, self.small)
+        height = 2 * MARGIN + self.top + step[1] * len(self.table.down) + 18 * len(caption_lines) + GAP
+        sheet = Image.new("RGB", (width, height), PAPER)
+        draw = ImageDraw.Draw(sheet)
+        x0, y0 = MARGIN + self.left, MARGIN + self.top
+        for column, heading in enumerate(self.table.across):
+            if not self.table.wrapped:
+                self._column_title(draw, heading, x0 + column * step[0])
+        for row, heading in enumerate(self.table.down):
+            self._row_title(draw, heading, y0 + row * step[1])
+            for column in range(len(self.table.across)):
+                if (row, column) in self.table.cells:
+                    corner = x0 + column * step[0], y0 + row * step[1]
+                    self._picture(sheet, draw, pictures[row, column], corner, self.titles.get((row, column), ""))
+        for index, line in enumerate(caption_lines):
+            draw.text((MARGIN, y0 + step[1] * len(self.table.down) + GAP + 18 * index), line, FAINT, self.small)
+        return sheet
+
+    def _picture(self, sheet: Image.Image, draw: Any, image: Image.Image | None, corner: Any, title: str) -> None:
+        x, y = corner
+        if title:
+            draw.text((x + self.cell[0] / 2, y), title, INK, self.small, anchor="ma")
+            y += self.title_height
+        if image is None:
+            draw.rectangle((x, y, x + self.cell[0] - 1, y + self.cell[1] - 1), MISSING)
+            draw.text((x + self.cell[0] / 2, y + self.cell[1] / 2), "not done", FAINT, self.small, anchor="mm")
+            return
+        size = image.width * self.scale, image.height * self.scale
+        sheet.paste(image.resize(size, Image.Resampling.NEAREST), (x, y))
+
+    def _column_title(self, draw: Any, heading: Heading, x: int) -> None:
+        lines = self._column_lines(heading)
+        top = MARGIN
+        for line in lines:
+            draw.text((x + self.cell[0] / 2, top), line, INK, self.font, anchor="ma")
+            top += 18
+        if _has_schedule(heading):
+            _spark(draw, heading, (x + (self.cell[0] - SPARK[0]) // 2, MARGIN + self.top - SPARK[1] - GAP))
+
+    def _row_title(self, draw: Any, heading: Heading, y: int) -> None:
+        lines = self._row_lines(heading)
+        height = 18 * len(lines) + (SPARK[1] + GAP if _has_schedule(heading) else 0)
+        top = y + (self.cell[1] - height) / 2
+        for line in lines:
+            draw.text((MARGIN + self.left - 2 * GAP, top), line, INK, self.font, anchor="ra")
+            top += 18
+        if _has_schedule(heading):
+            _spark(draw, heading, (MARGIN + self.left - 2 * GAP - SPARK[0], int(top) + GAP))
+
+    def _column_lines(self, heading: Heading) -> list[str]:
+        return self._wrap(_words(heading), self.cell[0], self.font)
+
+    def _row_lines(self, heading: Heading) -> list[str]:
+        return [line for part in heading for line in self._wrap(label(*part), 200, self.font)]
+
+    def _wrap(self, text: str, width: float, font: Any) -> list[str]:
+        """Lines no wider than `width`, at most six, cut in a word where there is no other way."""
+        average = max(1.0, font.getlength("abcdefghij nopqrstu") / 19)
+        return textwrap.wrap(text, max(4, int(width / average)), max_lines=6, placeholder=" …") if text else []
+
+    def _lines_size(self, lines: list[str]) -> tuple[int, int]:
+        return max((int(self.font.getlength(line)) + 1 for line in lines), default=0), 18 * len(lines)
+
+
+SPARK = (72, 24)  # pixels of a schedule drawn small
+
+
+def _has_schedule(heading: Heading) -> bool:
+    return any(field == "schedule" for field, _ in heading)
+
+
+def _spark(draw: Any, heading: Heading, corner: tuple[int, int]) -> None:
+    """The schedule's course over 50 steps, scaled to 1."""
+    schedule = dict(heading)["schedule"]
+    steps = len(getattr(schedule, "numbers", range(50)))
+    values = schedule.values(schedule.own_value() or 1.0, steps)
+    low, high = min(0.0, *values), max(values)
+    x, y = corner
+    line = [
+        (x + SPARK[0] * i / max(1, steps - 1), y + SPARK[1] * (1 - (value - low) / ((high - low) or 1.0)))
+        for i, value in enumerate(values)
+    ]
+    draw.line([(x, y + SPARK[1]), (x + SPARK[0], y + SPARK[1])], "#cccccc")
+    draw.line(line, "#3366aa", 2)

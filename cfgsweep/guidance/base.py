@@ -1,0 +1,57 @@
+"""What a guider is: which predictions it needs at a step, and how it combines them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from cfgsweep.errors import UserError
+from cfgsweep.parameters import Parameters
+from cfgsweep.yamlfile import UserErrorInside
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+COND, UNCOND = "cond", "uncond"
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Guider(Parameters):
+    """Combines the conditional and unconditional prediction of one step into the guided one.
+
+    A subclass gives its formula in `combine`; `alone` says at which scales one prediction is the whole
+    answer, so that the other is never computed. All numbers that may differ between rows come as tensors
+    of one number per row, shaped to broadcast over predictions of shape [rows, channels, height, width].
+    """
+
+    default_scale: ClassVar[float]
+    start: Share = Field(0.0, description="guidance is off before this fraction of the steps")
+    stop: Share = Field(1.0, description="guidance is off from this fraction of the steps on")
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> Guider:
+        if self.start >= self.stop:
+            given = {"start": self.start, "stop": self.stop}
+            raise UserErrorInside(UserError("the window is empty", given=given, allowed="start below stop"))
+        return self
+
+    def alone(self, scale: float) -> str | None:
+        """COND or UNCOND where that prediction alone is the result at this scale; None where both are needed."""
+        raise NotImplementedError
+
+    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
+        """The guided prediction."""
+        raise NotImplementedError
+
+    def window(self, steps: int) -> range:
+        """The steps at which guidance is on. Exact in decimal: 0.29 of 100 steps is step 29."""
+        first, end = (math.floor(Fraction(str(share)) * steps) for share in (self.start, self.stop))
+        if first >= end:
+            raise UserError(
+                "the window contains no step: guidance would do nothing",
+                given=f"start {self.start}, stop {self.stop} at {steps} steps",
+            )
+        return range(first, end)

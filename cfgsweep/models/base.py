@@ -1,0 +1,41 @@
+"""What the engine asks of a model family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+
+class Denoiser(Protocol):
+    """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance."""
+
+    name: str
+    native_size: tuple[int, int]  # width, height in pixels
+    scheduler_config: Mapping[str, Any]
+
+    def fingerprint(self) -> str:
+        """A hash that changes with the configuration and the weights."""
+        ...
+
+    def memory(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Bytes of the weights, and roughly of what one more row in a batch takes at this size."""
+        ...
+
+    def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+        """Unit noise [1, channels, height, width] for a picture of `size`, float32 on the denoiser's device."""
+        ...
+
+    def encode(self, text: str) -> torch.Tensor:
+        """A text as conditioning [1, tokens, width]."""
+        ...
+
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n]."""
+        ...
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        """Latents [1, c, h, w] to a picture."""
+        ...

@@ -1,0 +1,85 @@
+"""Where a model comes from: a bundled name, a folder, a file, or the hub; and what to run where it can't."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfgsweep.errors import UserError, unknown_name
+
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def bundled_names() -> list[str]:
+    return sorted(index.parent.name for index in BUNDLED_FOLDER.glob("*/model_index.json"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as it is loaded. `name` is what a record says; `place` a folder, a file or a hub id."""
+
+    name: str
+    place: str
+    revision: str | None = None
+    allow_pickle: bool = False
+
+    @classmethod
+    def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:
+        """Bundled names first, then what is there on disk, then the hub."""
+        if name in bundled_names():
+            return cls(name, str(BUNDLED_FOLDER / name))
+        path = Path(name).expanduser()
+        if path.exists():
+            source = cls(name, str(path), None, allow_pickle)
+            source._check_local(path)
+            return source
+        if name.startswith((".", "/", "~")) or path.suffix in (".safetensors", ".ckpt"):
+            raise UserError("no such model folder or file", where="model", given=name)
+        if not HUB_ID.fullmatch(name):
+            raise unknown_name(
+                "model", name, [*bundled_names(), "a folder", "a .safetensors file", "a hub id a/b"], "model"
+            )
+        return cls(name, name, revision, allow_pickle)
+
+    @property
+    def single_file(self) -> bool:
+        return Path(self.place).is_file()
+
+    @property
+    def on_hub(self) -> bool:
+        return not Path(self.place).exists()
+
+    def _check_local(self, path: Path) -> None:
+        if path.is_file() and path.suffix != ".safetensors" and not self.allow_pickle:
+            hint = "a pickle can run any code; --allow-pickle loads it all the same"
+            raise UserError("not a .safetensors file", where="model", given=self.name, hint=hint)
+        if path.is_dir() and not (path / "model_index.json").is_file():
+            raise UserError("not a diffusers folder: no model_index.json in it", where="model", given=self.name)
+
+
+def why_not_here(source: Source, accelerator: str | None) -> str | None:
+    """Why a sweep's model must give way to its fallback, or None: it can run here.
+
+    Only two reasons count: no CUDA or MPS device, or weights that are neither cached nor downloadable.
+    """
+    if accelerator is None:
+        return "there is no CUDA or MPS device"
+    if source.on_hub and not reachable(source):
+        return "its weights are neither cached nor downloadable"
+    return None
+
+
+def reachable(source: Source) -> bool:
+    """Is the model in the hub's cache, or can it be had? A name that the hub does not know is an error."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        hf_hub_download(source.place, "model_index.json", revision=source.revision)
+    except (LocalEntryNotFoundError, OSError) as error:
+        if isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError):
+            raise UserError(f"the hub refuses it: {error}", where="model", given=source.name) from None
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""Stable Diffusion 1.x and 2.x, and anything in the same diffusers layout (the bundled model among them)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from cfgsweep.device import Compute
+from cfgsweep.errors import UserError
+from cfgsweep.models.source import Source
+
+
+class StableDiffusion:
+    """A `StableDiffusionPipeline` taken apart. Predicts epsilon or v, whichever the model was trained for."""
+
+    def __init__(self, name: str, pipeline: StableDiffusionPipeline, compute: Compute):
+        self.name, self.compute = name, compute
+        self.pipeline = pipeline.to(compute.device)
+        for network in (pipeline.unet, pipeline.vae):
+            network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        pipeline.text_encoder.requires_grad_(False).eval()
+        side = pipeline.unet.config.sample_size
+        height, width = (side, side) if isinstance(side, int) else side
+        self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
+        self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
+
+    @classmethod
+    def load(cls, source: Source, compute: Compute) -> StableDiffusion:
+        """From a hub id, a diffusers folder or a single .safetensors file; no pickles unless `source` allows them."""
+        settings: dict[str, Any] = {"dtype": compute.dtype, "safety_checker": None}
+        if source.single_file:
+            pipeline = StableDiffusionPipeline.from_single_file(source.place, **settings)
+        else:
+            _require_this_family(source)
+            pipeline = StableDiffusionPipeline.from_pretrained(
+                source.place,
+                revision=source.revision,
+                use_safetensors=None if source.allow_pickle else True,
+                requires_safety_checker=False,
+                **settings,
+            )
+        channels = pipeline.unet.config.in_channels, pipeline.vae.config.latent_channels
+        if channels[0] != channels[1]:
+            raise UserError(
+                "not a text-to-image model: its U-Net takes more than the latents (inpainting, or depth?)",
+                where=source.name,
+                given=f"{channels[0]} input channels for {channels[1]} latent channels",
+            )
+        return cls(source.name, pipeline, compute)
+
+    def fingerprint(self) -> str:
+        """Over the configurations and 64 values of every tensor: cheap, and any training changes every tensor."""
+        digest = hashlib.sha256()
+        for network in (self.pipeline.text_encoder, self.pipeline.unet, self.pipeline.vae):
+            for name, tensor in sorted(network.state_dict().items()):
+                flat = tensor.detach().flatten()
+                some = flat[:: max(1, len(flat) // 64)][:64].float().cpu()
+                digest.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())
+        digest.update(json.dumps(dict(self.scheduler_config), sort_keys=True, default=str).encode())
+        return digest.hexdigest()[:16]
+
+    def memory(self, size: tuple[int, int]) -> tuple[int, int]:
+        unet = self.pipeline.unet
+        width = unet.dtype.itemsize
+        weights = sum(p.numel() for p in self.pipeline.unet.parameters()) * width
+        area = size[0] * size[1] // self.pipeline.vae_scale_factor**2
+        # About 64 activations of the first level's width are alive at the peak of a forward pass.
+        return weights, 64 * unet.config.block_out_channels[0] * area * width
+
+    def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+        factor = self.pipeline.vae_scale_factor
+        shape = (1, self.pipeline.unet.config.in_channels, size[1] // factor, size[0] // factor)
+        return randn_tensor(shape, generator=generator, device=self._device, dtype=self.compute.dtype).float()
+
+    def encode(self, text: str) -> torch.Tensor:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.pipeline.encode_prompt(text, self._device, 1, do_classifier_free_guidance=False)[0]
+
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            prediction = self.pipeline.unet(latents, timesteps.to(self._device), conditions, return_dict=False)[0]
+        return prediction.float().contiguous()
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        vae = self.pipeline.vae
+        with torch.inference_mode():
+            pixels = vae.decode(latents.to(self.compute.dtype) / vae.config.scaling_factor, return_dict=False)[0]
+        return self.pipeline.image_processor.postprocess(pixels, output_type="pil")[0]
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(self.compute.device)
+
+
+def _require_this_family(source: Source) -> None:
+    """A clear word when the folder holds another kind of pipeline."""
+    index = Path(source.place) / "model_index.json"
+    if index.is_file():
+        kind = json.loads(index.read_text()).get("_class_name")
+        if kind != "StableDiffusionPipeline":
+            raise UserError(
+                "not a model of this family", where=source.name, given=kind, allowed="StableDiffusionPipeline"
+            )

@@ -1,0 +1,149 @@
+"""The output folder: the only place where file names are spelled.
+
+sweep.yaml           what was asked, resolved
+environment.json     versions, device, dtype, batch shape, model fingerprints, the command
+experiments.jsonl    one line an experiment
+images/<id>.png      the pictures, each with its record inside
+grids/*.png
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+
+from cfgsweep.config import AXES, Sweep
+from cfgsweep.errors import UserError
+from cfgsweep.experiments import Experiment
+from cfgsweep.images import Record, hash_of_file, open_atomic, pixels_sha256, save_png
+from cfgsweep.parameters import Parameters
+
+
+class Run:
+    """One run folder. Every write is whole or absent, so that a kill at any moment loses nothing that was done."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.sweep_file = folder / "sweep.yaml"
+        self.environment_file = folder / "environment.json"
+        self.records_file = folder / "experiments.jsonl"
+        self.images, self.grids = folder / "images", folder / "grids"
+
+    def create(self) -> None:
+        """Make the folder, or take the one that is there if it is a run's."""
+        strangers = self.folder.is_dir() and any(self.folder.iterdir()) and not self.sweep_file.exists()
+        if strangers or (self.folder.exists() and not self.folder.is_dir()):
+            hint = "name another folder with --out"
+            raise UserError("there is something else here already", where=str(self.folder), hint=hint)
+        try:
+            for folder in (self.images, self.grids):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
+
+    # What is there ------------------------------------------------------------------------------------------------
+
+    def records(self) -> dict[str, Record]:
+        """Records by id, the last one of an id; lines cut short by a kill are passed over."""
+        records = {}
+        try:
+            lines = self.records_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        for line in lines:
+            try:
+                record = json.loads(line)
+                records[record["id"]] = record
+            except (ValueError, KeyError, TypeError):
+                continue
+        return records
+
+    def done(self, experiments: Iterable[Experiment]) -> dict[str, Record]:
+        """Records of those experiments that are there and whole: done, and the picture has the pixels it says."""
+        known = self.records()
+        wanted = (known.get(experiment.id) for experiment in experiments) if known else ()
+        return {record["id"]: record for record in wanted if record and self._is_whole(record)}
+
+    def _is_whole(self, record: Record) -> bool:
+        path = self._image_path(record["id"])
+        return record.get("status") == "done" and hash_of_file(path) == record.get("pixels_sha256")
+
+    def environment(self) -> dict[str, Any]:
+        """What the folder was made with; empty for a new one."""
+        try:
+            return json.loads(self.environment_file.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            raise UserError("damaged: not JSON", where=str(self.environment_file)) from None
+
+    # What is written ----------------------------------------------------------------------------------------------
+
+    def save(self, image: Image.Image, record: Record) -> Record:
+        """Write one picture, then its record, which vouches for it. Returns the record with what is known only now."""
+        path = self._image_path(record["id"])
+        record = {**record, "image": path.relative_to(self.folder).as_posix(), "pixels_sha256": pixels_sha256(image)}
+        save_png(image, path, record)
+        self._append(record)
+        return record
+
+    def _append(self, record: Record) -> None:
+        line = json.dumps(record, ensure_ascii=False) + "\n"
+        with open(self.records_file, "ab+") as file:
+            if file.tell():  # a line cut short by a kill must not swallow this one
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    line = "\n" + line
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def sort_records(self, experiments: Iterable[Experiment]) -> None:
+        """Put the records in the sweep's order, one line each, whatever order they were made in."""
+        known = self.records()
+        ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
+        with open_atomic(self.records_file) as file:
+            for record in [*ordered, *known.values()]:
+                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+
+    def write_sweep(self, sweep: Sweep) -> None:
+        with open_atomic(self.sweep_file) as file:
+            file.write(yaml.safe_dump(as_written(sweep), sort_keys=False, allow_unicode=True).encode())
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        with open_atomic(self.environment_file) as file:
+            file.write((json.dumps(environment, indent=2) + "\n").encode())
+
+    def _image_path(self, experiment_id: str) -> Path:
+        return self.images / f"{experiment_id}.png"
+
+    def load_image(self, record: Record) -> Image.Image:
+        with Image.open(self._image_path(record["id"])) as image:
+            return image.convert("RGB")
+
+
+def as_written(sweep: Sweep) -> dict[str, Any]:
+    """The sweep as a file would say it: one thing where an axis has one value."""
+    written: dict[str, Any] = {}
+    for field in Sweep.model_fields:
+        value = getattr(sweep, field)
+        if field in AXES and value is not None:
+            plain = [_plain(field, one) for one in value]
+            value = plain[0] if len(plain) == 1 else plain
+        if value not in (None, []):
+            written[field] = value
+    return written
+
+
+def _plain(field: str, value: Any) -> Any:
+    if isinstance(value, Parameters):
+        return value.spec()
+    if field == "size":
+        return "native" if value is None else list(value)
+    return value

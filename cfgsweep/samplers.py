@@ -1,0 +1,102 @@
+"""Samplers by the names people know, as diffusers' schedulers; which calls of the denoiser make up a step.
+
+Nothing here imports torch until a sampler is built, so that a plan can count evaluations at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class SamplerKind:
+    """A diffusers scheduler and the settings that make it the sampler of that name.
+
+    calls: how often the denoiser is asked. "once": once a step. "heun": twice a step, once at the last.
+    "pndm": the first step twice, to start the multi-step formula.
+    """
+
+    scheduler: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    calls: Literal["once", "heun", "pndm"] = "once"
+    noisy: bool = False
+
+    def steps_of_calls(self, steps: int) -> list[int]:
+        """For every call of the denoiser, the step it belongs to: a schedule has one value a step, not a call."""
+        match self.calls:
+            case "once":
+                return list(range(steps))
+            case "heun":
+                return [call // 2 for call in range(2 * steps - 1)]
+            case "pndm":
+                return [0, *range(steps)]
+
+
+SAMPLERS: dict[str, SamplerKind] = {
+    "euler": SamplerKind("EulerDiscreteScheduler"),
+    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", noisy=True),
+    "ddim": SamplerKind("DDIMScheduler"),
+    "ddpm": SamplerKind("DDPMScheduler", noisy=True),
+    "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpm++2m_karras": SamplerKind(
+        "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
+    ),
+    "lms": SamplerKind("LMSDiscreteScheduler"),
+    "heun": SamplerKind("HeunDiscreteScheduler", calls="heun"),
+    "pndm": SamplerKind("PNDMScheduler", {"skip_prk_steps": True}, calls="pndm"),
+    "unipc": SamplerKind("UniPCMultistepScheduler"),
+}
+
+
+def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
+    """The diffusers scheduler of that name on a model's own noise schedule."""
+    import diffusers
+
+    kind = SAMPLERS[name]
+    return getattr(diffusers, kind.scheduler).from_config(dict(model_config), **kind.options)
+
+
+class Sampler:
+    """One trajectory's sampler: a diffusers scheduler with its memory, which can be forked.
+
+    Latents in and out are [1, channels, height, width]. Noise, where the sampler draws any, comes from the
+    trajectory's own CPU generator, so that experiments with one seed see the same noise.
+    """
+
+    def __init__(self, scheduler: Any, generator: torch.Generator):
+        self.scheduler, self.generator = scheduler, generator
+
+    @classmethod
+    def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
+        scheduler = build_scheduler(name, model_config)
+        scheduler.set_timesteps(steps)
+        return cls(scheduler, generator)
+
+    def fork(self) -> Sampler:
+        """An independent copy. Schedulers replace their tensors and never write into them, so lists are enough."""
+        twin = copy.copy(self.scheduler)
+        for key, value in vars(twin).items():
+            if isinstance(value, list):
+                setattr(twin, key, list(value))
+        return Sampler(twin, self.generator.clone_state())
+
+    def timestep(self, call: int) -> torch.Tensor:
+        return self.scheduler.timesteps[call]
+
+    def model_input(self, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """Latents as the denoiser wants them (scaled for the sigma-space samplers)."""
+        return self.scheduler.scale_model_input(latents, self.timestep(call))
+
+    def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """Latents after the call, given its guided prediction."""
+        noise = {"generator": self.generator} if self._draws() else {}
+        return self.scheduler.step(prediction, self.timestep(call), latents, **noise, return_dict=False)[0]
+
+    def _draws(self) -> bool:
+        return "generator" in type(self.scheduler).step.__code__.co_varnames

@@ -1,0 +1,1 @@
+"""Small text-to-image models from scratch, with condition dropout."""

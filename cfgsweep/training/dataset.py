@@ -1,0 +1,71 @@
+"""Captioned pictures from a parquet file, split into training and held-out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from cfgsweep.training.config import Data
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a picture shows, as far as captions need to know."""
+
+    label: str
+    tags: tuple[str, ...]
+    style: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures and what they show, in the same order. `pixels`: uint8 [n, 3, height, width]."""
+
+    pixels: torch.Tensor
+    entries: list[Entry]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def is_held_out(codepoints: str) -> bool:
+    """One glyph in twenty, the same for everybody and in every style."""
+    bare = "-".join(part for part in codepoints.split("-") if part != "FE0F")
+    return int(hashlib.sha256(bare.encode()).hexdigest(), 16) % 20 == 0
+
+
+def read_pictures(data: Data) -> tuple[Pictures, Pictures]:
+    """Read the file; return (training, held-out)."""
+    rows = pq.read_table(data.path).to_pylist()
+    rows = [row for row in rows if row["group"] not in data.leave_out]
+    return (
+        _pictures([row for row in rows if not is_held_out(row["codepoints"])]),
+        _pictures([row for row in rows if is_held_out(row["codepoints"])]),
+    )
+
+
+def _pictures(rows: list[dict]) -> Pictures:
+    entries = [Entry(row["label"], tuple(row["tags"] or ()), row["style"]) for row in rows]
+    images = (Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB") for row in rows)
+    return Pictures(torch.stack([to_pixels(image) for image in images]), entries)
+
+
+def to_pixels(image: Image.Image) -> torch.Tensor:
+    """PIL RGB -> uint8 [3, height, width]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def to_image(pixels: torch.Tensor) -> Image.Image:
+    """uint8 [3, height, width] -> PIL RGB."""
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 0..255 -> float32 in [-1, 1]."""
+    return pixels.float() / 127.5 - 1

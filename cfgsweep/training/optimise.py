@@ -1,0 +1,139 @@
+"""The training loop: one network, one loss, checkpoints that resume to the same weights.
+
+Every random draw of step k comes from a generator seeded with (seed, k), so that a checkpoint needs no
+generator state and a run that was killed goes on exactly as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from cfgsweep.training.config import Recipe
+
+
+class Task(Protocol):
+    """What is optimised: a network, its loss on a random batch, and how well it does."""
+
+    name: str
+    network: Any  # an nn.Module of the task's own kind
+
+    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor: ...
+
+    def held_out_loss(self, network: Any) -> float: ...
+
+    def sample(self, network: Any, path: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report from the loop. `held_out` is given only at the steps that measured it."""
+
+    task: str
+    step: int
+    steps: int
+    loss: float
+    seconds_per_step: float
+    held_out: float | None = None
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Warm up, hold, then fall linearly to zero over the last `decay` of the steps."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup))
+    left = (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps)
+    return recipe.learning_rate * warm * min(1.0, left)
+
+
+def fit(
+    task: Task, recipe: Recipe, folder: Path, *, seed: int, dtype: torch.dtype, report: Callable[[Progress], None]
+) -> Any:
+    """Optimise `task.network` in `folder` (going on from a checkpoint there); return its moving average."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = task.network
+    average = AveragedModel(network, multi_avg_fn=_warm_average(recipe.ema))
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay, fused=True
+    )
+    checkpoint = Checkpoint(folder / "checkpoint.pt", network, average, optimizer)
+    smooth, started = None, time.monotonic()
+    first = checkpoint.load()
+    for step in range(first, recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            loss = task.loss(recipe.batch, generator)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update_parameters(network)
+
+        smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+        done, held_out = step + 1, None
+        last = done == recipe.steps
+        if last or done % recipe.sample_every == 0:
+            held_out = task.held_out_loss(average.module)
+            task.sample(average.module, folder / f"samples-{done:06d}.png")
+        progress = Progress(
+            task.name, done, recipe.steps, smooth, (time.monotonic() - started) / (done - first), held_out
+        )
+        report(progress)
+        if last or done % recipe.checkpoint_every == 0:
+            checkpoint.save(done)
+            _log(folder / "log.jsonl", progress)
+    return average.module
+
+
+def _warm_average(decay: float) -> Callable[..., None]:
+    """A moving average that forgets quickly at first, so that nothing of the random start is left in it."""
+
+    def update(averages: list[torch.Tensor], currents: list[torch.Tensor], averaged: torch.Tensor) -> None:
+        done = int(averaged)
+        get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(averages, currents, averaged)
+
+    return update
+
+
+class Checkpoint:
+    """All that a run needs to go on, in one file that is whole or absent."""
+
+    def __init__(self, path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer):
+        self.path = path
+        self.parts: dict[str, nn.Module | torch.optim.Optimizer] = {
+            "network": network,
+            "average": average,
+            "optimizer": optimizer,
+        }
+
+    def load(self) -> int:
+        """Restore and return the number of steps done, 0 where there is no checkpoint."""
+        if not self.path.exists():
+            return 0
+        saved = torch.load(self.path, weights_only=True)
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
+        return saved["step"]
+
+    def save(self, step: int) -> None:
+        fresh = self.path.with_suffix(".tmp")
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        with open(fresh, "wb") as file:
+            torch.save({"step": step, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, self.path)
+
+
+def _log(path: Path, progress: Progress) -> None:
+    with open(path, "a") as file:
+        file.write(json.dumps(vars(progress)) + "\n")

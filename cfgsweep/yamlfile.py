@@ -1,0 +1,176 @@
+"""YAML in: safe, bounded, and with the line of every key kept for error messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from cfgsweep.errors import UserError, shorten, unknown_name
+
+MAX_BYTES = 4 * 2**20
+MAX_NODES = 500_000  # after aliases are expanded
+MAX_DEPTH = 20
+
+Key = tuple[str | int, ...]
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but 1e-4 is a number (YAML 1.2), as everybody who writes it means."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+@dataclass
+class Document:
+    """A mapping read from YAML; `where(key)` names the file, line and key of anything in it."""
+
+    data: dict[str, Any]
+    source: str
+    lines: dict[Key, int] = field(default_factory=dict)
+
+    def where(self, key: Sequence[str | int] = ()) -> str:
+        """'file:line: key', with the line of the nearest enclosing key that has one."""
+        key = tuple(key)
+        name = ".".join(str(part) for part in key)
+        known = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in self.lines), None)
+        place = self.source if known is None else f"{self.source}:{self.lines[known]}"
+        if known is not None and self.lines[known] < 0:
+            place = "--set"
+        return f"{place}: {name}" if name else place
+
+    def override(self, assignments: Sequence[str]) -> None:
+        """Apply `--set key=value` (value in YAML; dots reach into mappings)."""
+        for assignment in assignments:
+            name, equals, text = assignment.partition("=")
+            if not equals or not name.strip():
+                raise UserError("not an assignment", where="--set", given=assignment, allowed="key=value")
+            key = tuple(name.strip().split("."))
+            target = self.data
+            for part in key[:-1]:
+                target = target.setdefault(part, {})
+                if not isinstance(target, dict):
+                    raise UserError(f"{part!r} is not a mapping", where="--set", given=assignment)
+            target[key[-1]] = _parse(text, "--set").data
+            self.lines = {k: v for k, v in self.lines.items() if k[: len(key)] != key}
+            self.lines[key] = -1
+
+
+def read(path: Path) -> Document:
+    """Read a YAML mapping from a file."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UserError("file too large", where=str(path), given=f"{size} bytes", allowed=f"at most {MAX_BYTES}")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8: {error.reason} at byte {error.start}", where=str(path)) from None
+    document = _parse(text, str(path))
+    if not isinstance(document.data, dict):
+        raise UserError("must be a mapping of keys to values", where=str(path), given=document.data)
+    return document
+
+
+def _parse(text: str, source: str) -> Document:
+    lines: dict[Key, int] = {}
+    try:
+        node = yaml.compose(text, _Loader)
+        if node is None:
+            return Document({}, source)
+        _measure(node, {}, 0, source)
+        _note_lines(node, (), lines, source)
+        loader = _Loader("")
+        data = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"not valid YAML: {error.problem}", where=f"{source}{line}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
+        raise UserError(f"not valid YAML: {shorten(str(error))}", where=source) from None
+    except RecursionError:
+        raise UserError("nested too deeply", where=source, allowed=f"at most {MAX_DEPTH} levels") from None
+    return Document(data, source, lines)
+
+
+def _measure(node: yaml.Node, sizes: dict[int, int], depth: int, source: str) -> int:
+    """Number of nodes once aliases are expanded; refuses documents that are absurdly deep or large."""
+    if id(node) in sizes:
+        return sizes[id(node)]
+    where = f"{source}:{node.start_mark.line + 1}"
+    if depth > MAX_DEPTH:
+        raise UserError("nested too deeply (or an alias that holds itself)", where=where, allowed=f"{MAX_DEPTH} levels")
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    elif isinstance(node, yaml.MappingNode):
+        children = [part for pair in node.value for part in pair]
+    size = 1 + sum(_measure(child, sizes, depth + 1, source) for child in children)
+    if size > MAX_NODES:
+        raise UserError("document too large once its aliases are expanded", where=where, allowed=f"{MAX_NODES} values")
+    sizes[id(node)] = size
+    return size
+
+
+def _note_lines(node: yaml.Node, key: Key, lines: dict[Key, int], source: str) -> None:
+    lines[key] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            _note_lines(child, (*key, index), lines, source)
+    elif isinstance(node, yaml.MappingNode):
+        for name, child in node.value:
+            inner = (*key, str(name.value))
+            if inner in lines:
+                where = f"{source}:{name.start_mark.line + 1}"
+                raise UserError(f"key {name.value!r} is there twice", where=where)
+            _note_lines(child, inner, lines, source)
+            lines[inner] = name.start_mark.line + 1
+
+
+def validate(model: type[T], document: Document) -> T:
+    """The document as `model`; the first thing wrong with it as a UserError that names its place."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as invalid:
+        raise _explain(invalid, model, document) from None
+
+
+def _explain(invalid: ValidationError, model: type[BaseModel], document: Document) -> UserError:
+    error = invalid.errors()[0]
+    key = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
+    where = document.where(key)
+    original = error.get("ctx", {}).get("error")
+    if isinstance(original, UserErrorInside):
+        return original.error.at(where)
+    if error["type"] == "extra_forbidden":
+        return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), where)
+    if error["type"] == "missing":
+        return UserError("is missing", where=where, allowed=_fields(model, key[:-1]))
+    return UserError(error["msg"].removeprefix("Value error, "), where=where, given=error["input"])
+
+
+def _fields(model: Any, key: Key) -> list[str]:
+    """Names of the fields of the model at `key` below `model`."""
+    for part in key:
+        inner = getattr(model, "model_fields", {}).get(part)
+        model = inner.annotation if inner else None
+    return list(getattr(model, "model_fields", {}))
+
+
+class UserErrorInside(ValueError):
+    """Carries a UserError through pydantic, which lets only ValueErrors pass."""
+
+    def __init__(self, error: UserError):
+        super().__init__(str(error))
+        self.error = error
