@@ -31,12 +31,8 @@ AXES = ("model", "prompt", "negative_prompt", "seed", "steps", "sampler", "size"
 Size = tuple[int, int] | None  # width, height in pixels; None: what the model was made for
 
 
-def _spread_distinct(given: Any) -> list[Any]:
-    return spread(given)
-
-
 def _known_sampler(name: Any) -> str:
-    if name not in SAMPLERS:
+    if not isinstance(name, str) or name not in SAMPLERS:
         raise UserErrorInside(unknown_name("sampler", name, SAMPLERS))
     return name
 
@@ -84,7 +80,7 @@ def make_all(kind: str, registry: Mapping[str, type[Parameters]], item: Any) -> 
         allowed = "a name, or {name: {parameter: value}}"
         raise UserErrorInside(UserError(f"not a {kind}", given=item, allowed=allowed))
     ((name, parameters),) = item.items()
-    if name not in registry:
+    if not isinstance(name, str) or name not in registry:
         raise UserErrorInside(unknown_name(kind, name, registry))
     if name == "list" and isinstance(parameters, list):  # {list: [7.5, 7.0, ...]}: one number per step
         return [_make(kind, registry[name], {"numbers": parameters})]
@@ -153,7 +149,7 @@ Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 Steps = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
-Many = BeforeValidator(_spread_distinct)
+Many = BeforeValidator(spread)
 
 
 class Sweep(BaseModel):

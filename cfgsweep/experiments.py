@@ -136,12 +136,18 @@ def _field_matches(value: Any, wanted: Any) -> bool:
     if isinstance(value, Parameters):
         return wanted in (value.name, value.spec())
     if isinstance(value, tuple):
-        return wanted in (list(value), value[0] if value[0] == value[1] else None)
+        return wanted == list(value) or value == (wanted, wanted)
     if isinstance(wanted, str) and isinstance(value, int | float):
-        for sign, compare in COMPARISONS.items():
-            if wanted.strip().startswith(sign):
-                return compare(value, float(wanted.strip().removeprefix(sign)))
+        return _compares(value, wanted)
     return value == wanted if value is not None else wanted in (None, "native")
+
+
+def _compares(value: float, wanted: str) -> bool:
+    sign = next((sign for sign in COMPARISONS if wanted.strip().startswith(sign)), "")
+    try:
+        return bool(sign) and COMPARISONS[sign](value, float(wanted.strip().removeprefix(sign)))
+    except ValueError:
+        raise UserError("not a comparison", where="exclude", given=wanted, allowed="such as '> 0.2'") from None
 
 
 def cautions(experiments: Sequence[Experiment]) -> list[str]:

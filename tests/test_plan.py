@@ -1,0 +1,118 @@
+"""The plan counts what a brute-force walk counts, and needs neither torch nor a model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfgsweep.engine.plan import Branch, Root, cost, own_and_shared, program
+from cfgsweep.experiments import Experiment
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.samplers import SAMPLERS
+from cfgsweep.schedules import Constant, Cosine, Listed
+
+STEPS = 6
+
+
+def experiment(**changes) -> Experiment:
+    settings = {
+        "model": "m",
+        "revision": None,
+        "prompt": "a",
+        "negative_prompt": "",
+        "seed": 1,
+        "steps": STEPS,
+        "sampler": "euler",
+        "size": None,
+        "guider": GUIDERS["cfg"](),
+        "schedule": Constant(),
+        "value": 7.5,
+    }
+    return Experiment(**{**settings, **changes})
+
+
+windows = st.tuples(st.integers(0, 5), st.integers(1, 6)).filter(lambda w: w[0] < w[1])
+guiders = st.builds(
+    lambda name, window: GUIDERS[name](start=window[0] / STEPS, stop=window[1] / STEPS),
+    st.sampled_from(["cfg", "tnorm"]),
+    windows,
+)
+schedules = st.sampled_from([Constant(), Cosine(min_val=0.0), Listed(numbers=(1, 1, 1, 0.5, 0.5, 0))])
+experiments = st.builds(
+    experiment,
+    prompt=st.sampled_from(["a", "b"]),
+    negative_prompt=st.sampled_from(["", "a"]),
+    seed=st.integers(1, 2),
+    sampler=st.sampled_from(["euler", "heun", "pndm"]),
+    guider=guiders,
+    schedule=schedules,
+    value=st.sampled_from([0.0, 1.0, 2.0]),
+)
+
+
+def brute_force(some: list[Experiment]) -> set:
+    """Every distinct prediction: where it starts, all that guidance did before, and the branch."""
+    needed = set()
+    for e in some:
+        operations = program(e)
+        for call, operation in enumerate(operations):
+            needed |= {(Root.of(e), operations[:call], branch) for branch in operation.branches}
+    return needed
+
+
+@settings(max_examples=200)
+@given(st.lists(experiments, min_size=1, max_size=12, unique=True))
+def test_evaluations_are_the_distinct_predictions(some: list[Experiment]) -> None:
+    got = cost(some)
+    assert got.evaluations == len(brute_force(some))
+    assert got.unshared == sum(len(brute_force([e])) for e in some)
+
+
+@settings(max_examples=100)
+@given(st.lists(experiments, min_size=1, max_size=8, unique=True))
+def test_own_and_shared_add_up(some: list[Experiment]) -> None:
+    parts = own_and_shared(some)
+    assert {e: sum(parts[e]) for e in some} == {e: cost([e]).unshared for e in some}
+    everything = brute_force(some)
+    for e in some:
+        assert parts[e][0] == len(everything) - len(brute_force([other for other in some if other != e]))
+
+
+def test_tnorm_of_ten_values_shares_its_first_call() -> None:
+    some = [experiment(guider=GUIDERS[g](), value=v / 10) for g in ("tnorm", "fullnorm") for v in range(1, 11)]
+    assert cost(some).evaluations == 2 + 20 * 2 * (STEPS - 1)
+
+
+def test_a_scale_at_which_one_branch_matters_runs_that_branch() -> None:
+    assert {len(operation.branches) for operation in program(experiment(value=1.0))} == {1}
+    assert program(experiment(value=1.0))[0].branches == (Branch("a"),)
+    assert program(experiment(value=0.0, negative_prompt="n"))[0].branches == (Branch("n"),)
+    assert cost([experiment(value=1.0)]).evaluations == STEPS
+
+
+def test_outside_its_window_guidance_runs_the_condition_alone() -> None:
+    operations = program(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS)))
+    assert [len(operation.branches) for operation in operations] == [1, 1, 2, 2, 1, 1]
+
+
+def test_windows_that_end_later_share_what_comes_before() -> None:
+    some = [experiment(guider=GUIDERS["cfg"](stop=stop / STEPS)) for stop in range(1, STEPS + 1)]
+    trunk = 2 * STEPS
+    branches = sum(STEPS - stop for stop in range(1, STEPS))
+    # Leaving the trunk costs nothing at the call where two windows part: its condition is the trunk's.
+    assert cost(some).evaluations == trunk + branches - (STEPS - 1)
+
+
+def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
+    numbers = tuple(float(n) for n in range(2, 2 + STEPS))
+    for name, kind in SAMPLERS.items():
+        operations = program(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
+        assert [operation.scale for operation in operations] == [numbers[s] for s in kind.steps_of_calls(STEPS)]
+
+
+def test_planning_imports_no_torch() -> None:
+    code = "import sys, cfgsweep.planning, cfgsweep.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
