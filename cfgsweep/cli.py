@@ -13,7 +13,11 @@ import typer
 from cfgsweep.errors import UserError
 
 app = typer.Typer(
-    help="A laboratory for classifier-free guidance.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    help="A laboratory for classifier-free guidance.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 Config = Annotated[Path, typer.Argument(help="a sweep file", metavar="CONFIG", show_default=False)]
@@ -135,16 +139,19 @@ def main() -> None:
 
 def guarded(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code."""
-    import click
+    from typer.exceptions import Abort, TyperException
 
+    code = 0
     try:
-        return command() or 0
+        code = command() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except click.ClickException as error:
+    except TyperException as error:  # a flag or argument that is not one
         error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        return 2
+    except (KeyboardInterrupt, Abort):
+        code = 130
+    if code == 130:  # also what typer itself makes of Ctrl-C
         print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return code

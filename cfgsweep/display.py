@@ -54,16 +54,15 @@ class PlainDisplay(SilentDisplay):
     """Lines for logs: at most one in ten seconds, and the last."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self.clock, self.started, self.spoke = clock, clock(), float("-inf")
+        self.clock, self.eta, self.spoke = clock, Eta(clock), float("-inf")
 
     def say(self, text: str) -> None:
         print(text, flush=True)
 
     def update(self, status: Status) -> None:
-        now = self.clock()
+        now, left = self.clock(), self.eta.left(status)
         if now - self.spoke >= 10 or status.done == status.total:
             self.spoke = now
-            left = _left(now - self.started, status.fraction)
             print(f"{status.done}/{status.total} {status.unit}  {status.note}{left}", flush=True)
 
 
@@ -83,7 +82,7 @@ class RichDisplay:
             TimeElapsedColumn(),
             console=self.console,
         )
-        self.started = time.monotonic()
+        self.eta = Eta(time.monotonic)
 
     def notice(self, text: str) -> None:
         from rich.markup import escape
@@ -94,7 +93,7 @@ class RichDisplay:
         self.console.print(text, markup=False, highlight=False)
 
     def update(self, status: Status) -> None:
-        left = _left(time.monotonic() - self.started, status.fraction)
+        left = self.eta.left(status)
         if not self.progress.tasks:
             self.progress.start()
             self.progress.add_task("", total=status.total, unit=status.unit, note=status.note, left=left)
@@ -107,11 +106,20 @@ class RichDisplay:
         self.progress.stop()
 
 
-def _left(seconds: float, fraction: float) -> str:
-    if not 0 < fraction < 1:
-        return ""
-    left = int(seconds * (1 - fraction) / fraction)
-    return f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
+class Eta:
+    """The time left, from the pace since this job (or stage of it) was first heard of: it may have been resumed."""
+
+    def __init__(self, clock: Callable[[], float]):
+        self.clock, self.unit, self.started, self.first = clock, "", 0.0, 0.0
+
+    def left(self, status: Status) -> str:
+        if status.unit != self.unit:
+            self.unit, self.started, self.first = status.unit, self.clock(), status.fraction
+        if not self.first < status.fraction < 1:
+            return ""
+        pace = (self.clock() - self.started) / (status.fraction - self.first)
+        left = int(pace * (1 - status.fraction))
+        return f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
 
 
 def choose(quiet: bool) -> Display:

@@ -176,7 +176,7 @@ def label(name: str, value: Any) -> str:
         return "native" if value is None else f"{value[0]}x{value[1]}"
     if name in ("prompt", "negative_prompt"):
         return ("" if name == "prompt" else "not ") + (value or '""')
-    if name in ("model", "sampler"):
+    if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"
 

@@ -219,12 +219,13 @@ class _Painter:
         return self._wrap(_words(heading), self.cell[0], self.font)
 
     def _row_lines(self, heading: Heading) -> list[str]:
-        return [line for part in heading for line in self._wrap(label(*part), 200, self.font)]
+        most = max(2, self.cell[1] // 18 // max(1, len(heading)))
+        return [line for part in heading for line in self._wrap(label(*part), 240, self.font, most)]
 
-    def _wrap(self, text: str, width: float, font: Any) -> list[str]:
-        """Lines no wider than `width`, at most six, cut in a word where there is no other way."""
+    def _wrap(self, text: str, width: float, font: Any, most: int = 12) -> list[str]:
+        """At most so many lines no wider than `width`, cut within a word where there is no other way."""
         average = max(1.0, font.getlength("abcdefghij nopqrstu") / 19)
-        return textwrap.wrap(text, max(4, int(width / average)), max_lines=6, placeholder=" …") if text else []
+        return textwrap.wrap(text, max(4, int(width / average)), max_lines=most, placeholder=" …") if text else []
 
     def _lines_size(self, lines: list[str]) -> tuple[int, int]:
         return max((int(self.font.getlength(line)) + 1 for line in lines), default=0), 18 * len(lines)

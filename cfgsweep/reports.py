@@ -34,6 +34,7 @@ def write_grids(
             return None
 
     first = out or run.grids / f"{name}.png"
+    first.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for page, sheet in enumerate(grid.render(name, experiments, layout, picture), start=1):
         paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))

@@ -24,7 +24,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, cautions, expand, title, varying
 from cfgsweep.images import Record
 from cfgsweep.models.base import Denoiser
-from cfgsweep.models.source import Source, why_not_here
+from cfgsweep.models.source import Source, reachable, why_not_here
 from cfgsweep.reports import write_grids
 from cfgsweep.run import Run
 from cfgsweep.yamlfile import Document
@@ -90,6 +90,7 @@ def _resolve_models(sweep: Sweep, options: Options, display: Display) -> dict[st
     """For every model asked for, the one that runs. `--model` overrides the sweep's and never falls back."""
     if options.model is not None:
         source = Source.of(options.model, sweep.revision, options.allow_pickle)
+        _require_reachable(source)
         return dict.fromkeys(sweep.model, source)
     fallback = Source.of(sweep.fallback) if sweep.fallback else None
     sources = {}
@@ -100,8 +101,15 @@ def _resolve_models(sweep: Sweep, options: Options, display: Display) -> dict[st
             if reason:
                 display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")
                 source = fallback
+        _require_reachable(source)
         sources[name] = source
     return sources
+
+
+def _require_reachable(source: Source) -> None:
+    if source.on_hub and not reachable(source):
+        hint = "name a bundled model, a folder, or give the sweep a `fallback`"
+        raise UserError("its weights are neither cached nor downloadable", where="model", given=source.name, hint=hint)
 
 
 def _settle_compute(earlier: dict[str, Any], options: Options, display: Display) -> devices.Compute:

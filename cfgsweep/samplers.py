@@ -35,7 +35,7 @@ class SamplerKind:
             case "heun":
                 return [call // 2 for call in range(2 * steps - 1)]
             case "pndm":
-                return [0, *range(steps)]
+                return [0, *range(steps)] if steps > 1 else [0]
 
 
 SAMPLERS: dict[str, SamplerKind] = {

@@ -59,9 +59,11 @@ class Document:
             key = tuple(name.strip().split("."))
             target = self.data
             for part in key[:-1]:
-                target = target.setdefault(part, {})
-                if not isinstance(target, dict):
+                inner = target.get(part, {})
+                if not isinstance(inner, dict):
                     raise UserError(f"{part!r} is not a mapping", where="--set", given=assignment)
+                target[part] = dict(inner)  # a copy: an alias of it elsewhere stays as it is
+                target = target[part]
             target[key[-1]] = _parse(text, "--set").data
             self.lines = {k: v for k, v in self.lines.items() if k[: len(key)] != key}
             self.lines[key] = -1

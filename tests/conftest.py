@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,57 @@ def sweep_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+NAMES = ["astronaut", "horse", "camel", "robot", "elf", "tiger", "apple", "rocket", *(f"thing {i}" for i in range(32))]
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A small data set of the real one's form: coloured discs on white."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image, ImageDraw
+
+    from cfgsweep.training.captions import STYLES
+
+    rows = []
+    for index, name in enumerate(NAMES):
+        for style in STYLES:
+            image = Image.new("RGB", (64, 64), "white")
+            shade = tuple(random.Random(f"{name}{style}").choices(range(200), k=3))
+            ImageDraw.Draw(image).ellipse((8, 8, 56, 56), shade)
+            data = io.BytesIO()
+            image.save(data, "PNG")
+            rows.append(
+                {
+                    "image": {"bytes": data.getvalue(), "path": f"{name}.png"},
+                    "label": name,
+                    "tags": ["round", name],
+                    "style": style,
+                    "group": "flags" if name == "apple" else "objects",
+                    "codepoints": f"1F{index:03X}",
+                }
+            )
+    path = tmp_path_factory.mktemp("data") / "pictures.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.fixture
+def small_training(pictures: Path) -> dict:
+    """A training file that is done in seconds."""
+    recipe = {"steps": 8, "batch": 4, "learning_rate": 0.002, "checkpoint_every": 2, "sample_every": 100}
+    return {
+        "name": "tiny",
+        "seed": 3,
+        "data": {"path": str(pictures), "leave_out": ["flags"], "composites": 12},
+        "autoencoder": {"channels": 8, "encoder_blocks": [0, 1, 1], "decoder_blocks": [1, 1, 0], "recipe": recipe},
+        "text_encoder": {"vocabulary": 600, "width": 16, "layers": 1, "heads": 2},
+        "denoiser": {"channels": [8, 16, 16], "groups": 4, "recipe": recipe},
+    }
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -27,7 +28,7 @@ def test_range_is_exact_and_includes_its_stop(start: Decimal, count: int, step: 
 def test_linspace_starts_and_ends_where_it_says(first: Decimal, last: Decimal, count: int) -> None:
     got = points({"linspace": [float(first), float(last), count]})
     assert (len(got), got[0], got[-1]) == (count, float(first), float(last))
-    gaps = [b - a for a, b in zip(got, got[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(got)]
     assert max(gaps) - min(gaps) < 1e-9
 
 
@@ -35,7 +36,7 @@ def test_linspace_starts_and_ends_where_it_says(first: Decimal, last: Decimal, c
 def test_logspace_has_one_ratio(first: float, last: float, count: int) -> None:
     got = points({"logspace": [first, last, count]})
     assert (got[0], got[-1]) == (first, last)
-    for a, b in zip(got, got[1:], strict=False):
+    for a, b in itertools.pairwise(got):
         assert b / a == pytest.approx((last / first) ** (1 / (count - 1)), rel=1e-9)
 
 

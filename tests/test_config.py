@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -244,7 +245,5 @@ anything = st.recursive(
 def test_any_document_is_a_sweep_or_a_user_error(tmp_path_factory, fields: dict) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "sweep.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(BASE), **fields}, allow_unicode=True))
-    try:
+    with contextlib.suppress(UserError):
         expand(*read_sweep(path))
-    except UserError as error:
-        assert str(error)

@@ -103,7 +103,7 @@ class Engine:
                             waiting.extend((trajectory, branch) for branch in trajectory.wanted)
                     while waiting and len(under_way) < self.compute.workers:
                         batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-                        under_way.append((batch, pool.submit(self._predict, batch)))
+                        under_way.append((batch, pool.submit(self._call(batch))))
                     if under_way:
                         batch, future = under_way.popleft()
                         complete = _deliver(batch, future.result())
@@ -141,8 +141,11 @@ class Engine:
         sampler = Sampler.start(root.sampler, self.denoiser.scheduler_config, root.steps, generator)
         return Trajectory(node, noise * sampler.scheduler.init_noise_sigma, sampler)
 
-    def _predict(self, batch: Sequence[Row]) -> torch.Tensor:
-        """The rows' predictions, from a call at the fixed shape: short batches repeat their last row."""
+    def _call(self, batch: Sequence[Row]) -> Callable[[], torch.Tensor]:
+        """A call of the denoiser for the rows, at the fixed shape: short batches repeat their last row.
+
+        All but the call itself is done here and now: tokenizers do not bear two threads at once.
+        """
         padded = _pad(batch, self.batch_size)
         latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
@@ -150,7 +153,7 @@ class Engine:
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
-        return self.denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+        return lambda: self.denoiser.predict(latents, timesteps, conditions)[: len(batch)]
 
     def _condition(self, text: str) -> torch.Tensor:
         if text not in self._conditions:

@@ -7,11 +7,14 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.training.config import Data
+from cfgsweep.training.emoji import bare
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,28 @@ class Pictures:
 
 def is_held_out(codepoints: str) -> bool:
     """One glyph in twenty, the same for everybody and in every style."""
-    bare = "-".join(part for part in codepoints.split("-") if part != "FE0F")
-    return int(hashlib.sha256(bare.encode()).hexdigest(), 16) % 20 == 0
+    return int(hashlib.sha256(bare(codepoints).encode()).hexdigest(), 16) % 20 == 0
 
 
 def read_pictures(data: Data) -> tuple[Pictures, Pictures]:
     """Read the file; return (training, held-out)."""
-    rows = pq.read_table(data.path).to_pylist()
+    rows = _read_rows(data)
     rows = [row for row in rows if row["group"] not in data.leave_out]
     return (
         _pictures([row for row in rows if not is_held_out(row["codepoints"])]),
         _pictures([row for row in rows if is_held_out(row["codepoints"])]),
     )
+
+
+def _read_rows(data: Data) -> list[dict]:
+    columns = ["image", "label", "tags", "style", "group", "codepoints"]
+    try:
+        return pq.read_table(data.path, columns=columns).to_pylist()
+    except FileNotFoundError:
+        hint = f"build the emoji data set: python -m cfgsweep.training.emoji {data.path}"
+        raise UserError("no such file", where="data.path", given=str(data.path), hint=hint) from None
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(shorten(str(error)), where="data.path", given=str(data.path), allowed=columns) from None
 
 
 def _pictures(rows: list[dict]) -> Pictures:

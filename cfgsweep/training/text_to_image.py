@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from diffusers import (
 )
 from diffusers.models.attention_processor import AttnProcessor
 from tokenizers import pre_tokenizers
+from tokenizers.trainers import BpeTrainer
 from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -40,15 +42,27 @@ SAMPLE_PROMPTS = (
 )
 
 
+BOS, EOS, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
+
+
 def build_tokenizer(config: TextEncoder, entries: list[Entry], seed: int) -> CLIPTokenizer:
-    """CLIP's byte-level BPE, its merges learned from captions of `entries`."""
-    empty = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[])
-    tokenizer = empty.train_new_from_iterator(
-        corpus(entries, random.Random(seed)),
-        config.vocabulary,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    """CLIP's byte-level BPE, its merges learned from captions of `entries`.
+
+    The trainer numbers letters in the random order of a hash map, and breaks ties between merges by number.
+    Handed over as special tokens, the letters have their numbers beforehand, and the same captions always
+    give the same tokenizer.
+    """
+    empty = CLIPTokenizer(vocab={BOS: 0, EOS: 1}, merges=[]).backend_tokenizer
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = BpeTrainer(
+        vocab_size=config.vocabulary,
+        special_tokens=[BOS, EOS, *letters, *(letter + END_OF_WORD for letter in letters)],
+        end_of_word_suffix=END_OF_WORD,
         show_progress=False,
     )
+    empty.train_from_iterator(corpus(entries, random.Random(seed)), trainer)
+    learned = json.loads(empty.to_str())["model"]
+    tokenizer = CLIPTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
     tokenizer.model_max_length = config.length
     return tokenizer
 

@@ -1,0 +1,5 @@
+"""`python -m cfgsweep`."""
+
+from cfgsweep.cli import main
+
+main()

@@ -1,0 +1,209 @@
+"""The engine: as many evaluations as planned, the same pixels whoever shares a batch, the reference's pictures."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
+from PIL import Image
+
+from cfgsweep import device, models
+from cfgsweep.config import read_sweep
+from cfgsweep.engine.loop import Engine
+from cfgsweep.engine.plan import cost
+from cfgsweep.experiments import Experiment, expand
+from cfgsweep.images import pixels_sha256
+from cfgsweep.models.source import Source
+from cfgsweep.samplers import SAMPLERS, Sampler, build_scheduler
+
+from .conftest import DEVICE
+
+SWEEP = """\
+name: mixed
+model: tiny
+prompt: [a cat, two dogs]
+negative_prompt: ""
+seed: [1, 2]
+steps: [4, 6]
+sampler: {samplers}
+guider: [tnorm, fullnorm, cfg, {{cfg: {{start: 0.25, stop: 0.75}}}}]
+schedule: [constant, {{cosine: {{min_val: 0.0}}}}]
+value: [0.0, 1.0, 3.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def compute() -> device.Compute:
+    return device.choose(DEVICE, "float32")
+
+
+@pytest.fixture(scope="module")
+def denoiser(tiny_model: Path, compute: device.Compute):
+    return models.load(Source("tiny", str(tiny_model)), compute)
+
+
+@pytest.fixture
+def mixed(sweep_file) -> list[Experiment]:
+    """Everything that may stand beside everything else, some of it many times over."""
+    everything = expand(*read_sweep(sweep_file(SWEEP.format(samplers=list(SAMPLERS)))))
+    return random.Random(0).sample(everything, 60)
+
+
+def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
+    engine = Engine(denoiser, compute, batch_size)
+    pictures = {finished.experiment: finished.image for finished in engine.run(experiments)}
+    assert pictures.keys() == set(experiments)
+    assert engine.tally.evaluations == cost(experiments).evaluations
+    return pictures
+
+
+def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, str]:
+    return {experiment: pixels_sha256(image) for experiment, image in pictures.items()}
+
+
+def test_a_picture_depends_on_its_experiment_alone(denoiser, compute, mixed) -> None:
+    together = hashes(run(denoiser, compute, mixed))
+    assert len(set(together.values())) > len(mixed) // 2
+    order = random.Random(1)
+    for size in (1, 2, 7, 30):
+        some = order.sample(mixed, size)
+        apart = hashes(run(denoiser, compute, some))
+        assert apart == {experiment: together[experiment] for experiment in some}
+
+
+def test_the_number_of_workers_changes_no_pixel(denoiser, compute, mixed) -> None:
+    one = device.Compute(compute.device, compute.dtype, workers=1)
+    three = device.Compute(compute.device, compute.dtype, workers=3)
+    assert hashes(run(denoiser, one, mixed[:20])) == hashes(run(denoiser, three, mixed[:20]))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.skipif(DEVICE == "cpu", reason="half precision is for accelerators")
+def test_neighbours_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: str) -> None:
+    half = device.choose(DEVICE, dtype)
+    denoiser = models.load(Source("tiny", str(tiny_model)), half)
+    together = hashes(run(denoiser, half, mixed))
+    assert hashes(run(denoiser, half, mixed[:3])) == {e: together[e] for e in mixed[:3]}
+
+
+def test_batches_are_full_until_the_end(denoiser, compute, sweep_file) -> None:
+    text = "name: x\nmodel: tiny\nprompt: a\nguider: cfg\nsteps: 10\nvalue: {linspace: [2, 9, 13]}\n"
+    experiments = expand(*read_sweep(sweep_file(text)))
+    engine = Engine(denoiser, compute, 4)
+    list(engine.run(experiments))
+    assert engine.tally.rows == 4 * engine.tally.batches
+    assert engine.tally.rows - engine.tally.evaluations < 20  # of 236: the first call and the last few
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
+def test_plain_cfg_equals_the_pipeline(family: str, sampler: str, compute, request, sweep_file) -> None:
+    folder = request.getfixturevalue(family)
+    text = f"name: x\nmodel: tiny\nprompt: a cat\nnegative_prompt: a dog\nsteps: 7\nsampler: {sampler}\nguider: cfg\n"
+    (experiment,) = expand(*read_sweep(sweep_file(text + "seed: 5\nvalue: 4.0\n")))
+    denoiser = models.load(Source("tiny", str(folder)), compute)
+    ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
+    pipeline = denoiser.pipeline
+    pipeline.scheduler = build_scheduler(sampler, denoiser.scheduler_config)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        "a cat",
+        negative_prompt="a dog",
+        num_inference_steps=7,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(5),
+    ).images[0]
+    assert ours.size == theirs.size == (16, 16)
+    assert largest_difference(ours, theirs) <= 1
+
+
+def largest_difference(a: Image.Image, b: Image.Image) -> int:
+    """In steps of the 256 levels; rounding may move a level by one."""
+    return int(np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max())
+
+
+REFERENCES = {"prednorm": BaseNormGuidance, "tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
+
+
+@pytest.mark.parametrize(("guider", "value"), [("prednorm", 7.5), ("tnorm", 0.15), ("fullnorm", 0.3)])
+@pytest.mark.parametrize("schedule", ["constant", "{cosine: {min_val: 0.01, num_warmup_steps: 3}}"])
+def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedule, sweep_file) -> None:
+    """On the bundled model, against the loop that users of min_diffusion write."""
+    text = (
+        f"name: x\nmodel: emoji\nprompt: 3d render style a photograph of a cat\nsteps: 12\nseed: 7\nguider: {guider}\n"
+    )
+    sweep, document = read_sweep(sweep_file(text + f"schedule: {schedule}\nvalue: {value}\n"))
+    (experiment,) = expand(sweep, document)
+    compute = device.choose(DEVICE, "float32")
+    denoiser = models.load(Source.of("emoji"), compute)
+    ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
+
+    guide = REFERENCES[guider]({"g": experiment.scales()})
+    scheduler = build_scheduler("euler", denoiser.scheduler_config)
+    scheduler.set_timesteps(12)
+    latents = denoiser.noise((64, 64), torch.Generator().manual_seed(7)) * scheduler.init_noise_sigma
+    text_rows = torch.cat([denoiser.encode(""), denoiser.encode(experiment.prompt)])
+    for index, timestep in enumerate(scheduler.timesteps):
+        both = scheduler.scale_model_input(torch.cat([latents] * 2), timestep)
+        uncond, cond = denoiser.predict(both, timestep.expand(2), text_rows).chunk(2)
+        latents = scheduler.step(guide(uncond, cond, index), timestep, latents).prev_sample
+    assert largest_difference(ours, denoiser.decode(latents)) <= 1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 12])
+def test_the_sampler_table_knows_every_call(name: str, steps: int, denoiser) -> None:
+    scheduler = build_scheduler(name, denoiser.scheduler_config)
+    scheduler.set_timesteps(steps)
+    assert len(scheduler.timesteps) == len(SAMPLERS[name].steps_of_calls(steps))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
+    """Stepping a fork leaves the original where it was, and both see the same noise."""
+    start = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
+    predictions = [torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(20)]
+    latents = torch.ones(1, 4, 8, 8)
+    for call in range(3):
+        latents = start.step(predictions[call], latents, call)
+    fork = start.fork()
+
+    def finish(sampler: Sampler, here: torch.Tensor, offset: int) -> torch.Tensor:
+        for call in range(3, 8):
+            here = sampler.step(predictions[call + offset], here, call)
+        return here
+
+    other = finish(fork, latents, 10)
+    mine = finish(start, latents, 0)
+    alone = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
+    here = torch.ones(1, 4, 8, 8)
+    for call in range(3):
+        here = alone.step(predictions[call], here, call)
+    assert torch.equal(finish(alone, here, 0), mine)
+    assert not torch.equal(mine, other)
+
+
+def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_file) -> None:
+    """With guidance that changes nothing at all, a stochastic sampler gives one picture for every guider."""
+    text = "name: x\nmodel: tiny\nprompt: a\nsampler: euler_a\nsteps: 5\nguider: [cfg, prednorm, tnorm]\nvalue: 0.0\n"
+    pictures = run(denoiser, compute, expand(*read_sweep(sweep_file(text))))
+    assert len(set(hashes(pictures).values())) == 1
+
+
+def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, monkeypatch) -> None:
+    calls = itertools.count()
+
+    def fail(*_: object) -> None:
+        if next(calls) == 5:
+            raise ZeroDivisionError
+        return predict(*_)
+
+    predict = denoiser.predict
+    monkeypatch.setattr(denoiser, "predict", fail)
+    with pytest.raises(ZeroDivisionError):
+        list(Engine(denoiser, compute, 4).run(mixed))

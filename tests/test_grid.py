@@ -1,0 +1,165 @@
+"""Grids: whatever varies is in a title, pictures are scaled by whole numbers, pages split."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from cfgsweep import grid
+from cfgsweep.config import read_sweep
+from cfgsweep.experiments import Experiment, expand
+
+BASE = "name: g\nmodel: emoji\nprompt: a cat\nguider: [tnorm, fullnorm]\nvalue: [0.1, 0.2, 0.3]\n"
+
+
+def experiments_of(sweep_file, extra: str = "", **changes: str) -> list[Experiment]:
+    text = BASE
+    for key, value in changes.items():
+        text = "\n".join(f"{key}: {value}" if line.startswith(f"{key}:") else line for line in text.splitlines()) + "\n"
+    return expand(*read_sweep(sweep_file(text + extra)))
+
+
+def coloured(experiment: Experiment) -> Image.Image:
+    """A picture of its own for every experiment: one colour, with a dark corner to see its edge."""
+    shade = int(experiment.id[:6], 16)
+    image = Image.new("RGB", (64, 64), (shade >> 16, shade >> 8 & 255, shade & 255))
+    image.putpixel((0, 0), (0, 0, 0))
+    return image
+
+
+@pytest.fixture
+def written(monkeypatch) -> list[str]:
+    """Every text that is drawn."""
+    texts: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda self, xy, text, *a, **k: (texts.append(text), draw(self, xy, text, *a, **k))[1],
+    )
+    return texts
+
+
+def render(experiments, **axes) -> list[Image.Image]:
+    return grid.render("g", experiments, grid.arrange(experiments, **axes), coloured)
+
+
+def contains(sheet: Image.Image, picture: Image.Image, scale: int) -> bool:
+    """Is the picture in the sheet, every pixel a square of `scale`?"""
+    wanted = np.asarray(picture.resize((64 * scale, 64 * scale), Image.Resampling.NEAREST))
+    pixels = np.asarray(sheet)
+    for y, x in zip(*np.nonzero((pixels == 0).all(axis=2)), strict=True):
+        if np.array_equal(pixels[y : y + wanted.shape[0], x : x + wanted.shape[1]], wanted):
+            return True
+    return False
+
+
+def test_every_picture_is_there_scaled_by_a_whole_number(sweep_file) -> None:
+    experiments = experiments_of(sweep_file)
+    (sheet,) = render(experiments)
+    for experiment in experiments:
+        assert contains(sheet, coloured(experiment), 4)
+
+
+def test_titles_say_what_varies_and_the_caption_what_does_not(sweep_file, written) -> None:
+    render(experiments_of(sweep_file))
+    assert [text for text in written if text in ("tnorm", "fullnorm")] == ["tnorm", "fullnorm"]
+    assert [text for text in written if text.startswith("value")] == ["value 0.1", "value 0.2", "value 0.3"]
+    caption = " ".join(text for text in written if "·" in text)
+    assert "a cat" in caption
+    assert "model emoji" in caption
+    assert "seed 0" in caption
+    assert "tnorm" not in caption
+
+
+@pytest.mark.parametrize(
+    ("axes", "layout"),
+    [
+        ({}, (["guider", "seed"], ["value"], [])),
+        ({"rows": "value"}, (["value", "guider"], ["seed"], [])),
+        ({"cols": "guider"}, (["value", "seed"], ["guider"], [])),
+        ({"pages": "seed"}, (["guider"], ["value"], ["seed"])),
+        ({"rows": "seed", "cols": "value", "pages": "guider"}, (["seed"], ["value"], ["guider"])),
+    ],
+)
+def test_axes_go_where_they_are_told_and_else_where_it_makes_sense(sweep_file, axes: dict, layout: tuple) -> None:
+    got = grid.arrange(experiments_of(sweep_file, "seed: [1, 2]\n"), **axes)
+    assert (sorted(got.rows), got.columns, got.pages) == (sorted(layout[0]), *layout[1:])
+
+
+def test_zipped_axes_go_together(sweep_file) -> None:
+    experiments = experiments_of(sweep_file, "seed: [1, 2, 3]\nzip: [value, seed]\n")
+    assert grid.arrange(experiments) == grid.Layout(["guider"], ["value", "seed"], [])
+
+
+def test_a_page_for_each_value(sweep_file) -> None:
+    experiments = experiments_of(sweep_file, "seed: [1, 2]\n")
+    pages = render(experiments, pages="seed")
+    assert len(pages) == 2
+    for page, seed in zip(pages, (1, 2), strict=True):
+        assert all(contains(page, coloured(e), 4) for e in experiments if e.seed == seed)
+
+
+def test_very_large_grids_are_split_into_pages(sweep_file) -> None:
+    experiments = experiments_of(sweep_file, "seed: {range: [1, 45, 1]}\n", guider="tnorm")
+    pages = render(experiments)
+    assert len(pages) == 2
+    assert max(page.height for page in pages) < 20_000
+
+
+def test_one_long_axis_is_wrapped_and_every_picture_titled(sweep_file, written) -> None:
+    experiments = experiments_of(sweep_file, guider="tnorm", value="{linspace: [0.1, 0.5, 30]}")
+    (sheet,) = render(experiments)
+    assert sheet.width <= 1800
+    assert sum(text.startswith("value") for text in written) == 30
+    assert all(contains(sheet, coloured(e), 2) for e in experiments)
+
+
+def test_schedules_are_drawn_where_they_differ(sweep_file, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(grid, "_spark", lambda draw, heading, corner: drawn.append(dict(heading)["schedule"].name))
+    render(experiments_of(sweep_file, "schedule: [constant, {cosine: {min_val: 0.0}}]\n"))
+    assert set(drawn) == {"constant", "cosine"}
+    drawn.clear()
+    render(experiments_of(sweep_file))
+    assert not drawn
+
+
+def test_a_long_prompt_is_wrapped_not_cut_off(sweep_file, written) -> None:
+    words = " ".join(f"word{i}" for i in range(25))
+    render(experiments_of(sweep_file, prompt=f"[a cat, {words}]"))
+    assert any("word24" in text for text in written)
+
+
+def test_an_axis_that_does_not_vary_is_refused(sweep_file) -> None:
+    with pytest.raises(Exception, match="unknown axis"):
+        grid.arrange(experiments_of(sweep_file), rows="steps")
+
+
+@pytest.mark.slow
+def test_the_grid_command(cli, tmp_path: Path, sweep_file) -> None:
+    path = sweep_file(BASE + "steps: 2\nseed: [1, 2]\n")
+    assert cli("run", path, "--out", tmp_path / "r").code == 0
+    shutil.rmtree(tmp_path / "r/grids")
+    again = cli("grid", tmp_path / "r")
+    assert again.code == 0
+    assert Path(again.out.strip()).is_file()
+    paged = cli("grid", tmp_path / "r", "--pages", "seed", "--rows", "guider", "--out", tmp_path / "sheet.png")
+    assert paged.out.split() == [str(tmp_path / "sheet.png"), str(tmp_path / "sheet-2.png")]
+    refused = cli("grid", tmp_path / "r", "--rows", "guidr")
+    assert refused.code == 2
+    assert "did you mean 'guider'?" in refused.err
+    record = json.loads((tmp_path / "r/experiments.jsonl").read_text().splitlines()[0])
+    (tmp_path / "r" / record["image"]).unlink()
+    assert cli("grid", tmp_path / "r").code == 0
+
+
+def test_grid_of_what_is_no_run(cli, tmp_path: Path) -> None:
+    refused = cli("grid", tmp_path)
+    assert refused.code == 2
+    assert "not a run folder" in refused.err
