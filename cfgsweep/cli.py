@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -51,10 +50,10 @@ def run(
 
     options = Options(model, device, dtype, batch_size, limit, allow_pickle)
     try:
-        outcome = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
+        grids = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
     finally:
         display.close()
-    for path in outcome.grids:
+    for path in grids:
         display.say(str(path))
 
 
@@ -133,25 +132,20 @@ def train(
 
 
 def main() -> None:
-    """The entry point: user errors in words and exit code 2, an interrupt 130."""
-    sys.exit(guarded(lambda: app(standalone_mode=False)))
+    """The entry point."""
+    sys.exit(run_command(sys.argv[1:]))
 
 
-def guarded(command: Callable[[], Any]) -> int:
-    """Run a command and return its exit code."""
-    from typer.exceptions import Abort, TyperException
-
-    code = 0
+def run_command(words: list[str]) -> int:
+    """Run a command line; return its exit code. User errors are told in words and end in 2, an interrupt in 130."""
     try:
-        code = command() or 0
+        app(words)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except TyperException as error:  # a flag or argument that is not one
-        error.show()
-        return 2
-    except (KeyboardInterrupt, Abort):
-        code = 130
-    if code == 130:  # also what typer itself makes of Ctrl-C
-        print("stopped; the same command goes on from here", file=sys.stderr)
-    return code
+    except SystemExit as done:  # typer's way to end, whatever the end
+        code = done.code if isinstance(done.code, int) else 0
+        if code == 130:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+        return code
+    return 0

@@ -58,8 +58,7 @@ def survey(sweep: Sweep, document: Document, folder: Path, model: str | None = N
 def as_run(sweep: Sweep, run: Run, model: str | None = None) -> Sweep:
     """The sweep on the models that ran in the folder, where it tells (a fallback may have taken a model's place)."""
     ran = {asked: entry["runs"] for asked, entry in run.environment().get("models", {}).items()}
-    names = [model] if model else [ran.get(name, name) for name in sweep.model]
-    return sweep.model_copy(update={"model": list(dict.fromkeys(names))})
+    return sweep.on_models([model] if model else [ran.get(name, name) for name in sweep.model])
 
 
 def sweep_of_run(folder: Path) -> tuple[Run, Sweep, list[Experiment]]:

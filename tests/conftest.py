@@ -29,11 +29,10 @@ class Outcome:
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run a cfgsweep command line as `main` does."""
-    from cfgsweep.cli import app, guarded
+    from cfgsweep.cli import run_command
 
     def run(*arguments: object) -> Outcome:
-        words = [str(argument) for argument in arguments]
-        code = guarded(lambda: app(words, standalone_mode=False))
+        code = run_command([str(argument) for argument in arguments])
         captured = capfd.readouterr()
         return Outcome(code, captured.out, captured.err)
 

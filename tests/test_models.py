@@ -74,6 +74,12 @@ def test_model_given_by_flag_never_falls_back(offline, cli, tmp_path: Path, swee
     assert not (tmp_path / "r").exists()
 
 
+def test_a_fallback_is_a_bundled_model(cli, tmp_path: Path, sweep_file) -> None:
+    refused = cli("run", sweep_file(SWEEP.format(model="emoji") + "fallback: emojy\n"), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "fallback: unknown bundled model 'emojy'" in refused.err
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

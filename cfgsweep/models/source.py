@@ -29,7 +29,7 @@ class Source:
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:
         """Bundled names first, then what is there on disk, then the hub."""
         if name in bundled_names():
-            return cls(name, str(BUNDLED_FOLDER / name))
+            return cls.bundled(name)
         path = Path(name).expanduser()
         if path.exists():
             source = cls(name, str(path), None, allow_pickle)
@@ -42,6 +42,13 @@ class Source:
                 "model", name, [*bundled_names(), "a folder", "a .safetensors file", "a hub id a/b"], "model"
             )
         return cls(name, name, revision, allow_pickle)
+
+    @classmethod
+    def bundled(cls, name: str) -> Source:
+        """A fallback has to be here: bundled models alone are."""
+        if name not in bundled_names():
+            raise unknown_name("bundled model", name, bundled_names(), "fallback")
+        return cls(name, str(BUNDLED_FOLDER / name))
 
     @property
     def single_file(self) -> bool:

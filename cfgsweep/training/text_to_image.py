@@ -15,7 +15,6 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from diffusers.models.attention_processor import AttnProcessor
 from tokenizers import pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from torch import nn
@@ -99,7 +98,6 @@ def build_unet(config: Denoiser, text_width: int, latents: torch.Size) -> UNet2D
         attention_head_dim=config.heads,  # diffusers' historical name: on this class it is the number of heads
         norm_num_groups=config.groups,
     )
-    unet.set_attn_processor(AttnProcessor())  # the backward pass of SDPA is slow on a CPU
     return unet.to(memory_format=torch.channels_last)
 
 
