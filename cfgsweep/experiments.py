@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfgsweep.config import AXES, Size, Sweep
+from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
+from cfgsweep.fields import Size
 from cfgsweep.guidance import Guider
 from cfgsweep.parameters import Parameters, compact
 from cfgsweep.schedules import Schedule

@@ -68,7 +68,7 @@ def _resolve_models(sweep: Sweep, options: Options, display: Display) -> dict[st
     sources = {}
     for name in sweep.model:
         source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
-        if fallback and source.name != fallback.name:
+        if fallback:
             reason = why_not_here(source, devices.accelerator() if options.device != "cpu" else None)
             if reason:
                 display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")

@@ -60,7 +60,7 @@ def test_without_an_accelerator_the_fallback_runs_and_says_so(cli, tmp_path: Pat
 
 def test_with_an_accelerator_only_unreachable_weights_give_way(offline, tiny_model: Path) -> None:
     assert why_not_here(Source.of(str(tiny_model)), "cuda") is None
-    assert why_not_here(Source.of("emoji"), "cuda") is None
+    assert why_not_here(Source.of("emoji"), None) is None
     assert why_not_here(Source.of("a/b"), "cuda") == "its weights are neither cached nor downloadable"
     assert why_not_here(Source.of("a/b"), None) == "there is no CUDA or MPS device"
 
@@ -107,6 +107,16 @@ def test_pickles_are_refused_until_allowed(cli, tiny_model: Path, tmp_path: Path
     assert refused.code == 2
     assert "--allow-pickle" in refused.err
     assert cli("run", path, "--out", tmp_path / "r", "--allow-pickle").code == 0
+
+
+def test_a_file_that_is_no_checkpoint_is_a_clear_error(offline, cli, tmp_path: Path, sweep_file) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    refused = cli("run", sweep_file(SWEEP.format(model=tmp_path / "model.safetensors")), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "the model cannot be loaded" in refused.err
+    assert not (tmp_path / "r" / "images").exists() or not list((tmp_path / "r" / "images").iterdir())
 
 
 def test_a_pickled_single_file_is_refused(cli, tmp_path: Path, sweep_file) -> None:

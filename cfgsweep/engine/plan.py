@@ -8,6 +8,7 @@ its predictions are the same, only what is made of them is not. No tensors here,
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -172,19 +173,17 @@ def _branches_from(one: Program, call: int) -> int:
 
 def own_and_shared(experiments: Iterable[Experiment]) -> dict[Experiment, tuple[int, int]]:
     """For every experiment: evaluations that are its alone, and those it shares with others of the sweep."""
-    counts: dict[Experiment, list[int]] = {}
+    total: dict[Experiment, int] = {}
+    shared: Counter[Experiment] = Counter()
     stack = list(roots(experiments).values())
+    for top in stack:
+        total |= {experiment: _branches_from(one, 0) for one, experiment in top.members}
     while stack:
         node = stack.pop()
-        if node.finished:
+        if node.finished or len(node.members) == 1:  # from here on all is its own
             continue
-        users = dict.fromkeys(node.branches(), 0)
-        for one, _ in node.members:
-            for branch in one[node.call].branches:
-                users[branch] += 1
+        users = Counter(branch for one, _ in node.members for branch in one[node.call].branches)
         for one, experiment in node.members:
-            own = counts.setdefault(experiment, [0, 0])
-            for branch in one[node.call].branches:
-                own[users[branch] > 1] += 1
+            shared[experiment] += sum(users[branch] > 1 for branch in one[node.call].branches)
         stack.extend(child for _, child in node.children())
-    return {experiment: (own, shared) for experiment, (own, shared) in counts.items()}
+    return {experiment: (count - shared[experiment], shared[experiment]) for experiment, count in total.items()}

@@ -71,6 +71,8 @@ def why_not_here(source: Source, accelerator: str | None) -> str | None:
 
     Only two reasons count: no CUDA or MPS device, or weights that are neither cached nor downloadable.
     """
+    if source.name in bundled_names():
+        return None
     if accelerator is None:
         return "there is no CUDA or MPS device"
     if source.on_hub and not reachable(source):
@@ -82,7 +84,9 @@ def reachable(source: Source) -> bool:
     """Is the model in the hub's cache, or can it be had? A name that the hub does not know is an error."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # it would tell of every attempt
     try:
         hf_hub_download(source.place, "model_index.json", revision=source.revision)
     except (LocalEntryNotFoundError, OSError) as error:
