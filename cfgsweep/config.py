@@ -5,11 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from cfgsweep import yamlfile
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.fields import Guiders, Names, Numbers, Samplers, Schedules, Seeds, Sizes, StepCounts, Texts
+from cfgsweep.fields import (
+    Conditions,
+    Groups,
+    Guiders,
+    Names,
+    Numbers,
+    Samplers,
+    Schedules,
+    Seeds,
+    Sizes,
+    StepCounts,
+    Texts,
+)
 from cfgsweep.parameters import Parameters
 from cfgsweep.schedules import Constant
 
@@ -38,19 +50,8 @@ class Sweep(BaseModel):
     value: Numbers | None = Field(
         None, description="what the schedule is scaled to; each guider's own default where not given"
     )
-    zip: list[list[str]] = Field([], description="axes that move together, as [[a, b], [c, d]] or [a, b]")
-    exclude: list[dict[str, Any]] = Field([], description="cells to drop: all the fields of one entry match")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_group_is_a_list_of_groups(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            data = dict(data)
-            if isinstance(data.get("zip"), list) and data["zip"] and all(isinstance(n, str) for n in data["zip"]):
-                data["zip"] = [data["zip"]]
-            if isinstance(data.get("exclude"), dict):
-                data["exclude"] = [data["exclude"]]
-        return data
+    zip: Groups = Field([], description="axes that move together: [a, b], or several such groups")
+    exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def on_models(self, names: list[str]) -> Sweep:
         """The same sweep on other models (several of those asked for may have one fallback)."""

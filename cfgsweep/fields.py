@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, ValidationError
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, ValidationError, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from cfgsweep.axes import combinations, spread
+from cfgsweep.axes import RANGES, combinations, spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.parameters import Parameters
@@ -70,17 +70,16 @@ def _make_all(kind: str, registry: Mapping[str, type[Parameters]], item: Any) ->
     ((name, parameters),) = item.items()
     if not isinstance(name, str) or name not in registry:
         raise UserErrorInside(unknown_name(kind, name, registry))
-    if name == "list" and isinstance(parameters, list):  # {list: [7.5, 7.0, ...]}: one number per step
-        return [_make(kind, registry[name], {"numbers": parameters})]
+    cls = registry[name]
+    if isinstance(parameters, list) and len(cls.lists) == 1:
+        parameters = {cls.lists[0]: parameters}
     if parameters is None:
         parameters = {}
     if not isinstance(parameters, dict):
         raise UserErrorInside(
             UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
         )
-    if name == "list":
-        return [_make(kind, registry[name], parameters)]
-    return [_make(kind, registry[name], combination) for combination in combinations(parameters)]
+    return [_make(kind, cls, combination) for combination in combinations(parameters, cls.lists)]
 
 
 def _make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
@@ -101,29 +100,35 @@ def _make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Param
 
 
 class _OneOrMany:
-    """JSON Schema of an axis: one thing, a list of things, or for numbers a range."""
+    """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it."""
 
     def __init__(self, item: dict[str, Any] | None = None, numeric: bool = False):
         self.item, self.numeric = item, numeric
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        item = self.item or handler(schema).get("items", {})
-        one_of = [item]
-        if self.numeric:
-            three = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
-            one_of += [
-                {"type": "object", "properties": {kind: three}, "required": [kind], "additionalProperties": False}
-                for kind in ("range", "linspace", "logspace")
-            ]
-        return {"anyOf": [*one_of, {"type": "array", "items": {"anyOf": one_of}, "minItems": 1}]}
+        return _one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
+
+
+def _one_or_many(item: dict[str, Any], numeric: bool) -> dict[str, Any]:
+    """One thing, a list of things, or for numbers a range."""
+    three = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+    one_of = [item, *(_only(kind, three) for kind in RANGES if numeric)]
+    return {"anyOf": [*one_of, {"type": "array", "items": {"anyOf": one_of}, "minItems": 1}]}
+
+
+def _only(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": False}
 
 
 def _named_schema(registry: Mapping[str, type[Parameters]]) -> dict[str, Any]:
-    with_parameters = [
-        {"type": "object", "properties": {name: {"type": "object"}}, "required": [name], "additionalProperties": False}
-        for name in registry
-    ]
-    return {"anyOf": [{"enum": sorted(registry)}, *with_parameters]}
+    """A name, or a name with its parameters."""
+    forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
+    for name, cls in registry.items():
+        fields = cls.model_json_schema()["properties"]
+        forms += [_only(name, fields[key]) for key in cls.lists[:1]]
+        several = {key: field if key in cls.lists else _one_or_many(field, True) for key, field in fields.items()}
+        forms.append(_only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
+    return {"anyOf": forms}
 
 
 SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
@@ -149,3 +154,21 @@ Guiders = Annotated[list[Guider], BeforeValidator(_named("guider", GUIDERS)), _O
 Schedules = Annotated[
     list[Schedule], BeforeValidator(_named("schedule", SCHEDULES)), _OneOrMany(_named_schema(SCHEDULES))
 ]
+
+
+def _groups(given: Any) -> Any:
+    """One group of axes is a list of one group."""
+    return [given] if isinstance(given, list) and given and all(isinstance(name, str) for name in given) else given
+
+
+def _conditions(given: Any) -> Any:
+    return [given] if isinstance(given, dict) else given
+
+
+NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 2}
+OBJECT = {"type": "object", "minProperties": 1}
+GROUPS_SCHEMA = {"anyOf": [NAMES, {"type": "array", "items": NAMES}]}
+CONDITIONS_SCHEMA = {"anyOf": [OBJECT, {"type": "array", "items": OBJECT}]}
+
+Groups = Annotated[list[list[str]], BeforeValidator(_groups), WithJsonSchema(GROUPS_SCHEMA)]
+Conditions = Annotated[list[dict[str, Any]], BeforeValidator(_conditions), WithJsonSchema(CONDITIONS_SCHEMA)]

@@ -8,11 +8,16 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Parameters(BaseModel):
-    """Frozen, hashable, unknown parameters refused. The class's `name` is how a file calls it."""
+    """Frozen, hashable, unknown parameters refused. The class's `name` is how a file calls it.
+
+    A parameter named in `lists` takes a list as one value, where for others a list is an axis. If there is
+    just one, `{name: [...]}` is short for it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: ClassVar[str]
+    lists: ClassVar[tuple[str, ...]] = ()
 
     def spec(self) -> str | dict[str, Any]:
         """As a file would give it: the name, or the name with the parameters that are not at their default."""

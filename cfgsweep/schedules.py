@@ -84,6 +84,7 @@ class Listed(Schedule):
     """One number per step, multiplied by `value` where the sweep gives one."""
 
     name = "list"
+    lists = ("numbers",)
     numbers: tuple[float, ...] = Field(min_length=1, description="as many as there are steps")
 
     def own_value(self) -> float | None:

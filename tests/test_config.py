@@ -203,6 +203,11 @@ def test_every_setting_changes_the_id(sweep_file, line: str) -> None:
     assert before.id != after.id
 
 
+def test_a_list_of_numbers_is_one_schedule_not_an_axis(sweep_file) -> None:
+    got = experiments_of(sweep_file, BASE + "steps: 3\nschedule: [constant, {list: [1, 0.5, 0]}]\n")
+    assert {tuple(e.scales()) for e in got} == {(v,) * 3 for v in (0.1, 0.2)} | {(v, v / 2, 0) for v in (0.1, 0.2)}
+
+
 def test_the_name_does_not_change_the_id(sweep_file) -> None:
     assert experiments_of(sweep_file, BASE)[0].id == experiments_of(sweep_file, BASE, "name=other")[0].id
 
@@ -227,7 +232,20 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
     schema = Sweep.model_json_schema()
     good = yaml.safe_load(BASE)
     jsonschema.validate(good, schema)
-    for bad in ({"valeu": 1}, {"steps": "many"}, {"sampler": "eulr"}, {"guider": "fulnorm"}, {"seed": []}):
+    for fine in (
+        {"guider": ["cfg", {"cfg": {"start": [0.1, 0.2], "stop": {"range": [0.5, 0.7, 0.1]}}}]},
+        {"schedule": [{"list": [1.0, 2.0]}, {"cosine": {"k_decay": 0.7}}], "value": {"linspace": [0, 1, 3]}},
+        {"size": [[512, 768], "native"], "zip": ["seed", "prompt"]},
+    ):
+        jsonschema.validate({**good, **fine}, schema)
+    for bad in (
+        {"guider": {"cfg": {"strat": 0.1}}},
+        {"valeu": 1},
+        {"steps": "many"},
+        {"sampler": "eulr"},
+        {"guider": "fulnorm"},
+        {"seed": []},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**good, **bad}, schema)
     assert json.dumps(schema)
