@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ import torch
 from cfgsweep import device, models
 from cfgsweep.errors import UserError
 from cfgsweep.models.source import Source, bundled_names, why_not_here
+
+from .single_file import write_single_file
 
 SWEEP = """\
 name: small
@@ -107,6 +112,24 @@ def test_pickles_are_refused_until_allowed(cli, tiny_model: Path, tmp_path: Path
     assert refused.code == 2
     assert "--allow-pickle" in refused.err
     assert cli("run", path, "--out", tmp_path / "r", "--allow-pickle").code == 0
+
+
+def test_a_single_file_runs_and_is_the_same_model(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
+    """The configuration of Stable Diffusion 1.5 comes from the hub's cache, as it does for everybody offline."""
+    write_single_file(tiny_model, tmp_path / "tiny.safetensors")
+    cache = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
+    shutil.copytree(tiny_model, cache / "snapshots" / ("0" * 40), ignore=shutil.ignore_patterns("*.safetensors"))
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("0" * 40)
+    path = sweep_file(SWEEP.format(model=tmp_path / "tiny.safetensors"))
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")}
+    command = [sys.executable, "-m", "cfgsweep", "run", str(path), "--out", str(tmp_path / "file")]
+    subprocess.run(command, check=True, env=environment)
+    assert cli("run", path, "--out", tmp_path / "folder", "--model", tiny_model).code == 0
+    one, other = (
+        json.loads((tmp_path / name / "experiments.jsonl").read_text())["pixels_sha256"] for name in ("file", "folder")
+    )
+    assert one == other
 
 
 def test_a_file_that_is_no_checkpoint_is_a_clear_error(offline, cli, tmp_path: Path, sweep_file) -> None:
