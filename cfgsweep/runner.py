@@ -134,8 +134,10 @@ class _Job:
             try:
                 self._compute(denoiser, mine, batch_size)
             except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error) or batch_size == 1:
+                if not devices.is_out_of_memory(error):
                     raise
+                if batch_size == 1:
+                    raise UserError("not enough memory for even one row at a time", where=denoiser.name) from None
                 batch_size //= 2
                 self.display.notice(f"out of memory: the batch is halved to {batch_size} rows, and the run goes on")
             devices.release_memory(self.compute)

@@ -30,6 +30,7 @@ prompt: [a cat, two dogs]
 negative_prompt: ""
 seed: [1, 2]
 steps: [4, 6]
+size: [native, [24, 16]]
 sampler: {samplers}
 guider: [tnorm, fullnorm, cfg, {{cfg: {{start: 0.25, stop: 0.75}}}}]
 schedule: [constant, {{cosine: {{min_val: 0.0}}}}]
@@ -80,6 +81,12 @@ def test_the_number_of_workers_changes_no_pixel(denoiser, compute, mixed) -> Non
     one = device.Compute(compute.device, compute.dtype, workers=1)
     three = device.Compute(compute.device, compute.dtype, workers=3)
     assert hashes(run(denoiser, one, mixed[:20])) == hashes(run(denoiser, three, mixed[:20]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_many_pictures_that_part_at_the_last_step_all_arrive(denoiser, compute, sweep_file, batch_size: int) -> None:
+    text = "name: x\nmodel: tiny\nprompt: a\nguider: {cfg: {start: 0.75}}\nsteps: 4\nvalue: {linspace: [2, 9, 50]}\n"
+    run(denoiser, compute, expand(*read_sweep(sweep_file(text))), batch_size)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

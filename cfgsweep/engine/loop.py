@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from PIL import Image
@@ -18,6 +19,7 @@ from PIL import Image
 from cfgsweep.device import Compute, one_thread_per_operation
 from cfgsweep.engine.plan import Branch, Node, Operation, Root, roots
 from cfgsweep.experiments import Experiment
+from cfgsweep.fields import Size
 from cfgsweep.models.base import Denoiser
 from cfgsweep.samplers import Sampler
 
@@ -37,11 +39,18 @@ class Trajectory:
     sampler: Sampler
     predictions: Predictions = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.wanted = [] if self.node.finished else self.node.branches()
-        if self.wanted:
-            self.timestep = self.sampler.timestep(self.node.call)
-            self.model_input = self.sampler.model_input(self.latents, self.node.call)
+    @cached_property
+    def wanted(self) -> list[Branch]:
+        """The predictions that its members need next."""
+        return [] if self.node.finished else self.node.branches()
+
+    @cached_property
+    def model_input(self) -> torch.Tensor:
+        return self.sampler.model_input(self.latents, self.node.call)
+
+    @property
+    def timestep(self) -> torch.Tensor:
+        return self.sampler.timestep(self.node.call)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,36 +94,39 @@ class Engine:
     def run(self, experiments: Sequence[Experiment], watch: Callable[[], None] = lambda: None) -> Iterator[Finished]:
         """Yield every experiment's picture as it is done; call `watch` after every batch.
 
-        All experiments must be for this engine's denoiser.
+        All experiments must be for this engine's denoiser. Pictures of one size go together, for they alone
+        fit into one batch.
         """
+        sizes: dict[Size, list[Experiment]] = {}
+        for experiment in experiments:
+            sizes.setdefault(experiment.size, []).append(experiment)
+        for group in sizes.values():
+            yield from self._run(group, watch)
+
+    def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished]:
         waiting: deque[Row] = deque()
-        under_way: deque[tuple[list[Row], Future[torch.Tensor]]] = deque()
         starts = iter(roots(experiments).items())
         parked: list[Fork] = []
         live, limit = 0, self._live_limit(len(experiments))
-        with one_thread_per_operation(self.compute), ThreadPoolExecutor(self.compute.workers) as pool:
-            try:
-                while True:
-                    for trajectory in self._admit(parked, starts, limit - live):
-                        if trajectory.node.finished:
-                            yield from self._decode(trajectory)
-                        else:
-                            live += 1
-                            waiting.extend((trajectory, branch) for branch in trajectory.wanted)
-                    while waiting and len(under_way) < self.compute.workers:
-                        batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-                        under_way.append((batch, pool.submit(self._call(batch))))
-                    if under_way:
-                        batch, future = under_way.popleft()
-                        complete = _deliver(batch, future.result())
-                        live -= len(complete)
-                        watch()
-                        parked.extend(fork for trajectory in complete for fork in _forks(trajectory))
-                    elif not parked:
-                        return
-            finally:
-                for _, future in under_way:
-                    future.cancel()
+        with one_thread_per_operation(self.compute), _Workers(self.compute.workers) as workers:
+            while True:
+                admitted = list(self._admit(parked, starts, limit - live))
+                for trajectory in admitted:
+                    waiting.extend((trajectory, branch) for branch in trajectory.wanted)
+                    live += bool(trajectory.wanted)
+                while waiting and workers.free:
+                    batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                    workers.submit(batch, self._call(batch))
+                for trajectory in admitted:  # decoded while the workers are busy
+                    if trajectory.node.finished:
+                        yield from self._decode(trajectory)
+                if workers.busy:
+                    complete = _deliver(*workers.result())
+                    live -= len(complete)
+                    parked.extend(fork for trajectory in complete for fork in _forks(trajectory))
+                    watch()
+                elif not admitted:
+                    return
 
     def _live_limit(self, experiments: int) -> int:
         """Trajectories advancing together: enough to fill the workers' batches, in waves of even size."""
@@ -192,6 +204,36 @@ class Engine:
         image = self.denoiser.decode(trajectory.latents)
         for _, experiment in trajectory.node.members:
             yield Finished(experiment, image)
+
+
+class _Workers:
+    """Threads that call the denoiser. Results come in the order of the calls."""
+
+    def __init__(self, count: int):
+        self.count, self.pool = count, ThreadPoolExecutor(count)
+        self.calls: deque[tuple[list[Row], Future[torch.Tensor]]] = deque()
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    @property
+    def free(self) -> bool:
+        return len(self.calls) < self.count
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.calls)
+
+    def submit(self, batch: list[Row], call: Callable[[], torch.Tensor]) -> None:
+        self.calls.append((batch, self.pool.submit(call)))
+
+    def result(self) -> tuple[list[Row], torch.Tensor]:
+        """The oldest call's rows and predictions; waits for it, and raises what it raised."""
+        batch, future = self.calls.popleft()
+        return batch, future.result()
 
 
 def _pad(rows: Sequence, size: int) -> list:
