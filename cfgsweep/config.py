@@ -53,10 +53,6 @@ class Sweep(BaseModel):
     zip: Groups = Field([], description="axes that move together: [a, b], or several such groups")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
-    def on_models(self, names: list[str]) -> Sweep:
-        """The same sweep on other models (several of those asked for may have one fallback)."""
-        return self.model_copy(update={"model": list(dict.fromkeys(names))})
-
     def axis(self, name: str) -> list[Any]:
         """The values of an axis; [None] for a `value` that is left to the guiders."""
         values = getattr(self, name)

@@ -1,11 +1,11 @@
-"""Where and how the denoiser runs. The only module that asks which device it is on."""
+"""Where and how the denoiser runs: what differs between devices is decided here."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -47,13 +47,19 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     name = found or "cpu" if device == "auto" else device
     if name.split(":")[0] not in DEVICES:
         raise unknown_name("device", name, ["auto", *DEVICES], "--device")
-    if name != "cpu" and name.split(":")[0] != found:
+    if name != "cpu" and (name.split(":")[0] != found or not _has_index(name)):
         raise UserError("this device is not here", where="--device", given=name, allowed=["auto", found or "cpu"])
     if dtype == "auto":
         dtype = "float16" if name.startswith("cuda") else "float32"
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, ["auto", *DTYPES], "--dtype")
     return Compute(name, DTYPES[dtype], workers=cores() if name == "cpu" else 1)
+
+
+def _has_index(name: str) -> bool:
+    """Is 'cuda:1' there, where 'cuda' is?"""
+    index = name.partition(":")[2] or "0"
+    return index.isdecimal() and int(index) < (torch.cuda.device_count() if name.startswith("cuda") else 1)
 
 
 def cores() -> int:
@@ -68,8 +74,14 @@ def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
     """
     budget = memory_bytes(compute) // 2 - weight_bytes
     most = CPU_BATCH if compute.device == "cpu" else BATCH_SIZES[0]
-    fitting = [size for size in BATCH_SIZES if size <= most and size * row_bytes * compute.workers <= budget]
+    fitting = [size for size in BATCH_SIZES if size <= most and size * row_bytes <= budget]
     return fitting[0] if fitting else 1
+
+
+def with_room(compute: Compute, batch_size: int, weight_bytes: int, row_bytes: int) -> Compute:
+    """As many workers as have room for a batch each; how many changes no pixel."""
+    batches = (memory_bytes(compute) // 2 - weight_bytes) // (batch_size * row_bytes)
+    return replace(compute, workers=max(1, min(compute.workers, batches)))
 
 
 def memory_bytes(compute: Compute) -> int:
@@ -103,7 +115,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """The accelerators' own error, and what the CPU's allocator raises (a plain RuntimeError)."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    words = ("allocate memory", "out of memory")  # the CPU's allocator, and MPS's
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def release_memory(compute: Compute) -> None:

@@ -23,14 +23,14 @@ class Environment:
 
     def __init__(self, found: dict[str, Any], display: Display):
         self.found, self.display = found, display
-        self.models: dict[str, dict[str, str]] = dict(found.get("models", {}))
+        self.models: dict[str, dict[str, Any]] = dict(found.get("models", {}))
 
     def settle_compute(self, device: str, dtype: str) -> devices.Compute:
         """Device and dtype as asked; else as the folder was made, where that can be had."""
         before = self.found.get("device")
         self._refuse_other("--device", device if device != "auto" else None, before)
         self._refuse_other("--dtype", dtype if dtype != "auto" else None, self.found.get("dtype"))
-        if before and device == "auto" and before in ("cpu", devices.accelerator()):
+        if before and device == "auto" and before.split(":")[0] in ("cpu", devices.accelerator()):
             device, dtype = before, self.found["dtype"]
         compute = devices.choose(device, dtype)
         if before and compute.device != before:
@@ -40,17 +40,19 @@ class Environment:
             )
         return compute
 
-    def settle_batch_size(self, asked: int | None, compute: devices.Compute, automatic: int) -> int:
-        """The batch shape as asked; else as the folder was made on this device; else the automatic one."""
-        before = self.found.get("batch_size") if self.found.get("device") == compute.device else None
+    def settle_batch_size(self, model: str, asked: int | None, compute: devices.Compute) -> int | None:
+        """The model's batch shape as asked; else as the folder was made on this device; None: nobody has said."""
+        same_device = self.found.get("device") == compute.device
+        shapes = [known["batch_size"] for known in self.models.values() if known["runs"] == model and same_device]
+        before = shapes[0] if shapes else None
         self._refuse_other("--batch-size", asked, before)
-        return asked or before or automatic
+        return asked or before
 
     def _refuse_other(self, flag: str, asked: object, before: object) -> None:
         if asked is not None and before is not None and asked != before:
             raise UserError("this run was made otherwise", where=flag, given=asked, allowed=str(before), hint=ELSEWHERE)
 
-    def note_model(self, asked: Iterable[str], denoiser: Denoiser) -> None:
+    def note_model(self, asked: Iterable[str], denoiser: Denoiser, batch_size: int) -> None:
         """Remember what runs under these names; refuse a model that is no longer what it was in this folder."""
         fingerprint = denoiser.fingerprint()
         for known in self.models.values():
@@ -62,9 +64,10 @@ class Environment:
                     allowed=known["fingerprint"],
                     hint="name another folder with --out",
                 )
-        self.models |= {name: {"runs": denoiser.name, "fingerprint": fingerprint} for name in asked}
+        entry = {"runs": denoiser.name, "fingerprint": fingerprint, "batch_size": batch_size}
+        self.models |= {name: dict(entry) for name in asked}
 
-    def as_json(self, compute: devices.Compute, batch_size: int) -> dict[str, Any]:
+    def as_json(self, compute: devices.Compute) -> dict[str, Any]:
         """What goes into the file now."""
         return {
             "command": shlex.join(["cfgsweep", *sys.argv[1:]]),
@@ -73,7 +76,6 @@ class Environment:
             "device": compute.device,
             "device_name": devices.describe(compute),
             "dtype": compute.dtype_name,
-            "batch_size": batch_size,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,
             "models": self.models,

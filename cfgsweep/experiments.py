@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,12 @@ def _settings(part: Parameters) -> str:
     return json.dumps(part.settings(), sort_keys=True)
 
 
-def expand(sweep: Sweep, document: Document | None = None) -> list[Experiment]:
+def expand(
+    sweep: Sweep, document: Document | None = None, runs_as: Mapping[str, str] | None = None
+) -> list[Experiment]:
     """The product of the axes, zipped ones moving together, less what is excluded.
+
+    runs_as: models that others take the place of. Cells that only differed in the model are then one.
 
     Raises UserError where an exclusion matches nothing, nothing is left, or guidance would do nothing.
     """
@@ -69,14 +73,14 @@ def expand(sweep: Sweep, document: Document | None = None) -> list[Experiment]:
         for i in matching:
             used[i] = True
         if not matching:
-            experiments.append(_experiment(sweep, cell))
+            experiments.append(_experiment(sweep, {**cell, "model": (runs_as or {}).get(cell["model"], cell["model"])}))
     for number, was_used in enumerate(used):
         if not was_used:
             raise UserError("excludes nothing", where=where(("exclude", number)), given=sweep.exclude[number])
     if not experiments:
         raise UserError("every cell is excluded", where=where(("exclude",)))
-    _check(sweep, experiments, where)
-    return experiments
+    _check(sweep, experiments, where, runs_as)
+    return list(dict.fromkeys(experiments)) if runs_as else experiments
 
 
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
@@ -101,7 +105,7 @@ def _experiment(sweep: Sweep, cell: dict[str, Any]) -> Experiment:
     return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision)
 
 
-def _check(sweep: Sweep, experiments: list[Experiment], where: Any) -> None:
+def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Mapping[str, str] | None) -> None:
     """Refuse, before any model loads, what cannot run or would silently do nothing."""
     for schedule in sweep.schedule:
         if getattr(schedule, "max_val", None) is not None and sweep.value is not None:
@@ -119,7 +123,7 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any) -> None:
             schedule.values(value, steps)
         except UserError as error:
             raise error.at(where(("schedule",))) from None
-    if sweep.zip and len({e.id for e in experiments}) < len(experiments):
+    if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
         raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
 
 

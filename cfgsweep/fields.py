@@ -53,7 +53,13 @@ def _named(kind: str, registry: Mapping[str, type[Parameters]]) -> Callable[[Any
     """A validator: names, or names with parameters (which may be lists), to instances."""
 
     def parse(given: Any) -> list[Any]:
-        return [made for item in spread(given) for made in _make_all(kind, registry, item)]
+        made = []
+        for index, item in enumerate(spread(given)):
+            try:
+                made += _make_all(kind, registry, item)
+            except UserErrorInside as error:
+                raise UserErrorInside(error.error, (index,) if isinstance(given, list) else ()) from None
+        return made
 
     return parse
 
@@ -139,7 +145,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Number = Annotated[float, BeforeValidator(_number)]
 Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
-Steps = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000)]
+Steps = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
 Many = BeforeValidator(spread)

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from cfgsweep.errors import unknown_name
+from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.experiments import Experiment, label, varying
 
 WIDTH = 1600  # pixels that a grid may take before its pictures are no longer enlarged
-ROWS_A_PAGE = 40
+ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
 COLUMNS = 12  # a single axis longer than this is wrapped
 GAP, MARGIN = 6, 16
 INK, FAINT, PAPER, MISSING = "#1a1a1a", "#666666", "white", "#eeeeee"
@@ -41,6 +41,9 @@ def arrange(
     for given, flag in ((rows, "--rows"), (cols, "--cols"), (pages, "--pages")):
         if given is not None and given not in fields:
             raise unknown_name("axis (of those that vary)", given, fields, flag)
+    named = [name for name in (rows, cols, pages) if name is not None]
+    if len(set(named)) < len(named):
+        raise UserError("an axis goes one way only", where="--rows, --cols, --pages", given=named)
     free = [name for name in fields if name not in (rows, cols, pages)]
     if cols is None and free and (len(fields) > 1 or rows is None):
         counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
@@ -69,15 +72,24 @@ def render(
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
         pages.setdefault(_heading(experiment, layout.pages), []).append(experiment)
-    sheets = []
-    for heading, members in pages.items():
-        down = list(dict.fromkeys(_heading(e, layout.rows) for e in members))
-        for start in range(0, len(down), ROWS_A_PAGE):
-            chosen = set(down[start : start + ROWS_A_PAGE])
-            part = [e for e in members if _heading(e, layout.rows) in chosen]
-            caption = _caption(name, experiments, heading)
-            sheets.append(_sheet(part, layout, caption, picture))
-    return sheets
+    return [
+        _sheet(part, layout, _caption(name, experiments, heading), picture)
+        for heading, members in pages.items()
+        for part in _parts(members, layout)
+    ]
+
+
+def _parts(members: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
+    """What goes on one sheet each, where a table would be too long or too wide."""
+    if not layout.rows:
+        most = COLUMNS * ROWS_A_PAGE
+        return [list(members[start : start + most]) for start in range(0, len(members), most)]
+    places = [(_heading(e, layout.rows), _heading(e, layout.columns)) for e in members]
+    down, across = ({h: n for n, h in enumerate(dict.fromkeys(side))} for side in zip(*places, strict=True))
+    parts: dict[tuple[int, int], list[Experiment]] = {}
+    for experiment, (row, column) in zip(members, places, strict=True):
+        parts.setdefault((down[row] // ROWS_A_PAGE, across[column] // COLUMNS_A_PAGE), []).append(experiment)
+    return [parts[key] for key in sorted(parts)]
 
 
 def _heading(experiment: Experiment, fields: Sequence[str]) -> Heading:
@@ -134,7 +146,7 @@ class _Table:
     def of(cls, experiments: Sequence[Experiment], layout: Layout) -> _Table:
         across = list(dict.fromkeys(_heading(e, layout.columns) for e in experiments))
         down = list(dict.fromkeys(_heading(e, layout.rows) for e in experiments))
-        if len(down) == 1 and len(across) > COLUMNS:
+        if not layout.rows and len(across) > COLUMNS:
             columns = -(-len(across) // -(-len(across) // COLUMNS))
             cells = {divmod(across.index(_heading(e, layout.columns)), columns): e for e in experiments}
             return cls(across[:columns], [()] * (max(row for row, _ in cells) + 1), cells, wrapped=True)
@@ -203,7 +215,8 @@ class _Painter:
             draw.text((x + self.cell[0] / 2, top), line, INK, self.font, anchor="ma")
             top += 18
         if _has_schedule(heading):
-            _spark(draw, heading, (x + (self.cell[0] - SPARK[0]) // 2, MARGIN + self.top - SPARK[1] - GAP))
+            corner = x + (self.cell[0] - SPARK[0]) // 2, MARGIN + self.top - SPARK[1] - GAP
+            _spark(draw, self._scales_of(heading), corner)
 
     def _row_title(self, draw: Any, heading: Heading, y: int) -> None:
         lines = self._row_lines(heading)
@@ -213,7 +226,13 @@ class _Painter:
             draw.text((MARGIN + self.left - 2 * GAP, top), line, INK, self.font, anchor="ra")
             top += 18
         if _has_schedule(heading):
-            _spark(draw, heading, (MARGIN + self.left - 2 * GAP - SPARK[0], int(top) + GAP))
+            _spark(draw, self._scales_of(heading), (MARGIN + self.left - 2 * GAP - SPARK[0], int(top) + GAP))
+
+    def _scales_of(self, heading: Heading) -> list[float]:
+        """Of the first experiment in this row or column."""
+        return next(
+            e for e in self.table.cells.values() if _heading(e, [field for field, _ in heading]) == heading
+        ).scales()
 
     def _column_lines(self, heading: Heading) -> list[str]:
         return self._wrap(_words(heading), self.cell[0], self.font)
@@ -238,16 +257,13 @@ def _has_schedule(heading: Heading) -> bool:
     return any(field == "schedule" for field, _ in heading)
 
 
-def _spark(draw: Any, heading: Heading, corner: tuple[int, int]) -> None:
-    """The schedule's course over 50 steps, scaled to 1."""
-    schedule = dict(heading)["schedule"]
-    steps = len(getattr(schedule, "numbers", range(50)))
-    values = schedule.values(schedule.own_value() or 1.0, steps)
-    low, high = min(0.0, *values), max(values)
+def _spark(draw: Any, scales: Sequence[float], corner: tuple[int, int]) -> None:
+    """The guidance scale over the steps, between zero and its extremes."""
+    low, high = min(0.0, *scales), max(0.0, *scales)
     x, y = corner
     line = [
-        (x + SPARK[0] * i / max(1, steps - 1), y + SPARK[1] * (1 - (value - low) / ((high - low) or 1.0)))
-        for i, value in enumerate(values)
+        (x + SPARK[0] * i / max(1, len(scales) - 1), y + SPARK[1] * (1 - (scale - low) / ((high - low) or 1.0)))
+        for i, scale in enumerate(scales)
     ]
     draw.line([(x, y + SPARK[1]), (x + SPARK[0], y + SPARK[1])], "#cccccc")
     draw.line(line, "#3366aa", 2)

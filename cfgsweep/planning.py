@@ -45,7 +45,7 @@ class Survey:
 def survey(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> Survey:
     """Count experiments and evaluations; those whose pictures are in the folder are done."""
     run = Run(folder)
-    experiments = expand(as_run(sweep, run, model), document)
+    experiments = expand(sweep, document, runs_as(sweep, run, model))
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
@@ -55,10 +55,11 @@ def survey(sweep: Sweep, document: Document, folder: Path, model: str | None = N
     )
 
 
-def as_run(sweep: Sweep, run: Run, model: str | None = None) -> Sweep:
-    """The sweep on the models that ran in the folder, where it tells (a fallback may have taken a model's place)."""
-    ran = {asked: entry["runs"] for asked, entry in run.environment().get("models", {}).items()}
-    return sweep.on_models([model] if model else [ran.get(name, name) for name in sweep.model])
+def runs_as(sweep: Sweep, run: Run, model: str | None = None) -> dict[str, str]:
+    """What ran in the folder for the sweep's models, where it tells (a fallback may have taken a model's place)."""
+    if model is not None:
+        return dict.fromkeys(sweep.model, model)
+    return {asked: entry["runs"] for asked, entry in run.environment().get("models", {}).items()}
 
 
 def sweep_of_run(folder: Path) -> tuple[Run, Sweep, list[Experiment]]:
@@ -67,4 +68,4 @@ def sweep_of_run(folder: Path) -> tuple[Run, Sweep, list[Experiment]]:
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
     sweep, document = read_sweep(run.sweep_file)
-    return run, sweep, expand(as_run(sweep, run), document)
+    return run, sweep, expand(sweep, document, runs_as(sweep, run))

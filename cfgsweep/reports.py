@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
 from cfgsweep import grid
+from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
 from cfgsweep.images import save_png
 from cfgsweep.run import Run
+
+
+def _remove_pages_after(first: Path) -> None:
+    """Of an earlier, longer grid."""
+    for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
+        if path.stem.removeprefix(f"{first.stem}-").isdecimal():
+            path.unlink()
 
 
 def write_grids(
@@ -30,11 +39,15 @@ def write_grids(
         record = records.get(experiment.id)
         try:
             return run.load_image(record) if record else None
-        except OSError:
+        except (OSError, SyntaxError, ValueError):  # missing, or no whole PNG
             return None
 
     first = out or run.grids / f"{name}.png"
+    if first.suffix.lower() != ".png":
+        raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
     first.parent.mkdir(parents=True, exist_ok=True)
+    if out is None:
+        _remove_pages_after(first)
     paths = []
     for page, sheet in enumerate(grid.render(name, experiments, layout, picture), start=1):
         paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from PIL import Image
 
 from cfgsweep.config import AXES, Sweep
@@ -23,6 +22,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
 from cfgsweep.images import Record, hash_of_file, open_atomic, pixels_sha256, save_png
 from cfgsweep.parameters import Parameters
+from cfgsweep.yamlfile import dump
 
 
 class Run:
@@ -37,8 +37,7 @@ class Run:
 
     def create(self) -> None:
         """Make the folder, or take the one that is there if it is a run's."""
-        strangers = self.folder.is_dir() and any(self.folder.iterdir()) and not self.sweep_file.exists()
-        if strangers or (self.folder.exists() and not self.folder.is_dir()):
+        if self.folder.exists() and not self._is_ours():
             hint = "name another folder with --out"
             raise UserError("there is something else here already", where=str(self.folder), hint=hint)
         try:
@@ -47,14 +46,22 @@ class Run:
         except OSError as error:
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
 
+    def _is_ours(self) -> bool:
+        """A run's folder, or one in which nothing is that a run would not have begun with."""
+        if not self.folder.is_dir():
+            return False
+        return self.sweep_file.exists() or all(
+            path in (self.images, self.grids) or path.suffix == ".tmp" for path in self.folder.iterdir()
+        )
+
     # What is there ------------------------------------------------------------------------------------------------
 
     def records(self) -> dict[str, Record]:
         """Records by id, the last one of an id; lines cut short by a kill are passed over."""
         records = {}
         try:
-            lines = self.records_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
+            lines = self.records_file.read_text(encoding="utf-8", errors="replace").split("\n")
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         for line in lines:
             try:
@@ -78,7 +85,7 @@ class Run:
         """What the folder was made with; empty for a new one."""
         try:
             return json.loads(self.environment_file.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except ValueError:
             raise UserError("damaged: not JSON", where=str(self.environment_file)) from None
@@ -114,7 +121,7 @@ class Run:
 
     def write_sweep(self, sweep: Sweep) -> None:
         with open_atomic(self.sweep_file) as file:
-            file.write(yaml.safe_dump(as_written(sweep), sort_keys=False, allow_unicode=True).encode())
+            file.write(dump(as_written(sweep)))
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         with open_atomic(self.environment_file) as file:

@@ -17,7 +17,7 @@ from cfgsweep.display import Display, Status
 from cfgsweep.engine.loop import Engine, Finished
 from cfgsweep.engine.plan import cost, own_and_shared
 from cfgsweep.environment import Environment
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.experiments import Experiment, cautions, expand, title, varying
 from cfgsweep.images import Record
 from cfgsweep.models.base import Denoiser
@@ -44,12 +44,14 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
     run = Run(folder)
     environment = Environment(run.environment(), display)
     compute = environment.settle_compute(options.device, options.dtype)
-    sources = _resolve_models(sweep, options, display)
-    experiments = expand(sweep.on_models([sources[name].name for name in sweep.model]), document)
+    sources = _resolve_models(sweep, document, options, compute, display)
+    for source in sources.values():
+        environment.settle_batch_size(source.name, options.batch_size, compute)  # refuses, if it must, now
+    experiments = expand(sweep, document, {asked: source.name for asked, source in sources.items()})
     for caution in cautions(experiments):
         display.notice(caution)
     run.create()
-    run.write_sweep(sweep if options.model is None else sweep.on_models([options.model]))
+    run.write_sweep(sweep)
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done][: options.limit]
     _name_strangers(run, experiments, display)
@@ -62,24 +64,36 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
     return write_grids(run, sweep.name, experiments)
 
 
-def _resolve_models(sweep: Sweep, options: Options, display: Display) -> dict[str, Source]:
+def _resolve_models(
+    sweep: Sweep, document: Document, options: Options, compute: devices.Compute, display: Display
+) -> dict[str, Source]:
     """For every model asked for, the one that runs. `--model` overrides the sweep's and never falls back."""
-    fallback = Source.bundled(sweep.fallback) if sweep.fallback and options.model is None else None
+    fallback = None
+    if sweep.fallback and options.model is None:
+        with told_where(document.where(("fallback",))):
+            fallback = Source.bundled(sweep.fallback)
     sources = {}
     for name in sweep.model:
-        source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
-        if fallback:
-            reason = why_not_here(source, devices.accelerator() if options.device != "cpu" else None)
-            if reason:
+        with told_where("--model" if options.model else document.where(("model",))):
+            source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
+            reason = why_not_here(source, compute.device) if fallback else None
+            if fallback and reason:
                 display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")
                 source = fallback
-        if source.on_hub and not reachable(source):
-            hint = "name a bundled model, a folder, or give the sweep a `fallback`"
-            raise UserError(
-                "its weights are neither cached nor downloadable", where="model", given=source.name, hint=hint
-            )
+            if source.on_hub and not reachable(source):
+                hint = "name a bundled model, a folder, or give the sweep a `fallback`"
+                raise UserError("its weights are neither cached nor downloadable", given=source.name, hint=hint)
         sources[name] = source
     return sources
+
+
+@contextmanager
+def told_where(where: str) -> Iterator[None]:
+    """User errors from inside say where they are, if they do not already."""
+    try:
+        yield
+    except UserError as error:
+        raise error.at(where) from None
 
 
 def _name_strangers(run: Run, experiments: Sequence[Experiment], display: Display) -> None:
@@ -104,7 +118,7 @@ class _Job:
         pending: Sequence[Experiment],
     ):
         self.run, self.environment, self.compute = run, environment, compute
-        self.options, self.display = options, display
+        self.options, self.display, self.experiments = options, display, experiments
         self.pending = dict.fromkeys(pending)  # in order, and quick to take from
         self.total, self.planned = len(pending), cost(pending)
         self.shares = own_and_shared(experiments)
@@ -115,24 +129,25 @@ class _Job:
         for source in dict.fromkeys(sources.values()):
             if any(e.model == source.name for e in self.pending):
                 denoiser = models.load(source, self.compute)
-                self.environment.note_model([asked for asked, s in sources.items() if s == source], denoiser)
-                self._run_model(denoiser)
+                self._run_model(denoiser, [asked for asked, s in sources.items() if s == source])
         seconds = time.monotonic() - self.started
         self.display.say(
             f"{self.total} pictures in {seconds:.1f} s, {self.evaluations} evaluations. "
             f"One by one it would have been {self.planned.unshared}: {self._saved()}."
         )
 
-    def _run_model(self, denoiser: Denoiser) -> None:
+    def _run_model(self, denoiser: Denoiser, asked: list[str]) -> None:
         """This model's experiments; those not done are begun again with half the batch whenever memory fails."""
-        mine = [e for e in self.pending if e.model == denoiser.name]
-        largest = max((e.size or denoiser.native_size for e in mine), key=lambda size: size[0] * size[1])
-        automatic = devices.auto_batch_size(self.compute, *denoiser.memory(largest))
-        batch_size = self.environment.settle_batch_size(self.options.batch_size, self.compute, automatic)
-        while mine:
-            self.run.write_environment(self.environment.as_json(self.compute, batch_size))
+        memory = denoiser.memory(self._largest_size(denoiser))
+        batch_size = self.environment.settle_batch_size(denoiser.name, self.options.batch_size, self.compute)
+        batch_size = batch_size or devices.auto_batch_size(self.compute, *memory)
+        self._say_what_is_cut_short(denoiser)
+        while mine := [e for e in self.pending if e.model == denoiser.name]:
+            self.environment.note_model(asked, denoiser, batch_size)
+            self.run.write_environment(self.environment.as_json(self.compute))
+            compute = devices.with_room(self.compute, batch_size, *memory)
             try:
-                self._compute(denoiser, mine, batch_size)
+                self._compute(Engine(denoiser, compute, batch_size), mine)
             except (RuntimeError, MemoryError) as error:
                 if not devices.is_out_of_memory(error):
                     raise
@@ -141,10 +156,20 @@ class _Job:
                 batch_size //= 2
                 self.display.notice(f"out of memory: the batch is halved to {batch_size} rows, and the run goes on")
             devices.release_memory(self.compute)
-            mine = [e for e in self.pending if e.model == denoiser.name]
 
-    def _compute(self, denoiser: Denoiser, mine: Sequence[Experiment], batch_size: int) -> None:
-        engine = Engine(denoiser, self.compute, batch_size)
+    def _largest_size(self, denoiser: Denoiser) -> tuple[int, int]:
+        """Of all the sweep's pictures, done or not: the batch shape must not depend on what is left to do."""
+        sizes = [e.size or denoiser.native_size for e in self.experiments if e.model == denoiser.name]
+        return max(sizes, key=lambda size: size[0] * size[1])
+
+    def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
+        texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}
+        for text in sorted(filter(denoiser.is_cut_short, texts)):
+            self.display.notice(
+                f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}"
+            )
+
+    def _compute(self, engine: Engine, mine: Sequence[Experiment]) -> None:
         before = self.evaluations
 
         def watch() -> None:
@@ -153,7 +178,7 @@ class _Job:
 
         for finished in engine.run(mine, watch):
             with uninterrupted():
-                self.run.save(finished.image, self._record(finished, batch_size))
+                self.run.save(finished.image, self._record(finished, engine.batch_size))
                 del self.pending[finished.experiment]
         watch()
 

@@ -6,6 +6,7 @@ Nothing here imports torch until a sampler is built, so that a plan can count ev
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +26,6 @@ class SamplerKind:
     scheduler: str
     options: Mapping[str, Any] = field(default_factory=dict)
     calls: Literal["once", "heun", "pndm"] = "once"
-    noisy: bool = False
 
     def steps_of_calls(self, steps: int) -> list[int]:
         """For every call of the denoiser, the step it belongs to: a schedule has one value a step, not a call."""
@@ -40,9 +40,9 @@ class SamplerKind:
 
 SAMPLERS: dict[str, SamplerKind] = {
     "euler": SamplerKind("EulerDiscreteScheduler"),
-    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", noisy=True),
+    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler"),
     "ddim": SamplerKind("DDIMScheduler"),
-    "ddpm": SamplerKind("DDPMScheduler", noisy=True),
+    "ddpm": SamplerKind("DDPMScheduler"),
     "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
     "dpm++2m_karras": SamplerKind(
         "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
@@ -54,12 +54,17 @@ SAMPLERS: dict[str, SamplerKind] = {
 }
 
 
+# What a latent model means where its configuration, saved with another scheduler, says nothing: DDIM and DDPM would
+# clip x0 to [-1, 1], as is right for pixels alone.
+LATENT_DEFAULTS = {"clip_sample": False, "set_alpha_to_one": False}
+
+
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     """The diffusers scheduler of that name on a model's own noise schedule."""
     import diffusers
 
     kind = SAMPLERS[name]
-    return getattr(diffusers, kind.scheduler).from_config(dict(model_config), **kind.options)
+    return getattr(diffusers, kind.scheduler).from_config({**LATENT_DEFAULTS, **model_config}, **kind.options)
 
 
 class Sampler:
@@ -99,4 +104,4 @@ class Sampler:
         return self.scheduler.step(prediction, self.timestep(call), latents, **noise, return_dict=False)[0]
 
     def _draws(self) -> bool:
-        return "generator" in type(self.scheduler).step.__code__.co_varnames
+        return "generator" in inspect.signature(type(self.scheduler).step).parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +25,21 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, but 1e-4 is a number (YAML 1.2), as everybody who writes it means."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+class _Dumper(yaml.SafeDumper):
+    """Quotes what _Loader would take for a number."""
+
+
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$"),
+        list("-+0123456789."),
+    )
+
+
+def dump(data: Mapping[str, Any]) -> bytes:
+    """YAML that `read` reads back as it was."""
+    return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 @dataclass
@@ -64,7 +74,7 @@ class Document:
                     raise UserError(f"{part!r} is not a mapping", where="--set", given=assignment)
                 target[part] = dict(inner)  # a copy: an alias of it elsewhere stays as it is
                 target = target[part]
-            target[key[-1]] = _parse(text, "--set").data
+            target[key[-1]] = _parse(text, "--set").data if text.strip() else ""
             self.lines = {k: v for k, v in self.lines.items() if k[: len(key)] != key}
             self.lines[key] = -1
 
@@ -154,7 +164,7 @@ def _explain(invalid: ValidationError, model: type[BaseModel], document: Documen
     where = document.where(key)
     original = error.get("ctx", {}).get("error")
     if isinstance(original, UserErrorInside):
-        return original.error.at(where)
+        return original.error.at(document.where((*key, *original.inside)))
     if error["type"] == "extra_forbidden":
         return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), where)
     if error["type"] == "missing":
@@ -171,8 +181,8 @@ def _fields(model: Any, key: Key) -> list[str]:
 
 
 class UserErrorInside(ValueError):
-    """Carries a UserError through pydantic, which lets only ValueErrors pass."""
+    """Carries a UserError through pydantic, which lets only ValueErrors pass. `inside`: its place in the field."""
 
-    def __init__(self, error: UserError):
+    def __init__(self, error: UserError, inside: Key = ()):
         super().__init__(str(error))
-        self.error = error
+        self.error, self.inside = error, inside

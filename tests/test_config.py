@@ -100,7 +100,7 @@ def test_overrides_replace_fields(sweep_file) -> None:
     ("change", "expected"),
     [
         (("value:", "valeu:"), ["F:5: valeu: unknown key", "did you mean 'value'?"]),
-        (("[tnorm, fullnorm]", "[tnorm, fulnorm]"), ["F:4: guider: unknown guider 'fulnorm'", "'fullnorm'?"]),
+        (("[tnorm, fullnorm]", "[tnorm, fulnorm]"), ["F:4: guider.1: unknown guider 'fulnorm'", "'fullnorm'?"]),
         (("[0.1, 0.2]", "[0.1, 0.1]"), ["F:5: value.1: the same value twice", "0.1"]),
         (("[0.1, 0.2]", "[]"), ["F:5: value: the axis is empty"]),
         (("[0.1, 0.2]", "[0.1, big]"), ["F:5: value.1: not a number", "'big'"]),
@@ -115,6 +115,7 @@ def test_overrides_replace_fields(sweep_file) -> None:
         (("[tnorm, fullnorm]", "{cfg: {start: 0.5, stop: 0.5}}"), ["F:4: guider", "window is empty"]),
         (("[tnorm, fullnorm]", "{cfg: {start: 0.5, stop: 0.51}}"), ["F:4: guider", "contains no step", "50 steps"]),
         (("[tnorm, fullnorm]", "{cfg: {start: {cosine: {}}}}"), ["F:4: guider", "start"]),
+        (("[tnorm, fullnorm]", "\n  - tnorm\n  - fulnorm"), ["F:6: guider.1: unknown guider 'fulnorm'"]),
         (("[tnorm, fullnorm]", "7"), ["F:4: guider: not a guider", "7"]),
     ],
 )

@@ -186,6 +186,7 @@ def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
         return here
 
     other = finish(fork, latents, 10)
+    assert torch.equal(finish(start.fork(), latents, 0), finish(start.fork(), latents, 0))  # forks see one noise
     mine = finish(start, latents, 0)
     alone = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
     here = torch.ones(1, 4, 8, 8)
@@ -195,11 +196,22 @@ def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
     assert not torch.equal(mine, other)
 
 
-def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_file) -> None:
-    """With guidance that changes nothing at all, a stochastic sampler gives one picture for every guider."""
-    text = "name: x\nmodel: tiny\nprompt: a\nsampler: euler_a\nsteps: 5\nguider: [cfg, prednorm, tnorm]\nvalue: 0.0\n"
-    pictures = run(denoiser, compute, expand(*read_sweep(sweep_file(text))))
-    assert len(set(hashes(pictures).values())) == 1
+@pytest.mark.parametrize("sampler", ["euler_a", "ddpm"])
+def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_file, sampler: str) -> None:
+    """Guidance that differs by next to nothing gives next to the same picture, which other noise would not."""
+    text = f"name: x\nmodel: tiny\nprompt: a\nsampler: {sampler}\nsteps: 8\nguider: cfg\nvalue: [2.0, 2.000001]\n"
+    experiments = expand(*read_sweep(sweep_file(text + "seed: [1, 2]\n")))
+    pictures = run(denoiser, compute, experiments)
+    one, almost, other, _ = (pictures[e] for e in experiments)
+    assert largest_difference(one, almost) <= 1
+    assert largest_difference(one, other) > 20
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_nothing_is_clipped_that_a_latent_model_needs(sampler: str) -> None:
+    """A configuration saved by Euler says nothing of clipping, which DDIM's and DDPM's own defaults would do."""
+    config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+    assert not build_scheduler(sampler, config).config.clip_sample
 
 
 def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, monkeypatch) -> None:

@@ -120,14 +120,21 @@ def test_one_long_axis_is_wrapped_and_every_picture_titled(sweep_file, written) 
     assert all(contains(sheet, coloured(e), 2) for e in experiments)
 
 
-def test_schedules_are_drawn_where_they_differ(sweep_file, monkeypatch) -> None:
-    drawn = []
-    monkeypatch.setattr(grid, "_spark", lambda draw, heading, corner: drawn.append(dict(heading)["schedule"].name))
-    render(experiments_of(sweep_file, "schedule: [constant, {cosine: {min_val: 0.0}}]\n"))
-    assert set(drawn) == {"constant", "cosine"}
-    drawn.clear()
-    render(experiments_of(sweep_file))
-    assert not drawn
+def course_of(sheet: Image.Image) -> list[int]:
+    """Heights of the schedule's line, left to right, over all the places where it is drawn."""
+    line = (np.asarray(sheet) == (0x33, 0x66, 0xAA)).all(axis=2)
+    return [int(np.nonzero(column)[0].min()) for column in line.T if column.any()]
+
+
+def test_schedules_are_drawn_where_they_differ(sweep_file) -> None:
+    (sheet,) = render(experiments_of(sweep_file))
+    assert not course_of(sheet)
+    text = "schedule: [{cosine: {min_val: 0.0}}, {cosine: {min_val: 0.0, k_decay: 0.5}}]\n"
+    (sheet,) = render(experiments_of(sweep_file, text, guider="tnorm"))
+    falling = course_of(sheet)
+    assert falling == sorted(falling)  # downwards in a picture is a growing row
+    (rising,) = render(experiments_of(sweep_file, text.replace("0.0", "2.0"), guider="tnorm"))
+    assert course_of(rising) == sorted(course_of(rising), reverse=True)
 
 
 def test_a_long_prompt_is_wrapped_not_cut_off(sweep_file, written) -> None:

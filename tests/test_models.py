@@ -65,16 +65,49 @@ def test_without_an_accelerator_the_fallback_runs_and_says_so(cli, tmp_path: Pat
 
 def test_with_an_accelerator_only_unreachable_weights_give_way(offline, tiny_model: Path) -> None:
     assert why_not_here(Source.of(str(tiny_model)), "cuda") is None
-    assert why_not_here(Source.of("emoji"), None) is None
+    assert why_not_here(Source.of("emoji"), "cpu") is None
     assert why_not_here(Source.of("a/b"), "cuda") == "its weights are neither cached nor downloadable"
-    assert why_not_here(Source.of("a/b"), None) == "there is no CUDA or MPS device"
+    assert why_not_here(Source.of("a/b"), "cpu") == "there is no CUDA or MPS device to run it on"
+
+
+def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, sweep_file) -> None:
+    """Cells are what the file says; only then does a fallback run in the models' place, each picture once."""
+    text = SWEEP.format(model="[a/b, c/d]") + "fallback: emoji\nseed: [1, 2]\nzip: [model, seed]\n"
+    path = sweep_file(text + "exclude: {model: c/d}\n")
+    assert cli("run", path, "--out", tmp_path / "r", "--device", "cpu").code == 0
+    plan = json.loads(cli("plan", path, "--out", tmp_path / "r", "--json").out)
+    assert (plan["experiments"], plan["pending"]) == (1, 0)
+    assert cli("run", path, "--out", tmp_path / "m", "--model", "emoji").code == 0
+
+
+def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: Path) -> None:
+    """diffusers lists the settings that a configuration left out in the order of a set."""
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    config = folder / "scheduler" / "scheduler_config.json"
+    told = json.loads(config.read_text())
+    config.write_text(json.dumps({key: told[key] for key in ("_class_name", "beta_start", "beta_end")}))
+    code = (
+        "import sys; from cfgsweep import device, models; from cfgsweep.models.source import Source; "
+        "print(models.load(Source.of(sys.argv[1]), device.choose('cpu')).fingerprint())"
+    )
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(folder)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(prints) == 1
 
 
 def test_model_given_by_flag_never_falls_back(offline, cli, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP.format(model="emoji") + "fallback: emoji\n")
     refused = cli("run", path, "--out", tmp_path / "r", "--model", "prompthero/openjourney")
     assert refused.code == 2
-    assert "model: its weights are neither cached nor downloadable" in refused.err
+    assert "--model: its weights are neither cached nor downloadable" in refused.err
     assert "'prompthero/openjourney'" in refused.err
     assert not (tmp_path / "r").exists()
 
@@ -82,7 +115,7 @@ def test_model_given_by_flag_never_falls_back(offline, cli, tmp_path: Path, swee
 def test_a_fallback_is_a_bundled_model(cli, tmp_path: Path, sweep_file) -> None:
     refused = cli("run", sweep_file(SWEEP.format(model="emoji") + "fallback: emojy\n"), "--out", tmp_path / "r")
     assert refused.code == 2
-    assert "fallback: unknown bundled model 'emojy'" in refused.err
+    assert ": fallback: unknown bundled model 'emojy'" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -149,7 +182,7 @@ def test_a_pickled_single_file_is_refused(cli, tmp_path: Path, sweep_file) -> No
     assert "not a .safetensors file" in refused.err
 
 
-@pytest.mark.parametrize("damage", ["other family", "no index", "no weights", "half the weights"])
+@pytest.mark.parametrize("damage", ["other family", "no index", "no weights", "half the weights", "half the text"])
 def test_folders_that_are_no_such_model(cli, tiny_model: Path, tmp_path: Path, sweep_file, damage: str) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     index = folder / "model_index.json"
@@ -161,6 +194,9 @@ def test_folders_that_are_no_such_model(cli, tiny_model: Path, tmp_path: Path, s
             index.unlink()
         case "no weights":
             weights.unlink()
+        case "half the text":
+            text = folder / "text_encoder" / "model.safetensors"
+            text.write_bytes(text.read_bytes()[:1000])
         case "half the weights":
             weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     refused = cli("run", sweep_file(SWEEP.format(model=folder) + "fallback: null\n"), "--out", tmp_path / "r")

@@ -8,7 +8,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgsweep.engine.plan import Branch, Root, cost, own_and_shared, program
+from cfgsweep.engine.plan import Branch, Program, Root, cost, own_and_shared
 from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.samplers import SAMPLERS
@@ -57,7 +57,7 @@ def brute_force(some: list[Experiment]) -> set:
     """Every distinct prediction: where it starts, all that guidance did before, and the branch."""
     needed = set()
     for e in some:
-        operations = program(e)
+        operations = tuple(Program(e))
         for call, operation in enumerate(operations):
             needed |= {(Root.of(e), operations[:call], branch) for branch in operation.branches}
     return needed
@@ -87,14 +87,14 @@ def test_tnorm_of_ten_values_shares_its_first_call() -> None:
 
 
 def test_a_scale_at_which_one_branch_matters_runs_that_branch() -> None:
-    assert {len(operation.branches) for operation in program(experiment(value=1.0))} == {1}
-    assert program(experiment(value=1.0))[0].branches == (Branch("a"),)
-    assert program(experiment(value=0.0, negative_prompt="n"))[0].branches == (Branch("n"),)
+    assert {len(operation.branches) for operation in Program(experiment(value=1.0))} == {1}
+    assert Program(experiment(value=1.0))[0].branches == (Branch("a"),)
+    assert Program(experiment(value=0.0, negative_prompt="n"))[0].branches == (Branch("n"),)
     assert cost([experiment(value=1.0)]).evaluations == STEPS
 
 
 def test_outside_its_window_guidance_runs_the_condition_alone() -> None:
-    operations = program(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS)))
+    operations = list(Program(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS))))
     assert [len(operation.branches) for operation in operations] == [1, 1, 2, 2, 1, 1]
 
 
@@ -109,7 +109,7 @@ def test_windows_that_end_later_share_what_comes_before() -> None:
 def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
     numbers = tuple(float(n) for n in range(2, 2 + STEPS))
     for name, kind in SAMPLERS.items():
-        operations = program(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
+        operations = Program(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
         assert [operation.scale for operation in operations] == [numbers[s] for s in kind.steps_of_calls(STEPS)]
 
 

@@ -70,7 +70,7 @@ def test_the_folder_is_what_it_says(undisturbed: Path) -> None:
         assert hash_of_file(undisturbed / record["image"]) == record["pixels_sha256"]
         assert record["evaluations"] == {"own": 10, "shared": 2}
     environment = json.loads((undisturbed / "environment.json").read_text())
-    assert environment.keys() >= {"versions", "device", "dtype", "batch_size", "models", "command"}
+    assert environment.keys() >= {"versions", "device", "dtype", "models", "command"}
     assert (undisturbed / "grids" / "small.png").is_file()
     assert not list(undisturbed.rglob("*.tmp"))
 
@@ -165,6 +165,20 @@ def test_a_subset_beside_others_has_the_same_pixels(cli, undisturbed: Path, tmp_
     assert same["pixels_sha256"] == record["pixels_sha256"]
 
 
+def test_odd_prompts_survive_the_record(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
+    """Line separators, quotes, emoji: what is legal in YAML comes back from the record as it was."""
+    prompt = 'a "cat"\u2028\u0085, \\n 😀 \t'
+    written = json.dumps(prompt.replace("😀", "@")).replace("@", "😀")  # JSON's surrogates are not YAML's
+    text = f"name: x\nmodel: {tiny_model}\nprompt: {written}\nsteps: 1\nguider: cfg\n"
+    for _ in range(2):
+        assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
+    (line,) = (tmp_path / "r/experiments.jsonl").read_text().strip().split("\n")
+    record = json.loads(line)
+    assert record["prompt"] == prompt
+    with Image.open(tmp_path / "r" / record["image"]) as image:
+        assert json.loads(image.text["cfgsweep"]) == record
+
+
 def test_limit_does_part_and_the_rest_later(cli, undisturbed: Path, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP)
     assert cli("run", path, "--out", tmp_path / "part", "--limit", "2").code == 0
@@ -215,7 +229,22 @@ def test_out_of_memory_halves_the_batch_and_says_so(cli, tmp_path: Path, sweep_f
     assert "the batch is halved to 4 rows" in done.err
     assert "the batch is halved to 2 rows" in done.err
     assert {r["batch_size"] for r in records_of(tmp_path / "r")} == {2}
-    assert json.loads((tmp_path / "r/environment.json").read_text())["batch_size"] == 2
+    environment = json.loads((tmp_path / "r/environment.json").read_text())
+    assert environment["models"]["emoji"]["batch_size"] == 2
+
+
+def test_a_kill_before_the_first_picture_leaves_a_folder_that_goes_on(cli, tmp_path: Path, sweep_file) -> None:
+    for name in ("images", "grids"):
+        (tmp_path / "r" / name).mkdir(parents=True)
+    (tmp_path / "r" / ".sweep.yaml.1.tmp").write_text("na")
+    assert cli("run", sweep_file(SWEEP), "--out", tmp_path / "r", "--limit", "1").code == 0
+
+
+def test_a_prompt_that_is_too_long_is_said_to_be_cut(cli, tmp_path: Path, sweep_file) -> None:
+    long = "3d render style a photograph of a cat and " + "a dog and " * 20 + "a horse"
+    done = cli("run", sweep_file(SWEEP), "--out", tmp_path / "r", "--limit", "1", "--set", f"prompt={long}")
+    assert done.code == 0
+    assert "leaves out its end" in done.err
 
 
 def test_a_folder_with_something_else_in_it_is_refused(cli, tmp_path: Path, sweep_file) -> None:

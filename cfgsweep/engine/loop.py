@@ -34,7 +34,7 @@ class Trajectory:
     in half precision a guidance scale would move in steps of a thousandth.
     """
 
-    node: Node[Experiment]
+    node: Node
     latents: torch.Tensor
     sampler: Sampler
     predictions: Predictions = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Fork:
 
     parent: Trajectory
     operation: Operation
-    node: Node[Experiment]
+    node: Node
     sampler: Sampler
 
 
@@ -134,9 +134,7 @@ class Engine:
         waves = -(-experiments // most)
         return -(-experiments // waves)
 
-    def _admit(
-        self, parked: list[Fork], starts: Iterator[tuple[Root, Node[Experiment]]], room: int
-    ) -> Iterator[Trajectory]:
+    def _admit(self, parked: list[Fork], starts: Iterator[tuple[Root, Node]], room: int) -> Iterator[Trajectory]:
         """Up to `room` trajectories: the latest forks first (they finish, and free memory), then new starts."""
         chosen = parked[max(0, len(parked) - room) :] if room > 0 else []
         del parked[len(parked) - len(chosen) :]
@@ -147,7 +145,7 @@ class Engine:
                 return
             yield self._begin(*start)
 
-    def _begin(self, root: Root, node: Node[Experiment]) -> Trajectory:
+    def _begin(self, root: Root, node: Node) -> Trajectory:
         generator = torch.Generator().manual_seed(root.seed)
         noise = self.denoiser.noise(root.size or self.denoiser.native_size, generator)
         sampler = Sampler.start(root.sampler, self.denoiser.scheduler_config, root.steps, generator)

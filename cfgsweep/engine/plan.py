@@ -8,10 +8,12 @@ its predictions are the same, only what is made of them is not. No tensors here,
 from __future__ import annotations
 
 import functools
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, NamedTuple
 
 from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import COND, Guider
@@ -25,17 +27,12 @@ class Branch:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What guidance does at one call. `guider` None: the only branch's prediction is taken as it is."""
 
     guider: Guider | None
     scale: float
     branches: tuple[Branch, ...]
-
-
-Program = tuple[Operation, ...]
-M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +51,49 @@ class Root:
         return cls(e.model, e.revision, e.seed, e.size, e.sampler, e.steps)
 
 
-def program(experiment: Experiment) -> Program:
-    """The experiment's operation at every call, reduced to what it really does there."""
-    e = experiment
-    return _program(e.guider, tuple(e.scales()), e.prompt, e.negative_prompt, e.sampler, e.steps)
+class Program(Sequence[Operation]):
+    """An experiment's operation at every call, reduced to what it really does there; worked out when asked for.
+
+    A hundred thousand programs of fifty calls have to fit into memory, so all that is kept is the scales.
+    """
+
+    __slots__ = ("both", "cond", "guider", "scales", "uncond", "window")
+
+    def __init__(self, e: Experiment):
+        self.guider, window = _formula(e.guider, e.steps)
+        calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
+        scales = e.scales()
+        self.scales = array("d", (scales[step] for step in calls))
+        self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
+        self.cond, self.uncond = _only(e.prompt), _only(e.negative_prompt)
+        self.both = self.cond.branches + self.uncond.branches
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    def __getitem__(self, call: Any) -> Any:
+        if not 0 <= call < len(self):
+            raise IndexError(call)
+        if call not in self.window or self.cond == self.uncond:
+            return self.cond
+        alone = self.guider.alone(self.scales[call])
+        if alone is not None:
+            return self.cond if alone == COND else self.uncond
+        return Operation(self.guider, self.scales[call], self.both)
+
+    def branches_from(self, call: int) -> int:
+        """Predictions needed from this call on, by this program alone."""
+        left = len(self) - call
+        if self.cond == self.uncond:
+            return left
+        guided = self.scales[max(call, self.window.start) : self.window.stop]
+        return left + sum(self.guider.alone(scale) is None for scale in guided)
 
 
 @functools.lru_cache(maxsize=4096)
-def _program(
-    guider: Guider, scales: tuple[float, ...], prompt: str, negative_prompt: str, sampler: str, steps: int
-) -> Program:
-    window = guider.window(steps)
-    operations = [
-        _operation(guider, scales[step] if step in window else None, prompt, negative_prompt) for step in range(steps)
-    ]
-    return tuple(operations[step] for step in SAMPLERS[sampler].steps_of_calls(steps))
-
-
-@functools.lru_cache(maxsize=65536)
-def _operation(guider: Guider, scale: float | None, prompt: str, negative_prompt: str) -> Operation:
-    """Interned, so that equal operations are one object. `scale` None: guidance is off."""
-    if scale is None or prompt == negative_prompt:
-        return _only(prompt)
-    alone = guider.alone(scale)
-    if alone is not None:
-        return _only(prompt if alone == COND else negative_prompt)
-    return Operation(_formula(guider), scale, (Branch(prompt), Branch(negative_prompt)))
+def _formula(guider: Guider, steps: int) -> tuple[Guider, range]:
+    """The guider without its window (within it, a window changes nothing), and the window in steps."""
+    return guider.model_copy(update={"start": 0.0, "stop": 1.0}), guider.window(steps)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -87,30 +101,24 @@ def _only(text: str) -> Operation:
     return Operation(None, 1.0, (Branch(text),))
 
 
-@functools.lru_cache(maxsize=1024)
-def _formula(guider: Guider) -> Guider:
-    """The guider without its window: within it, a window changes nothing."""
-    return guider.model_copy(update={"start": 0.0, "stop": 1.0})
+Member = tuple[Program, Experiment]
 
 
 @dataclass(slots=True)
-class Node(Generic[M]):
-    """Members that agree on every operation before `call`: one latent serves them all.
-
-    members: (program, whatever is to come of it), the same program next to each other.
-    """
+class Node:
+    """Members that agree on every operation before `call`: one latent serves them all."""
 
     call: int
-    members: Sequence[tuple[Program, M]]
+    members: Sequence[Member]
 
-    def operations(self) -> dict[Operation, list[tuple[Program, M]]]:
+    def operations(self) -> dict[Operation, list[Member]]:
         """The operations that members ask for at this call, each with those that ask for it."""
-        asked: dict[Operation, list[tuple[Program, M]]] = {}
+        asked: dict[Operation, list[Member]] = {}
         for member in self.members:
             asked.setdefault(member[0][self.call], []).append(member)
         return asked
 
-    def children(self) -> Iterator[tuple[Operation, Node[M]]]:
+    def children(self) -> Iterator[tuple[Operation, Node]]:
         for operation, members in self.operations().items():
             yield operation, Node(self.call + 1, members)
 
@@ -123,11 +131,11 @@ class Node(Generic[M]):
         return self.call == len(self.members[0][0])
 
 
-def roots(experiments: Iterable[Experiment]) -> dict[Root, Node[Experiment]]:
+def roots(experiments: Iterable[Experiment]) -> dict[Root, Node]:
     """The tree's top: one node for every distinct start."""
-    members: dict[Root, list[tuple[Program, Experiment]]] = {}
+    members: dict[Root, list[Member]] = {}
     for experiment in experiments:
-        members.setdefault(Root.of(experiment), []).append((program(experiment), experiment))
+        members.setdefault(Root.of(experiment), []).append((Program(experiment), experiment))
     return {root: Node(0, group) for root, group in members.items()}
 
 
@@ -140,35 +148,35 @@ class Cost:
 
 
 def cost(experiments: Iterable[Experiment]) -> Cost:
-    """How many evaluations the experiments take. Roots with the same programs cost the same, and are counted once."""
-    groups: dict[Root, list[Program]] = {}
+    """How many evaluations the experiments take. Roots with the same guidance cost the same, and are counted once."""
+    groups: dict[Root, list[Experiment]] = {}
     for experiment in experiments:
-        groups.setdefault(Root.of(experiment), []).append(program(experiment))
-    known: dict[tuple[int, ...], Cost] = {}
+        groups.setdefault(Root.of(experiment), []).append(experiment)
+    known: dict[tuple, Cost] = {}
     costs = []
-    for programs in groups.values():
-        key = tuple(map(id, programs))  # programs are interned and alive in `groups`
+    for root, members in groups.items():
+        key = (
+            root.sampler,
+            root.steps,
+            *((*map(id, (e.guider, e.schedule)), e.value, e.prompt, e.negative_prompt) for e in members),
+        )
         if key not in known:
-            unshared = sum(_branches_from(one, 0) for one in programs)
-            known[key] = Cost(_tree_cost(Node(0, [(one, None) for one in programs])), unshared)
+            known[key] = _cost_of_root(members)
         costs.append(known[key])
     return Cost(sum(c.evaluations for c in costs), sum(c.unshared for c in costs))
 
 
-def _tree_cost(top: Node[None]) -> int:
-    total, stack = 0, [top]
+def _cost_of_root(members: Iterable[Experiment]) -> Cost:
+    programs = [(Program(experiment), experiment) for experiment in members]
+    total, stack = 0, [Node(0, programs)]
     while stack:
         node = stack.pop()
         if len(node.members) == 1:  # nobody to share with from here on
-            total += _branches_from(node.members[0][0], node.call)
+            total += node.members[0][0].branches_from(node.call)
         elif not node.finished:
             total += len(node.branches())
             stack.extend(child for _, child in node.children())
-    return total
-
-
-def _branches_from(one: Program, call: int) -> int:
-    return sum(len(operation.branches) for operation in one[call:])
+    return Cost(total, sum(one.branches_from(0) for one, _ in programs))
 
 
 def own_and_shared(experiments: Iterable[Experiment]) -> dict[Experiment, tuple[int, int]]:
@@ -177,7 +185,7 @@ def own_and_shared(experiments: Iterable[Experiment]) -> dict[Experiment, tuple[
     shared: Counter[Experiment] = Counter()
     stack = list(roots(experiments).values())
     for top in stack:
-        total |= {experiment: _branches_from(one, 0) for one, experiment in top.members}
+        total |= {experiment: one.branches_from(0) for one, experiment in top.members}
     while stack:
         node = stack.pop()
         if node.finished or len(node.members) == 1:  # from here on all is its own

@@ -15,22 +15,29 @@ if TYPE_CHECKING:
 def load(source: Source, compute: Compute) -> Denoiser:
     """Load a model; a UserError says what is wrong with it."""
     quieten_libraries()
+    from cfgsweep.device import is_out_of_memory
     from cfgsweep.models.stable_diffusion import StableDiffusion
 
     try:
         return StableDiffusion.load(source, compute)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "weights as pickles are refused; --allow-pickle loads them" if "safetensors" in str(error) else ""
+    except UserError:
+        raise
+    except Exception as error:  # the libraries have no one word for a folder that is damaged or of another kind
+        if is_out_of_memory(error):
+            raise UserError("not enough memory to load the model", where="model", given=source.name) from None
+        refused = "no file named" in str(error) or "Could not find the necessary `safetensors`" in str(error)
+        hint = "weights as pickles are refused; --allow-pickle loads them" if refused else ""
         problem = f"the model cannot be loaded: {shorten(str(error), 300)}"
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
 
 
 def quieten_libraries() -> None:
-    """diffusers and transformers greet their users at length; what matters reaches ours through our own words."""
+    """diffusers and transformers say much; what matters reaches users through our own words, errors included."""
+    import logging
+
     import diffusers
     import transformers
 
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity(logging.CRITICAL)
+        library.utils.logging.disable_progress_bar()

@@ -32,6 +32,10 @@ class Denoiser(Protocol):
         """A text as conditioning [1, tokens, width]."""
         ...
 
+    def is_cut_short(self, text: str) -> bool:
+        """Does `encode` leave out the end of this text?"""
+        ...
+
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
         """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n]."""
         ...

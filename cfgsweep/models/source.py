@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.errors import UserError, shorten, unknown_name
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -36,7 +36,7 @@ class Source:
             source._check_local(path)
             return source
         if name.startswith((".", "/", "~")) or path.suffix in (".safetensors", ".ckpt"):
-            raise UserError("no such model folder or file", where="model", given=name)
+            raise UserError("no such model folder or file", given=name)
         if not HUB_ID.fullmatch(name):
             raise unknown_name(
                 "model", name, [*bundled_names(), "a folder", "a .safetensors file", "a hub id a/b"], "model"
@@ -47,7 +47,7 @@ class Source:
     def bundled(cls, name: str) -> Source:
         """A fallback has to be here: bundled models alone are."""
         if name not in bundled_names():
-            raise unknown_name("bundled model", name, bundled_names(), "fallback")
+            raise unknown_name("bundled model", name, bundled_names())
         return cls(name, str(BUNDLED_FOLDER / name))
 
     @property
@@ -61,20 +61,20 @@ class Source:
     def _check_local(self, path: Path) -> None:
         if path.is_file() and path.suffix != ".safetensors" and not self.allow_pickle:
             hint = "a pickle can run any code; --allow-pickle loads it all the same"
-            raise UserError("not a .safetensors file", where="model", given=self.name, hint=hint)
+            raise UserError("not a .safetensors file", given=self.name, hint=hint)
         if path.is_dir() and not (path / "model_index.json").is_file():
-            raise UserError("not a diffusers folder: no model_index.json in it", where="model", given=self.name)
+            raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
 
 
-def why_not_here(source: Source, accelerator: str | None) -> str | None:
-    """Why a sweep's model must give way to its fallback, or None: it can run here.
+def why_not_here(source: Source, device: str) -> str | None:
+    """Why a sweep's model must give way to its fallback on this device, or None: it can run here.
 
-    Only two reasons count: no CUDA or MPS device, or weights that are neither cached nor downloadable.
+    Only two reasons count: no CUDA or MPS device to run on, or weights neither cached nor downloadable.
     """
     if source.name in bundled_names():
         return None
-    if accelerator is None:
-        return "there is no CUDA or MPS device"
+    if device == "cpu":
+        return "there is no CUDA or MPS device to run it on"
     if source.on_hub and not reachable(source):
         return "its weights are neither cached nor downloadable"
     return None
@@ -83,14 +83,16 @@ def why_not_here(source: Source, accelerator: str | None) -> str | None:
 def reachable(source: Source) -> bool:
     """Is the model in the hub's cache, or can it be had? A name that the hub does not know is an error."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()  # it would tell of every attempt
     try:
         hf_hub_download(source.place, "model_index.json", revision=source.revision)
+    except HFValidationError as error:
+        raise UserError(f"not a name of the hub's: {shorten(str(error))}", given=source.name) from None
     except (LocalEntryNotFoundError, OSError) as error:
         if isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError):
-            raise UserError(f"the hub refuses it: {error}", where="model", given=source.name) from None
+            raise UserError(f"the hub refuses it: {shorten(str(error))}", given=source.name) from None
         return False
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.utils.torch_utils import randn_tensor
+from huggingface_hub import hf_hub_download
 from PIL import Image
 
 from cfgsweep.device import Compute
@@ -60,12 +61,14 @@ class StableDiffusion:
     def fingerprint(self) -> str:
         """Over the configurations and 64 values of every tensor: cheap, and any training changes every tensor."""
         digest = hashlib.sha256()
+        for config in (self.scheduler_config, self.pipeline.unet.config, self.pipeline.vae.config):
+            told = {key: value for key, value in config.items() if not key.startswith("_")}  # diffusers' own notes
+            digest.update(json.dumps(told, sort_keys=True, default=str).encode())
         for network in (self.pipeline.text_encoder, self.pipeline.unet, self.pipeline.vae):
             for name, tensor in sorted(network.state_dict().items()):
                 flat = tensor.detach().flatten()
                 some = flat[:: max(1, len(flat) // 64)][:64].float().cpu()
                 digest.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())
-        digest.update(json.dumps(dict(self.scheduler_config), sort_keys=True, default=str).encode())
         return digest.hexdigest()[:16]
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -86,6 +89,10 @@ class StableDiffusion:
             warnings.simplefilter("ignore")
             return self.pipeline.encode_prompt(text, self._device, 1, do_classifier_free_guidance=False)[0]
 
+    def is_cut_short(self, text: str) -> bool:
+        tokenizer = self.pipeline.tokenizer
+        return len(tokenizer(text).input_ids) > tokenizer.model_max_length
+
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
@@ -104,8 +111,10 @@ class StableDiffusion:
 
 
 def _require_this_family(source: Source) -> None:
-    """A clear word when the folder holds another kind of pipeline."""
+    """A clear word when the folder or repository holds another kind of pipeline, before its weights are fetched."""
     index = Path(source.place) / "model_index.json"
+    if source.on_hub:
+        index = Path(hf_hub_download(source.place, "model_index.json", revision=source.revision))
     if index.is_file():
         kind = json.loads(index.read_text()).get("_class_name")
         if kind != "StableDiffusionPipeline":

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from cfgsweep.errors import UserError
 from cfgsweep.training.config import Recipe
 
 
@@ -89,8 +90,8 @@ def fit(
         )
         report(progress)
         if last or done % recipe.checkpoint_every == 0:
+            _log(folder / "log.jsonl", progress)  # first: a run that finds its last checkpoint reads the loss here
             checkpoint.save(done)
-            _log(folder / "log.jsonl", progress)
     return average.module
 
 
@@ -121,7 +122,11 @@ class Checkpoint:
             return 0
         saved = torch.load(self.path, weights_only=True)
         for name, part in self.parts.items():
-            part.load_state_dict(saved[name])
+            try:
+                part.load_state_dict(saved[name])
+            except (RuntimeError, ValueError):
+                hint = "train in another folder with --out, or delete this checkpoint"
+                raise UserError("a checkpoint of another network", where=str(self.path), hint=hint) from None
         return saved["step"]
 
     def save(self, step: int) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from cfgsweep.samplers import LATENT_DEFAULTS
 from cfgsweep.training.autoencoder import sheet
 from cfgsweep.training.captions import caption, corpus
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
@@ -133,7 +134,8 @@ class TextToImageTask:
         self.network = nn.ModuleDict({"text_encoder": text_encoder, "unet": unet})
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
-        single = torch.rand(batch, generator=generator) >= self.config.data.composite_share
+        share = self.config.data.composite_share if self.latents.composites.entries else 0.0
+        single = torch.rand(batch, generator=generator) >= share
         kept = torch.rand(batch, generator=generator) >= self.config.denoiser.condition_dropout
         rng = random.Random(int(torch.randint(2**62, (), generator=generator)))
         latents, captions = [], []
@@ -187,12 +189,14 @@ class TextToImageTask:
 
     def pipeline(self, network: nn.ModuleDict) -> StableDiffusionPipeline:
         """The network as an ordinary Stable Diffusion pipeline."""
+        scheduler = EulerDiscreteScheduler(**SCHEDULE, steps_offset=1)
+        scheduler.register_to_config(**LATENT_DEFAULTS)  # for whoever makes another scheduler of this one
         return StableDiffusionPipeline(
             vae=self.vae,
             text_encoder=network["text_encoder"],
             tokenizer=self.tokenizer,
             unet=network["unet"],
-            scheduler=EulerDiscreteScheduler(**SCHEDULE, steps_offset=1),
+            scheduler=scheduler,
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
