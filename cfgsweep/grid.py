@@ -33,7 +33,7 @@ class Layout:
 def arrange(
     experiments: Sequence[Experiment], rows: str | None = None, cols: str | None = None, pages: str | None = None
 ) -> Layout:
-    """Choose the axes: `value` (or the longest) across, the others down, unless told.
+    """Choose the axes: the longest across (`value`, of two as long), the others down, unless told.
 
     A field that only changes when another does (as zipped ones do) goes where that one goes.
     """
@@ -47,7 +47,7 @@ def arrange(
     free = [name for name in fields if name not in (rows, cols, pages)]
     if cols is None and free and (len(fields) > 1 or rows is None):
         counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
-        cols = "value" if "value" in free else max(free, key=lambda name: counts[name])
+        cols = max(free, key=lambda name: (counts[name], name == "value"))
         free.remove(cols)
     layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [])
     for name in free:
