@@ -56,15 +56,30 @@ def mixed(sweep_file) -> list[Experiment]:
 
 
 def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
-    engine = Engine(denoiser, compute, batch_size)
+    engine = Engine(NotingLatents(denoiser), compute, batch_size)
     pictures = {finished.experiment: finished.image for finished in engine.run(experiments)}
     assert pictures.keys() == set(experiments)
     assert engine.tally.evaluations == cost(experiments).evaluations
     return pictures
 
 
-def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, str]:
-    return {experiment: pixels_sha256(image) for experiment, image in pictures.items()}
+class NotingLatents:
+    """The denoiser, whose pictures bring the bytes of their latents: 256 levels hide most of what float32 tells."""
+
+    def __init__(self, denoiser):
+        self.denoiser = denoiser
+
+    def __getattr__(self, name: str):
+        return getattr(self.denoiser, name)
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        image = self.denoiser.decode(latents)
+        image.info["latents"] = latents.cpu().numpy().tobytes()
+        return image
+
+
+def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, tuple[str, bytes]]:
+    return {experiment: (pixels_sha256(image), image.info["latents"]) for experiment, image in pictures.items()}
 
 
 def test_a_picture_depends_on_its_experiment_alone(denoiser, compute, mixed) -> None:
@@ -168,6 +183,16 @@ def test_the_sampler_table_knows_every_call(name: str, steps: int, denoiser) -> 
     scheduler = build_scheduler(name, denoiser.scheduler_config)
     scheduler.set_timesteps(steps)
     assert len(scheduler.timesteps) == len(SAMPLERS[name].steps_of_calls(steps))
+
+
+def test_a_step_of_heun_is_its_first_order_call_and_the_one_after(denoiser) -> None:
+    """As the scheduler itself says: it notes whether the next call begins a step."""
+    sampler = Sampler.start("heun", denoiser.scheduler_config, 6, torch.Generator())
+    latents, begun = torch.zeros(1, 4, 8, 8), []
+    for call in range(len(sampler.scheduler.timesteps)):
+        begun.append(sampler.scheduler.state_in_first_order)
+        latents = sampler.step(latents, latents, call)
+    assert SAMPLERS["heun"].steps_of_calls(6) == [sum(begun[: call + 1]) - 1 for call in range(len(begun))]
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
