@@ -118,7 +118,8 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             guider.window(steps)
         except UserError as error:
             raise error.at(where(("guider",))) from None
-    for schedule, value, steps in {(e.schedule, e.value, e.steps) for e in experiments}:
+    some_value = {(e.schedule, e.steps): e.value for e in experiments}  # what a schedule refuses, it refuses at any
+    for (schedule, steps), value in some_value.items():
         try:
             schedule.values(value, steps)
         except UserError as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from pydantic import Field
@@ -56,21 +57,16 @@ class Cosine(Schedule):
 
     def values(self, value: float, steps: int) -> list[float]:
         try:
-            return [self._at(step, value, steps) for step in range(steps)]
+            return self._values(value, _waves(self, steps))
         except (ValueError, ZeroDivisionError, OverflowError) as error:
             raise UserError(f"these parameters of the cosine have no value: {error}", given=self.spec()) from None
 
-    def _at(self, step: int, value: float, steps: int) -> float:
-        if step < self.num_warmup_steps:
-            rise = float(step * (value - self.warmup_init_val)) / float(max(1, self.num_warmup_steps))
-            return self.warmup_init_val + rise
-        cycle, within = self._cycle(step, steps)
-        if cycle >= self.cycle_limit:
-            return self.min_val
-        length = max(1, steps - self.num_warmup_steps)
-        progress = ((within - self.num_warmup_steps) ** self.k_decay) / (length**self.k_decay)
-        amplitude = 0.5 * (value * self.cycle_decay**cycle - self.min_val)
-        return self.min_val + amplitude * (1 + math.cos(math.pi * 2 * self.num_cycles * progress))
+    def _values(self, value: float, waves: list[tuple[float, float] | None]) -> list[float]:
+        """One comprehension, attributes read once: a plan may ask for a hundred thousand of these."""
+        low, first, length = self.min_val, self.warmup_init_val, float(max(1, self.num_warmup_steps))
+        rising = max(0, min(len(waves), math.ceil(self.num_warmup_steps)))
+        rise = [first + float(step * (value - first)) / length for step in range(rising)]
+        return rise + [low if w is None else low + 0.5 * (value * w[0] - low) * w[1] for w in waves[rising:]]
 
     def _cycle(self, step: int, steps: int) -> tuple[int, float]:
         """timm's cycle number and the step within it, cycles growing by `cycle_mul`."""
@@ -78,6 +74,23 @@ class Cosine(Schedule):
             return step // steps, step % steps
         cycle = math.floor(math.log(1 - step / steps * (1 - self.cycle_mul), self.cycle_mul))
         return cycle, step - (1 - self.cycle_mul**cycle) / (1 - self.cycle_mul) * steps
+
+
+@functools.lru_cache(maxsize=1024)
+def _waves(cosine: Cosine, steps: int) -> list[tuple[float, float] | None]:
+    """What does not depend on the value: at every step the cycle's decay and 1 + cos; None where `min_val` holds."""
+    return [_wave(cosine, step, steps) for step in range(steps)]
+
+
+def _wave(cosine: Cosine, step: int, steps: int) -> tuple[float, float] | None:
+    if step < cosine.num_warmup_steps:
+        return None
+    cycle, within = cosine._cycle(step, steps)
+    if cycle >= cosine.cycle_limit:
+        return None
+    length = max(1, steps - cosine.num_warmup_steps)
+    progress = ((within - cosine.num_warmup_steps) ** cosine.k_decay) / (length**cosine.k_decay)
+    return cosine.cycle_decay**cycle, 1 + math.cos(math.pi * 2 * cosine.num_cycles * progress)
 
 
 class Listed(Schedule):

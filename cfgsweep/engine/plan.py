@@ -63,7 +63,7 @@ class Program(Sequence[Operation]):
         self.guider, window = _formula(e.guider, e.steps)
         calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
         scales = e.scales()
-        self.scales = array("d", (scales[step] for step in calls))
+        self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
         self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
         self.cond, self.uncond = _only(e.prompt), _only(e.negative_prompt)
         self.both = self.cond.branches + self.uncond.branches
@@ -76,7 +76,7 @@ class Program(Sequence[Operation]):
             raise IndexError(call)
         if call not in self.window or self.cond == self.uncond:
             return self.cond
-        alone = self.guider.alone(self.scales[call])
+        alone = self.guider.alone.get(self.scales[call])
         if alone is not None:
             return self.cond if alone == COND else self.uncond
         return Operation(self.guider, self.scales[call], self.both)
@@ -87,7 +87,7 @@ class Program(Sequence[Operation]):
         if self.cond == self.uncond:
             return left
         guided = self.scales[max(call, self.window.start) : self.window.stop]
-        return left + sum(self.guider.alone(scale) is None for scale in guided)
+        return left + len(guided) - sum(map(guided.count, self.guider.alone))
 
 
 @functools.lru_cache(maxsize=4096)

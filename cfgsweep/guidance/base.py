@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -21,12 +22,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Guider(Parameters):
     """Combines the conditional and unconditional prediction of one step into the guided one.
 
-    A subclass gives its formula in `combine`; `alone` says at which scales one prediction is the whole
-    answer, so that the other is never computed. All numbers that may differ between rows come as tensors
+    A subclass gives its formula in `combine`; `alone` says at which scales COND or UNCOND is the
+    whole answer, so that the other is never computed. All numbers that may differ between rows come as tensors
     of one number per row, shaped to broadcast over predictions of shape [rows, channels, height, width].
     """
 
     default_scale: ClassVar[float]
+    alone: ClassVar[Mapping[float, str]]
     start: Share = Field(0.0, description="guidance is off before this fraction of the steps")
     stop: Share = Field(1.0, description="guidance is off from this fraction of the steps on")
 
@@ -36,10 +38,6 @@ class Guider(Parameters):
             given = {"start": self.start, "stop": self.stop}
             raise UserErrorInside(UserError("the window is empty", given=given, allowed="start below stop"))
         return self
-
-    def alone(self, scale: float) -> str | None:
-        """COND or UNCOND where that prediction alone is the result at this scale; None where both are needed."""
-        raise NotImplementedError
 
     def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
         """The guided prediction."""

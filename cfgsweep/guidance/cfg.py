@@ -24,9 +24,7 @@ class CFG(Guider):
 
     name = "cfg"
     default_scale = 7.5
-
-    def alone(self, scale: float) -> str | None:
-        return {0.0: UNCOND, 1.0: COND}.get(scale)
+    alone = {0.0: UNCOND, 1.0: COND}
 
     def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
         return uncond + scale * (cond - uncond)
@@ -36,9 +34,7 @@ class PredNorm(CFG):
     """CFG, then scaled to the norm of uncond. `BaseNormGuidance` of cf_guidance."""
 
     name = "prednorm"
-
-    def alone(self, scale: float) -> str | None:
-        return UNCOND if scale == 0 else None
+    alone = {0.0: UNCOND}
 
     def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
         guided = super().combine(cond, uncond, scale)
@@ -50,9 +46,7 @@ class TNorm(Guider):
 
     name = "tnorm"
     default_scale = 0.15
-
-    def alone(self, scale: float) -> str | None:
-        return UNCOND if scale == 0 else None
+    alone = {0.0: UNCOND}
 
     def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
         direction = cond - uncond

@@ -145,9 +145,8 @@ BIG = """\
 name: big
 model: emoji
 prompt: a cat
-seed: {range: [1, 50, 1]}
 guider: [tnorm, fullnorm]
-value: {linspace: [0.01, 0.3, 1000]}
+value: {linspace: [0.01, 0.3, 50000]}
 """
 
 
@@ -158,7 +157,7 @@ def command_lines() -> list[str]:
         big.write_text(BIG)
         described = {
             "`cfgsweep --help`": ["--help"],
-            "`cfgsweep plan` of 100,000 experiments": ["plan", str(big), "--json"],
+            "`cfgsweep plan` of 100,000 experiments, all different": ["plan", str(big), "--json"],
             "the same with cosine schedules": ["plan", str(big), "--json", "--set", "schedule={cosine: {min_val: 0}}"],
             "`cfgsweep run configs/tnorm.yaml`": ["run", str(ROOT / "configs/tnorm.yaml"), "--out", f"{folder}/run"],
         }
