@@ -28,7 +28,11 @@ def build(config: Autoencoder) -> AutoencoderTiny:
 
 
 class AutoencoderTask:
-    """L1 on pixels and on their differences (edges), with noise on the latents."""
+    """L1 on pixels and on their differences (edges), with noise on the latents and their means drawn to zero.
+
+    Sampling starts from noise of mean zero, and a noise schedule that ends at a little signal, as Stable
+    Diffusion's does, reads that as a picture of mean zero: so that is what an average picture should be.
+    """
 
     name = "autoencoder"
 
@@ -43,7 +47,8 @@ class AutoencoderTask:
         latents = self.network.encode(pixels).latents
         noise = torch.randn(latents.shape, generator=generator)
         decoded = self.network.decode(latents + self.config.latent_noise * noise).sample
-        return _difference(decoded.float(), pixels)
+        off_centre = latents.float().mean((0, 2, 3)).square().sum()
+        return _difference(decoded.float(), pixels) + self.config.centring * off_centre
 
     @torch.no_grad()
     def held_out_loss(self, network: AutoencoderTiny) -> float:

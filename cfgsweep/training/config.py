@@ -46,6 +46,7 @@ class Autoencoder(Strict):
     encoder_blocks: tuple[int, int, int] = (0, 2, 2)
     decoder_blocks: tuple[int, int, int] = (2, 2, 1)
     latent_noise: float = Field(0.05, ge=0, description="noise on the latents, so that the decoder forgives")
+    centring: float = Field(0.1, ge=0, description="weight of the squared mean of every latent channel")
     recipe: Recipe
 
 
@@ -67,6 +68,7 @@ class Denoiser(Strict):
     heads: Count = 2
     groups: Count = 16
     condition_dropout: Fraction = 0.1
+    snr_cap: float = Field(5.0, gt=0, description="the error of the noise is weighted by min(SNR + 1, cap) / SNR")
     recipe: Recipe
 
 
