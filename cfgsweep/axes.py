@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -71,12 +70,3 @@ def _count(kind: str, a: Decimal, b: Decimal, c: Decimal, given: dict[str, Any])
     if kind == "logspace" and min(a, b) <= 0:
         raise UserError("a logspace lies above 0", given=given, allowed=RANGES[kind])
     return int(c)
-
-
-def combinations(parameters: dict[str, Any], lists: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Parameters some of whose values are lists or ranges -> every combination, one value each.
-
-    lists: parameters whose value is a list; it stays one.
-    """
-    spread_out = {key: [value] if key in lists else spread(value) for key, value in parameters.items()}
-    return [dict(zip(spread_out, combination, strict=True)) for combination in itertools.product(*spread_out.values())]

@@ -96,11 +96,35 @@ def grid(
 
 
 @app.command()
+def guiders(name: Annotated[str | None, typer.Argument(help="one of them", show_default=False)] = None) -> None:
+    """What guiders there are: what they compute, what they cost, their parameters, where they come from."""
+    from cfgsweep import catalogue
+
+    for line in catalogue.guider_page(name) if name else catalogue.guiders_table():
+        print(line)
+
+
+@app.command()
+def schedules(
+    name: Annotated[str | None, typer.Argument(help="one of them", show_default=False)] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
+) -> None:
+    """What schedules there are, and how they run."""
+    from cfgsweep import catalogue
+
+    for line in catalogue.schedule_page(name) if name else catalogue.schedules_table():
+        print(line)
+    if plot is not None:
+        catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), plot)
+        print(plot)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of a sweep file, for editors."""
-    from cfgsweep.config import Sweep
+    from cfgsweep import config
 
-    print(json.dumps(Sweep.model_json_schema(), indent=2))
+    print(json.dumps(config.schema(), indent=2))
 
 
 @app.command()

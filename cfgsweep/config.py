@@ -22,8 +22,10 @@ from cfgsweep.fields import (
     StepCounts,
     Texts,
 )
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.named import bundled, named_schema, range_schema
 from cfgsweep.parameters import Parameters
-from cfgsweep.schedules import Constant
+from cfgsweep.schedules import SCHEDULES, Constant
 
 AXES = ("model", "prompt", "negative_prompt", "seed", "steps", "sampler", "size", "guider", "schedule", "value")
 
@@ -32,7 +34,11 @@ class Sweep(BaseModel):
     """A sweep, validated but not expanded: every axis is a list, of one thing where nothing varies."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True, title="cfgsweep sweep file"
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        title="cfgsweep sweep file",
     )
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="also the name of the output folder")
@@ -57,6 +63,12 @@ class Sweep(BaseModel):
         """The values of an axis; [None] for a `value` that is left to the guiders."""
         values = getattr(self, name)
         return [None] if values is None else values
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a sweep file."""
+    definitions = {"Guider": named_schema(GUIDERS), "Schedule": named_schema(SCHEDULES), "Range": range_schema()}
+    return bundled(Sweep.model_json_schema(), definitions)
 
 
 def read_sweep(path: Path, overrides: list[str] | None = None) -> tuple[Sweep, yamlfile.Document]:

@@ -113,9 +113,9 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             raise UserError(
                 "max_val is what `value` sets", where=where(("schedule",)), given=schedule.spec(), hint=hint
             )
-    for guider, steps in {(e.guider, e.steps) for e in experiments}:
+    for guider, steps, sampler in {(e.guider, e.steps, e.sampler) for e in experiments}:
         try:
-            guider.window(steps)
+            _check_guider(guider, steps, sampler)
         except UserError as error:
             raise error.at(where(("guider",))) from None
     some_value = {(e.schedule, e.steps): e.value for e in experiments}  # what a schedule refuses, it refuses at any
@@ -126,6 +126,15 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             raise error.at(where(("schedule",))) from None
     if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
         raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
+
+
+def _check_guider(guider: Guider, steps: int, sampler: str) -> None:
+    guider.window(steps)
+    guider.parameter_values(steps)
+    if guider.zero_init_steps >= steps:
+        raise UserError("every step would stand still", given=f"zero_init_steps {guider.zero_init_steps} of {steps}")
+    if guider.samplers is not None and sampler not in guider.samplers:
+        raise UserError(f"{guider.name} is not defined for this sampler", given=sampler, allowed=guider.samplers)
 
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
@@ -154,16 +163,6 @@ def _compares(value: float, wanted: str) -> bool:
         return bool(sign) and COMPARISONS[sign](value, float(wanted.strip().removeprefix(sign)))
     except ValueError:
         raise UserError("not a comparison", where="exclude", given=wanted, allowed="such as '> 0.2'") from None
-
-
-def cautions(experiments: Sequence[Experiment]) -> list[str]:
-    """What will run but probably is not what was meant."""
-    idle = sum(e.prompt == e.negative_prompt for e in experiments)
-    if not idle:
-        return []
-    return [
-        f"in {idle} of {len(experiments)} experiments prompt and negative prompt are the same: guidance does nothing"
-    ]
 
 
 # Titles -------------------------------------------------------------------------------------------------------

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from cfgsweep.axes import RANGES, combinations, spread
+from cfgsweep.axes import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
-from cfgsweep.parameters import Parameters
+from cfgsweep.named import make_list, one_or_many, reference
+from cfgsweep.parameters import Number, number
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.schedules import SCHEDULES, Schedule
 from cfgsweep.yamlfile import UserErrorInside
@@ -23,13 +24,6 @@ def _known_sampler(name: Any) -> str:
     if not isinstance(name, str) or name not in SAMPLERS:
         raise UserErrorInside(unknown_name("sampler", name, SAMPLERS))
     return name
-
-
-def _number(given: Any) -> Any:
-    """No text and no true/false where a number belongs (pydantic would take both)."""
-    if isinstance(given, bool | str):
-        raise ValueError("not a number")
-    return given
 
 
 def _sizes(given: Any) -> list[Any]:
@@ -49,62 +43,6 @@ def _size(given: Any) -> Size:
     return sides[0], sides[1]
 
 
-def _named(kind: str, registry: Mapping[str, type[Parameters]]) -> Callable[[Any], list[Any]]:
-    """A validator: names, or names with parameters (which may be lists), to instances."""
-
-    def parse(given: Any) -> list[Any]:
-        made = []
-        for index, item in enumerate(spread(given)):
-            try:
-                made += _make_all(kind, registry, item)
-            except UserErrorInside as error:
-                raise UserErrorInside(error.error, (index,) if isinstance(given, list) else ()) from None
-        return made
-
-    return parse
-
-
-def _make_all(kind: str, registry: Mapping[str, type[Parameters]], item: Any) -> list[Any]:
-    """'tnorm', or {'cosine': {'k_decay': [0.6, 0.8]}} -> the instances meant."""
-    if isinstance(item, Parameters):
-        return [item]
-    if isinstance(item, str):
-        item = {item: {}}
-    if not isinstance(item, dict) or len(item) != 1:
-        allowed = "a name, or {name: {parameter: value}}"
-        raise UserErrorInside(UserError(f"not a {kind}", given=item, allowed=allowed))
-    ((name, parameters),) = item.items()
-    if not isinstance(name, str) or name not in registry:
-        raise UserErrorInside(unknown_name(kind, name, registry))
-    cls = registry[name]
-    if isinstance(parameters, list) and len(cls.lists) == 1:
-        parameters = {cls.lists[0]: parameters}
-    if parameters is None:
-        parameters = {}
-    if not isinstance(parameters, dict):
-        raise UserErrorInside(
-            UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
-        )
-    return [_make(kind, cls, combination) for combination in combinations(parameters, cls.lists)]
-
-
-def _make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
-    for key, value in parameters.items():
-        if key not in cls.model_fields:
-            raise UserErrorInside(unknown_name(f"parameter of {kind} {cls.name}", key, cls.model_fields))
-        if isinstance(value, bool | str):
-            raise UserErrorInside(UserError(f"{kind} {cls.name}: {key} is not a number", given=value))
-    try:
-        return cls.model_validate(parameters)
-    except ValidationError as invalid:
-        error = invalid.errors()[0]
-        original = error.get("ctx", {}).get("error")
-        if isinstance(original, UserErrorInside):
-            raise original from None
-        place = ".".join(str(part) for part in error["loc"])
-        raise UserErrorInside(UserError(f"{kind} {cls.name}: {place}: {error['msg']}", given=error["input"])) from None
-
-
 class _OneOrMany:
     """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it."""
 
@@ -112,29 +50,7 @@ class _OneOrMany:
         self.item, self.numeric = item, numeric
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
-
-
-def _one_or_many(item: dict[str, Any], numeric: bool) -> dict[str, Any]:
-    """One thing, a list of things, or for numbers a range."""
-    three = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
-    one_of = [item, *(_only(kind, three) for kind in RANGES if numeric)]
-    return {"anyOf": [*one_of, {"type": "array", "items": {"anyOf": one_of}, "minItems": 1}]}
-
-
-def _only(key: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": False}
-
-
-def _named_schema(registry: Mapping[str, type[Parameters]]) -> dict[str, Any]:
-    """A name, or a name with its parameters."""
-    forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
-    for name, cls in registry.items():
-        fields = cls.model_json_schema()["properties"]
-        forms += [_only(name, fields[key]) for key in cls.lists[:1]]
-        several = {key: field if key in cls.lists else _one_or_many(field, True) for key, field in fields.items()}
-        forms.append(_only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
-    return {"anyOf": forms}
+        return one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
 
 
 SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
@@ -143,9 +59,8 @@ SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
 
 Text = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
-Number = Annotated[float, BeforeValidator(_number)]
-Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
-Steps = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1000)]
+Seed = Annotated[int, BeforeValidator(number), Field(ge=0, lt=2**63)]
+Steps = Annotated[int, BeforeValidator(number), Field(ge=1, le=1000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
 Many = BeforeValidator(spread)
@@ -156,9 +71,11 @@ Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
 Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
 Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
-Guiders = Annotated[list[Guider], BeforeValidator(_named("guider", GUIDERS)), _OneOrMany(_named_schema(GUIDERS))]
+Guiders = Annotated[
+    list[Guider], BeforeValidator(partial(make_list, "guider", GUIDERS)), _OneOrMany(reference("Guider"))
+]
 Schedules = Annotated[
-    list[Schedule], BeforeValidator(_named("schedule", SCHEDULES)), _OneOrMany(_named_schema(SCHEDULES))
+    list[Schedule], BeforeValidator(partial(make_list, "schedule", SCHEDULES)), _OneOrMany(reference("Schedule"))
 ]
 
 

@@ -162,13 +162,14 @@ class _Painter:
     def __init__(self, table: _Table, cell: tuple[int, int], scale: int):
         self.table, self.cell, self.scale = table, cell, scale
         self.font, self.small = (ImageFont.load_default(size) for size in (15, 13))
-        self.titles = {place: _words(self._title_of(place)) for place in table.cells} if table.wrapped else {}
+        titled = table.cells if table.wrapped else {}
+        self.titles = {p: self._wrap(_words(self._title_of(p)), cell[0], self.small, 4) for p in titled}
         self.left = max((self._lines_size(self._row_lines(h))[0] for h in table.down), default=0)
         self.left += GAP * 2 if self.left else 0
         column_lines = [self._column_lines(h) for h in table.across]
         sparks = SPARK[1] + GAP if any(_has_schedule(h) for h in table.across) else 0
         self.top = 0 if table.wrapped else max(self._lines_size(lines)[1] for lines in column_lines) + GAP + sparks
-        self.title_height = 18 if table.wrapped else 0
+        self.title_height = 18 * max(map(len, self.titles.values()), default=0)
 
     def _title_of(self, place: tuple[int, int]) -> Heading:
         experiment = self.table.cells[place]
@@ -191,16 +192,16 @@ class _Painter:
             for column in range(len(self.table.across)):
                 if (row, column) in self.table.cells:
                     corner = x0 + column * step[0], y0 + row * step[1]
-                    self._picture(sheet, draw, pictures[row, column], corner, self.titles.get((row, column), ""))
+                    self._picture(sheet, draw, pictures[row, column], corner, self.titles.get((row, column), []))
         for index, line in enumerate(caption_lines):
             draw.text((MARGIN, y0 + step[1] * len(self.table.down) + GAP + 18 * index), line, FAINT, self.small)
         return sheet
 
-    def _picture(self, sheet: Image.Image, draw: Any, image: Image.Image | None, corner: Any, title: str) -> None:
+    def _picture(self, sheet: Image.Image, draw: Any, image: Image.Image | None, corner: Any, title: list[str]) -> None:
         x, y = corner
-        if title:
-            draw.text((x + self.cell[0] / 2, y), title, INK, self.small, anchor="ma")
-            y += self.title_height
+        for index, line in enumerate(title):
+            draw.text((x + self.cell[0] / 2, y + 18 * index), line, INK, self.small, anchor="ma")
+        y += self.title_height
         if image is None:
             draw.rectangle((x, y, x + self.cell[0] - 1, y + self.cell[1] - 1), MISSING)
             draw.text((x + self.cell[0] / 2, y + self.cell[1] / 2), "not done", FAINT, self.small, anchor="mm")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cfgsweep.cautions import cautions
 from cfgsweep.config import Sweep, read_sweep
 from cfgsweep.engine.plan import cost
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import Experiment, cautions, expand, varying
+from cfgsweep.experiments import Experiment, expand, varying
 from cfgsweep.run import Run
 from cfgsweep.yamlfile import Document
 

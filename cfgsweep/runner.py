@@ -12,13 +12,14 @@ from typing import Any
 
 from cfgsweep import device as devices
 from cfgsweep import models
+from cfgsweep.cautions import cautions
 from cfgsweep.config import Sweep
 from cfgsweep.display import Display, Status
 from cfgsweep.engine.loop import Engine, Finished
-from cfgsweep.engine.plan import cost, own_and_shared
+from cfgsweep.engine.plan import cost, own_and_shared, perturbations
 from cfgsweep.environment import Environment
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.experiments import Experiment, cautions, expand, title, varying
+from cfgsweep.experiments import Experiment, expand, title, varying
 from cfgsweep.images import Record
 from cfgsweep.models.base import Denoiser
 from cfgsweep.models.source import Source, reachable, why_not_here
@@ -142,6 +143,7 @@ class _Job:
         batch_size = self.environment.settle_batch_size(denoiser.name, self.options.batch_size, self.compute)
         batch_size = batch_size or devices.auto_batch_size(self.compute, *memory)
         self._say_what_is_cut_short(denoiser)
+        self._check_layers(denoiser)
         while mine := [e for e in self.pending if e.model == denoiser.name]:
             self.environment.note_model(asked, denoiser, batch_size)
             self.run.write_environment(self.environment.as_json(self.compute))
@@ -161,6 +163,11 @@ class _Job:
         """Of all the sweep's pictures, done or not: the batch shape must not depend on what is left to do."""
         sizes = [e.size or denoiser.native_size for e in self.experiments if e.model == denoiser.name]
         return max(sizes, key=lambda size: size[0] * size[1])
+
+    def _check_layers(self, denoiser: Denoiser) -> None:
+        for harm, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
+            with told_where(f"guider {guider.name} on {denoiser.name}"):
+                denoiser.check(harm)
 
     def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
         texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}

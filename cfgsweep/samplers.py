@@ -98,6 +98,17 @@ class Sampler:
         """Latents as the denoiser wants them (scaled for the sigma-space samplers)."""
         return self.scheduler.scale_model_input(latents, self.timestep(call))
 
+    def noise_ratios(self, call: int) -> tuple[float, float]:
+        """sigma / alpha of the latents at the call, and after its step (0 after the last of most samplers)."""
+        sigmas = getattr(self.scheduler, "sigmas", None)
+        if sigmas is not None:
+            return float(sigmas[call]), float(sigmas[call + 1])
+        kept, timesteps = self.scheduler.alphas_cumprod, self.scheduler.timesteps
+        now = kept[int(timesteps[call])]
+        is_last = call + 1 == len(timesteps)
+        after = getattr(self.scheduler, "final_alpha_cumprod", 1.0) if is_last else kept[int(timesteps[call + 1])]
+        return float((1 / now - 1) ** 0.5), float((1 / after - 1) ** 0.5)
+
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """Latents after the call, given its guided prediction."""
         noise = {"generator": self.generator} if self._draws() else {}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgsweep.axes import combinations, points, spread
+from cfgsweep.axes import points, spread
 from cfgsweep.errors import UserError
 from cfgsweep.yamlfile import UserErrorInside
 
@@ -68,11 +68,6 @@ def test_a_list_may_hold_ranges() -> None:
 def test_an_axis_is_never_empty() -> None:
     with pytest.raises(UserErrorInside, match="empty"):
         spread([])
-
-
-def test_parameters_multiply() -> None:
-    assert combinations({"a": [1, 2], "b": 3}) == [{"a": 1, "b": 3}, {"a": 2, "b": 3}]
-    assert combinations({}) == [{}]
 
 
 def test_user_error_says_where_what_and_what_is_allowed() -> None:

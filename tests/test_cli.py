@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cfgsweep.display import PlainDisplay, RichDisplay, Status
+from cfgsweep.guidance import GUIDERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,7 +72,7 @@ def test_errors_name_file_line_key_and_what_is_allowed(cli, sweep_file) -> None:
     assert refused.code == 2
     assert refused.err.splitlines() == [
         f"error: {path}:4: guider: unknown guider 'tnrom'",
-        "  allowed: cfg, fullnorm, prednorm, tnorm",
+        f"  allowed: {', '.join(sorted(GUIDERS))}",
         "  did you mean 'tnorm'?",
     ]
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfgsweep.errors import UserError
-from cfgsweep.guidance import COND, GUIDERS, UNCOND
+from cfgsweep.guidance import GUIDERS
 from cfgsweep.yamlfile import UserErrorInside
+
+from .moments import guided
 
 REFERENCES = {"cfg": GuidanceTfm, "prednorm": BaseNormGuidance, "tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
 
@@ -26,11 +28,7 @@ def two(seed: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def combined(name: str, cond: torch.Tensor, uncond: torch.Tensor, scales: list[float]) -> torch.Tensor:
-    return GUIDERS[name]().combine(cond, uncond, torch.tensor(scales).view(-1, 1, 1, 1))
-
-
-def test_every_guider_has_a_reference() -> None:
-    assert GUIDERS.keys() == REFERENCES.keys()
+    return guided(GUIDERS[name](), {"cond": cond, "uncond": uncond}, scale=scales)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -49,19 +47,6 @@ def test_every_sample_is_treated_by_itself(name: str, seed: int, some: list[floa
     for row, scale in enumerate(some):
         alone = combined(name, cond[row : row + 1], uncond[row : row + 1], [scale])
         torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-5, atol=2e-6)
-
-
-@pytest.mark.parametrize("name", REFERENCES)
-@pytest.mark.parametrize("scale", [0.0, 1.0, 0.5])
-def test_where_one_branch_is_enough_it_is_the_formula_s_own_result(name: str, scale: float) -> None:
-    cond, uncond = two(3, 2)
-    alone = GUIDERS[name].alone.get(scale)
-    by_formula = combined(name, cond, uncond, [scale, scale])
-    if alone is not None:
-        torch.testing.assert_close(by_formula, {COND: cond, UNCOND: uncond}[alone], rtol=1e-5, atol=2e-6)
-    else:
-        assert not torch.allclose(by_formula, cond, atol=1e-4)
-        assert not torch.allclose(by_formula, uncond, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", REFERENCES)

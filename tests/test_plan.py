@@ -110,7 +110,7 @@ def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
     numbers = tuple(float(n) for n in range(2, 2 + STEPS))
     for name, kind in SAMPLERS.items():
         operations = Program(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
-        assert [operation.scale for operation in operations] == [numbers[s] for s in kind.steps_of_calls(STEPS)]
+        assert [operation.numbers[0] for operation in operations] == [numbers[s] for s in kind.steps_of_calls(STEPS)]
 
 
 def test_planning_imports_no_torch() -> None:

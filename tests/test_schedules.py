@@ -72,9 +72,64 @@ def test_a_list_is_one_number_a_step_times_the_value() -> None:
         Listed(numbers=numbers).values(1.0, 4)
 
 
+REQUIRED = {
+    "list": {"numbers": [1.0] * 20},
+    "piecewise": {"steps": [[5, 2.0]]},
+    "step": {"after": 1.0},
+    "interval": {"outside": 1.0},
+}
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_gives_a_finite_number_a_step(name: str) -> None:
-    schedule = SCHEDULES[name](**({"numbers": [1.0] * 20} if name == "list" else {}))
+    schedule = SCHEDULES[name](**REQUIRED.get(name, {}))
     values = schedule.values(5.0, 20)
     assert len(values) == 20
     assert all(math.isfinite(value) for value in values)
+
+
+# Closed forms --------------------------------------------------------------------------------------------------
+
+
+def test_shapes() -> None:
+    make = {name: cls(**REQUIRED.get(name, {})) for name, cls in SCHEDULES.items()}
+    assert make["linear"].values(4.0, 5) == [4.0, 3.0, 2.0, 1.0, 0.0]
+    assert SCHEDULES["linear"](rising=True, min_val=1.0).values(3.0, 3) == [1.0, 2.0, 3.0]
+    assert SCHEDULES["clamp_linear"](floor=2.0).values(4.0, 5) == [2.0, 2.0, 4.0, 6.0, 8.0]
+    assert make["power_cosine"].values(8.0, 3) == pytest.approx([0.0, 4.0, 8.0])
+    assert make["step"].values(5.0, 4) == [5.0, 5.0, 1.0, 1.0]
+    assert SCHEDULES["interval"](start=0.25, stop=0.75, outside=1.0).values(5.0, 4) == [1.0, 5.0, 5.0, 1.0]
+    assert SCHEDULES["exponential"](rate=math.log(4)).values(8.0, 3) == pytest.approx([8.0, 4.0, 2.0])
+    assert SCHEDULES["sawtooth"](cycles=2).values(4.0, 4) == [4.0, 2.0, 4.0, 2.0]
+    assert SCHEDULES["piecewise"](steps=[[1, 2.0], [3, 3.0]]).values(9.0, 5) == [9.0, 2.0, 2.0, 3.0, 3.0]
+    cosine, inverse = (SCHEDULES[name](min_val=1.0).values(7.5, 20) for name in ("cosine", "inverse_cosine"))
+    assert [a + b for a, b in zip(cosine, inverse, strict=True)] == pytest.approx([8.5] * 20)
+
+
+@given(st.floats(0.5, 6), st.floats(0.5, 6), st.integers(1, 60))
+def test_beta_is_the_density_of_scipy(a: float, b: float, steps: int) -> None:
+    from scipy.stats import beta
+
+    expected = [3.0 * beta.pdf((step + 0.5) / steps, a, b) for step in range(steps)]
+    assert SCHEDULES["beta"](a=a, b=b).values(3.0, steps) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"list"}))
+@given(value=st.floats(0.01, 20), steps=st.integers(2, 60))
+def test_means_can_be_matched(name: str, value: float, steps: int) -> None:
+    """So that schedules can be compared with the constant of the same mean."""
+    required = {**REQUIRED, "piecewise": {"steps": [[1, 2.0]]}}.get(name, {})
+    got = SCHEDULES[name](match_mean=True, **required).values(value, steps)
+    assert sum(got) / steps == pytest.approx(value)
+
+
+def test_a_mean_of_zero_cannot_be_matched() -> None:
+    with pytest.raises(UserError, match="mean is zero"):
+        SCHEDULES["linear"](min_val=-2.0, match_mean=True).values(2.0, 3)
+
+
+def test_pieces_must_be_in_order_and_within_the_steps() -> None:
+    with pytest.raises(ValueError, match="not in order"):
+        SCHEDULES["piecewise"](steps=[[5, 1.0], [2, 2.0]])
+    with pytest.raises(UserError, match="beyond the last step"):
+        SCHEDULES["piecewise"](steps=[[5, 1.0]]).values(1.0, 5)

@@ -20,7 +20,10 @@ from cfgsweep.device import Compute, one_thread_per_operation
 from cfgsweep.engine.plan import Branch, Node, Operation, Root, roots
 from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
+from cfgsweep.guidance.apply import Prediction, guide, standing_still
+from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
+from cfgsweep.perturbations import Perturbation
 from cfgsweep.samplers import Sampler
 
 Predictions = dict[Branch, torch.Tensor]
@@ -37,6 +40,7 @@ class Trajectory:
     node: Node
     latents: torch.Tensor
     sampler: Sampler
+    memory: torch.Tensor | None = None  # of its guider
     predictions: Predictions = field(default_factory=dict)
 
     @cached_property
@@ -51,6 +55,11 @@ class Trajectory:
     @property
     def timestep(self) -> torch.Tensor:
         return self.sampler.timestep(self.node.call)
+
+    @property
+    def complete(self) -> bool:
+        """Are all the predictions there that its members want next, and is there a next step?"""
+        return not self.node.finished and len(self.predictions) == len(self.wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +113,7 @@ class Engine:
             yield from self._run(group, watch)
 
     def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished]:
-        waiting: deque[Row] = deque()
+        waiting = _Waiting(self.batch_size)
         starts = iter(roots(experiments).items())
         parked: list[Fork] = []
         live, limit = 0, self._live_limit(len(experiments))
@@ -112,10 +121,12 @@ class Engine:
             while True:
                 admitted = list(self._admit(parked, starts, limit - live))
                 for trajectory in admitted:
-                    waiting.extend((trajectory, branch) for branch in trajectory.wanted)
+                    waiting.add((trajectory, branch) for branch in trajectory.wanted)
                     live += bool(trajectory.wanted)
+                    if trajectory.complete:  # it wanted nothing: its latents stand still
+                        parked.extend(_forks(trajectory))
                 while waiting and workers.free:
-                    batch = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                    batch = waiting.take()
                     workers.submit(batch, self._call(batch))
                 for trajectory in admitted:  # decoded while the workers are busy
                     if trajectory.node.finished:
@@ -160,10 +171,11 @@ class Engine:
         latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
         conditions = torch.cat([self._condition(branch.text) for _, branch in padded])
+        perturbation = batch[0][1].perturbation
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
-        return lambda: self.denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+        return lambda: self.denoiser.predict(latents, timesteps, conditions, perturbation)[: len(batch)]
 
     def _condition(self, text: str) -> torch.Tensor:
         if text not in self._conditions:
@@ -171,37 +183,86 @@ class Engine:
         return self._conditions[text]
 
     def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
-        """Combine the predictions, all rows of one guider at once, and step every sampler."""
-        by_guider: dict[object, list[Fork]] = {}
+        """Combine the predictions, all rows of one formula at once, and step every sampler."""
+        alike: dict[object, list[Fork]] = {}
         for fork in forks:
-            by_guider.setdefault(fork.operation.guider, []).append(fork)
-        for group in by_guider.values():
+            alike.setdefault((fork.operation.guider, fork.operation.names), []).append(fork)
+        for group in alike.values():
             for start in range(0, len(group), self.batch_size):
                 part = group[start : start + self.batch_size]
-                for fork, guided in zip(part, self._combine(part), strict=False):
+                for fork, (guided, memory) in zip(part, self._guide(part), strict=False):
                     latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
-                    yield Trajectory(fork.node, latents, fork.sampler)
+                    yield Trajectory(fork.node, latents, fork.sampler, memory)
 
-    def _combine(self, forks: Sequence[Fork]) -> Iterable[torch.Tensor]:
-        """One guided prediction [1, c, h, w] per fork, in one call at the fixed shape."""
-        guider = forks[0].operation.guider
-        branches = [
-            [fork.parent.predictions[fork.operation.branches[place]] for fork in forks]
-            for place in range(len(forks[0].operation.branches))
-        ]
-        if guider is None:
-            return branches[0]
-        stacked = [torch.cat(_pad(rows, self.batch_size)) for rows in branches]
-        scales = _pad([fork.operation.scale for fork in forks], self.batch_size)
-        scale = torch.tensor(scales, device=stacked[0].device).view(-1, *[1] * (stacked[0].ndim - 1))
-        cond, uncond = stacked
-        return guider.combine(cond, uncond, scale).split(1)
+    def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, torch.Tensor | None]]:
+        """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""
+        operation = forks[0].operation
+        if operation.guider is None and operation.branches:
+            return [(fork.parent.predictions[fork.operation.branches[0]], fork.parent.memory) for fork in forks]
+        at = self._moment(_pad(forks, self.batch_size))
+        if operation.guider is None:
+            still = standing_still(at, self._prediction)
+            return zip(still.split(1), [fork.parent.memory for fork in forks], strict=False)
+        guided, memory = guide(operation.guider, at, self._prediction)
+        return zip(guided.split(1), [None] * len(guided) if memory is None else memory.split(1), strict=True)
+
+    def _moment(self, forks: Sequence[Fork]) -> Moment:
+        """What the guider of these forks is given, one row per fork."""
+        operation, parents = forks[0].operation, [fork.parent for fork in forks]
+        latents = torch.cat([parent.model_input for parent in parents])
+
+        def column(values: Iterable[float]) -> torch.Tensor:
+            tensor = torch.tensor(list(values), dtype=torch.float64).float()
+            return tensor.to(latents.device).view(-1, *[1] * (latents.ndim - 1))
+
+        ratios = [parent.sampler.noise_ratios(parent.node.call) for parent in parents]
+        names = ("scale", *operation.guider.numeric()) if operation.guider else ()
+        stateful = operation.guider is not None and operation.guider.stateful
+        memories = [torch.zeros_like(p.model_input) if p.memory is None else p.memory for p in parents]
+        return Moment(
+            predictions={
+                name: torch.cat([fork.parent.predictions[fork.operation.branches[place]] for fork in forks])
+                for place, name in enumerate(operation.names)
+            },
+            numbers={name: column(fork.operation.numbers[place] for fork in forks) for place, name in enumerate(names)},
+            latents=latents,
+            alpha=column(1 / (1 + now * now) ** 0.5 for now, _ in ratios),
+            sigma=column(now / (1 + now * now) ** 0.5 for now, _ in ratios),
+            ratio=column(now for now, _ in ratios),
+            next_ratio=column(after for _, after in ratios),
+            memory=torch.cat(memories) if stateful else None,
+        )
+
+    @property
+    def _prediction(self) -> Prediction:
+        """What the model predicts, as its scheduler's configuration has it."""
+        return self.denoiser.scheduler_config.get("prediction_type", "epsilon")
 
     def _decode(self, trajectory: Trajectory) -> Iterator[Finished]:
         """One picture at a time, so that it too depends on nobody else. Members of one leaf have the same pixels."""
         image = self.denoiser.decode(trajectory.latents)
         for _, experiment in trajectory.node.members:
             yield Finished(experiment, image)
+
+
+class _Waiting:
+    """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself."""
+
+    def __init__(self, batch_size: int):
+        self.batch_size = batch_size
+        self.queues: dict[Perturbation | None, deque[Row]] = {}
+
+    def __bool__(self) -> bool:
+        return any(self.queues.values())
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.queues.setdefault(row[1].perturbation, deque()).append(row)
+
+    def take(self) -> list[Row]:
+        """The rows of the next batch: of the longest queue, oldest first."""
+        queue = max(self.queues.values(), key=len)
+        return [queue.popleft() for _ in range(min(self.batch_size, len(queue)))]
 
 
 class _Workers:
@@ -243,7 +304,7 @@ def _deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory
     complete = []
     for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
         trajectory.predictions[branch] = prediction
-        if len(trajectory.predictions) == len(trajectory.wanted):
+        if trajectory.complete:
             complete.append(trajectory)
     return complete
 

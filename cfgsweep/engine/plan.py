@@ -8,6 +8,7 @@ its predictions are the same, only what is made of them is not. No tensors here,
 from __future__ import annotations
 
 import functools
+import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -16,23 +17,34 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cfgsweep.experiments import Experiment
-from cfgsweep.guidance import COND, Guider
+from cfgsweep.guidance import COND, Guider, Role
+from cfgsweep.perturbations import Perturbation
 from cfgsweep.samplers import SAMPLERS
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One prediction a guider needs: the denoiser under this conditioning."""
+    """One prediction a guider needs: the denoiser under this conditioning, harmed or whole."""
 
     text: str
+    perturbation: Perturbation | None = None
 
 
 class Operation(NamedTuple):
-    """What guidance does at one call. `guider` None: the only branch's prediction is taken as it is."""
+    """What guidance does at one call.
+
+    guider None: the only branch's prediction is taken as it is; without a branch, the latents stand still.
+    numbers: the guidance scale, then the guider's numeric parameters in their order.
+    names: what the guider calls the predictions of the branches.
+    """
 
     guider: Guider | None
-    scale: float
+    numbers: tuple[float, ...]
+    names: tuple[str, ...]
     branches: tuple[Branch, ...]
+
+
+STANDING_STILL = Operation(None, (), (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +66,20 @@ class Root:
 class Program(Sequence[Operation]):
     """An experiment's operation at every call, reduced to what it really does there; worked out when asked for.
 
-    A hundred thousand programs of fifty calls have to fit into memory, so all that is kept is the scales.
+    A hundred thousand programs of fifty calls have to fit into memory, so all that is kept is the scales; the rest
+    is shared by all that have a guider and a number of steps in common.
     """
 
-    __slots__ = ("both", "cond", "guider", "scales", "uncond", "window")
+    __slots__ = ("formula", "idle", "prompts", "scales", "window", "zero")
 
     def __init__(self, e: Experiment):
-        self.guider, window = _formula(e.guider, e.steps)
+        self.formula = _formula(e.guider, e.steps, e.sampler)
         calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
-        self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
-        self.cond, self.uncond = _only(e.prompt), _only(e.negative_prompt)
-        self.both = self.cond.branches + self.uncond.branches
+        self.window, self.zero = self.formula.window, self.formula.zero
+        self.prompts = (e.prompt, e.negative_prompt)
+        self.idle = e.prompt == e.negative_prompt and e.guider.differences_only
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -74,31 +87,108 @@ class Program(Sequence[Operation]):
     def __getitem__(self, call: Any) -> Any:
         if not 0 <= call < len(self):
             raise IndexError(call)
-        if call not in self.window or self.cond == self.uncond:
-            return self.cond
-        alone = self.guider.alone.get(self.scales[call])
-        if alone is not None:
-            return self.cond if alone == COND else self.uncond
-        return Operation(self.guider, self.scales[call], self.both)
+        if call < self.zero:
+            return STANDING_STILL
+        if call not in self.window or self.idle:
+            return _alone(COND, self.prompts)
+        scale, others = self.scales[call], self.formula.others(call)
+        roles = self.formula.roles(scale, others)
+        if len(roles) == 1:
+            return _alone(roles[0], self.prompts)
+        names, branches = _branches(roles, self.prompts)
+        return Operation(self.formula.guider, (scale, *others), names, branches)
+
+    @property
+    def is_idle(self) -> bool:
+        """Is the conditional prediction all there is, at every step?"""
+        alone = _alone(COND, self.prompts)
+        return self.zero == 0 and all(operation == alone for operation in self)
 
     def branches_from(self, call: int) -> int:
         """Predictions needed from this call on, by this program alone."""
-        left = len(self) - call
-        if self.cond == self.uncond:
-            return left
-        guided = self.scales[max(call, self.window.start) : self.window.stop]
-        return left + len(guided) - sum(map(guided.count, self.guider.alone))
+        first = max(call, self.zero)
+        guided = range(max(first, self.window.start), self.window.stop)
+        if self.idle or not guided:
+            return max(0, len(self) - first)
+        return max(0, len(self) - first - len(guided)) + self._guided_branches(guided)
+
+    def _guided_branches(self, calls: range) -> int:
+        """Where only the scale varies, calls are counted by its special values and not looked at one by one."""
+        if self.formula.varies:
+            return sum(len(set(self[call].branches)) for call in calls)
+        scales, others = self.scales[calls.start : calls.stop], self.formula.others(0)
+        ordinary = self._distinct(math.nan, others)
+        special = ((scales.count(scale), self._distinct(scale, others)) for scale in self.formula.guider.special)
+        return ordinary * len(calls) + sum(count * (distinct - ordinary) for count, distinct in special if count)
+
+    def _distinct(self, scale: float, others: tuple[float, ...]) -> int:
+        return len(set(_branches(self.formula.roles(scale, others), self.prompts)[1]))
+
+
+class Formula:
+    """What programs with one guider and one number of steps share."""
+
+    def __init__(self, guider: Guider, steps: int, sampler: str):
+        calls = SAMPLERS[sampler].steps_of_calls(steps)
+        window, values = guider.window(steps), guider.parameter_values(steps)
+        self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
+        self.zero = bisect_left(calls, guider.zero_init_steps)
+        self.names = ("scale", *values)
+        rows = list(zip(*values.values(), strict=True))
+        self.varies = len(set(rows)) > 1
+        self.all_others = [rows[step] for step in calls] if self.varies else rows[:1]
+        # Within the window neither it nor the numbers, which operations carry, make one formula another.
+        reset: dict[str, Any] = {"start": 0.0, "stop": 1.0, "zero_init_steps": 0, **dict.fromkeys(values, 0.0)}
+        self.guider = _interned(guider.model_copy(update=reset))
+        self._roles: dict[tuple[float, tuple[float, ...]], tuple[Role, ...]] = {}
+
+    def others(self, call: int) -> tuple[float, ...]:
+        """The numeric parameters at a call."""
+        return self.all_others[call if self.varies else 0]
+
+    def roles(self, scale: float, others: tuple[float, ...]) -> tuple[Role, ...]:
+        """The predictions needed. Rescaling needs the conditional one whatever the formula needs."""
+        key = (scale if scale in self.guider.special else math.nan, others)
+        if key not in self._roles:
+            at = dict(zip(self.names, (key[0], *others), strict=True))
+            roles = self.guider.roles(at)
+            self._roles[key] = (COND, *roles) if at["guidance_rescale"] and COND not in roles else roles
+        return self._roles[key]
 
 
 @functools.lru_cache(maxsize=4096)
-def _formula(guider: Guider, steps: int) -> tuple[Guider, range]:
-    """The guider without its window (within it, a window changes nothing), and the window in steps."""
-    return guider.model_copy(update={"start": 0.0, "stop": 1.0}), guider.window(steps)
+def _interned(guider: Guider) -> Guider:
+    """The first of all that are equal: comparing an object with itself is quick."""
+    return guider
 
 
 @functools.lru_cache(maxsize=4096)
-def _only(text: str) -> Operation:
-    return Operation(None, 1.0, (Branch(text),))
+def _formula(guider: Guider, steps: int, sampler: str) -> Formula:
+    return Formula(guider, steps, sampler)
+
+
+@functools.lru_cache(maxsize=4096)
+def _alone(role: Role, prompts: tuple[str, str]) -> Operation:
+    return Operation(None, (), (), _branches((role,), prompts)[1])
+
+
+@functools.lru_cache(maxsize=4096)
+def _branches(roles: tuple[Role, ...], prompts: tuple[str, str]) -> tuple[tuple[str, ...], tuple[Branch, ...]]:
+    """Names and branches of the roles, given prompt and negative prompt."""
+    texts = {"prompt": prompts[0], "negative_prompt": prompts[1], "nothing": ""}
+    return tuple(r.name for r in roles), tuple(Branch(texts[r.condition], r.perturbation) for r in roles)
+
+
+def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guider]:
+    """Every harm that the experiments ask for, with one of the guiders that do."""
+    found: dict[Perturbation, Guider] = {}
+    for guider, steps, sampler in {(e.guider, e.steps, e.sampler) for e in experiments}:
+        formula = _formula(guider, steps, sampler)
+        for scale in (math.nan, *guider.special):
+            for others in set(formula.all_others):
+                harms = (role.perturbation for role in formula.roles(scale, others))
+                found |= {harm: guider for harm in harms if harm is not None}
+    return found
 
 
 Member = tuple[Program, Experiment]
@@ -190,8 +280,8 @@ def own_and_shared(experiments: Iterable[Experiment]) -> dict[Experiment, tuple[
         node = stack.pop()
         if node.finished or len(node.members) == 1:  # from here on all is its own
             continue
-        users = Counter(branch for one, _ in node.members for branch in one[node.call].branches)
+        users = Counter(branch for one, _ in node.members for branch in set(one[node.call].branches))
         for one, experiment in node.members:
-            shared[experiment] += sum(users[branch] > 1 for branch in one[node.call].branches)
+            shared[experiment] += sum(users[branch] > 1 for branch in set(one[node.call].branches))
         stack.extend(child for _, child in node.children())
     return {experiment: (count - shared[experiment], shared[experiment]) for experiment, count in total.items()}

@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider
-from cfgsweep.guidance.cfg import CFG, FullNorm, PredNorm, TNorm
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
+from cfgsweep.guidance.frequency import FDG
+from cfgsweep.guidance.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
+from cfgsweep.guidance.perturbed import PAG, SEG, SLG, AutoGuidance
+from cfgsweep.guidance.projected import APG, TCFG, APGMix, Mahiro
+from cfgsweep.guidance.thresholds import DynamicThreshold, Mimic, Skimmed
 
-GUIDERS: dict[str, type[Guider]] = {guider.name: guider for guider in (CFG, PredNorm, TNorm, FullNorm)}
+GUIDERS: dict[str, type[Guider]] = {
+    guider.name: guider
+    for guider in (
+        CFG,
+        PredNorm,
+        TNorm,
+        FullNorm,
+        CFGZero,
+        CFGPlusPlus,
+        APG,
+        APGMix,
+        TCFG,
+        FDG,
+        MagnitudeAware,
+        PAG,
+        SLG,
+        SEG,
+        AutoGuidance,
+        DynamicThreshold,
+        Mimic,
+        BetaCFG,
+        EPCFG,
+        PerpNeg,
+        Mahiro,
+        Skimmed,
+    )
+}
 
-__all__ = ["COND", "GUIDERS", "UNCOND", "Guider"]
+__all__ = ["COND", "GUIDERS", "UNCOND", "Guider", "Moment", "Role"]

@@ -2,35 +2,105 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, model_validator
 
 from cfgsweep.errors import UserError
-from cfgsweep.parameters import Parameters
+from cfgsweep.numeric import Within, ZeroToOne, alternatives, numbers
+from cfgsweep.parameters import Parameters, Whole
+from cfgsweep.perturbations import Perturbation
+from cfgsweep.schedules import Schedule
+from cfgsweep.windows import Share, steps_between
 from cfgsweep.yamlfile import UserErrorInside
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COND, UNCOND = "cond", "uncond"
-Share = Annotated[float, Field(ge=0, le=1)]
+Space = Literal["model", "noise", "data", "velocity"]
+
+
+class Role(NamedTuple):
+    """One prediction that a guider asks for, under the name by which its formula calls it.
+
+    condition: the prompt, the negative prompt, or no text at all.
+    """
+
+    name: str
+    condition: Literal["prompt", "negative_prompt", "nothing"]
+    perturbation: Perturbation | None = None
+
+
+COND, UNCOND = Role("cond", "prompt"), Role("uncond", "negative_prompt")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a guider is given at one step, for many rows at once.
+
+    predictions: by role name, [rows, channels, height, width], in the guider's space.
+    numbers: `scale` and the guider's numeric parameters, one number per row, [rows, 1, 1, 1].
+    latents: what the denoiser saw, alpha x0 + sigma noise. alpha, sigma: [rows, 1, 1, 1], alpha² + sigma² = 1.
+    ratio, next_ratio: sigma / alpha now and after the step (0 after the last). [rows, 1, 1, 1].
+    memory: what `Guider.remember` returned at this trajectory's last guided step; zeros at the first.
+    """
+
+    predictions: Mapping[str, Tensor]
+    numbers: Mapping[str, Tensor]
+    latents: Tensor
+    alpha: Tensor
+    sigma: Tensor
+    ratio: Tensor
+    next_ratio: Tensor
+    memory: Tensor | None = None
+
+    @property
+    def cond(self) -> Tensor:
+        return self.predictions["cond"]
+
+    @property
+    def uncond(self) -> Tensor:
+        return self.predictions["uncond"]
+
+    @property
+    def scale(self) -> Tensor:
+        return self.numbers["scale"]
 
 
 class Guider(Parameters):
-    """Combines the conditional and unconditional prediction of one step into the guided one.
+    """Combines the predictions of one step into the guided one.
 
-    A subclass gives its formula in `combine`; `alone` says at which scales COND or UNCOND is the
-    whole answer, so that the other is never computed. All numbers that may differ between rows come as tensors
-    of one number per row, shaped to broadcast over predictions of shape [rows, channels, height, width].
+    A subclass gives `roles` (what it needs) and `combine` (its formula). The guidance scale is the sweep's
+    schedule and value; every parameter of type Numeric may follow a schedule of its own.
+
+    default_scale: the guidance scale where the sweep gives no value.
+    special: scales at which fewer predictions may be enough than at others.
+    space: what the formula is about. model: whatever the model predicts. noise (epsilon), data (x0) and velocity
+        (alpha noise - sigma x0; the flow of a flow model): predictions are converted, and the result back.
+    stateful: it remembers something from step to step.
+    differences_only: it looks at prompt and negative prompt alone, and where both predictions are equal, they are
+        the result.
+    samplers: the only ones it is right for; None: all.
     """
 
-    default_scale: ClassVar[float]
-    alone: ClassVar[Mapping[float, str]]
+    default_scale: ClassVar[float] = 7.5
+    special: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+    space: ClassVar[Space] = "model"
+    stateful: ClassVar[bool] = False
+    differences_only: ClassVar[bool] = True
+    samplers: ClassVar[tuple[str, ...] | None] = None
+
     start: Share = Field(0.0, description="guidance is off before this fraction of the steps")
     stop: Share = Field(1.0, description="guidance is off from this fraction of the steps on")
+    zero_init_steps: Annotated[Whole, Field(ge=0)] = Field(
+        0, description="first steps whose velocity is set to zero: latents stay as they are, and nothing is computed"
+    )
+    guidance_rescale: ZeroToOne = Field(
+        0.0, description="how much of the contrast that guidance adds is taken back (Lin et al., arXiv 2305.08891)"
+    )
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Guider:
@@ -39,16 +109,59 @@ class Guider(Parameters):
             raise UserErrorInside(UserError("the window is empty", given=given, allowed="start below stop"))
         return self
 
-    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
+    @classmethod
+    def numeric(cls) -> dict[str, Within]:
+        """The parameters that may follow a schedule, and their bounds."""
+        return _numeric(cls)
+
+    @classmethod
+    def alternatives(cls, key: str, value: Any) -> list[Any]:
+        return alternatives(value) if key in cls.numeric() else super().alternatives(key, value)
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        """The predictions needed at a step with these numbers (a scale of NaN stands for all that are not special).
+
+        A single one is the whole answer, and the formula is not asked.
+        """
+        return needed({COND: at["scale"], UNCOND: 1 - at["scale"]})
+
+    def remember(self, at: Moment) -> Tensor | None:
+        """What goes on to the next step, and is in `at.memory` when `combine` is asked. Only where stateful."""
+        return None
+
+    def combine(self, at: Moment) -> Tensor:
         """The guided prediction."""
         raise NotImplementedError
 
     def window(self, steps: int) -> range:
-        """The steps at which guidance is on. The 1e-9 makes 0.29 of 100 steps step 29, and 1/6 of 6 step 1."""
-        first, end = (math.floor(share * steps + 1e-9) for share in (self.start, self.stop))
-        if first >= end:
+        """The steps at which guidance is on."""
+        window = steps_between(self.start, self.stop, steps)
+        if not window:
             raise UserError(
                 "the window contains no step: guidance would do nothing",
                 given=f"start {self.start}, stop {self.stop} at {steps} steps",
             )
-        return range(first, end)
+        return window
+
+    def parameter_values(self, steps: int) -> dict[str, list[float]]:
+        """Every numeric parameter at every step."""
+        fields = type(self).model_fields
+        return {
+            name: numbers(getattr(self, name), fields[name].default, steps, bounds, name)
+            for name, bounds in self.numeric().items()
+        }
+
+
+def needed(coefficients: Mapping[Role, float]) -> tuple[Role, ...]:
+    """The predictions whose coefficient in a linear formula is not zero."""
+    return tuple(role for role, coefficient in coefficients.items() if coefficient != 0)
+
+
+@functools.cache
+def _numeric(cls: type[Guider]) -> dict[str, Within]:
+    found = {}
+    for name, field in cls.model_fields.items():
+        if Schedule in get_args(field.annotation):
+            validators = [getattr(entry, "func", None) for entry in field.metadata]
+            found[name] = next((bounds for bounds in validators if isinstance(bounds, Within)), Within())
+    return found

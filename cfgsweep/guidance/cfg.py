@@ -1,65 +1,106 @@
-"""Classifier-free guidance and its normalised forms.
-
-Norms are taken per sample. The PyPI package cf_guidance takes them over the whole batch; at batch 1, where it
-was meant to be used, they agree.
-"""
+"""Classifier-free guidance, and the guiders that change its weights alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider
+from pydantic import Field
+
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.vectors import dot, positive
+from cfgsweep.numeric import Numeric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def norm(x: Tensor) -> Tensor:
-    """Euclidean norm of each sample, shaped [rows, 1, 1, ...] to broadcast over it."""
-    return x.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))
-
-
 class CFG(Guider):
-    """uncond + scale (cond - uncond). Ho & Salimans 2022, arXiv 2207.12598."""
+    """Classifier-free guidance, as Imagen and everybody since writes it; or as its paper does."""
 
     name = "cfg"
-    default_scale = 7.5
-    alone = {0.0: UNCOND, 1.0: COND}
+    formula = "uncond + scale (cond - uncond); original_formulation: cond + scale (cond - uncond)"
+    source = "Ho & Salimans 2022, arXiv 2207.12598"
+    special = (-1.0, 0.0, 1.0)
+    original_formulation: bool = Field(False, description="count the scale from 0 at the conditional prediction")
 
-    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
-        return uncond + scale * (cond - uncond)
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return super().roles({"scale": at["scale"] + self.original_formulation})
 
-
-class PredNorm(CFG):
-    """CFG, then scaled to the norm of uncond. `BaseNormGuidance` of cf_guidance."""
-
-    name = "prednorm"
-    alone = {0.0: UNCOND}
-
-    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
-        guided = super().combine(cond, uncond, scale)
-        return guided * (norm(uncond) / norm(guided))
+    def combine(self, at: Moment) -> Tensor:
+        return (at.cond if self.original_formulation else at.uncond) + at.scale * (at.cond - at.uncond)
 
 
-class TNorm(Guider):
-    """uncond + scale |uncond| (cond - uncond) / |cond - uncond|. `TNormGuidance` of cf_guidance."""
+class CFGZero(Guider):
+    """CFG with the unconditional prediction scaled to explain the conditional one best (CFG-Zero*).
 
-    name = "tnorm"
-    default_scale = 0.15
-    alone = {0.0: UNCOND}
+    Formulated for velocities; others are converted. The paper's zero-init is `zero_init_steps`, 4 % of the steps.
+    """
 
-    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
-        direction = cond - uncond
-        # Where both predictions are the same (an empty prompt) there is no direction, and nothing to add.
-        length = norm(direction)
-        return uncond + (scale * direction) / length.where(length > 0, 1) * norm(uncond)
+    name = "cfg_zero"
+    formula = "a uncond + scale (cond - a uncond), a = <cond, uncond> / |uncond|²"
+    source = "Fan et al. 2025, arXiv 2503.18886"
+    space = "velocity"
+    optimize_uncondition: bool = Field(True, description="off: CFG, for zero_init_steps alone")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return super().roles(at) if at["scale"] == 1 or not self.optimize_uncondition else (COND, UNCOND)
+
+    def combine(self, at: Moment) -> Tensor:
+        uncond = at.uncond
+        if self.optimize_uncondition:
+            uncond = dot(at.cond, uncond) / positive(dot(uncond, uncond)) * uncond
+        return uncond + at.scale * (at.cond - uncond)
 
 
-class FullNorm(TNorm):
-    """T-Normalization, then scaled to the norm of uncond. `FullNormGuidance` of cf_guidance."""
+class CFGPlusPlus(Guider):
+    """CFG++: the guided picture, but the unconditional noise put back; scales from 0 to 1.
 
-    name = "fullnorm"
+    For samplers of first order that is CFG at a scale which follows the noise: scale r / (r - r'), with
+    r = sigma / alpha before and r' after the step.
+    """
 
-    def combine(self, cond: Tensor, uncond: Tensor, scale: Tensor) -> Tensor:
-        guided = super().combine(cond, uncond, scale)
-        return guided * (norm(uncond) / norm(guided))
+    name = "cfg_pp"
+    formula = "uncond + scale r / (r - r') (cond - uncond), r = sigma / alpha now, r' after the step"
+    source = "Chung et al. 2024, arXiv 2406.08070"
+    default_scale = 0.6
+    special = (0.0,)
+    samplers = ("euler", "ddim")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return (UNCOND,) if at["scale"] == 0 else (COND, UNCOND)
+
+    def combine(self, at: Moment) -> Tensor:
+        return at.uncond + at.scale * at.ratio / (at.ratio - at.next_ratio) * (at.cond - at.uncond)
+
+
+class PerpNeg(Guider):
+    """Guidance with a negative prompt of which only what is perpendicular to the prompt is taken away.
+
+    Three predictions: prompt, negative prompt, no text. The scale is the prompt's.
+    """
+
+    name = "perp_neg"
+    formula = "e + scale (p - neg_scale (n - <n, p> p / |p|²)), p = cond - e, n = uncond - e, e = no text"
+    source = "Armandpour et al. 2023, arXiv 2304.04968"
+    differences_only = False
+    neg_scale: Numeric = Field(1.0, description="the negative prompt's weight")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        if at["scale"] == 0:
+            return (EMPTY,)
+        if at["neg_scale"] == 0:
+            return (COND,) if at["scale"] == 1 else (COND, EMPTY)
+        return COND, UNCOND, EMPTY
+
+    def combine(self, at: Moment) -> Tensor:
+        empty = at.predictions["empty"]
+        towards = at.cond - empty
+        if "uncond" in at.predictions:
+            away = at.uncond - empty
+            away = away - dot(away, towards) / positive(dot(towards, towards)) * towards
+            return empty + at.scale * (towards - at.numbers["neg_scale"] * away)
+        return empty + at.scale * towards
+
+
+EMPTY = Role("empty", "nothing")

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from cfgsweep.perturbations import Perturbation
+
 
 class Denoiser(Protocol):
     """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance."""
@@ -36,8 +38,21 @@ class Denoiser(Protocol):
         """Does `encode` leave out the end of this text?"""
         ...
 
-    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n]."""
+    def predict(
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditions: torch.Tensor,
+        perturbation: Perturbation | None = None,
+    ) -> torch.Tensor:
+        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n].
+
+        The perturbation is this call's alone: other threads may call at the same time.
+        """
+        ...
+
+    def check(self, perturbation: Perturbation) -> None:
+        """Raise UserError where the perturbation names a layer that is not there."""
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:

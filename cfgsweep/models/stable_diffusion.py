@@ -17,7 +17,9 @@ from PIL import Image
 
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
+from cfgsweep.models.perturbed import Perturber
 from cfgsweep.models.source import Source
+from cfgsweep.perturbations import Perturbation
 
 
 class StableDiffusion:
@@ -33,6 +35,7 @@ class StableDiffusion:
         height, width = (side, side) if isinstance(side, int) else side
         self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
         self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
+        self.perturber = Perturber(pipeline.unet)
 
     @classmethod
     def load(cls, source: Source, compute: Compute) -> StableDiffusion:
@@ -93,9 +96,18 @@ class StableDiffusion:
         tokenizer = self.pipeline.tokenizer
         return len(tokenizer(text).input_ids) > tokenizer.model_max_length
 
-    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+    def check(self, perturbation: Perturbation) -> None:
+        self.perturber.blocks(perturbation.layers)
+
+    def predict(
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditions: torch.Tensor,
+        perturbation: Perturbation | None = None,
+    ) -> torch.Tensor:
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
-        with torch.inference_mode():
+        with torch.inference_mode(), self.perturber.applied(perturbation, latents.shape[-2:]):
             prediction = self.pipeline.unet(latents, timesteps.to(self._device), conditions, return_dict=False)[0]
         return prediction.float().contiguous()
 

@@ -1,7 +1,4 @@
-"""Schedules: from the step to a guider's scale. Pure, one small class each, no tensors.
-
-`values(value, steps)` gives one number per step, scaled to `value`: the constant's value, the cosine's maximum.
-"""
+"""The cosine schedule of dynamic guidance, with every parameter it has there, and its inverse."""
 
 from __future__ import annotations
 
@@ -11,27 +8,8 @@ import math
 from pydantic import Field
 
 from cfgsweep.errors import UserError
-from cfgsweep.parameters import Parameters
-
-
-class Schedule(Parameters):
-    """A number for every step. Give `values`, and `own_value` where a parameter of its own can stand for `value`."""
-
-    def values(self, value: float, steps: int) -> list[float]:
-        raise NotImplementedError
-
-    def own_value(self) -> float | None:
-        """What the schedule is scaled to when the sweep gives no `value`; None: the guider's default."""
-        return None
-
-
-class Constant(Schedule):
-    """The same value at every step."""
-
-    name = "constant"
-
-    def values(self, value: float, steps: int) -> list[float]:
-        return [value] * steps
+from cfgsweep.parameters import Number
+from cfgsweep.schedules.base import Schedule
 
 
 class Cosine(Schedule):
@@ -42,20 +20,18 @@ class Cosine(Schedule):
     """
 
     name = "cosine"
-    max_val: float | None = Field(None, description="the maximum; the sweep's `value` where not given")
-    min_val: float = 0.15
-    num_cycles: float = Field(0.5, description="whole cosine waves; 0.5 falls once")
-    num_warmup_steps: float = Field(0, description="steps of linear rise before the cosine")
-    warmup_init_val: float = Field(0.0, description="where the rise begins")
-    k_decay: float = Field(1.0, description="below 1 falls early, above 1 late")
-    cycle_mul: float = 1.0
-    cycle_decay: float = 1.0
-    cycle_limit: float = 1.0
+    formula = "min_val + (value - min_val) (1 + cos(2 pi num_cycles u^k_decay)) / 2, after the warm-up"
+    source = "PyPI cf_guidance 0.0.3; transformers, timm"
+    min_val: Number = 0.15
+    num_cycles: Number = Field(0.5, description="whole cosine waves; 0.5 falls once")
+    num_warmup_steps: Number = Field(0, description="steps of linear rise before the cosine")
+    warmup_init_val: Number = Field(0.0, description="where the rise begins")
+    k_decay: Number = Field(1.0, description="below 1 falls early, above 1 late")
+    cycle_mul: Number = 1.0
+    cycle_decay: Number = 1.0
+    cycle_limit: Number = 1.0
 
-    def own_value(self) -> float | None:
-        return self.max_val
-
-    def values(self, value: float, steps: int) -> list[float]:
+    def shape(self, value: float, steps: int) -> list[float]:
         try:
             return self._values(value, _waves(self, steps))
         except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -93,20 +69,11 @@ def _wave(cosine: Cosine, step: int, steps: int) -> tuple[float, float] | None:
     return cosine.cycle_decay**cycle, 1 + math.cos(math.pi * 2 * cosine.num_cycles * progress)
 
 
-class Listed(Schedule):
-    """One number per step, multiplied by `value` where the sweep gives one."""
+class InverseCosine(Cosine):
+    """The cosine upside down: from `min_val` up to the value where the cosine falls, warm-up and all."""
 
-    name = "list"
-    lists = ("numbers",)
-    numbers: tuple[float, ...] = Field(min_length=1, description="as many as there are steps")
+    name = "inverse_cosine"
+    formula = "value + min_val - cosine"
 
-    def own_value(self) -> float | None:
-        return 1.0
-
-    def values(self, value: float, steps: int) -> list[float]:
-        if len(self.numbers) != steps:
-            raise UserError("a list needs one number per step", given=f"{len(self.numbers)} numbers for {steps} steps")
-        return [number * value for number in self.numbers]
-
-
-SCHEDULES: dict[str, type[Schedule]] = {schedule.name: schedule for schedule in (Constant, Cosine, Listed)}
+    def shape(self, value: float, steps: int) -> list[float]:
+        return [value + self.min_val - number for number in super().shape(value, steps)]

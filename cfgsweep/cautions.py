@@ -1,0 +1,34 @@
+"""What will run but probably is not what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cfgsweep.engine.plan import Program
+from cfgsweep.experiments import Experiment
+from cfgsweep.schedules import Constant
+
+
+def cautions(experiments: Sequence[Experiment]) -> list[str]:
+    """One sentence for every way in which experiments of the sweep have no effect."""
+    ways: list[tuple[Callable[[Experiment], bool], str]] = [
+        (_same_texts, "prompt and negative prompt are the same: guidance does nothing"),
+        (_idle_scale, "the scale is one at which the conditional prediction is all there is: guidance does nothing"),
+        (_nothing_to_avoid, "perp_neg has no negative prompt to be perpendicular to: it does what cfg does"),
+    ]
+    counts = [(sum(map(concerns, experiments)), sentence) for concerns, sentence in ways]
+    return [f"in {count} of {len(experiments)} experiments {sentence}" for count, sentence in counts if count]
+
+
+def _same_texts(e: Experiment) -> bool:
+    return e.prompt == e.negative_prompt and e.guider.differences_only
+
+
+def _idle_scale(e: Experiment) -> bool:
+    """Of constant scales only: a plan of a hundred thousand experiments cannot look at every step of every one."""
+    constant = isinstance(e.schedule, Constant) and e.value in e.guider.special
+    return constant and not _same_texts(e) and Program(e).is_idle
+
+
+def _nothing_to_avoid(e: Experiment) -> bool:
+    return e.guider.name == "perp_neg" and not e.negative_prompt

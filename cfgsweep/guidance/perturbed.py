@@ -1,0 +1,124 @@
+"""Guiders that lead away from what a harmed denoiser predicts for the same prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role, needed
+from cfgsweep.numeric import FromZero, Numeric
+from cfgsweep.perturbations import MEAN, Kind, Perturbation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _names(given: Any) -> Any:
+    """One layer or several; a number is a transformer's block."""
+    return tuple(str(one) for one in (given if isinstance(given, list | tuple) else [given]))
+
+
+Layers = Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
+LAYERS: Any = Field(
+    ("mid",), description="where: mid, up.1, down.2.attentions.0, or the numbers of a transformer's blocks"
+)
+
+
+class Perturbed(Guider):
+    """CFG, and on top a push from the harmed prediction towards the whole one.
+
+    A linear formula: scale 1 is pure perturbed guidance at two predictions a step, and a push of 0 is CFG.
+    """
+
+    differences_only = False
+
+    push: ClassVar[str]  # the parameter that weighs the push
+    lists = ("layers",)
+    layers: Layers = LAYERS
+
+    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+        raise NotImplementedError
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        if at[self.push] == 0:
+            return super().roles(at)
+        return *needed({COND: 1, UNCOND: 1 - at["scale"]}), Role("perturbed", "prompt", self.perturbation(at))
+
+    def combine(self, at: Moment) -> Tensor:
+        guided = at.cond
+        if "uncond" in at.predictions:
+            guided = at.uncond + at.scale * (at.cond - at.uncond)
+        if "perturbed" in at.predictions:
+            guided = guided + at.numbers[self.push] * (at.cond - at.predictions["perturbed"])
+        return guided
+
+
+class PAG(Perturbed):
+    """Perturbed-attention guidance: away from self-attention whose scores are the identity."""
+
+    name = "pag"
+    formula = "uncond + scale (cond - uncond) + pag_scale (cond - perturbed)"
+    source = "Ahn et al. 2024, arXiv 2403.17377"
+    push = "pag_scale"
+    pag_scale: Numeric = 3.0
+
+    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+        return Perturbation("identity", self.layers)
+
+
+class SLG(Perturbed):
+    """Skip-layer and spatio-temporal guidance: away from a denoiser with layers, or parts of them, left out.
+
+    skip: block, attention, feed_forward, attention_scores (as PAG), or attention_residual (STG-R).
+    """
+
+    name = "slg"
+    formula = "uncond + scale (cond - uncond) + slg_scale (cond - perturbed)"
+    source = "Stability AI 2024 (SD 3.5); Hyung et al. 2024 (STG), arXiv 2411.18664"
+    push = "slg_scale"
+    slg_scale: Numeric = 2.8
+    skip: Literal["block", "attention", "feed_forward", "attention_scores", "attention_residual"] = "block"
+
+    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+        kind: Kind = "identity" if self.skip == "attention_scores" else self.skip
+        return Perturbation(kind, self.layers)
+
+
+class SEG(Perturbed):
+    """Smoothed-energy guidance: away from self-attention whose queries are blurred."""
+
+    name = "seg"
+    formula = "uncond + scale (cond - uncond) + seg_scale (cond - perturbed)"
+    source = "Hong 2024, arXiv 2408.00760"
+    push = "seg_scale"
+    seg_scale: Numeric = 3.0
+    blur_sigma: FromZero = Field(MEAN, description="in positions of the layer; from 9999 on, the mean of all queries")
+
+    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+        return Perturbation("blur", self.layers, at["blur_sigma"])
+
+
+class AutoGuidance(Guider):
+    """A model guided by a bad version of itself: the same prompt, some of its layers left out.
+
+    No unconditional prediction: two predictions a step.
+    """
+
+    name = "autoguidance"
+    formula = "perturbed + scale (cond - perturbed)"
+    source = "Karras et al. 2024, arXiv 2406.02507"
+    default_scale = 2.0
+    differences_only = False
+    lists = ("layers",)
+    layers: Layers = LAYERS
+    skip: Literal["block", "attention", "feed_forward"] = "block"
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        weak = Role("perturbed", "prompt", Perturbation(self.skip, self.layers))
+        return needed({COND: at["scale"], weak: 1 - at["scale"]})
+
+    def combine(self, at: Moment) -> Tensor:
+        weak = at.predictions["perturbed"]
+        return weak + at.scale * (at.cond - weak)

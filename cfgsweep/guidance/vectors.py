@@ -1,0 +1,43 @@
+"""Every sample as one vector: lengths, angles, quantiles. Results are [rows, 1, 1, ...] and broadcast over samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def per_sample(values: Tensor, like: Tensor) -> Tensor:
+    """One number per row, shaped to broadcast over `like`."""
+    return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def norm(x: Tensor) -> Tensor:
+    """Euclidean norm of each sample."""
+    return per_sample(x.flatten(1).norm(dim=1), x)
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each pair of samples."""
+    return per_sample((a.flatten(1) * b.flatten(1)).sum(dim=1), a)
+
+
+def along(a: Tensor, b: Tensor) -> Tensor:
+    """The part of each `a` that is parallel to `b`; zero where b is zero."""
+    return dot(a, b) / positive(dot(b, b)) * b
+
+
+def positive(x: Tensor) -> Tensor:
+    """x, but 1 where it is 0: for dividing by."""
+    return x.where(x > 0, 1)
+
+
+def quantile(x: Tensor, at: float | Tensor) -> Tensor:
+    """Each sample's quantile (from 0 to 1, one for all or [rows, ...]), linear between values as numpy's is."""
+    ordered = x.flatten(1).sort(dim=1).values
+    place = ordered.new_zeros(len(ordered), 1) + (at if isinstance(at, float) else at.view(-1, 1))
+    place = place * (ordered.shape[1] - 1)
+    low, high = place.floor(), place.ceil()
+    below, above = ordered.gather(1, low.long()), ordered.gather(1, high.long())
+    return per_sample(below + (above - below) * (place - low), x)

@@ -1,0 +1,31 @@
+"""What may be done to a denoiser for one prediction, to make it a worse one to be guided away from.
+
+Only the wish is here, and no torch: a plan counts predictions by it. `models/perturbed.py` carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MEAN = 9999.0  # a blur so wide that it is the mean, as the authors of SEG have it
+
+Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """One kind of harm, in some layers.
+
+    kind: identity: self-attention attends to itself alone, its scores the identity matrix.
+        block: the transformer block is left out.
+        attention, feed_forward: the self-attention, or the feed-forward, hands on its input in place of its output.
+        attention_residual: the self-attention adds nothing to what flows past it.
+        blur: the queries of the self-attention are blurred.
+    layers: as people name them; resolved for the model at hand.
+    sigma: of the blur, in positions of the layer; from MEAN on, every query is the mean of all.
+    """
+
+    kind: Kind
+    layers: tuple[str, ...]
+    sigma: float = 0.0

@@ -1,0 +1,55 @@
+"""`cfgsweep guiders` and `cfgsweep schedules` tell all there is, as the code has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cfgsweep.catalogue import usual_roles
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.schedules import SCHEDULES
+
+
+def test_every_guider_is_listed_with_its_cost_and_source(cli) -> None:
+    printed = cli("guiders").out.splitlines()[1:]
+    assert [line.split()[0] for line in printed] == list(GUIDERS)
+    for line, cls in zip(printed, GUIDERS.values(), strict=True):
+        assert line.split()[1] == str(len(usual_roles(cls)))
+        assert cls.source
+        assert cls.source in line
+
+
+@pytest.mark.parametrize("name", GUIDERS)
+def test_a_guider_s_page_has_all_its_parameters(cli, name: str) -> None:
+    page = cli("guiders", name).out
+    for parameter, field in GUIDERS[name].model_fields.items():
+        (line,) = [line for line in page.splitlines() if line.startswith(f"{parameter} ")]
+        assert field.description is None or field.description in line
+        assert ("may follow a schedule" in line) == (parameter in GUIDERS[name].numeric())
+    assert GUIDERS[name].formula.split(",")[0] in page
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_s_page_has_all_its_parameters(cli, name: str) -> None:
+    page = cli("schedules", name).out
+    assert all(f"\n{parameter} " in page for parameter in SCHEDULES[name].model_fields)
+
+
+def test_schedules_are_listed_and_drawn(cli, tmp_path: Path) -> None:
+    done = cli("schedules", "--plot", tmp_path / "deep" / "all.png")
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()[1:-1]] == list(SCHEDULES)
+    assert Image.open(tmp_path / "deep" / "all.png").width > 400
+    one = cli("schedules", "cosine", "--plot", tmp_path / "one.svg")
+    assert "<svg" in (tmp_path / "one.svg").read_text()
+    assert one.out.endswith("one.svg\n")
+
+
+def test_what_is_not_there_is_said(cli, tmp_path: Path) -> None:
+    assert "did you mean 'pag'?" in cli("guiders", "pga").err
+    assert "did you mean 'cosine'?" in cli("schedules", "cosin").err
+    refused = cli("schedules", "--plot", tmp_path / "x.gnp")
+    assert refused.code == 2
+    assert "png" in refused.err

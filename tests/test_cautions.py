@@ -1,0 +1,43 @@
+"""What does nothing is said before the run."""
+
+from __future__ import annotations
+
+import pytest
+
+BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("guider: cfg\nvalue: [1, 2]\n", "in 1 of 2 experiments the scale is one at which"),
+        ("guider: tnorm\nnegative_prompt: a cat\n", "in 1 of 1 experiments prompt and negative prompt are the same"),
+        ("guider: perp_neg\n", "in 1 of 1 experiments perp_neg has no negative prompt"),
+        ("guider: pag\nvalue: [1, 2]\n", None),
+        ("guider: pag\nnegative_prompt: a cat\n", None),
+        ("guider: {cfg: {zero_init_steps: 2}}\n", None),
+    ],
+)
+def test_cautions(cli, sweep_file, text: str, told: str | None) -> None:
+    printed = cli("plan", sweep_file(BASE + text), "--out", "nowhere").out
+    assert (told in printed) if told else ("NOTICE" not in printed)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("guider: cfg_pp\nsampler: heun\n", ["cfg_pp is not defined for this sampler", "euler, ddim"]),
+        ("guider: {cfg: {zero_init_steps: 10}}\n", ["every step would stand still"]),
+        ("guider: {cfg: {guidance_rescale: {linear: {}}}}\n", ["0 by default", "max_val"]),
+        ("guider: {cfg: {guidance_rescale: {linear: {max_val: 2}}}}\n", ["leaves the bounds", "from 0 to 1"]),
+        ("guider: {pag: {pag_scale: cosin}}\n", ["unknown schedule 'cosin'", "'cosine'"]),
+        ("guider: {pag: {pag_scale: {list: [1, 2]}}}\n", ["one number per step"]),
+        ("guider: {slg: {skip: everything}}\n", ["skip", "attention"]),
+        ("guider: {apg: {norm_threshold: -1}}\n", ["norm_threshold", "from 0"]),
+    ],
+)
+def test_what_cannot_be_is_refused(cli, sweep_file, text: str, told: list[str]) -> None:
+    refused = cli("plan", sweep_file(BASE + text))
+    assert refused.code == 2
+    for part in told:
+        assert part in refused.err
