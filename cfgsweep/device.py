@@ -14,7 +14,7 @@ from cfgsweep.errors import UserError, unknown_name
 DEVICES = ("cuda", "mps", "cpu")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
-CPU_BATCH = 16  # one thread is saturated from here on
+CPU_BATCH = 8  # one thread is all but saturated, and more would wait longer for each step of a short sweep
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Compute:
     device: str
     dtype: torch.dtype
     workers: int
+
+    @property
+    def records_networks(self) -> bool:
+        """Is Python between the operations worth getting rid of? An accelerator works while Python goes ahead."""
+        return self.device == "cpu"
 
     @property
     def dtype_name(self) -> str:

@@ -7,6 +7,7 @@ batch, because the shape of every vectorised call is the same and only the shape
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -121,7 +122,7 @@ class Engine:
             while True:
                 admitted = list(self._admit(parked, starts, limit - live))
                 for trajectory in admitted:
-                    waiting.add((trajectory, branch) for branch in trajectory.wanted)
+                    waiting.add(trajectory)
                     live += bool(trajectory.wanted)
                     if trajectory.complete:  # it wanted nothing: its latents stand still
                         parked.extend(_forks(trajectory))
@@ -140,8 +141,11 @@ class Engine:
                     return
 
     def _live_limit(self, experiments: int) -> int:
-        """Trajectories advancing together: enough to fill the workers' batches, in waves of even size."""
-        most = self.batch_size * self.compute.workers
+        """Trajectories advancing together: enough to fill the workers' batches twice over, in waves of even size.
+
+        More would fill them no better, and the first pictures would come later.
+        """
+        most = 2 * self.batch_size * self.compute.workers
         waves = -(-experiments // most)
         return -(-experiments // waves)
 
@@ -246,23 +250,43 @@ class Engine:
 
 
 class _Waiting:
-    """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself."""
+    """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself.
+
+    A trajectory's rows stay together where they can, for it waits for the last of them; and who is furthest behind
+    goes first, for a sweep is not done before its longest way is.
+    """
 
     def __init__(self, batch_size: int):
         self.batch_size = batch_size
-        self.queues: dict[Perturbation | None, deque[Row]] = {}
+        self.queues: dict[Perturbation | None, list[list[Row]]] = {}
 
     def __bool__(self) -> bool:
         return any(self.queues.values())
 
-    def add(self, rows: Iterable[Row]) -> None:
-        for row in rows:
-            self.queues.setdefault(row[1].perturbation, deque()).append(row)
+    def add(self, trajectory: Trajectory) -> None:
+        groups: dict[Perturbation | None, list[Row]] = {}
+        for branch in trajectory.wanted:
+            groups.setdefault(branch.perturbation, []).append((trajectory, branch))
+        for perturbation, rows in groups.items():
+            queue = self.queues.setdefault(perturbation, [])
+            insort(queue, rows, key=lambda rows: rows[0][0].node.call)
 
     def take(self) -> list[Row]:
-        """The rows of the next batch: of the longest queue, oldest first."""
-        queue = max(self.queues.values(), key=len)
-        return [queue.popleft() for _ in range(min(self.batch_size, len(queue)))]
+        """The rows of the next batch, of the queue that has the most."""
+        queue = max(self.queues.values(), key=lambda queue: sum(map(len, queue)))
+        batch: list[Row] = []
+        kept = []
+        for rows in queue:
+            room = self.batch_size - len(batch)
+            if len(rows) <= room:
+                batch += rows
+            elif len(rows) > self.batch_size and not batch:  # together they fit nowhere
+                batch += rows[:room]
+                kept.append(rows[room:])
+            else:
+                kept.append(rows)
+        queue[:] = kept
+        return batch
 
 
 class _Workers:

@@ -18,6 +18,7 @@ from PIL import Image
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
 from cfgsweep.models.perturbed import Perturber
+from cfgsweep.models.recorded import Recorded
 from cfgsweep.models.source import Source
 from cfgsweep.perturbations import Perturbation
 
@@ -36,6 +37,7 @@ class StableDiffusion:
         self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
         self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
         self.perturber = Perturber(pipeline.unet)
+        self._recorded = Recorded(self._call) if compute.records_networks else self._call
 
     @classmethod
     def load(cls, source: Source, compute: Compute) -> StableDiffusion:
@@ -107,9 +109,13 @@ class StableDiffusion:
         perturbation: Perturbation | None = None,
     ) -> torch.Tensor:
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
+        call = self._recorded if perturbation is None else self._call
         with torch.inference_mode(), self.perturber.applied(perturbation, latents.shape[-2:]):
-            prediction = self.pipeline.unet(latents, timesteps.to(self._device), conditions, return_dict=False)[0]
-        return prediction.float().contiguous()
+            return call(latents, timesteps.to(self._device), conditions).float().contiguous()
+
+    def _call(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        prediction: torch.Tensor = self.pipeline.unet(latents, timesteps, conditions, return_dict=False)[0]
+        return prediction
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
         vae = self.pipeline.vae

@@ -68,7 +68,7 @@ class Denoiser(Strict):
     heads: Count = 2
     groups: Count = 16
     condition_dropout: Fraction = 0.1
-    snr_cap: float = Field(5.0, gt=0, description="the error of the noise is weighted by min(SNR + 1, cap) / SNR")
+    velocity_weight: Fraction = Field(0.5, description="0: learn from the error of the noise, 1: of the velocity")
     recipe: Recipe
 
 

@@ -1,0 +1,66 @@
+"""A recording gives the network's own bits, at every shape, from every thread; where it cannot, the network does."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from cfgsweep import device, models
+from cfgsweep.models.recorded import Recorded
+from cfgsweep.models.source import Source
+
+
+@pytest.fixture(scope="module")
+def denoiser(tiny_model: Path):
+    return models.load(Source("tiny", str(tiny_model)), device.choose("cpu", "float32"))
+
+
+def rows(denoiser, count: int, side: int = 8, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    latents = torch.randn(count, 4, side, side, generator=torch.Generator().manual_seed(seed))
+    return latents, torch.linspace(0, 999, count), denoiser.encode("a cat").expand(count, -1, -1)
+
+
+@pytest.mark.parametrize(("count", "side"), [(1, 8), (2, 8), (8, 8), (3, 12)])
+def test_bits_are_the_network_s(denoiser, count: int, side: int) -> None:
+    recorded = Recorded(denoiser._call)
+    for seed in range(4):
+        inputs = rows(denoiser, count, side, seed)
+        with torch.inference_mode():
+            assert torch.equal(recorded(*inputs), denoiser._call(*inputs))
+    (call,) = recorded._calls.values()
+    assert isinstance(call, torch.jit.ScriptModule), "it was not recorded at all"
+
+
+def test_threads_share_a_recording(denoiser) -> None:
+    recorded = Recorded(denoiser._call)
+    inputs = [rows(denoiser, 4, seed=seed) for seed in range(12)]
+
+    def call(some):
+        with torch.inference_mode():
+            return recorded(*some)
+
+    with device.one_thread_per_operation(denoiser.compute), ThreadPoolExecutor(4) as pool:
+        with torch.inference_mode():
+            expected = [denoiser._call(*some) for some in inputs]
+        for got, wanted in zip(pool.map(call, inputs), expected, strict=True):
+            assert torch.equal(got, wanted)
+    assert len(recorded._calls) == 1
+
+
+def test_what_cannot_be_recorded_is_called() -> None:
+    """Python that looks at the numbers records as whatever it saw; the check finds that, and the network stays."""
+    draws = torch.Generator().manual_seed(0)
+
+    def fickle(x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand((), generator=draws).item()
+
+    def broken(x: torch.Tensor) -> torch.Tensor:
+        return x if torch.jit.is_tracing() is False else x.numpy_does_not_exist()
+
+    for network in (fickle, broken):
+        recorded = Recorded(network)
+        recorded(torch.ones(2))
+        assert list(recorded._calls.values()) == [network]
