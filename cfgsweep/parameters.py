@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+import functools
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -40,6 +41,19 @@ class Parameters(BaseModel):
     def alternatives(cls, key: str, value: Any) -> list[Any]:
         """The values meant for one parameter: several where a file gives a list or a range."""
         return [value] if key in cls.lists else spread(value)
+
+    def __hash__(self) -> int:
+        """Kept, since a plan asks for it a million times, and different for classes that have the same parameters."""
+        return self.kept_hash
+
+    @functools.cached_property
+    def kept_hash(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+
+    def model_copy(self, **changes: Any) -> Self:
+        copy = super().model_copy(**changes)
+        copy.__dict__.pop("kept_hash", None)
+        return copy
 
     def spec(self) -> str | dict[str, Any]:
         """As a file would give it: the name, or the name with the parameters that are not at their default."""

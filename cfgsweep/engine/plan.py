@@ -116,13 +116,11 @@ class Program(Sequence[Operation]):
         """Where only the scale varies, calls are counted by its special values and not looked at one by one."""
         if self.formula.varies:
             return sum(len(set(self[call].branches)) for call in calls)
-        scales, others = self.scales[calls.start : calls.stop], self.formula.others(0)
-        ordinary = self._distinct(math.nan, others)
-        special = ((scales.count(scale), self._distinct(scale, others)) for scale in self.formula.guider.special)
-        return ordinary * len(calls) + sum(count * (distinct - ordinary) for count, distinct in special if count)
-
-    def _distinct(self, scale: float, others: tuple[float, ...]) -> int:
-        return len(set(_branches(self.formula.roles(scale, others), self.prompts)[1]))
+        ordinary, fewer = self.formula.distinct(self.prompts)
+        total = ordinary * len(calls)
+        for scale, saved in fewer:
+            total -= saved * self.scales[calls.start : calls.stop].count(scale)
+        return total
 
 
 class Formula:
@@ -141,6 +139,7 @@ class Formula:
         reset: dict[str, Any] = {"start": 0.0, "stop": 1.0, "zero_init_steps": 0, **dict.fromkeys(values, 0.0)}
         self.guider = _interned(guider.model_copy(update=reset))
         self._roles: dict[tuple[float, tuple[float, ...]], tuple[Role, ...]] = {}
+        self._distinct: dict[tuple[str, str], tuple[int, list[tuple[float, int]]]] = {}
 
     def others(self, call: int) -> tuple[float, ...]:
         """The numeric parameters at a call."""
@@ -154,6 +153,18 @@ class Formula:
             roles = self.guider.roles(at)
             self._roles[key] = (COND, *roles) if at["guidance_rescale"] and COND not in roles else roles
         return self._roles[key]
+
+    def distinct(self, prompts: tuple[str, str]) -> tuple[int, list[tuple[float, int]]]:
+        """Different predictions at an ordinary scale, and how many fewer at those at which there are fewer."""
+        if prompts not in self._distinct:
+
+            def count(scale: float) -> int:
+                return len(set(_branches(self.roles(scale, self.all_others[0]), prompts)[1]))
+
+            ordinary = count(math.nan)
+            saved = [(scale, ordinary - count(scale)) for scale in self.guider.special]
+            self._distinct[prompts] = ordinary, [entry for entry in saved if entry[1]]
+        return self._distinct[prompts]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -194,13 +205,14 @@ def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guide
 Member = tuple[Program, Experiment]
 
 
-@dataclass(slots=True)
+@dataclass
 class Node:
     """Members that agree on every operation before `call`: one latent serves them all."""
 
     call: int
     members: Sequence[Member]
 
+    @functools.cached_property
     def operations(self) -> dict[Operation, list[Member]]:
         """The operations that members ask for at this call, each with those that ask for it."""
         asked: dict[Operation, list[Member]] = {}
@@ -209,12 +221,12 @@ class Node:
         return asked
 
     def children(self) -> Iterator[tuple[Operation, Node]]:
-        for operation, members in self.operations().items():
+        for operation, members in self.operations.items():
             yield operation, Node(self.call + 1, members)
 
     def branches(self) -> list[Branch]:
         """Predictions needed at this call, each once."""
-        return list(dict.fromkeys(branch for operation in self.operations() for branch in operation.branches))
+        return list(dict.fromkeys(branch for operation in self.operations for branch in operation.branches))
 
     @property
     def finished(self) -> bool:
