@@ -16,7 +16,9 @@ from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
 from cfgsweep.fields import Size
 from cfgsweep.guidance import Guider
+from cfgsweep.models.source import scheduler_config
 from cfgsweep.parameters import Parameters, compact
+from cfgsweep.samplers import noise_levels
 from cfgsweep.schedules import Schedule
 from cfgsweep.yamlfile import Document
 
@@ -44,12 +46,22 @@ class Experiment:
         text = json.dumps(plain) + _settings(self.guider) + _settings(self.schedule)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def noise_levels(self) -> tuple[float, ...]:
+        """sigma / alpha at every step where the guider asks for it, else nothing: it takes torch to know."""
+        return _noise_levels(self.model, self.revision, self.sampler, self.steps) if self.guider.sigma else ()
+
     def scales(self) -> list[float]:
         """The guidance scale at every step."""
         return self.schedule.values(self.value, self.steps)
 
 
 PLAIN_FIELDS = [field.name for field in dataclasses.fields(Experiment) if field.name not in ("guider", "schedule")]
+
+
+@functools.lru_cache(maxsize=1024)
+def _noise_levels(model: str, revision: str | None, sampler: str, steps: int) -> tuple[float, ...]:
+    return noise_levels(sampler, scheduler_config(model, revision), steps)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -113,8 +125,9 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             raise UserError(
                 "max_val is what `value` sets", where=where(("schedule",)), given=schedule.spec(), hint=hint
             )
-    for guider, steps, sampler in {(e.guider, e.steps, e.sampler) for e in experiments}:
+    for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
         try:
+            guider.window(steps, levels)
             _check_guider(guider, steps, sampler)
         except UserError as error:
             raise error.at(where(("guider",))) from None
@@ -129,7 +142,6 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
 
 
 def _check_guider(guider: Guider, steps: int, sampler: str) -> None:
-    guider.window(steps)
     guider.parameter_values(steps)
     if guider.zero_init_steps >= steps:
         raise UserError("every step would stand still", given=f"zero_init_steps {guider.zero_init_steps} of {steps}")

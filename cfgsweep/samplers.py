@@ -67,6 +67,15 @@ def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     return getattr(diffusers, kind.scheduler).from_config({**LATENT_DEFAULTS, **model_config}, **kind.options)
 
 
+def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tuple[float, ...]:
+    """sigma / alpha at every step of a sampler on a model's noise schedule, falling."""
+    import torch
+
+    sampler = Sampler.start(name, model_config, steps, torch.Generator())
+    steps_of_calls = SAMPLERS[name].steps_of_calls(steps)
+    return tuple(sampler.noise_ratios(steps_of_calls.index(step))[0] for step in range(steps))
+
+
 class Sampler:
     """One trajectory's sampler: a diffusers scheduler with its memory, which can be forked.
 

@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cfgsweep.cautions import cautions
 from cfgsweep.config import AXES, read_sweep, schema
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import cautions, expand, title, varying
+from cfgsweep.experiments import expand, title, varying
 from cfgsweep.run import as_written
 from cfgsweep.schedules import SCHEDULES
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cfgsweep.config import read_sweep
 from cfgsweep.engine.plan import Branch, Program, Root, cost, own_and_shared
-from cfgsweep.experiments import Experiment
+from cfgsweep.experiments import Experiment, expand
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.schedules import Constant, Cosine, Listed
@@ -116,3 +118,36 @@ def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
 def test_planning_imports_no_torch() -> None:
     code = "import sys, cfgsweep.planning, cfgsweep.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_window_may_be_told_in_noise(tiny_model, sweep_file) -> None:
+    """The steps are those whose sigma, as diffusers' own scheduler has it, lies in the interval."""
+    from diffusers import DDIMScheduler, EulerDiscreteScheduler
+
+    low, high = 0.28, 5.42
+    text = f"name: x\nmodel: {tiny_model}\nprompt: a\nsteps: 20\nguider: {{cfg: {{sigma: [{low}, {high}]}}}}\n"
+    for sampler in ("euler", "ddim"):
+        (e,) = expand(*read_sweep(sweep_file(text), [f"sampler={sampler}"]))
+        if sampler == "euler":
+            scheduler = EulerDiscreteScheduler.from_pretrained(tiny_model, subfolder="scheduler")
+            scheduler.set_timesteps(20)
+            sigmas = scheduler.sigmas[:20]
+        else:
+            scheduler = DDIMScheduler.from_pretrained(tiny_model, subfolder="scheduler")
+            scheduler.set_timesteps(20)
+            kept = scheduler.alphas_cumprod[scheduler.timesteps]
+            sigmas = ((1 - kept) / kept) ** 0.5
+        expected = [2 if low <= sigma <= high else 1 for sigma in sigmas.tolist()]
+        assert 2 in expected
+        assert expected[0] == expected[-1] == 1
+        assert [len(operation.branches) for operation in Program(e)] == expected
+
+
+@pytest.mark.parametrize(
+    ("sigma", "told"), [("[900, 1000]", "no step has such a noise level"), ("[2, 1]", "low below")]
+)
+def test_noise_that_no_step_has_is_refused(cli, sweep_file, sigma: str, told: str) -> None:
+    text = f"name: x\nmodel: emoji\nprompt: a\nsteps: 20\nguider: {{cfg: {{sigma: {sigma}}}}}\n"
+    refused = cli("plan", sweep_file(text))
+    assert refused.code == 2
+    assert told in refused.err

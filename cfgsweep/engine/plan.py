@@ -73,7 +73,7 @@ class Program(Sequence[Operation]):
     __slots__ = ("formula", "idle", "prompts", "scales", "window", "zero")
 
     def __init__(self, e: Experiment):
-        self.formula = _formula(e.guider, e.steps, e.sampler)
+        self.formula = _formula(e.guider, e.steps, e.sampler, e.noise_levels)
         calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
@@ -126,9 +126,9 @@ class Program(Sequence[Operation]):
 class Formula:
     """What programs with one guider and one number of steps share."""
 
-    def __init__(self, guider: Guider, steps: int, sampler: str):
+    def __init__(self, guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]):
         calls = SAMPLERS[sampler].steps_of_calls(steps)
-        window, values = guider.window(steps), guider.parameter_values(steps)
+        window, values = guider.window(steps, noise_levels), guider.parameter_values(steps)
         self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
         self.zero = bisect_left(calls, guider.zero_init_steps)
         self.names = ("scale", *values)
@@ -136,8 +136,8 @@ class Formula:
         self.varies = len(set(rows)) > 1
         self.all_others = [rows[step] for step in calls] if self.varies else rows[:1]
         # Within the window neither it nor the numbers, which operations carry, make one formula another.
-        reset: dict[str, Any] = {"start": 0.0, "stop": 1.0, "zero_init_steps": 0, **dict.fromkeys(values, 0.0)}
-        self.guider = _interned(guider.model_copy(update=reset))
+        whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
+        self.guider = _interned(guider.model_copy(update={**whole_way, **dict.fromkeys(values, 0.0)}))
         self._roles: dict[tuple[float, tuple[float, ...]], tuple[Role, ...]] = {}
         self._distinct: dict[tuple[str, str], tuple[int, list[tuple[float, int]]]] = {}
 
@@ -174,8 +174,8 @@ def _interned(guider: Guider) -> Guider:
 
 
 @functools.lru_cache(maxsize=4096)
-def _formula(guider: Guider, steps: int, sampler: str) -> Formula:
-    return Formula(guider, steps, sampler)
+def _formula(guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> Formula:
+    return Formula(guider, steps, sampler, noise_levels)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -193,8 +193,8 @@ def _branches(roles: tuple[Role, ...], prompts: tuple[str, str]) -> tuple[tuple[
 def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guider]:
     """Every harm that the experiments ask for, with one of the guiders that do."""
     found: dict[Perturbation, Guider] = {}
-    for guider, steps, sampler in {(e.guider, e.steps, e.sampler) for e in experiments}:
-        formula = _formula(guider, steps, sampler)
+    for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
+        formula = _formula(guider, steps, sampler, levels)
         for scale in (math.nan, *guider.special):
             for others in set(formula.all_others):
                 harms = (role.perturbation for role in formula.roles(scale, others))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, model_validator
 
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.numeric import Within, ZeroToOne, alternatives, numbers
-from cfgsweep.parameters import Parameters, Whole
+from cfgsweep.parameters import Number, Parameters, Whole
 from cfgsweep.perturbations import Perturbation
 from cfgsweep.schedules import Schedule
 from cfgsweep.windows import Share, steps_between
@@ -92,9 +92,13 @@ class Guider(Parameters):
     stateful: ClassVar[bool] = False
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
+    lists: ClassVar[tuple[str, ...]] = ("sigma",)
 
     start: Share = Field(0.0, description="guidance is off before this fraction of the steps")
     stop: Share = Field(1.0, description="guidance is off from this fraction of the steps on")
+    sigma: tuple[Number, Number] | None = Field(
+        None, description="[low, high]: guidance is on only at these noise levels sigma/alpha (arXiv 2404.07724)"
+    )
     zero_init_steps: Annotated[Whole, Field(ge=0)] = Field(
         0, description="first steps whose velocity is set to zero: latents stay as they are, and nothing is computed"
     )
@@ -107,6 +111,13 @@ class Guider(Parameters):
         if self.start >= self.stop:
             given = {"start": self.start, "stop": self.stop}
             raise UserErrorInside(UserError("the window is empty", given=given, allowed="start below stop"))
+        return self
+
+    @model_validator(mode="after")
+    def _noise_levels_are_in_order(self) -> Guider:
+        if self.sigma is not None and not 0 <= self.sigma[0] < self.sigma[1]:
+            allowed = "[low, high], low below high, from 0"
+            raise UserErrorInside(UserError("not an interval of noise", given=list(self.sigma), allowed=allowed))
         return self
 
     @classmethod
@@ -133,15 +144,25 @@ class Guider(Parameters):
         """The guided prediction."""
         raise NotImplementedError
 
-    def window(self, steps: int) -> range:
-        """The steps at which guidance is on."""
+    def window(self, steps: int, noise_levels: Sequence[float] = ()) -> range:
+        """The steps at which guidance is on.
+
+        noise_levels: sigma / alpha at every step, falling; needed where the guider has a `sigma`.
+        """
         window = steps_between(self.start, self.stop, steps)
         if not window:
             raise UserError(
                 "the window contains no step: guidance would do nothing",
                 given=f"start {self.start}, stop {self.stop} at {steps} steps",
             )
-        return window
+        if self.sigma is None:
+            return window
+        low, high = self.sigma
+        inside = [step for step in window if low <= noise_levels[step] <= high]
+        if not inside:
+            told = ", ".join(f"{noise_levels[step]:.3g}" for step in window)
+            raise UserError("no step has such a noise level", given={"sigma": self.sigma}, allowed=shorten(told))
+        return range(inside[0], inside[-1] + 1)
 
     def parameter_values(self, steps: int) -> dict[str, list[float]]:
         """Every numeric parameter at every step."""

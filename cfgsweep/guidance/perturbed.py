@@ -35,7 +35,7 @@ class Perturbed(Guider):
     differences_only = False
 
     push: ClassVar[str]  # the parameter that weighs the push
-    lists = ("layers",)
+    lists = ("sigma", "layers")
     layers: Layers = LAYERS
 
     def perturbation(self, at: Mapping[str, float]) -> Perturbation:
@@ -111,7 +111,7 @@ class AutoGuidance(Guider):
     source = "Karras et al. 2024, arXiv 2406.02507"
     default_scale = 2.0
     differences_only = False
-    lists = ("layers",)
+    lists = ("sigma", "layers")
     layers: Layers = LAYERS
     skip: Literal["block", "attention", "feed_forward"] = "block"
 

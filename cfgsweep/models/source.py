@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 
@@ -64,6 +66,31 @@ class Source:
             raise UserError("not a .safetensors file", given=self.name, hint=hint)
         if path.is_dir() and not (path / "model_index.json").is_file():
             raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
+
+
+# Of every Stable Diffusion 1.x and 2.x; for models whose own configuration cannot be read without loading them.
+STABLE_DIFFUSION = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "steps_offset": 1,
+}
+
+
+def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
+    """A model's noise schedule, without loading or downloading the model."""
+    source = Source.of(name, revision, allow_pickle=True)
+    path = Path(source.place) / "scheduler" / "scheduler_config.json"
+    if source.on_hub:
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(source.place, "scheduler/scheduler_config.json", revision=revision)
+        path = Path(cached) if isinstance(cached, str) else path
+    if not path.is_file():
+        return STABLE_DIFFUSION
+    config: dict[str, Any] = json.loads(path.read_text())
+    return config
 
 
 def why_not_here(source: Source, device: str) -> str | None:
