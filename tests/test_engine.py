@@ -32,7 +32,21 @@ seed: [1, 2]
 steps: [4, 6]
 size: [native, [24, 16]]
 sampler: {samplers}
-guider: [tnorm, fullnorm, cfg, {{cfg: {{start: 0.25, stop: 0.75}}}}]
+guider:
+  - tnorm
+  - fullnorm
+  - cfg
+  - cfg: {{start: 0.25, stop: 0.75}}
+  - cfg: {{zero_init_steps: 1, guidance_rescale: 0.7}}
+  - apg
+  - apg: {{momentum: {{linear: {{max_val: -0.5}}}}, start: 0.25}}
+  - pag: {{pag_scale: {{linear: {{}}}}, layers: [mid, up.1]}}
+  - slg: {{skip: attention, stop: 0.5}}
+  - seg: {{blur_sigma: 1.0, zero_init_steps: 1}}
+  - autoguidance
+  - perp_neg
+  - fdg
+  - mimic
 schedule: [constant, {{cosine: {{min_val: 0.0}}}}]
 value: [0.0, 1.0, 3.0]
 """
@@ -52,7 +66,7 @@ def denoiser(tiny_model: Path, compute: device.Compute):
 def mixed(sweep_file) -> list[Experiment]:
     """Everything that may stand beside everything else, some of it many times over."""
     everything = expand(*read_sweep(sweep_file(SWEEP.format(samplers=list(SAMPLERS)))))
-    return random.Random(0).sample(everything, 60)
+    return random.Random(0).sample(everything, 90)
 
 
 def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
@@ -251,3 +265,48 @@ def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, m
     monkeypatch.setattr(denoiser, "predict", fail)
     with pytest.raises(ZeroDivisionError):
         list(Engine(denoiser, compute, 4).run(mixed))
+
+
+@pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
+def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, request, sweep_file) -> None:
+    """After zero-init steps the next call is given the first latents, at a later noise level."""
+    text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 2}}\nvalue: 3\nseed: 4\n"
+    denoiser = models.load(Source("tiny", str(request.getfixturevalue(family))), compute)
+    seen = []
+
+    class Watching(NotingLatents):
+        def predict(self, latents, timesteps, *rest):
+            seen.append((latents[0].clone(), float(timesteps[0])))
+            return self.denoiser.predict(latents, timesteps, *rest)
+
+    for sampler in ("euler", "ddim"):
+        seen.clear()
+        (e,) = expand(*read_sweep(sweep_file(text), [f"sampler={sampler}"]))
+        list(Engine(Watching(denoiser), compute, 2).run([e]))
+        start = Sampler.start(sampler, denoiser.scheduler_config, 5, torch.Generator())
+        noise = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+        first = start.model_input(noise * start.scheduler.init_noise_sigma, 0)
+        assert len(seen) == 3
+        assert seen[0][1] == float(start.timestep(2))
+        torch.testing.assert_close(seen[0][0], first[0], rtol=1e-4, atol=1e-4)
+
+
+def test_cfg_plus_plus_is_its_own_sampler_step(denoiser, compute, sweep_file) -> None:
+    """Against the paper's algorithm on DDIM: the guided picture, the unconditional noise."""
+    text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 6\nsampler: ddim\nguider: cfg_pp\nvalue: 0.6\nseed: 4\n"
+    (e,) = expand(*read_sweep(sweep_file(text)))
+    ours = run(denoiser, compute, [e], batch_size=2)[e]
+    scheduler = build_scheduler("ddim", denoiser.scheduler_config)
+    scheduler.set_timesteps(6)
+    x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+    conditions = torch.cat([denoiser.encode("a cat"), denoiser.encode("")])
+    for index, t in enumerate(scheduler.timesteps):
+        cond, uncond = denoiser.predict(torch.cat([x, x]), torch.stack([t, t]).float(), conditions).chunk(2)
+        guided = uncond + 0.6 * (cond - uncond)
+        last = index + 1 == len(scheduler.timesteps)
+        kept = scheduler.alphas_cumprod[t]
+        after = scheduler.final_alpha_cumprod if last else scheduler.alphas_cumprod[scheduler.timesteps[index + 1]]
+        data = (x - (1 - kept) ** 0.5 * guided) / kept**0.5
+        x = after**0.5 * data + (1 - after) ** 0.5 * uncond
+    theirs = denoiser.decode(x)
+    assert largest_difference(ours, theirs) <= 1

@@ -294,14 +294,14 @@ def test_rescaling_draws_the_contrast_back(amount: float, seed: int) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
-def test_standing_still_is_zero_velocity(prediction) -> None:
-    """What the model sees after a step to any other noise level is what it saw before."""
+def test_standing_still_is_what_a_first_order_step_does_not_change(prediction) -> None:
     at = moment(GUIDERS["cfg"](), predictions(1), sigma=SIGMA)
     x, still = at.latents, standing_still(at, prediction)
-    noise = {"epsilon": still, "v_prediction": SIGMA * x + ALPHA * still, "sample": (x - ALPHA * still) / SIGMA}
-    data = (x - SIGMA * noise[prediction]) / ALPHA
-    velocity = ALPHA * noise[prediction] - SIGMA * data
-    torch.testing.assert_close(velocity, torch.zeros_like(x))
+    noises = {"epsilon": still, "v_prediction": SIGMA * x + ALPHA * still, "sample": (x - ALPHA * still) / SIGMA}
+    noise = noises[prediction]
+    data = (x - SIGMA * noise) / ALPHA
+    after = 1 / (1 + at.next_ratio**2) ** 0.5
+    torch.testing.assert_close(after * data + at.next_ratio * after * noise, x)
 
 
 # Against diffusers, where it is right ---------------------------------------------------------------------------

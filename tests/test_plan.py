@@ -37,10 +37,28 @@ def experiment(**changes) -> Experiment:
 
 
 windows = st.tuples(st.integers(0, 5), st.integers(1, 6)).filter(lambda w: w[0] < w[1])
+kinds = [
+    ("cfg", {}),
+    ("tnorm", {}),
+    ("cfg", {"guidance_rescale": 0.5}),
+    ("cfg", {"guidance_rescale": {"step": {"max_val": 0.5, "at": 0.5, "after": 0.0}}}),
+    ("apg", {}),
+    ("apg", {"momentum": 0.0}),
+    ("pag", {"pag_scale": 0.0}),
+    ("pag", {"pag_scale": {"list": [1, 1, 1, 0, 0, 0]}}),
+    ("seg", {"blur_sigma": {"linear": {"max_val": 3.0}}}),
+    ("autoguidance", {}),
+    ("perp_neg", {}),
+    ("fdg", {"high_scale": 1.0}),
+    ("skimmed", {"skimming": 1.5}),
+]
 guiders = st.builds(
-    lambda name, window: GUIDERS[name](start=window[0] / STEPS, stop=window[1] / STEPS),
-    st.sampled_from(["cfg", "tnorm"]),
+    lambda kind, window, zero: GUIDERS[kind[0]](
+        start=window[0] / STEPS, stop=window[1] / STEPS, zero_init_steps=zero, **kind[1]
+    ),
+    st.sampled_from(kinds),
     windows,
+    st.integers(0, 2),
 )
 schedules = st.sampled_from([Constant(), Cosine(min_val=0.0), Listed(numbers=(1, 1, 1, 0.5, 0.5, 0))])
 experiments = st.builds(

@@ -190,7 +190,8 @@ class Engine:
         """Combine the predictions, all rows of one formula at once, and step every sampler."""
         alike: dict[object, list[Fork]] = {}
         for fork in forks:
-            alike.setdefault((fork.operation.guider, fork.operation.names), []).append(fork)
+            operation = fork.operation
+            alike.setdefault((operation.guider, operation.names, bool(operation.branches)), []).append(fork)
         for group in alike.values():
             for start in range(0, len(group), self.batch_size):
                 part = group[start : start + self.batch_size]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from cfgsweep.guidance.base import Guider, Moment
@@ -32,12 +31,20 @@ def rescaled(guided: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
 
 
 def standing_still(at: Moment, prediction: Prediction) -> Tensor:
-    """The prediction under which the latents, as the denoiser sees them, stay what they are: zero velocity.
+    """The prediction under which a first-order sampler leaves the latents, as the denoiser sees them, what they are.
 
-    That is what CFG-Zero*'s zero-init does to a flow model. A zero as noise prediction is something else: it
-    takes all that is there for picture.
+    For small steps that is a velocity of zero, which is what CFG-Zero*'s zero-init gives a flow model. A zero as
+    noise prediction is something else: it takes all that is there for picture.
     """
-    return _from_velocity(torch.zeros_like(at.latents), at, prediction)
+    length, next_length = ((1 + ratio.square()).sqrt() for ratio in (at.ratio, at.next_ratio))
+    step = at.next_ratio - at.ratio
+    noise = at.latents * ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
+    match prediction:
+        case "epsilon":
+            return noise
+        case "sample":
+            return (at.latents - at.sigma * noise) / at.alpha
+    return (noise - at.sigma * at.latents) / at.alpha
 
 
 def _into(guider: Guider, at: Moment, prediction: Prediction, predicted: Tensor) -> Tensor:
