@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cfgsweep.config import read_sweep
+from cfgsweep.experiments import expand
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.schedules import SCHEDULES, Cosine
@@ -31,7 +33,15 @@ def test_every_command_runs(cli, small_training: dict, tmp_path: Path, monkeypat
     """In the order of the README, in a folder where `configs` is the project's own."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
-    assert {command.split()[0] for command in COMMANDS} == {"run", "plan", "grid", "schema", "train"}
+    assert {command.split()[0] for command in COMMANDS} == {
+        "run",
+        "plan",
+        "grid",
+        "guiders",
+        "schedules",
+        "schema",
+        "train",
+    }
     for command in COMMANDS:
         words = shlex.split(command)
         if words[0] == "train":  # the same command, made small
@@ -60,6 +70,13 @@ def test_its_pictures_are_there_with_their_runs() -> None:
 def test_its_links_lead_somewhere() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", TEXT):
         assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_guiders_it_shows_are_valid(sweep_file) -> None:
+    shown = re.search(r"^ {4}guider:\n((?: {6}- .+\n)+)", TEXT, re.MULTILINE)
+    assert shown
+    text = f"name: x\nmodel: emoji\nprompt: a\nguider:\n{shown[1]}"
+    assert len(expand(*read_sweep(sweep_file(text)))) == 2 + 1 + 5 + 1
 
 
 def test_its_sweep_file_is_the_shipped_one() -> None:

@@ -7,70 +7,22 @@ batch, because the shape of every vectorised call is the same and only the shape
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 
 from cfgsweep.device import Compute, one_thread_per_operation
-from cfgsweep.engine.plan import Branch, Node, Operation, Root, roots
+from cfgsweep.engine.batches import Waiting, Workers, pad
+from cfgsweep.engine.plan import Node, Root, roots
+from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
 from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
 from cfgsweep.guidance.apply import Prediction, guide, standing_still
 from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
-from cfgsweep.perturbations import Perturbation
 from cfgsweep.samplers import Sampler
-
-Predictions = dict[Branch, torch.Tensor]
-
-
-@dataclass(eq=False)
-class Trajectory:
-    """One live latent, serving every member of its node.
-
-    `latents` [1, channels, height, width], float32 whatever the denoiser's dtype, as are its predictions here:
-    in half precision a guidance scale would move in steps of a thousandth.
-    """
-
-    node: Node
-    latents: torch.Tensor
-    sampler: Sampler
-    memory: torch.Tensor | None = None  # of its guider
-    predictions: Predictions = field(default_factory=dict)
-
-    @cached_property
-    def wanted(self) -> list[Branch]:
-        """The predictions that its members need next."""
-        return [] if self.node.finished else self.node.branches()
-
-    @cached_property
-    def model_input(self) -> torch.Tensor:
-        return self.sampler.model_input(self.latents, self.node.call)
-
-    @property
-    def timestep(self) -> torch.Tensor:
-        return self.sampler.timestep(self.node.call)
-
-    @property
-    def complete(self) -> bool:
-        """Are all the predictions there that its members want next, and is there a next step?"""
-        return not self.node.finished and len(self.predictions) == len(self.wanted)
-
-
-@dataclass(frozen=True, eq=False)
-class Fork:
-    """A step still to be taken: what one operation makes of a trajectory's predictions."""
-
-    parent: Trajectory
-    operation: Operation
-    node: Node
-    sampler: Sampler
 
 
 @dataclass
@@ -88,9 +40,6 @@ class Finished:
 
     experiment: Experiment
     image: Image.Image
-
-
-Row = tuple[Trajectory, Branch]
 
 
 class Engine:
@@ -114,18 +63,18 @@ class Engine:
             yield from self._run(group, watch)
 
     def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished]:
-        waiting = _Waiting(self.batch_size)
+        waiting = Waiting(self.batch_size)
         starts = iter(roots(experiments).items())
         parked: list[Fork] = []
         live, limit = 0, self._live_limit(len(experiments))
-        with one_thread_per_operation(self.compute), _Workers(self.compute.workers) as workers:
+        with one_thread_per_operation(self.compute), Workers(self.compute.workers) as workers:
             while True:
                 admitted = list(self._admit(parked, starts, limit - live))
                 for trajectory in admitted:
                     waiting.add(trajectory)
                     live += bool(trajectory.wanted)
                     if trajectory.complete:  # it wanted nothing: its latents stand still
-                        parked.extend(_forks(trajectory))
+                        parked.extend(forks_of(trajectory))
                 while waiting and workers.free:
                     batch = waiting.take()
                     workers.submit(batch, self._call(batch))
@@ -133,9 +82,9 @@ class Engine:
                     if trajectory.node.finished:
                         yield from self._decode(trajectory)
                 if workers.busy:
-                    complete = _deliver(*workers.result())
+                    complete = deliver(*workers.result())
                     live -= len(complete)
-                    parked.extend(fork for trajectory in complete for fork in _forks(trajectory))
+                    parked.extend(fork for trajectory in complete for fork in forks_of(trajectory))
                     watch()
                 elif not admitted:
                     return
@@ -171,7 +120,7 @@ class Engine:
 
         All but the call itself is done here and now: tokenizers do not bear two threads at once.
         """
-        padded = _pad(batch, self.batch_size)
+        padded = pad(batch, self.batch_size)
         latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
         conditions = torch.cat([self._condition(branch.text) for _, branch in padded])
@@ -204,7 +153,7 @@ class Engine:
         operation = forks[0].operation
         if operation.guider is None and operation.branches:
             return [(fork.parent.predictions[fork.operation.branches[0]], fork.parent.memory) for fork in forks]
-        at = self._moment(_pad(forks, self.batch_size))
+        at = self._moment(pad(forks, self.batch_size))
         if operation.guider is None:
             still = standing_still(at, self._prediction)
             return zip(still.split(1), [fork.parent.memory for fork in forks], strict=False)
@@ -248,97 +197,3 @@ class Engine:
         image = self.denoiser.decode(trajectory.latents)
         for _, experiment in trajectory.node.members:
             yield Finished(experiment, image)
-
-
-class _Waiting:
-    """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself.
-
-    A trajectory's rows stay together where they can, for it waits for the last of them; and who is furthest behind
-    goes first, for a sweep is not done before its longest way is.
-    """
-
-    def __init__(self, batch_size: int):
-        self.batch_size = batch_size
-        self.queues: dict[Perturbation | None, list[list[Row]]] = {}
-
-    def __bool__(self) -> bool:
-        return any(self.queues.values())
-
-    def add(self, trajectory: Trajectory) -> None:
-        groups: dict[Perturbation | None, list[Row]] = {}
-        for branch in trajectory.wanted:
-            groups.setdefault(branch.perturbation, []).append((trajectory, branch))
-        for perturbation, rows in groups.items():
-            queue = self.queues.setdefault(perturbation, [])
-            insort(queue, rows, key=lambda rows: rows[0][0].node.call)
-
-    def take(self) -> list[Row]:
-        """The rows of the next batch, of the queue that has the most."""
-        queue = max(self.queues.values(), key=lambda queue: sum(map(len, queue)))
-        batch: list[Row] = []
-        kept = []
-        for rows in queue:
-            room = self.batch_size - len(batch)
-            if len(rows) <= room:
-                batch += rows
-            elif len(rows) > self.batch_size and not batch:  # together they fit nowhere
-                batch += rows[:room]
-                kept.append(rows[room:])
-            else:
-                kept.append(rows)
-        queue[:] = kept
-        return batch
-
-
-class _Workers:
-    """Threads that call the denoiser. Results come in the order of the calls."""
-
-    def __init__(self, count: int):
-        self.count, self.pool = count, ThreadPoolExecutor(count)
-        self.calls: deque[tuple[list[Row], Future[torch.Tensor]]] = deque()
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(cancel_futures=True)
-
-    @property
-    def free(self) -> bool:
-        return len(self.calls) < self.count
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.calls)
-
-    def submit(self, batch: list[Row], call: Callable[[], torch.Tensor]) -> None:
-        self.calls.append((batch, self.pool.submit(call)))
-
-    def result(self) -> tuple[list[Row], torch.Tensor]:
-        """The oldest call's rows and predictions; waits for it, and raises what it raised."""
-        batch, future = self.calls.popleft()
-        return batch, future.result()
-
-
-def _pad(rows: Sequence, size: int) -> list:
-    return [*rows, *[rows[-1]] * (size - len(rows))]
-
-
-def _deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:
-    """Hand every row its prediction; return the trajectories that now have all they wanted."""
-    complete = []
-    for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
-        trajectory.predictions[branch] = prediction
-        if trajectory.complete:
-            complete.append(trajectory)
-    return complete
-
-
-def _forks(trajectory: Trajectory) -> list[Fork]:
-    """The steps that members want taken from here. The first goes on with the sampler itself, others with copies."""
-    children = list(trajectory.node.children())
-    samplers = [trajectory.sampler.fork() for _ in children[1:]]
-    return [
-        Fork(trajectory, operation, node, sampler)
-        for (operation, node), sampler in zip(children, [trajectory.sampler, *samplers], strict=True)
-    ]

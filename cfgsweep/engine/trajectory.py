@@ -1,0 +1,80 @@
+"""One way through the noise: its latents, its sampler, its guider's memory, and how it parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from cfgsweep.engine.plan import Branch, Node, Operation
+from cfgsweep.samplers import Sampler
+
+Predictions = dict[Branch, torch.Tensor]
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """One live latent, serving every member of its node.
+
+    `latents` [1, channels, height, width], float32 whatever the denoiser's dtype, as are its predictions here:
+    in half precision a guidance scale would move in steps of a thousandth.
+    """
+
+    node: Node
+    latents: torch.Tensor
+    sampler: Sampler
+    memory: torch.Tensor | None = None  # of its guider
+    predictions: Predictions = field(default_factory=dict)
+
+    @cached_property
+    def wanted(self) -> list[Branch]:
+        """The predictions that its members need next."""
+        return [] if self.node.finished else self.node.branches()
+
+    @cached_property
+    def model_input(self) -> torch.Tensor:
+        return self.sampler.model_input(self.latents, self.node.call)
+
+    @property
+    def timestep(self) -> torch.Tensor:
+        return self.sampler.timestep(self.node.call)
+
+    @property
+    def complete(self) -> bool:
+        """Are all the predictions there that its members want next, and is there a next step?"""
+        return not self.node.finished and len(self.predictions) == len(self.wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class Fork:
+    """A step still to be taken: what one operation makes of a trajectory's predictions."""
+
+    parent: Trajectory
+    operation: Operation
+    node: Node
+    sampler: Sampler
+
+
+Row = tuple[Trajectory, Branch]
+
+
+def deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:
+    """Hand every row its prediction; return the trajectories that now have all they wanted."""
+    complete = []
+    for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
+        trajectory.predictions[branch] = prediction
+        if trajectory.complete:
+            complete.append(trajectory)
+    return complete
+
+
+def forks_of(trajectory: Trajectory) -> list[Fork]:
+    """The steps that members want taken from here. The first goes on with the sampler itself, others with copies."""
+    children = list(trajectory.node.children())
+    samplers = [trajectory.sampler.fork() for _ in children[1:]]
+    return [
+        Fork(trajectory, operation, node, sampler)
+        for (operation, node), sampler in zip(children, [trajectory.sampler, *samplers], strict=True)
+    ]
