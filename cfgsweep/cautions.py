@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cfgsweep.engine.plan import Program
 from cfgsweep.experiments import Experiment
+from cfgsweep.guidance.perturbed import Perturbed
 from cfgsweep.schedules import Constant
 
 
@@ -14,6 +15,7 @@ def cautions(experiments: Sequence[Experiment]) -> list[str]:
     ways: list[tuple[Callable[[Experiment], bool], str]] = [
         (_same_texts, "prompt and negative prompt are the same: guidance does nothing"),
         (_idle_scale, "the scale is one at which the conditional prediction is all there is: guidance does nothing"),
+        (_no_push, "the push away from the harmed denoiser is 0: the guider does what cfg does"),
         (_nothing_to_avoid, "perp_neg has no negative prompt to be perpendicular to: it does what cfg does"),
     ]
     counts = [(sum(map(concerns, experiments)), sentence) for concerns, sentence in ways]
@@ -28,6 +30,10 @@ def _idle_scale(e: Experiment) -> bool:
     """Of constant scales only: a plan of a hundred thousand experiments cannot look at every step of every one."""
     constant = isinstance(e.schedule, Constant) and e.value in e.guider.special
     return constant and not _same_texts(e) and Program(e).is_idle
+
+
+def _no_push(e: Experiment) -> bool:
+    return isinstance(e.guider, Perturbed) and getattr(e.guider, e.guider.push) == 0
 
 
 def _nothing_to_avoid(e: Experiment) -> bool:

@@ -127,12 +127,12 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             )
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
         try:
-            guider.window(steps, levels)
-            _check_guider(guider, steps, sampler)
+            _check_guider(guider, guider.window(steps, levels), steps, sampler)
         except UserError as error:
             raise error.at(where(("guider",))) from None
-    some_value = {(e.schedule, e.steps): e.value for e in experiments}  # what a schedule refuses, it refuses at any
-    for (schedule, steps), value in some_value.items():
+    # What a schedule refuses, it refuses at any value, unless it is to be scaled to one.
+    values = {(e.schedule, e.steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
+    for (schedule, steps, _), value in values.items():
         try:
             schedule.values(value, steps)
         except UserError as error:
@@ -141,10 +141,11 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
         raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
 
 
-def _check_guider(guider: Guider, steps: int, sampler: str) -> None:
+def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:
     guider.parameter_values(steps)
-    if guider.zero_init_steps >= steps:
-        raise UserError("every step would stand still", given=f"zero_init_steps {guider.zero_init_steps} of {steps}")
+    if guider.zero_init_steps >= window.stop:
+        given = f"zero_init_steps {guider.zero_init_steps}, guidance on in steps {window.start} to {window.stop - 1}"
+        raise UserError("all that would be guided stands still", given=given)
     if guider.samplers is not None and sampler not in guider.samplers:
         raise UserError(f"{guider.name} is not defined for this sampler", given=sampler, allowed=guider.samplers)
 

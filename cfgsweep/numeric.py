@@ -49,21 +49,24 @@ class Within:
 NUMERIC_SCHEMA = {"anyOf": [{"type": "number"}, reference("Schedule")]}
 Numeric = Annotated[float | Schedule, BeforeValidator(_number_or_schedule), WithJsonSchema(NUMERIC_SCHEMA)]
 FromZero = Annotated[Numeric, AfterValidator(Within(0))]
+Positive = Annotated[Numeric, AfterValidator(Within(1e-6))]
 ZeroToOne = Annotated[Numeric, AfterValidator(Within(0, 1))]
 
 
-def numbers(value: float | Schedule, default: float, steps: int, bounds: Within, name: str) -> list[float]:
+def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Within, name: str) -> list[float]:
     """The number at every step. A schedule without a `max_val` is scaled to the parameter's default.
 
-    Raises UserError where there is none but 0, or where the schedule leaves the bounds.
+    Raises UserError where that is 0 or a schedule itself, or where the schedule leaves the bounds.
     """
     if not isinstance(value, Schedule):
         return [value] * steps
     own = value.own_value()
-    if own is None and default == 0:
+    scaled_to = default if own is None else own
+    if isinstance(scaled_to, Schedule) or (own is None and default == 0):
         hint = f"say what it is scaled to: {name}: {{{value.name}: {{max_val: ...}}}}"
-        raise UserError(f"{name} is 0 by default, and so would be its schedule", given=value.spec(), hint=hint)
-    found = value.values(default if own is None else own, steps)
+        problem = f"{name} is not a number other than 0 by default, which its schedule could be scaled to"
+        raise UserError(problem, given=value.spec(), hint=hint)
+    found = value.values(scaled_to, steps)
     if not all(bounds.low <= one <= bounds.high for one in found):
         raise UserError(f"{name}: its schedule leaves the bounds", given=value.spec(), allowed=str(bounds))
     return found

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from cfgsweep.errors import UserError
+
 if TYPE_CHECKING:
     import torch
 
@@ -90,6 +92,9 @@ class Sampler:
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
         scheduler = build_scheduler(name, model_config)
         scheduler.set_timesteps(steps)
+        most = scheduler.config.num_train_timesteps
+        if scheduler.timesteps.max() >= most:  # its last timesteps would be beyond what the model knows
+            raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"fewer than {most}")
         return cls(scheduler, generator)
 
     def fork(self) -> Sampler:
@@ -109,14 +114,15 @@ class Sampler:
 
     def noise_ratios(self, call: int) -> tuple[float, float]:
         """sigma / alpha of the latents at the call, and after its step (0 after the last of most samplers)."""
-        sigmas = getattr(self.scheduler, "sigmas", None)
+        scheduler = self.scheduler
+        sigmas = getattr(scheduler, "sigmas", None)
         if sigmas is not None:
             return float(sigmas[call]), float(sigmas[call + 1])
-        kept, timesteps = self.scheduler.alphas_cumprod, self.scheduler.timesteps
-        now = kept[int(timesteps[call])]
-        is_last = call + 1 == len(timesteps)
-        after = getattr(self.scheduler, "final_alpha_cumprod", 1.0) if is_last else kept[int(timesteps[call + 1])]
-        return float((1 / now - 1) ** 0.5), float((1 / after - 1) ** 0.5)
+        kept, timestep = scheduler.alphas_cumprod, int(scheduler.timesteps[call])
+        # These step by so many timesteps, and not to the next one that will be asked for.
+        following = timestep - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+        after = kept[following] if following >= 0 else getattr(scheduler, "final_alpha_cumprod", 1.0)
+        return float((1 / kept[timestep] - 1) ** 0.5), float((1 / after - 1) ** 0.5)
 
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """Latents after the call, given its guided prediction."""

@@ -291,8 +291,11 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
         torch.testing.assert_close(seen[0][0], first[0], rtol=1e-4, atol=1e-4)
 
 
-def test_cfg_plus_plus_is_its_own_sampler_step(denoiser, compute, sweep_file) -> None:
+@pytest.mark.parametrize("spacing", ["leading", "linspace"])
+def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute, sweep_file) -> None:
     """Against the paper's algorithm on DDIM: the guided picture, the unconditional noise."""
+    denoiser = models.load(Source("tiny", str(tiny_model)), compute)
+    denoiser.scheduler_config = {**denoiser.scheduler_config, "timestep_spacing": spacing}
     text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 6\nsampler: ddim\nguider: cfg_pp\nvalue: 0.6\nseed: 4\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
     ours = run(denoiser, compute, [e], batch_size=2)[e]
@@ -300,12 +303,13 @@ def test_cfg_plus_plus_is_its_own_sampler_step(denoiser, compute, sweep_file) ->
     scheduler.set_timesteps(6)
     x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
     conditions = torch.cat([denoiser.encode("a cat"), denoiser.encode("")])
-    for index, t in enumerate(scheduler.timesteps):
+    for t in scheduler.timesteps:
         cond, uncond = denoiser.predict(torch.cat([x, x]), torch.stack([t, t]).float(), conditions).chunk(2)
         guided = uncond + 0.6 * (cond - uncond)
-        last = index + 1 == len(scheduler.timesteps)
-        kept = scheduler.alphas_cumprod[t]
-        after = scheduler.final_alpha_cumprod if last else scheduler.alphas_cumprod[scheduler.timesteps[index + 1]]
+        kept, following = scheduler.alphas_cumprod[t], t - 1000 // 6
+        after = scheduler.alphas_cumprod[following] if following >= 0 else scheduler.final_alpha_cumprod
+        if after == kept:  # linspace ends at timestep 0, from where DDIM does not move
+            break
         data = (x - (1 - kept) ** 0.5 * guided) / kept**0.5
         x = after**0.5 * data + (1 - after) ** 0.5 * uncond
     theirs = denoiser.decode(x)

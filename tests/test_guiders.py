@@ -138,7 +138,7 @@ FORMULAS: dict[str, tuple[str, Callable]] = {
     "ep_cfg": ("noise", lambda c, u, w, e, x, s: ep_cfg(c, u, s)),
     "perp_neg": ("noise", lambda c, u, w, e, x, s: perp_neg(c, u, e, s)),
     "mahiro": (X0, lambda c, u, w, e, x, s: mahiro(c, u, s)),
-    "skimmed": (X0, lambda c, u, w, e, x, s: skimmed(c, u, s, x)),
+    "skimmed": (X0, lambda c, u, w, e, x, s: skimmed(c, u, s, x / ALPHA)),
 }
 SCALES = {"cfg_pp": 0.6, "tnorm": 0.15, "fullnorm": 0.15}
 
@@ -169,7 +169,7 @@ def test_it_is_its_formula(name: str, seed: int) -> None:
 
 
 def test_every_guider_has_its_formula_here() -> None:
-    assert GUIDERS.keys() - FORMULAS.keys() == {"fdg"}  # compared with diffusers' pyramid, below
+    assert GUIDERS.keys() - FORMULAS.keys() == {"fdg"}  # by what it does to coarse and fine, below
 
 
 def test_frequency_decoupled_guidance_takes_the_pyramid_apart_and_together() -> None:
@@ -187,6 +187,18 @@ def test_frequency_decoupled_guidance_takes_the_pyramid_apart_and_together() -> 
     fine = guided(GUIDERS["fdg"](high_scale=10.0), {**some, "cond": some["uncond"] + checkers}, scale=2.0)
     inner = (fine - some["uncond"])[..., 4:-4, 4:-4] / checkers[4:-4, 4:-4]
     assert (inner > 9.5).all()
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_the_pyramid_moves_nothing(levels: int) -> None:
+    """A wide spot, off centre, guided coarsely: its middle stays where it was."""
+    side = torch.arange(32, dtype=torch.float64)
+    spot = torch.exp(-((side[:, None] - 19) ** 2 + (side[None, :] - 12) ** 2) / 40).expand(1, 4, -1, -1)
+    some = predictions(1, shape=(4, 32, 32))
+    got = guided(GUIDERS["fdg"](high_scale=0.0, levels=levels), {**some, "cond": some["uncond"] + spot}, scale=1.0)
+    weight = (got - some["uncond"])[0, 0]
+    assert float((weight.sum(1) * side).sum() / weight.sum()) == pytest.approx(19, abs=0.1)
+    assert float((weight.sum(0) * side).sum() / weight.sum()) == pytest.approx(12, abs=0.1)
 
 
 # What holds for all of them ------------------------------------------------------------------------------------
@@ -207,7 +219,7 @@ VANISHES = [
     ("beta_cfg", {"gamma": 0.0}, {"scale": 1.0}),
     ("perp_neg", {"neg_scale": 0.0}, {"scale": 1.0}),
     ("mahiro", {}, {"scale": 1.0}),
-    ("mimic", {}, {"scale": 1.0}),
+    ("mimic", {"mimic_scale": 1.0}, {"scale": 1.0}),
     ("skimmed", {}, {"scale": 1.0}),
     ("tnorm", {}, {"scale": 0.0}),
     ("fullnorm", {}, {"scale": 0.0}),

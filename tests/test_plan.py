@@ -47,6 +47,10 @@ kinds = [
     ("pag", {"pag_scale": 0.0}),
     ("pag", {"pag_scale": {"list": [1, 1, 1, 0, 0, 0]}}),
     ("seg", {"blur_sigma": {"linear": {"max_val": 3.0}}}),
+    ("seg", {"seg_scale": {"list": [0, 0, 1, 1, 1, 1]}, "blur_sigma": 2.0}),
+    ("seg", {"seg_scale": {"list": [0, 0, 1, 1, 1, 1]}, "blur_sigma": 3.0}),
+    ("apg_mix", {"apg_scale": 5.0, "share": {"list": [0, 0, 1, 1, 1, 1]}}),
+    ("apg_mix", {"apg_scale": 9.0, "share": {"list": [0, 0, 1, 1, 1, 1]}}),
     ("autoguidance", {}),
     ("perp_neg", {}),
     ("fdg", {"high_scale": 1.0}),
@@ -169,3 +173,15 @@ def test_noise_that_no_step_has_is_refused(cli, sweep_file, sigma: str, told: st
     refused = cli("plan", sweep_file(text))
     assert refused.code == 2
     assert told in refused.err
+
+
+def test_what_has_no_effect_yet_keeps_nobody_apart() -> None:
+    late = {"list": [0, 0, 0, 1, 1, 1]}
+    some = [
+        experiment(guider=GUIDERS["cfg"]()),
+        experiment(guider=GUIDERS["pag"](pag_scale=late)),
+        experiment(guider=GUIDERS["seg"](seg_scale=late, blur_sigma=2.0)),
+    ]
+    apart = [2 * 3, 3 * 3, 3 * 3]
+    together = 2 * 3 + 4  # the first half, and its end: cond and uncond are everybody's, the harm is each one's
+    assert cost(some).evaluations == together + sum(apart) - 2 - 3 - 3

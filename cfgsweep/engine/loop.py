@@ -24,6 +24,8 @@ from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
 from cfgsweep.samplers import Sampler
 
+GUIDED_ROWS = 32  # the fixed shape of guidance: a whole number of any CPU's vectors, so that no row is a remainder
+
 
 @dataclass
 class Tally:
@@ -142,8 +144,8 @@ class Engine:
             operation = fork.operation
             alike.setdefault((operation.guider, operation.names, bool(operation.branches)), []).append(fork)
         for group in alike.values():
-            for start in range(0, len(group), self.batch_size):
-                part = group[start : start + self.batch_size]
+            for start in range(0, len(group), GUIDED_ROWS):
+                part = group[start : start + GUIDED_ROWS]
                 for fork, (guided, memory) in zip(part, self._guide(part), strict=False):
                     latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
                     yield Trajectory(fork.node, latents, fork.sampler, memory)
@@ -153,7 +155,7 @@ class Engine:
         operation = forks[0].operation
         if operation.guider is None and operation.branches:
             return [(fork.parent.predictions[fork.operation.branches[0]], fork.parent.memory) for fork in forks]
-        at = self._moment(pad(forks, self.batch_size))
+        at = self._moment(pad(forks, GUIDED_ROWS))
         if operation.guider is None:
             still = standing_still(at, self._prediction)
             return zip(still.split(1), [fork.parent.memory for fork in forks], strict=False)
@@ -181,7 +183,7 @@ class Engine:
             numbers={name: column(fork.operation.numbers[place] for fork in forks) for place, name in enumerate(names)},
             latents=latents,
             alpha=column(1 / (1 + now * now) ** 0.5 for now, _ in ratios),
-            sigma=column(now / (1 + now * now) ** 0.5 for now, _ in ratios),
+            sigma=column(1 / (1 + 1 / (now * now)) ** 0.5 for now, _ in ratios),
             ratio=column(now for now, _ in ratios),
             next_ratio=column(after for _, after in ratios),
             memory=torch.cat(memories) if stateful else None,

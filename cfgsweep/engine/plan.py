@@ -91,12 +91,12 @@ class Program(Sequence[Operation]):
             return STANDING_STILL
         if call not in self.window or self.idle:
             return _alone(COND, self.prompts)
-        scale, others = self.scales[call], self.formula.others(call)
-        roles = self.formula.roles(scale, others)
+        scale, variation = self.scales[call], self.formula.at(call)
+        roles = self.formula.roles(scale, variation)
         if len(roles) == 1:
             return _alone(roles[0], self.prompts)
         names, branches = _branches(roles, self.prompts)
-        return Operation(self.formula.guider, (scale, *others), names, branches)
+        return Operation(variation.guider, (scale, *variation.others), names, branches)
 
     @property
     def is_idle(self) -> bool:
@@ -123,6 +123,22 @@ class Program(Sequence[Operation]):
         return total
 
 
+class Variation(NamedTuple):
+    """A guider's numeric parameters at a step, and the plainest guider that does the same with them."""
+
+    guider: Guider
+    names: tuple[str, ...]  # of the numbers of an operation: the scale first
+    others: tuple[float, ...]
+
+    @classmethod
+    def of(cls, guider: Guider, numbers: dict[str, float]) -> Variation:
+        plain, numbers = guider.reduced(numbers)
+        # Within the window neither it nor the numbers, which operations carry, make one formula another.
+        whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
+        kind = _interned(plain.model_copy(update={**whole_way, **dict.fromkeys(numbers, 0.0)}))
+        return cls(kind, ("scale", *numbers), tuple(numbers.values()))
+
+
 class Formula:
     """What programs with one guider and one number of steps share."""
 
@@ -131,27 +147,25 @@ class Formula:
         window, values = guider.window(steps, noise_levels), guider.parameter_values(steps)
         self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
         self.zero = bisect_left(calls, guider.zero_init_steps)
-        self.names = ("scale", *values)
+        self.special = guider.special
         rows = list(zip(*values.values(), strict=True))
         self.varies = len(set(rows)) > 1
-        self.all_others = [rows[step] for step in calls] if self.varies else rows[:1]
-        # Within the window neither it nor the numbers, which operations carry, make one formula another.
-        whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
-        self.guider = _interned(guider.model_copy(update={**whole_way, **dict.fromkeys(values, 0.0)}))
-        self._roles: dict[tuple[float, tuple[float, ...]], tuple[Role, ...]] = {}
+        kinds = {row: Variation.of(guider, dict(zip(values, row, strict=True))) for row in set(rows)}
+        self.variations = [kinds[rows[step]] for step in calls] if self.varies else [kinds[rows[0]]]
+        self._roles: dict[tuple[float, Variation], tuple[Role, ...]] = {}
         self._distinct: dict[tuple[str, str], tuple[int, list[tuple[float, int]]]] = {}
 
-    def others(self, call: int) -> tuple[float, ...]:
-        """The numeric parameters at a call."""
-        return self.all_others[call if self.varies else 0]
+    def at(self, call: int) -> Variation:
+        """The guider as it is at a call."""
+        return self.variations[call if self.varies else 0]
 
-    def roles(self, scale: float, others: tuple[float, ...]) -> tuple[Role, ...]:
+    def roles(self, scale: float, variation: Variation) -> tuple[Role, ...]:
         """The predictions needed. Rescaling needs the conditional one whatever the formula needs."""
-        key = (scale if scale in self.guider.special else math.nan, others)
+        key = (scale if scale in self.special else math.nan, variation)
         if key not in self._roles:
-            at = dict(zip(self.names, (key[0], *others), strict=True))
-            roles = self.guider.roles(at)
-            self._roles[key] = (COND, *roles) if at["guidance_rescale"] and COND not in roles else roles
+            numbers = dict(zip(variation.names, (key[0], *variation.others), strict=True))
+            roles = variation.guider.roles(numbers)
+            self._roles[key] = (COND, *roles) if numbers["guidance_rescale"] and COND not in roles else roles
         return self._roles[key]
 
     def distinct(self, prompts: tuple[str, str]) -> tuple[int, list[tuple[float, int]]]:
@@ -159,10 +173,10 @@ class Formula:
         if prompts not in self._distinct:
 
             def count(scale: float) -> int:
-                return len(set(_branches(self.roles(scale, self.all_others[0]), prompts)[1]))
+                return len(set(_branches(self.roles(scale, self.at(0)), prompts)[1]))
 
             ordinary = count(math.nan)
-            saved = [(scale, ordinary - count(scale)) for scale in self.guider.special]
+            saved = [(scale, ordinary - count(scale)) for scale in self.special]
             self._distinct[prompts] = ordinary, [entry for entry in saved if entry[1]]
         return self._distinct[prompts]
 
@@ -196,8 +210,8 @@ def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guide
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
         formula = _formula(guider, steps, sampler, levels)
         for scale in (math.nan, *guider.special):
-            for others in set(formula.all_others):
-                harms = (role.perturbation for role in formula.roles(scale, others))
+            for variation in set(formula.variations):
+                harms = (role.perturbation for role in formula.roles(scale, variation))
                 found |= {harm: guider for harm in harms if harm is not None}
     return found
 
@@ -260,7 +274,7 @@ def cost(experiments: Iterable[Experiment]) -> Cost:
         key = (
             root.sampler,
             root.steps,
-            *((*map(id, (e.guider, e.schedule)), e.value, e.prompt, e.negative_prompt) for e in members),
+            *((id(e.guider), id(e.schedule), e.value, e.prompt, e.negative_prompt, e.noise_levels) for e in members),
         )
         if key not in known:
             known[key] = _cost_of_root(members)

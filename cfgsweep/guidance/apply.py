@@ -38,7 +38,8 @@ def standing_still(at: Moment, prediction: Prediction) -> Tensor:
     """
     length, next_length = ((1 + ratio.square()).sqrt() for ratio in (at.ratio, at.next_ratio))
     step = at.next_ratio - at.ratio
-    noise = at.latents * ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
+    slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
+    noise = at.latents * slope.nan_to_num(nan=1.0)  # the limit at pure noise, where both lengths are infinite
     match prediction:
         case "epsilon":
             return noise

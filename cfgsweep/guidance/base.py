@@ -100,7 +100,7 @@ class Guider(Parameters):
         None, description="[low, high]: guidance is on only at these noise levels sigma/alpha (arXiv 2404.07724)"
     )
     zero_init_steps: Annotated[Whole, Field(ge=0)] = Field(
-        0, description="first steps whose velocity is set to zero: latents stay as they are, and nothing is computed"
+        0, description="first steps that leave the latents as they are, but for a sampler's own noise, and cost nothing"
     )
     guidance_rescale: ZeroToOne = Field(
         0.0, description="how much of the contrast that guidance adds is taken back (Lin et al., arXiv 2305.08891)"
@@ -135,6 +135,13 @@ class Guider(Parameters):
         A single one is the whole answer, and the formula is not asked.
         """
         return needed({COND: at["scale"], UNCOND: 1 - at["scale"]})
+
+    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        """The plainest guider that does the same with these numeric parameters, and its own parameters.
+
+        What has no effect at a step must not keep experiments apart there.
+        """
+        return self, at
 
     def remember(self, at: Moment) -> Tensor | None:
         """What goes on to the next step, and is in `at.memory` when `combine` is asked. Only where stateful."""

@@ -71,7 +71,9 @@ class CFGPlusPlus(Guider):
         return (UNCOND,) if at["scale"] == 0 else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
-        return at.uncond + at.scale * at.ratio / (at.ratio - at.next_ratio) * (at.cond - at.uncond)
+        fall = at.ratio - at.next_ratio
+        weight = (at.ratio / fall.where(fall != 0, 1)).where(fall != 0, 1)  # a step that goes nowhere has no weight
+        return at.uncond + at.scale * weight * (at.cond - at.uncond)
 
 
 class PerpNeg(Guider):

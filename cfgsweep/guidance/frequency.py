@@ -54,15 +54,18 @@ class FDG(Guider):
 
 
 def _smaller(x: Tensor) -> Tensor:
-    """Blurred, and every second value in both directions."""
-    return _blurred(x)[..., ::2, ::2]
+    """Half the size (rounded up), blurred; pairs are averaged, so that nothing moves."""
+    import torch.nn.functional as F
+
+    return F.avg_pool2d(_blurred(x), 2, ceil_mode=True, count_include_pad=False)
 
 
 def _larger(x: Tensor, like: Tensor) -> Tensor:
     """Twice the size (less one where `like` is odd), and blurred."""
     import torch.nn.functional as F
 
-    return _blurred(F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False))
+    height, width = like.shape[-2:]
+    return _blurred(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width])
 
 
 def _blurred(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role, needed
+from cfgsweep.guidance.cfg import CFG
 from cfgsweep.numeric import FromZero, Numeric
 from cfgsweep.perturbations import MEAN, Kind, Perturbation
 
@@ -41,6 +42,9 @@ class Perturbed(Guider):
     def perturbation(self, at: Mapping[str, float]) -> Perturbation:
         raise NotImplementedError
 
+    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return (self, at) if at[self.push] else (CFG(), {"guidance_rescale": at["guidance_rescale"]})
+
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
         if at[self.push] == 0:
             return super().roles(at)
@@ -71,7 +75,8 @@ class PAG(Perturbed):
 class SLG(Perturbed):
     """Skip-layer and spatio-temporal guidance: away from a denoiser with layers, or parts of them, left out.
 
-    skip: block, attention, feed_forward, attention_scores (as PAG), or attention_residual (STG-R).
+    skip: block, attention and feed_forward (their input handed on, as diffusers does), attention_scores (STG-A, and
+    PAG), or attention_residual (the attention adds nothing).
     """
 
     name = "slg"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.vectors import along, dot, norm, per_sample, positive
-from cfgsweep.numeric import FromZero, Numeric, ZeroToOne
+from cfgsweep.guidance.vectors import along, dot, norm, per_sample, positive, precise
+from cfgsweep.numeric import Numeric, Positive, ZeroToOne
 from cfgsweep.schedules import Step
 
 if TYPE_CHECKING:
@@ -30,12 +30,11 @@ class APG(Guider):
     space = "data"
     stateful = True
     eta: Numeric = Field(0.0, description="weight of the part along cond; 1 keeps it")
-    norm_threshold: FromZero = Field(15.0, description="longest difference")
+    norm_threshold: Positive = Field(15.0, description="longest difference; a large number bounds nothing")
     momentum: Numeric = Field(-0.5, description="of the running difference; negative pushes against its history")
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        # With momentum a step that does nothing still has to be remembered.
-        return (COND,) if at["scale"] == 1 and at["momentum"] == 0 else (COND, UNCOND)
+        return COND, UNCOND  # at scale 1, too: a step that does nothing still has to be remembered
 
     def remember(self, at: Moment) -> Tensor:
         assert at.memory is not None  # zeros at the first step
@@ -48,7 +47,7 @@ class APG(Guider):
         assert at.memory is not None  # `remember` made it
         length = norm(at.memory)
         bounded = at.memory * (at.numbers["norm_threshold"] / positive(length)).clamp(max=1)
-        parallel = along(bounded.double(), at.cond.double()).to(bounded.dtype)
+        parallel = along(precise(bounded), precise(at.cond)).to(bounded.dtype)
         return bounded - parallel + at.numbers["eta"] * parallel
 
 
@@ -61,13 +60,13 @@ class APGMix(APG):
     default_scale = 3.5
     special = ()
     apg_scale: Numeric = 10.0
-    norm_threshold: FromZero = Field(10.0, description="longest difference")
+    norm_threshold: Positive = Field(10.0, description="longest difference; a large number bounds nothing")
     share: ZeroToOne = Field(
         Step(max_val=0.0, at=0.12, after=1.0), description="of APG; by default none in the first 12 % of the steps"
     )
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return COND, UNCOND
+    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return self, at if at["share"] else {**at, "apg_scale": 0.0, "eta": 0.0, "norm_threshold": 1.0}
 
     def combine(self, at: Moment) -> Tensor:
         plain = at.uncond + at.scale * (at.cond - at.uncond)

@@ -44,7 +44,7 @@ class DynamicThreshold(Guider):
 class Mimic(Guider):
     """CFG at a high scale with the range of values of a lower one: what is beyond is cut off and the rest shrunk.
 
-    Per channel, around its mean. Where the scale is below `mimic_scale` nothing happens.
+    Per channel, around its mean. At `mimic_scale` itself nothing happens.
     """
 
     name = "mimic"
@@ -66,8 +66,7 @@ class Mimic(Guider):
         return centred.clamp(-limit, limit) / positive(limit) * reach + mean
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        # A single prediction is the answer as it is only where nothing is shrunk: below the scale that is mimicked.
-        return super().roles(at) if at["scale"] <= at["mimic_scale"] else (COND, UNCOND)
+        return super().roles(at) if at["scale"] == at["mimic_scale"] else (COND, UNCOND)
 
 
 def _per_channel_quantile(x: Tensor, at: Tensor) -> Tensor:
@@ -107,5 +106,5 @@ def _skim(at: Moment, one: Tensor, other: Tensor, skimming: Tensor) -> Tensor:
     guided, low = (other + scale * (one - other) for scale in (at.scale, skimming))
     outwards = (one - other).sign() == one.sign()
     outwards &= one.sign() == guided.sign()
-    outwards &= guided.sign() == (guided - at.latents).sign()
+    outwards &= guided.sign() == (guided - at.latents / at.alpha).sign()  # latents as x0 + noise, as it takes them
     return one - outwards * (guided - low) / at.scale.where(at.scale != 0, 1)

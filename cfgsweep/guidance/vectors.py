@@ -28,6 +28,11 @@ def along(a: Tensor, b: Tensor) -> Tensor:
     return dot(a, b) / positive(dot(b, b)) * b
 
 
+def precise(x: Tensor) -> Tensor:
+    """x in float64, where the device has it."""
+    return x if x.device.type == "mps" else x.double()
+
+
 def positive(x: Tensor) -> Tensor:
     """x, but 1 where it is 0: for dividing by."""
     return x.where(x > 0, 1)

@@ -115,7 +115,8 @@ def reachable(source: Source) -> bool:
 
     logging.set_verbosity_error()  # it would tell of every attempt
     try:
-        hf_hub_download(source.place, "model_index.json", revision=source.revision)
+        for name in ("model_index.json", "scheduler/scheduler_config.json"):  # what is asked before the weights are
+            hf_hub_download(source.place, name, revision=source.revision)
     except HFValidationError as error:
         raise UserError(f"not a name of the hub's: {shorten(str(error))}", given=source.name) from None
     except (LocalEntryNotFoundError, OSError) as error:

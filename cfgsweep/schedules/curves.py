@@ -89,8 +89,14 @@ class Beta(Schedule):
     b: Positive = 2.0
 
     def shape(self, value: float, steps: int) -> list[float]:
-        scale = math.lgamma(self.a + self.b) - math.lgamma(self.a) - math.lgamma(self.b)
         middles = [(step + 0.5) / steps for step in range(steps)]
+        try:
+            return self._density(value, middles)
+        except OverflowError:
+            raise UserError("this grows beyond all numbers", given=self.spec()) from None
+
+    def _density(self, value: float, middles: list[float]) -> list[float]:
+        scale = math.lgamma(self.a + self.b) - math.lgamma(self.a) - math.lgamma(self.b)
         return [value * math.exp(scale + (self.a - 1) * math.log(t) + (self.b - 1) * math.log1p(-t)) for t in middles]
 
 
@@ -105,4 +111,4 @@ class Sawtooth(Schedule):
 
     def shape(self, value: float, steps: int) -> list[float]:
         first, last = (self.min_val, value) if self.rising else (value, self.min_val)
-        return [first + (last - first) * (step / steps * self.cycles % 1) for step in range(steps)]
+        return [first + (last - first) * (step * self.cycles / steps % 1) for step in range(steps)]

@@ -35,6 +35,13 @@ class Interval(Schedule):
         description="what leaves guidance off: 1 for a guidance scale, 0 for pag_scale and its like"
     )
 
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Interval:
+        if self.start >= self.stop:
+            given = {"start": self.start, "stop": self.stop}
+            raise UserErrorInside(UserError("the interval is empty", given=given, allowed="start below stop"))
+        return self
+
     def shape(self, value: float, steps: int) -> list[float]:
         window = steps_between(self.start, self.stop, steps)
         return [value if step in window else self.outside for step in range(steps)]
