@@ -73,7 +73,7 @@ def render(
     for experiment in experiments:
         pages.setdefault(_heading(experiment, layout.pages), []).append(experiment)
     return [
-        _sheet(part, layout, _caption(name, experiments, heading), picture)
+        _page(part, layout, _caption(name, experiments, heading), picture)
         for heading, members in pages.items()
         for part in _parts(members, layout)
     ]
@@ -90,6 +90,30 @@ def _parts(members: Sequence[Experiment], layout: Layout) -> list[list[Experimen
     for experiment, (row, column) in zip(members, places, strict=True):
         parts.setdefault((down[row] // ROWS_A_PAGE, across[column] // COLUMNS_A_PAGE), []).append(experiment)
     return [parts[key] for key in sorted(parts)]
+
+
+def _page(
+    members: Sequence[Experiment],
+    layout: Layout,
+    caption: str,
+    picture: Callable[[Experiment], Image.Image | None],
+) -> Image.Image:
+    """A table; one wider than COLUMNS is cut into bands that stand below each other."""
+    across = list(dict.fromkeys(_heading(e, layout.columns) for e in members))
+    if not layout.rows or len(across) <= COLUMNS:
+        return _sheet(members, layout, caption, picture)
+    width = -(-len(across) // -(-len(across) // COLUMNS))
+    bands = [set(across[start : start + width]) for start in range(0, len(across), width)]
+    sheets = [
+        _sheet([e for e in members if _heading(e, layout.columns) in band], layout, said, picture)
+        for band, said in zip(bands, [""] * (len(bands) - 1) + [caption], strict=True)
+    ]
+    page = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), PAPER)
+    top = 0
+    for sheet in sheets:
+        page.paste(sheet, (0, top))
+        top += sheet.height
+    return page
 
 
 def _heading(experiment: Experiment, fields: Sequence[str]) -> Heading:

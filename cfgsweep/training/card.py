@@ -52,9 +52,9 @@ The weights are given under CC-BY 4.0, with attribution to the makers of the pic
 
 ## Known limits
 
-Small, and trained for hours on a CPU. Faces, animals and things that look alike in several styles are good; rare
-things, text, exact counts and anything that emoji do not show are not. Pictures stand on white. People are as
-emoji show them, with their conventions and gaps. For studying guidance, not for making pictures.
+Small, and trained for hours on a CPU. Faces, riders and their mounts, people and things that look alike in several styles
+are good; rare things, text, exact counts and anything that emoji do not show are not. Pictures stand on white. People are
+as emoji show them, with their conventions and gaps. For studying guidance, not for making pictures.
 
 ## Recipe
 
@@ -65,11 +65,13 @@ emoji show them, with their conventions and gaps. For studying guidance, not for
 
 def model_card(config: TrainConfig, losses: Mapping[str, float], sizes: Mapping[str, int]) -> str:
     """Markdown: data and licences, recipe, loss on held-out pictures, known limits."""
+    recipe = config.model_dump(mode="json")
+    recipe["data"]["path"] = config.data.path.name  # where it lay is nobody's business
     return CARD.format(
         name=config.name,
         styles="\n".join(f"- {style}: {', '.join(repr(name) for name in names)}" for style, names in STYLES.items()),
         flourish=", ".join(repr(word) for word in FLOURISHES[:3]),
         sizes=", ".join(f"{count:,} {name}" for name, count in sizes.items()),
-        recipe=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
+        recipe=yaml.safe_dump(recipe, sort_keys=False),
         **losses,
     )
