@@ -52,9 +52,9 @@ The weights are given under CC-BY 4.0, with attribution to the makers of the pic
 
 ## Known limits
 
-Small, and trained for hours on a CPU. Faces, riders and their mounts, people and things that look alike in several styles
-are good; rare things, text, exact counts and anything that emoji do not show are not. Pictures stand on white. People are
-as emoji show them, with their conventions and gaps. For studying guidance, not for making pictures.
+Small, and trained for hours on a CPU. Faces, riders and their mounts, people and things that look alike in several
+styles are good; rare things, text, exact counts and anything that emoji do not show are not. Pictures stand on white.
+People are as emoji show them, with their conventions and gaps. For studying guidance, not for making pictures.
 
 ## Recipe
 
