@@ -15,7 +15,8 @@ from PIL import Image
 from cfgsweep import device, models
 from cfgsweep.config import read_sweep
 from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import cost
+from cfgsweep.engine.plan import Program, cost
+from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, expand
 from cfgsweep.images import pixels_sha256
 from cfgsweep.models.source import Source
@@ -314,3 +315,33 @@ def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute
         x = after**0.5 * data + (1 - after) ** 0.5 * uncond
     theirs = denoiser.decode(x)
     assert largest_difference(ours, theirs) <= 1
+
+
+def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_path: Path, sweep_file) -> None:
+    """The same prompt through another network with its own text encoder; a model of another kind is refused."""
+    from .conftest import _tiny_pipeline
+
+    weak = _tiny_pipeline("epsilon")
+    with torch.no_grad():
+        for parameter in weak.text_encoder.parameters():
+            parameter.mul_(1.5)
+        for parameter in weak.unet.conv_out.parameters():
+            parameter.mul_(0.5)
+    weak.save_pretrained(tmp_path / "weak")
+    text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 4\nsampler: ddim\nvalue: 2.5\nseed: 4\nguider: "
+    guider = f"{{autoguidance: {{model: {tmp_path / 'weak'}}}}}\n"
+    (e,) = expand(*read_sweep(sweep_file(text + guider)))
+    ours = run(denoiser, compute, [e], batch_size=2)[e]
+    other = models.load(Source("weak", str(tmp_path / "weak")), compute)
+    scheduler = build_scheduler("ddim", denoiser.scheduler_config)
+    scheduler.set_timesteps(4)
+    x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+    for t in scheduler.timesteps:
+        good, bad = (m.predict(x, t[None].float(), m.encode("a cat")) for m in (denoiser, other))
+        x = scheduler.step(bad + 2.5 * (good - bad), t, x).prev_sample
+    assert largest_difference(ours, denoiser.decode(x)) <= 1
+
+    guider = f"{{autoguidance: {{model: {tiny_v_model}}}}}\n"
+    (wrong,) = expand(*read_sweep(sweep_file(text + guider)))
+    with pytest.raises(UserError, match="not a model of the same kind"):
+        denoiser.check(Program(wrong)[0].branches[1].perturbation)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cfgsweep.device import Compute, one_thread_per_operation
 from cfgsweep.engine.batches import Waiting, Workers, pad
-from cfgsweep.engine.plan import Node, Root, roots
+from cfgsweep.engine.plan import Branch, Node, Root, roots
 from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
 from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
@@ -50,7 +50,7 @@ class Engine:
     def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int):
         self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
         self.tally = Tally()
-        self._conditions: dict[str, torch.Tensor] = {}
+        self._conditions: dict[Branch, torch.Tensor] = {}
 
     def run(self, experiments: Sequence[Experiment], watch: Callable[[], None] = lambda: None) -> Iterator[Finished]:
         """Yield every experiment's picture as it is done; call `watch` after every batch.
@@ -125,17 +125,17 @@ class Engine:
         padded = pad(batch, self.batch_size)
         latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
-        conditions = torch.cat([self._condition(branch.text) for _, branch in padded])
+        conditions = torch.cat([self._condition(branch) for _, branch in padded])
         perturbation = batch[0][1].perturbation
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
         return lambda: self.denoiser.predict(latents, timesteps, conditions, perturbation)[: len(batch)]
 
-    def _condition(self, text: str) -> torch.Tensor:
-        if text not in self._conditions:
-            self._conditions[text] = self.denoiser.encode(text)
-        return self._conditions[text]
+    def _condition(self, branch: Branch) -> torch.Tensor:
+        if branch not in self._conditions:
+            self._conditions[branch] = self.denoiser.encode(branch.text, branch.perturbation)
+        return self._conditions[branch]
 
     def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
         """Combine the predictions, all rows of one formula at once, and step every sampler."""

@@ -106,7 +106,7 @@ class SEG(Perturbed):
 
 
 class AutoGuidance(Guider):
-    """A model guided by a bad version of itself: the same prompt, some of its layers left out.
+    """A model guided by a bad version of itself: the same prompt, some of its layers left out, or a weaker model.
 
     No unconditional prediction: two predictions a step.
     """
@@ -119,9 +119,11 @@ class AutoGuidance(Guider):
     lists = ("sigma", "layers")
     layers: Layers = LAYERS
     skip: Literal["block", "attention", "feed_forward"] = "block"
+    model: str | None = Field(None, description="a weaker model, as in the paper; layers do not matter then")
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        weak = Role("perturbed", "prompt", Perturbation(self.skip, self.layers))
+        harm = Perturbation("model", (self.model,)) if self.model else Perturbation(self.skip, self.layers)
+        weak = Role("perturbed", "prompt", harm)
         return needed({COND: at["scale"], weak: 1 - at["scale"]})
 
     def combine(self, at: Moment) -> Tensor:

@@ -30,8 +30,8 @@ class Denoiser(Protocol):
         """Unit noise [1, channels, height, width] for a picture of `size`, float32 on the denoiser's device."""
         ...
 
-    def encode(self, text: str) -> torch.Tensor:
-        """A text as conditioning [1, tokens, width]."""
+    def encode(self, text: str, perturbation: Perturbation | None = None) -> torch.Tensor:
+        """A text as conditioning [1, tokens, width], for calls under the perturbation."""
         ...
 
     def is_cut_short(self, text: str) -> bool:
@@ -52,7 +52,7 @@ class Denoiser(Protocol):
         ...
 
     def check(self, perturbation: Perturbation) -> None:
-        """Raise UserError where the perturbation names a layer that is not there."""
+        """Get ready for it; raise UserError where it names a layer or a model that is not there."""
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:

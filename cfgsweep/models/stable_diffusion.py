@@ -37,6 +37,7 @@ class StableDiffusion:
         self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
         self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
         self.perturber = Perturber(pipeline.unet)
+        self._weaker: dict[str, StableDiffusion] = {}
         self._recorded = Recorded(self._call) if compute.records_networks else self._call
 
     @classmethod
@@ -89,7 +90,9 @@ class StableDiffusion:
         shape = (1, self.pipeline.unet.config.in_channels, size[1] // factor, size[0] // factor)
         return randn_tensor(shape, generator=generator, device=self._device, dtype=self.compute.dtype).float()
 
-    def encode(self, text: str) -> torch.Tensor:
+    def encode(self, text: str, perturbation: Perturbation | None = None) -> torch.Tensor:
+        if perturbation is not None and perturbation.kind == "model":
+            return self._weaker_model(perturbation).encode(text)
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.pipeline.encode_prompt(text, self._device, 1, do_classifier_free_guidance=False)[0]
@@ -99,7 +102,28 @@ class StableDiffusion:
         return len(tokenizer(text).input_ids) > tokenizer.model_max_length
 
     def check(self, perturbation: Perturbation) -> None:
-        self.perturber.blocks(perturbation.layers)
+        if perturbation.kind == "model":
+            self._weaker_model(perturbation)
+        else:
+            self.perturber.blocks(perturbation.layers)
+
+    def _weaker_model(self, perturbation: Perturbation) -> StableDiffusion:
+        """The other model that a perturbation stands for, loaded once."""
+        (name,) = perturbation.layers
+        if name not in self._weaker:
+            from cfgsweep.models import load  # which knows what may be wrong with a model, and imports this module
+
+            other = load(Source.of(name), self.compute)
+            assert isinstance(other, StableDiffusion)  # there is no other family yet
+            kinds = [
+                (m.pipeline.unet.config.in_channels, m.scheduler_config.get("prediction_type", "epsilon"))
+                for m in (self, other)
+            ]
+            if kinds[0] != kinds[1]:
+                given, allowed = (f"{channels} latent channels, {kind}" for channels, kind in (kinds[1], kinds[0]))
+                raise UserError("not a model of the same kind", where=name, given=given, allowed=allowed)
+            self._weaker[name] = other
+        return self._weaker[name]
 
     def predict(
         self,
@@ -108,6 +132,8 @@ class StableDiffusion:
         conditions: torch.Tensor,
         perturbation: Perturbation | None = None,
     ) -> torch.Tensor:
+        if perturbation is not None and perturbation.kind == "model":
+            return self._weaker_model(perturbation).predict(latents, timesteps, conditions)
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
         call = self._recorded if perturbation is None else self._call
         with torch.inference_mode(), self.perturber.applied(perturbation, latents.shape[-2:]):

@@ -1,0 +1,140 @@
+"""cfgsweep's guiders inside diffusers' modular pipelines.
+
+pipeline.update_components(guider=ModularGuider(GUIDERS["tnorm"](), pipeline.scheduler, value=0.15))
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from diffusers.guiders.guider_utils import BaseGuidance, GuiderOutput
+from torch import nn
+
+from cfgsweep.engine.plan import Formula
+from cfgsweep.errors import UserError
+from cfgsweep.guidance import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.apply import guide, standing_still
+from cfgsweep.models.perturbed import Perturber
+from cfgsweep.samplers import SAMPLERS, Sampler
+from cfgsweep.schedules import Constant, Schedule
+
+
+class ModularGuider(BaseGuidance):
+    """A guider of ours as diffusers' modular pipelines want one: one pass a prediction, all prompts of a batch alike.
+
+    guider: any of `cfgsweep.guidance.GUIDERS`. scheduler: the pipeline's own, for the noise at every step.
+    schedule, value: the guidance scale; the guider's default where no value is given.
+
+    Raises UserError where a guider needs a prediction without any text, which these pipelines do not offer, or a
+    layer that the denoiser does not have.
+    """
+
+    _input_predictions = ["predictions"]  # whatever `roles` says; the base class wants a list that is not empty
+
+    def __init__(
+        self, guider: Guider, scheduler: Any, schedule: Schedule | None = None, value: float | None = None
+    ) -> None:
+        super().__init__()
+        self._step: int | None = None
+        self.guider, self.scheduler = guider, scheduler
+        self.schedule = schedule or Constant()
+        own = self.schedule.own_value() if value is None else value
+        self.value = guider.default_scale if own is None else own
+        self.register_to_config(
+            guider=guider.settings(), schedule=self.schedule.settings(), value=self.value
+        )  # for the pipeline's own records
+        self._harm = ExitStack()
+        self._perturbers: dict[nn.Module, Perturber] = {}
+        self._latents: torch.Tensor | None = None  # as the denoiser was given them at this step
+        self._memory: torch.Tensor | None = None
+
+    def set_state(self, step: int, num_inference_steps: int, timestep: torch.Tensor) -> None:
+        super().set_state(step, num_inference_steps, timestep)
+        if step == 0:
+            self._memory = None
+        sampler = Sampler(self.scheduler, torch.Generator())
+        steps_of_calls = SAMPLERS["euler"].steps_of_calls(num_inference_steps)
+        levels = tuple(sampler.noise_ratios(call)[0] for call in steps_of_calls) if self.guider.sigma else ()
+        self._ratios = sampler.noise_ratios(step)
+        self._formula = Formula(self.guider, num_inference_steps, "euler", levels)
+        self._scale = self.schedule.values(self.value, num_inference_steps)[step]
+        self._variation = self._formula.at(step)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The predictions of this step. To stand still takes none, but shows the latents' shape.
+
+        Before the first step a pipeline asks whether it has to encode a negative prompt.
+        """
+        if self._step is None:
+            return (COND, UNCOND)
+        if self._step < self._formula.zero or self._step not in self._formula.window:
+            return (COND,)
+        return self._formula.roles(self._scale, self._variation)
+
+    @property
+    def num_conditions(self) -> int:
+        return len(self.roles)
+
+    @property
+    def is_conditional(self) -> bool:
+        return self.roles[self._count_prepared - 1].condition == "prompt"
+
+    def prepare_inputs(self, data: dict[str, tuple[Any, Any]]) -> list[Any]:
+        places = {"prompt": 0, "negative_prompt": 1}
+        missing = [role.name for role in self.roles if role.condition not in places]
+        if missing:
+            raise UserError("modular pipelines have no prediction without text", where=self.guider.name, given=missing)
+        return [self._prepare_batch(data, places[role.condition], role.name) for role in self.roles]
+
+    def prepare_models(self, denoiser: nn.Module) -> None:
+        super().prepare_models(denoiser)
+        if denoiser not in self._perturbers:
+            self._perturbers[denoiser] = Perturber(denoiser)
+            denoiser.register_forward_pre_hook(self._see_latents, with_kwargs=True)
+        perturbation = self.roles[self._count_prepared - 1].perturbation
+        shape = self._latents.shape[-2:] if self._latents is not None else (0, 0)
+        self._harm.enter_context(self._perturbers[denoiser].applied(perturbation, shape))
+
+    def cleanup_models(self, denoiser: nn.Module) -> None:
+        self._harm.close()
+
+    def forward(self, **predictions: torch.Tensor) -> GuiderOutput:
+        """The guided prediction of this step."""
+        prediction = self.scheduler.config.get("prediction_type", "epsilon")
+        at, step = self._moment(predictions), self._step
+        assert step is not None  # a pipeline says where it is before it asks
+        if step < self._formula.zero:
+            guided = standing_still(at, prediction)
+        elif len(predictions) == 1:
+            (guided,) = predictions.values()
+        else:
+            guided, self._memory = guide(self._variation.guider, at, prediction)
+        if step + 1 == self._num_inference_steps:
+            self._step = None
+        return GuiderOutput(pred=guided, pred_cond=predictions.get("cond"), pred_uncond=predictions.get("uncond"))
+
+    def _see_latents(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        self._latents = args[0] if args else kwargs["sample"]
+
+    def _moment(self, predictions: dict[str, torch.Tensor]) -> Moment:
+        latents = self._latents
+        assert latents is not None  # a prediction was made of them
+
+        def column(value: float) -> torch.Tensor:
+            return latents.new_full((len(latents), *[1] * (latents.ndim - 1)), value)
+
+        ratio, next_ratio = self._ratios
+        numbers = zip(self._variation.names, (self._scale, *self._variation.others), strict=True)
+        return Moment(
+            predictions=predictions,
+            numbers={name: column(number) for name, number in numbers},
+            latents=latents,
+            alpha=column(1 / (1 + ratio * ratio) ** 0.5),
+            sigma=column(1 / (1 + 1 / (ratio * ratio)) ** 0.5),
+            ratio=column(ratio),
+            next_ratio=column(next_ratio),
+            memory=torch.zeros_like(latents) if self._memory is None else self._memory,
+        )
