@@ -268,8 +268,13 @@ class _Painter:
 
     def _wrap(self, text: str, width: float, font: Any, most: int = 12) -> list[str]:
         """At most so many lines no wider than `width`, cut within a word where there is no other way."""
-        average = max(1.0, font.getlength("abcdefghij nopqrstu") / 19)
-        return textwrap.wrap(text, max(4, int(width / average)), max_lines=most, placeholder=" …") if text else []
+        if not text:
+            return []
+        for characters in range(max(4, int(width / font.getlength("i"))), 3, -1):
+            lines = textwrap.wrap(text, characters, max_lines=most, placeholder=" …")
+            if all(font.getlength(line) <= width for line in lines):
+                break
+        return lines
 
     def _lines_size(self, lines: list[str]) -> tuple[int, int]:
         return max((int(self.font.getlength(line)) + 1 for line in lines), default=0), 18 * len(lines)

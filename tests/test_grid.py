@@ -170,3 +170,18 @@ def test_grid_of_what_is_no_run(cli, tmp_path: Path) -> None:
     refused = cli("grid", tmp_path)
     assert refused.code == 2
     assert "not a run folder" in refused.err
+
+
+def test_titles_stay_within_their_column() -> None:
+    """Words longer than a column are cut, and neighbours do not run into each other."""
+    from PIL import ImageFont
+
+    from cfgsweep.grid import _Painter, _Table
+
+    painter = _Painter(_Table([], [], {}, wrapped=True), (100, 100), 1)
+    font = ImageFont.load_default(15)
+    for text in ("cosine min_val=0 num_warmup_steps=10", "W" * 40, "a b c", "autoguidance layers=[mid,up.0]"):
+        lines = painter._wrap(text, 100, font)
+        assert lines
+        assert all(font.getlength(line) <= 100 for line in lines)
+        assert "".join("".join(lines).split()) == "".join(text.split())
