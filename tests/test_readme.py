@@ -58,13 +58,15 @@ def test_the_plan_it_shows_is_the_plan(cli, monkeypatch) -> None:
     assert printed == "".join(line[4:] + "\n" for line in shown[2].splitlines())
 
 
-def test_its_pictures_are_there_with_their_runs() -> None:
+def test_its_pictures_are_there_with_their_runs(cli) -> None:
+    """And the runs are whole: no experiment of their file has another id by now."""
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
     assert pictures
     for picture in pictures:
         run = (ROOT / picture).parents[1]
         assert (ROOT / picture).is_file()
-        assert (run / "experiments.jsonl").is_file()
+        planned = cli("plan", ROOT / f"configs/{run.name}.yaml", "--out", run, "--json")
+        assert json.loads(planned.out)["pending"] == 0
 
 
 def test_its_links_lead_somewhere() -> None:
