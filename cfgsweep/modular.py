@@ -12,12 +12,13 @@ import torch
 from diffusers.guiders.guider_utils import BaseGuidance, GuiderOutput
 from torch import nn
 
-from cfgsweep.engine.plan import Formula
+from cfgsweep.engine.plan import formula_of
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.apply import guide, standing_still
 from cfgsweep.models.perturbed import Perturber
-from cfgsweep.samplers import SAMPLERS, Sampler
+from cfgsweep.perturbations import OtherModel, Perturbation
+from cfgsweep.samplers import Sampler
 from cfgsweep.schedules import Constant, Schedule
 
 
@@ -27,8 +28,8 @@ class ModularGuider(BaseGuidance):
     guider: any of `cfgsweep.guidance.GUIDERS`. scheduler: the pipeline's own, for the noise at every step.
     schedule, value: the guidance scale; the guider's default where no value is given.
 
-    Raises UserError where a guider needs a prediction without any text, which these pipelines do not offer, or a
-    layer that the denoiser does not have.
+    Raises UserError where a guider needs a prediction without any text or by another model, which these pipelines do
+    not offer, or a layer that the denoiser does not have.
     """
 
     _input_predictions = ["predictions"]  # whatever `roles` says; the base class wants a list that is not empty
@@ -45,8 +46,9 @@ class ModularGuider(BaseGuidance):
         self.register_to_config(
             guider=guider.settings(), schedule=self.schedule.settings(), value=self.value
         )  # for the pipeline's own records
-        self._harm = ExitStack()
-        self._perturbers: dict[nn.Module, Perturber] = {}
+        self._harm: Perturbation | None = None  # of the pass to come
+        self._pass = ExitStack()
+        self._hooks: list[Any] = []
         self._latents: torch.Tensor | None = None  # as the denoiser was given them at this step
         self._memory: torch.Tensor | None = None
 
@@ -55,10 +57,10 @@ class ModularGuider(BaseGuidance):
         if step == 0:
             self._memory = None
         sampler = Sampler(self.scheduler, torch.Generator())
-        steps_of_calls = SAMPLERS["euler"].steps_of_calls(num_inference_steps)
-        levels = tuple(sampler.noise_ratios(call)[0] for call in steps_of_calls) if self.guider.sigma else ()
+        steps = range(num_inference_steps)
+        levels = tuple(sampler.noise_ratios(step)[0] for step in steps) if self.guider.sigma else ()
         self._ratios = sampler.noise_ratios(step)
-        self._formula = Formula(self.guider, num_inference_steps, "euler", levels)
+        self._formula = formula_of(self.guider, num_inference_steps, "euler", levels)  # one call a step
         self._scale = self.schedule.values(self.value, num_inference_steps)[step]
         self._variation = self._formula.at(step)
 
@@ -84,22 +86,37 @@ class ModularGuider(BaseGuidance):
 
     def prepare_inputs(self, data: dict[str, tuple[Any, Any]]) -> list[Any]:
         places = {"prompt": 0, "negative_prompt": 1}
-        missing = [role.name for role in self.roles if role.condition not in places]
+        missing = [r.name for r in self.roles if r.condition not in places or isinstance(r.perturbation, OtherModel)]
         if missing:
-            raise UserError("modular pipelines have no prediction without text", where=self.guider.name, given=missing)
+            problem = "modular pipelines have no prediction without text, or by another model"
+            raise UserError(problem, where=self.guider.name, given=missing)
         return [self._prepare_batch(data, places[role.condition], role.name) for role in self.roles]
 
     def prepare_models(self, denoiser: nn.Module) -> None:
+        """The next pass is seen, and harmed where its prediction has to be. Whatever happens in it, no harm is left."""
         super().prepare_models(denoiser)
-        if denoiser not in self._perturbers:
-            self._perturbers[denoiser] = Perturber(denoiser)
-            denoiser.register_forward_pre_hook(self._see_latents, with_kwargs=True)
-        perturbation = self.roles[self._count_prepared - 1].perturbation
-        shape = self._latents.shape[-2:] if self._latents is not None else (0, 0)
-        self._harm.enter_context(self._perturbers[denoiser].applied(perturbation, shape))
+        self.cleanup_models(denoiser)
+        harm = self.roles[self._count_prepared - 1].perturbation
+        assert not isinstance(harm, OtherModel)  # refused before
+        self._harm = harm
+        self._hooks = [
+            denoiser.register_forward_pre_hook(self._enter, with_kwargs=True),
+            denoiser.register_forward_hook(self._leave, always_call=True),
+        ]
 
     def cleanup_models(self, denoiser: nn.Module) -> None:
-        self._harm.close()
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _enter(self, denoiser: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        self._latents = args[0] if args else kwargs["sample"]
+        if self._harm is not None:
+            self._pass.enter_context(Perturber.of(denoiser).applied(self._harm, self._latents))
+
+    def _leave(self, *_: object) -> None:
+        self._harm = None
+        self._pass.close()
 
     def forward(self, **predictions: torch.Tensor) -> GuiderOutput:
         """The guided prediction of this step."""
@@ -116,9 +133,6 @@ class ModularGuider(BaseGuidance):
             self._step = None
         return GuiderOutput(pred=guided, pred_cond=predictions.get("cond"), pred_uncond=predictions.get("uncond"))
 
-    def _see_latents(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        self._latents = args[0] if args else kwargs["sample"]
-
     def _moment(self, predictions: dict[str, torch.Tensor]) -> Moment:
         latents = self._latents
         assert latents is not None  # a prediction was made of them
@@ -127,13 +141,12 @@ class ModularGuider(BaseGuidance):
             return latents.new_full((len(latents), *[1] * (latents.ndim - 1)), value)
 
         ratio, next_ratio = self._ratios
-        numbers = zip(self._variation.names, (self._scale, *self._variation.others), strict=True)
+        names = self._variation.guider.number_names()
+        numbers = zip(names, (self._scale, *self._variation.others), strict=True)
         return Moment(
             predictions=predictions,
             numbers={name: column(number) for name, number in numbers},
             latents=latents,
-            alpha=column(1 / (1 + ratio * ratio) ** 0.5),
-            sigma=column(1 / (1 + 1 / (ratio * ratio)) ** 0.5),
             ratio=column(ratio),
             next_ratio=column(next_ratio),
             memory=torch.zeros_like(latents) if self._memory is None else self._memory,

@@ -10,7 +10,7 @@ from typing import Literal
 
 MEAN = 9999.0  # a blur so wide that it is the mean, as the authors of SEG have it
 
-Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur", "model"]
+Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,21 @@ class Perturbation:
         block: the transformer block is left out.
         attention, feed_forward: the self-attention, or the feed-forward, hands on its input in place of its output.
         attention_residual: the self-attention adds nothing to what flows past it.
-        blur: the queries of the self-attention are blurred. model: another model altogether, a weaker one.
-    layers: as people name them; resolved for the model at hand. For `model`, its name alone.
+        blur: the queries of the self-attention are blurred.
+    layers: as people name them; resolved for the model at hand.
     sigma: of the blur, in positions of the layer; from MEAN on, every query is the mean of all.
     """
 
     kind: Kind
     layers: tuple[str, ...]
     sigma: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OtherModel:
+    """A weaker model in the denoiser's place."""
+
+    name: str
+
+
+Harm = Perturbation | OtherModel

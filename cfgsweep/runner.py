@@ -167,7 +167,7 @@ class _Job:
     def _check_layers(self, denoiser: Denoiser) -> None:
         for harm, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
             with told_where(f"guider {guider.name} on {denoiser.name}"):
-                denoiser.check(harm)
+                denoiser.harmed(harm)
 
     def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
         texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}

@@ -60,6 +60,15 @@ SAMPLERS: dict[str, SamplerKind] = {
 # clip x0 to [-1, 1], as is right for pixels alone.
 LATENT_DEFAULTS = {"clip_sample": False, "set_alpha_to_one": False}
 
+# The noise of every Stable Diffusion 1.x and 2.x, and of the models that we train.
+STABLE_DIFFUSION_NOISE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "steps_offset": 1,
+}
+
 
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     """The diffusers scheduler of that name on a model's own noise schedule."""

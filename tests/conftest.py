@@ -11,6 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from . import tiny
+
 hypothesis.settings.register_profile("cfgsweep", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("cfgsweep")
 
@@ -106,7 +108,7 @@ def small_training(pictures: Path) -> dict:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Stable Diffusion 1.x-shaped model with random weights, saved by diffusers itself."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    _tiny_pipeline("epsilon").save_pretrained(folder)
+    tiny.stable_diffusion("epsilon").save_pretrained(folder)
     return folder
 
 
@@ -114,64 +116,5 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_v_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, predicting v as Stable Diffusion 2.x at 768 does."""
     folder = tmp_path_factory.mktemp("models") / "tiny-v"
-    _tiny_pipeline("v_prediction").save_pretrained(folder)
+    tiny.stable_diffusion("v_prediction").save_pretrained(folder)
     return folder
-
-
-def _tiny_pipeline(prediction_type: str):
-    import torch
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from tokenizers import pre_tokenizers
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-    torch.manual_seed(0)
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
-    tokenizer = CLIPTokenizer(vocab={token: index for index, token in enumerate(vocabulary)}, merges=[])
-    tokenizer.model_max_length = 16
-    text = CLIPTextConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=16,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=2,
-        norm_num_groups=4,
-    )
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=4,
-        sample_size=16,
-    )
-    return StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=CLIPTextModel(text),
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            clip_sample=False,
-            set_alpha_to_one=False,
-            steps_offset=1,
-            prediction_type=prediction_type,
-        ),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )

@@ -27,8 +27,6 @@ def moment(
         predictions=predictions,
         numbers={name: column(value) for name, value in {**given, **numbers}.items()},
         latents=torch.randn(some.shape, generator=torch.Generator().manual_seed(seed), dtype=some.dtype),
-        alpha=column(alpha),
-        sigma=column(sigma),
         ratio=column(sigma / alpha),
         next_ratio=column(0.9 * sigma / alpha),
         memory=torch.zeros_like(some),

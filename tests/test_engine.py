@@ -22,6 +22,7 @@ from cfgsweep.images import pixels_sha256
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import SAMPLERS, Sampler, build_scheduler
 
+from . import tiny
 from .conftest import DEVICE
 
 SWEEP = """\
@@ -276,6 +277,9 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
     seen = []
 
     class Watching(NotingLatents):
+        def harmed(self, harm):
+            return self
+
         def predict(self, latents, timesteps, *rest):
             seen.append((latents[0].clone(), float(timesteps[0])))
             return self.denoiser.predict(latents, timesteps, *rest)
@@ -319,9 +323,7 @@ def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute
 
 def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_path: Path, sweep_file) -> None:
     """The same prompt through another network with its own text encoder; a model of another kind is refused."""
-    from .conftest import _tiny_pipeline
-
-    weak = _tiny_pipeline("epsilon")
+    weak = tiny.stable_diffusion("epsilon")
     with torch.no_grad():
         for parameter in weak.text_encoder.parameters():
             parameter.mul_(1.5)
@@ -344,4 +346,4 @@ def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_pat
     guider = f"{{autoguidance: {{model: {tiny_v_model}}}}}\n"
     (wrong,) = expand(*read_sweep(sweep_file(text + guider)))
     with pytest.raises(UserError, match="not a model of the same kind"):
-        denoiser.check(Program(wrong)[0].branches[1].perturbation)
+        denoiser.harmed(Program(wrong)[0].branches[1].perturbation)

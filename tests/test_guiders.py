@@ -242,9 +242,13 @@ def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, se
     guider, some = GUIDERS[name](**parameters), predictions(seed)
 
     def result(at: dict[str, float]) -> torch.Tensor:
-        needed = guider.roles({**{n: v[0] for n, v in guider.parameter_values(1).items()}, **at})
+        own = {n: v[0] for n, v in guider.parameter_values(1).items()}
+        plain, others = guider.reduced({**own, **{n: v for n, v in at.items() if n != "scale"}})
+        needed = plain.roles({**others, "scale": at["scale"]})
         kept = {role.name: some[role.name] for role in needed}
-        return kept[needed[0].name] if len(needed) == 1 else guided(guider, kept, sigma=SIGMA, **at)
+        if len(needed) == 1:
+            return kept[needed[0].name]
+        return guided(plain, kept, sigma=SIGMA, scale=at["scale"], **others)
 
     there = result(numbers)
     for moved in numbers:

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from diffusers.guiders import ClassifierFreeGuidance
-from diffusers.modular_pipelines import StableDiffusionXLAutoBlocks
-from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.modular import ModularGuider
 from cfgsweep.schedules import SCHEDULES
 
+from . import tiny
+
 STEPS = 6
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    torch.manual_seed(0)
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
-    tokenizer = CLIPTokenizer(vocab={token: index for index, token in enumerate(vocabulary)}, merges=[])
-    tokenizer.model_max_length = 16
-    text = CLIPTextConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        intermediate_size=32,
-        projection_dim=16,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        max_position_embeddings=16,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-    )
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=32,
-        attention_head_dim=2,
-        norm_num_groups=4,
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=16 + 6 * 8,
-    )
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        norm_num_groups=4,
-        sample_size=16,
-    )
-    made = StableDiffusionXLAutoBlocks().init_pipeline()
-    made.update_components(
-        unet=unet.eval(),
-        vae=vae.eval(),
-        text_encoder=CLIPTextModel(text).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(text).eval(),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
-        force_zeros_for_empty_prompt=False,
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
+    return tiny.modular_sdxl()
 
 
 def picture(pipeline, guider) -> torch.Tensor:
@@ -117,8 +67,27 @@ def test_schedules_and_still_steps_work_there(pipeline) -> None:
     assert torch.isfinite(still).all()
 
 
+def test_an_error_in_the_middle_of_a_pass_leaves_no_harm(pipeline, monkeypatch) -> None:
+    plain = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
+    calls, late = itertools.count(), pipeline.unet.mid_block.resnets[1]
+
+    def fail_in_the_harmed_pass(*given):
+        if next(calls) == 2:
+            raise ZeroDivisionError
+        return whole(*given)
+
+    whole = late.forward
+    with monkeypatch.context() as patched:
+        patched.setattr(late, "forward", fail_in_the_harmed_pass)
+        with pytest.raises(ZeroDivisionError):
+            picture(pipeline, ours(pipeline, "pag", value=3.0, layers=["mid"]))
+    assert torch.equal(picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0)), plain)
+
+
 def test_what_it_cannot_do_is_said(pipeline) -> None:
     with pytest.raises(UserError, match="no prediction without text"):
         picture(pipeline, ours(pipeline, "perp_neg"))
+    with pytest.raises(UserError, match="by another model"):
+        picture(pipeline, ours(pipeline, "autoguidance", model="emoji"))
     with pytest.raises(UserError, match="unknown layer"):
         picture(pipeline, ours(pipeline, "pag", layers=["up.9"]))

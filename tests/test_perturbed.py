@@ -33,7 +33,7 @@ def call(denoiser):
     timesteps, condition = torch.full((4,), 500.0), denoiser.encode("a cat").expand(4, -1, -1)
 
     def predict(perturbation: Perturbation | None = None) -> torch.Tensor:
-        return denoiser.predict(latents, timesteps, condition, perturbation)
+        return denoiser.harmed(perturbation).predict(latents, timesteps, condition)
 
     return predict
 
@@ -80,7 +80,7 @@ def test_an_error_in_the_middle_leaves_nothing_behind(call, denoiser, monkeypatc
 
 def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
     with pytest.raises(UserError) as refused:
-        denoiser.check(harm("identity", "up.0"))
+        denoiser.harmed(harm("identity", "up.0"))
     text = str(refused.value)
     assert "unknown layer 'up.0'" in text
     for name in ("mid", "down.0", "down.0.attentions.0", "up.1", "up.1.attentions.1"):

@@ -52,7 +52,8 @@ def call(denoiser):
     latents = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
     def predict(perturbation: Perturbation | None = None) -> torch.Tensor:
-        return denoiser.predict(latents, torch.full((4,), 500.0), denoiser.encode("a").expand(4, -1, -1), perturbation)
+        condition = denoiser.encode("a").expand(4, -1, -1)
+        return denoiser.harmed(perturbation).predict(latents, torch.full((4,), 500.0), condition)
 
     return predict
 

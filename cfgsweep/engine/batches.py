@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from cfgsweep.engine.trajectory import Row, Trajectory
-from cfgsweep.perturbations import Perturbation
+from cfgsweep.perturbations import Harm
 
 
 def pad(rows: Sequence, size: int) -> list:
@@ -27,13 +27,13 @@ class Waiting:
 
     def __init__(self, batch_size: int):
         self.batch_size = batch_size
-        self.queues: dict[Perturbation | None, list[list[Row]]] = {}
+        self.queues: dict[Harm | None, list[list[Row]]] = {}
 
     def __bool__(self) -> bool:
         return any(self.queues.values())
 
     def add(self, trajectory: Trajectory) -> None:
-        groups: dict[Perturbation | None, list[Row]] = {}
+        groups: dict[Harm | None, list[Row]] = {}
         for branch in trajectory.wanted:
             groups.setdefault(branch.perturbation, []).append((trajectory, branch))
         for perturbation, rows in groups.items():

@@ -126,23 +126,22 @@ class Engine:
         latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
         conditions = torch.cat([self._condition(branch) for _, branch in padded])
-        perturbation = batch[0][1].perturbation
+        denoiser = self.denoiser.harmed(batch[0][1].perturbation)
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
-        return lambda: self.denoiser.predict(latents, timesteps, conditions, perturbation)[: len(batch)]
+        return lambda: denoiser.predict(latents, timesteps, conditions)[: len(batch)]
 
     def _condition(self, branch: Branch) -> torch.Tensor:
         if branch not in self._conditions:
-            self._conditions[branch] = self.denoiser.encode(branch.text, branch.perturbation)
+            self._conditions[branch] = self.denoiser.harmed(branch.perturbation).encode(branch.text)
         return self._conditions[branch]
 
     def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
         """Combine the predictions, all rows of one formula at once, and step every sampler."""
         alike: dict[object, list[Fork]] = {}
         for fork in forks:
-            operation = fork.operation
-            alike.setdefault((operation.guider, operation.names, bool(operation.branches)), []).append(fork)
+            alike.setdefault((fork.operation.guider, fork.operation.names), []).append(fork)
         for group in alike.values():
             for start in range(0, len(group), GUIDED_ROWS):
                 part = group[start : start + GUIDED_ROWS]
@@ -172,7 +171,7 @@ class Engine:
             return tensor.to(latents.device).view(-1, *[1] * (latents.ndim - 1))
 
         ratios = [parent.sampler.noise_ratios(parent.node.call) for parent in parents]
-        names = ("scale", *operation.guider.numeric()) if operation.guider else ()
+        names = operation.guider.number_names() if operation.guider else ()
         stateful = operation.guider is not None and operation.guider.stateful
         memories = [torch.zeros_like(p.model_input) if p.memory is None else p.memory for p in parents]
         return Moment(
@@ -182,8 +181,6 @@ class Engine:
             },
             numbers={name: column(fork.operation.numbers[place] for fork in forks) for place, name in enumerate(names)},
             latents=latents,
-            alpha=column(1 / (1 + now * now) ** 0.5 for now, _ in ratios),
-            sigma=column(1 / (1 + 1 / (now * now)) ** 0.5 for now, _ in ratios),
             ratio=column(now for now, _ in ratios),
             next_ratio=column(after for _, after in ratios),
             memory=torch.cat(memories) if stateful else None,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import COND, Guider, Role
-from cfgsweep.perturbations import Perturbation
+from cfgsweep.perturbations import Harm
 from cfgsweep.samplers import SAMPLERS
 
 
@@ -27,14 +27,14 @@ class Branch:
     """One prediction a guider needs: the denoiser under this conditioning, harmed or whole."""
 
     text: str
-    perturbation: Perturbation | None = None
+    perturbation: Harm | None = None
 
 
 class Operation(NamedTuple):
     """What guidance does at one call.
 
     guider None: the only branch's prediction is taken as it is; without a branch, the latents stand still.
-    numbers: the guidance scale, then the guider's numeric parameters in their order.
+    numbers: those of `Guider.number_names`.
     names: what the guider calls the predictions of the branches.
     """
 
@@ -73,7 +73,7 @@ class Program(Sequence[Operation]):
     __slots__ = ("formula", "idle", "prompts", "scales", "window", "zero")
 
     def __init__(self, e: Experiment):
-        self.formula = _formula(e.guider, e.steps, e.sampler, e.noise_levels)
+        self.formula = formula_of(e.guider, e.steps, e.sampler, e.noise_levels)
         calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
@@ -127,8 +127,7 @@ class Variation(NamedTuple):
     """A guider's numeric parameters at a step, and the plainest guider that does the same with them."""
 
     guider: Guider
-    names: tuple[str, ...]  # of the numbers of an operation: the scale first
-    others: tuple[float, ...]
+    others: tuple[float, ...]  # all numbers but the scale
 
     @classmethod
     def of(cls, guider: Guider, numbers: dict[str, float]) -> Variation:
@@ -136,7 +135,7 @@ class Variation(NamedTuple):
         # Within the window neither it nor the numbers, which operations carry, make one formula another.
         whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
         kind = _interned(plain.model_copy(update={**whole_way, **dict.fromkeys(numbers, 0.0)}))
-        return cls(kind, ("scale", *numbers), tuple(numbers.values()))
+        return cls(kind, tuple(numbers.values()))
 
 
 class Formula:
@@ -163,7 +162,7 @@ class Formula:
         """The predictions needed. Rescaling needs the conditional one whatever the formula needs."""
         key = (scale if scale in self.special else math.nan, variation)
         if key not in self._roles:
-            numbers = dict(zip(variation.names, (key[0], *variation.others), strict=True))
+            numbers = dict(zip(variation.guider.number_names(), (key[0], *variation.others), strict=True))
             roles = variation.guider.roles(numbers)
             self._roles[key] = (COND, *roles) if numbers["guidance_rescale"] and COND not in roles else roles
         return self._roles[key]
@@ -188,13 +187,14 @@ def _interned(guider: Guider) -> Guider:
 
 
 @functools.lru_cache(maxsize=4096)
-def _formula(guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> Formula:
+def formula_of(guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> Formula:
+    """The one formula of all that have these in common."""
     return Formula(guider, steps, sampler, noise_levels)
 
 
 @functools.lru_cache(maxsize=4096)
 def _alone(role: Role, prompts: tuple[str, str]) -> Operation:
-    return Operation(None, (), (), _branches((role,), prompts)[1])
+    return Operation(None, (), ("alone",), _branches((role,), prompts)[1])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -204,11 +204,11 @@ def _branches(roles: tuple[Role, ...], prompts: tuple[str, str]) -> tuple[tuple[
     return tuple(r.name for r in roles), tuple(Branch(texts[r.condition], r.perturbation) for r in roles)
 
 
-def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guider]:
+def perturbations(experiments: Iterable[Experiment]) -> dict[Harm, Guider]:
     """Every harm that the experiments ask for, with one of the guiders that do."""
-    found: dict[Perturbation, Guider] = {}
+    found: dict[Harm, Guider] = {}
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
-        formula = _formula(guider, steps, sampler, levels)
+        formula = formula_of(guider, steps, sampler, levels)
         for scale in (math.nan, *guider.special):
             for variation in set(formula.variations):
                 harms = (role.perturbation for role in formula.roles(scale, variation))

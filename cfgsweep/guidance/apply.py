@@ -7,17 +7,22 @@ from typing import Literal
 
 from torch import Tensor
 
-from cfgsweep.guidance.base import Guider, Moment
+from cfgsweep.guidance.base import Guider, Moment, Space
 
 Prediction = Literal["epsilon", "sample", "v_prediction"]  # as a scheduler's configuration calls what a model predicts
 
 
+SPACES: dict[Prediction, Space] = {"epsilon": "noise", "sample": "data", "v_prediction": "velocity"}
+
+
 def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Tensor | None]:
     """The guided prediction, of the kind that the model gives, and what the guider remembers. All rows at once."""
-    inside = replace(at, predictions={name: _into(guider, at, prediction, p) for name, p in at.predictions.items()})
+    given = SPACES[prediction]
+    space = given if guider.space == "model" else guider.space
+    inside = replace(at, predictions={name: converted(p, at, given, space) for name, p in at.predictions.items()})
     if guider.stateful:
         inside = replace(inside, memory=guider.remember(inside))
-    guided = _back(guider, at, prediction, guider.combine(inside))
+    guided = converted(guider.combine(inside), at, space, given)
     if "cond" in at.predictions and at.numbers["guidance_rescale"].any():
         guided = rescaled(guided, at.cond, at.numbers["guidance_rescale"])
     return guided, inside.memory
@@ -40,51 +45,24 @@ def standing_still(at: Moment, prediction: Prediction) -> Tensor:
     step = at.next_ratio - at.ratio
     slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
     noise = at.latents * slope.nan_to_num(nan=1.0)  # the limit at pure noise, where both lengths are infinite
-    match prediction:
-        case "epsilon":
-            return noise
-        case "sample":
-            return (at.latents - at.sigma * noise) / at.alpha
-    return (noise - at.sigma * at.latents) / at.alpha
+    return converted(noise, at, "noise", SPACES[prediction])
 
 
-def _into(guider: Guider, at: Moment, prediction: Prediction, predicted: Tensor) -> Tensor:
-    if guider.space == "model" or guider.space == SPACES[prediction]:
+def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Tensor:
+    """A prediction in one space, as what it says in another. latents = alpha x0 + sigma noise."""
+    if given == wanted:
         return predicted
-    data, noise = _data_and_noise(predicted, at, prediction)
-    match guider.space:
+    match given:
+        case "noise":
+            data, noise = (at.latents - at.sigma * predicted) / at.alpha, predicted
         case "data":
-            return data
+            data, noise = predicted, (at.latents - at.alpha * predicted) / at.sigma
+        case _:
+            data = at.alpha * at.latents - at.sigma * predicted
+            noise = at.sigma * at.latents + at.alpha * predicted
+    match wanted:
         case "noise":
             return noise
+        case "data":
+            return data
     return at.alpha * noise - at.sigma * data
-
-
-def _back(guider: Guider, at: Moment, prediction: Prediction, guided: Tensor) -> Tensor:
-    if guider.space == "model" or guider.space == SPACES[prediction]:
-        return guided
-    data, noise = _data_and_noise(guided, at, KINDS[guider.space])
-    return _from_velocity(at.alpha * noise - at.sigma * data, at, prediction)
-
-
-SPACES = {"epsilon": "noise", "sample": "data", "v_prediction": "velocity"}
-KINDS: dict[str, Prediction] = {"noise": "epsilon", "data": "sample", "velocity": "v_prediction"}
-
-
-def _data_and_noise(predicted: Tensor, at: Moment, prediction: Prediction) -> tuple[Tensor, Tensor]:
-    """x0 and epsilon. latents = alpha x0 + sigma epsilon."""
-    match prediction:
-        case "epsilon":
-            return (at.latents - at.sigma * predicted) / at.alpha, predicted
-        case "sample":
-            return predicted, (at.latents - at.alpha * predicted) / at.sigma
-    return at.alpha * at.latents - at.sigma * predicted, at.sigma * at.latents + at.alpha * predicted
-
-
-def _from_velocity(velocity: Tensor, at: Moment, prediction: Prediction) -> Tensor:
-    match prediction:
-        case "epsilon":
-            return at.sigma * at.latents + at.alpha * velocity
-        case "sample":
-            return at.alpha * at.latents - at.sigma * velocity
-    return velocity

@@ -12,10 +12,9 @@ from pydantic import Field, model_validator
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.numeric import Within, ZeroToOne, alternatives, numbers
 from cfgsweep.parameters import Number, Parameters, Whole
-from cfgsweep.perturbations import Perturbation
+from cfgsweep.perturbations import Harm
 from cfgsweep.schedules import Schedule
-from cfgsweep.windows import Share, steps_between
-from cfgsweep.yamlfile import UserErrorInside
+from cfgsweep.windows import Share, refuse_unless_in_order, steps_between
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +30,7 @@ class Role(NamedTuple):
 
     name: str
     condition: Literal["prompt", "negative_prompt", "nothing"]
-    perturbation: Perturbation | None = None
+    perturbation: Harm | None = None
 
 
 COND, UNCOND = Role("cond", "prompt"), Role("uncond", "negative_prompt")
@@ -43,19 +42,27 @@ class Moment:
 
     predictions: by role name, [rows, channels, height, width], in the guider's space.
     numbers: `scale` and the guider's numeric parameters, one number per row, [rows, 1, 1, 1].
-    latents: what the denoiser saw, alpha x0 + sigma noise. alpha, sigma: [rows, 1, 1, 1], alpha² + sigma² = 1.
-    ratio, next_ratio: sigma / alpha now and after the step (0 after the last). [rows, 1, 1, 1].
+    latents: what the denoiser saw, alpha x0 + sigma noise.
+    ratio, next_ratio: sigma / alpha now and after the step (0 after the last of most samplers). [rows, 1, 1, 1].
     memory: what `Guider.remember` returned at this trajectory's last guided step; zeros at the first.
     """
 
     predictions: Mapping[str, Tensor]
     numbers: Mapping[str, Tensor]
     latents: Tensor
-    alpha: Tensor
-    sigma: Tensor
     ratio: Tensor
     next_ratio: Tensor
     memory: Tensor | None = None
+
+    @functools.cached_property
+    def alpha(self) -> Tensor:
+        """What the picture is multiplied by in `latents`: alpha² + sigma² = 1."""
+        return (1 + self.ratio**2) ** -0.5
+
+    @functools.cached_property
+    def sigma(self) -> Tensor:
+        """What the noise is multiplied by in `latents`; 1 where the ratio is infinite."""
+        return (1 + self.ratio**-2) ** -0.5
 
     @property
     def cond(self) -> Tensor:
@@ -64,6 +71,16 @@ class Moment:
     @property
     def uncond(self) -> Tensor:
         return self.predictions["uncond"]
+
+    @functools.cached_property
+    def difference(self) -> Tensor:
+        """The direction of guidance: cond - uncond."""
+        return self.cond - self.uncond
+
+    @functools.cached_property
+    def cfg(self) -> Tensor:
+        """What plain classifier-free guidance makes of cond and uncond."""
+        return self.uncond + self.scale * self.difference
 
     @property
     def scale(self) -> Tensor:
@@ -77,7 +94,7 @@ class Guider(Parameters):
     schedule and value; every parameter of type Numeric may follow a schedule of its own.
 
     default_scale: the guidance scale where the sweep gives no value.
-    special: scales at which fewer predictions may be enough than at others.
+    alone: scales at which one prediction is the whole answer.
     space: what the formula is about. model: whatever the model predicts. noise (epsilon), data (x0) and velocity
         (alpha noise - sigma x0; the flow of a flow model): predictions are converted, and the result back.
     stateful: it remembers something from step to step.
@@ -87,7 +104,7 @@ class Guider(Parameters):
     """
 
     default_scale: ClassVar[float] = 7.5
-    special: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+    alone: ClassVar[Mapping[float, Role]] = {0.0: UNCOND, 1.0: COND}
     space: ClassVar[Space] = "model"
     stateful: ClassVar[bool] = False
     differences_only: ClassVar[bool] = True
@@ -107,23 +124,21 @@ class Guider(Parameters):
     )
 
     @model_validator(mode="after")
-    def _window_is_not_empty(self) -> Guider:
-        if self.start >= self.stop:
-            given = {"start": self.start, "stop": self.stop}
-            raise UserErrorInside(UserError("the window is empty", given=given, allowed="start below stop"))
-        return self
-
-    @model_validator(mode="after")
-    def _noise_levels_are_in_order(self) -> Guider:
-        if self.sigma is not None and not 0 <= self.sigma[0] < self.sigma[1]:
-            allowed = "[low, high], low below high, from 0"
-            raise UserErrorInside(UserError("not an interval of noise", given=list(self.sigma), allowed=allowed))
+    def _windows_are_not_empty(self) -> Guider:
+        refuse_unless_in_order("the window is empty", start=self.start, stop=self.stop)
+        if self.sigma is not None:
+            refuse_unless_in_order("not an interval of noise", low=self.sigma[0], high=self.sigma[1])
         return self
 
     @classmethod
     def numeric(cls) -> dict[str, Within]:
         """The parameters that may follow a schedule, and their bounds."""
         return _numeric(cls)
+
+    @classmethod
+    def number_names(cls) -> tuple[str, ...]:
+        """What the numbers of a step are called, in their order."""
+        return ("scale", *cls.numeric())
 
     @classmethod
     def alternatives(cls, key: str, value: Any) -> list[Any]:
@@ -134,7 +149,13 @@ class Guider(Parameters):
 
         A single one is the whole answer, and the formula is not asked.
         """
-        return needed({COND: at["scale"], UNCOND: 1 - at["scale"]})
+        alone = self.alone.get(at["scale"])
+        return (COND, UNCOND) if alone is None else (alone,)
+
+    @property
+    def special(self) -> tuple[float, ...]:
+        """Scales at which fewer predictions may be enough than at others."""
+        return tuple(self.alone)
 
     def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
         """The plainest guider that does the same with these numeric parameters, and its own parameters.
@@ -178,11 +199,6 @@ class Guider(Parameters):
             name: numbers(getattr(self, name), fields[name].default, steps, bounds, name)
             for name, bounds in self.numeric().items()
         }
-
-
-def needed(coefficients: Mapping[Role, float]) -> tuple[Role, ...]:
-    """The predictions whose coefficient in a linear formula is not zero."""
-    return tuple(role for role, coefficient in coefficients.items() if coefficient != 0)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.vectors import dot, positive
+from cfgsweep.guidance.vectors import along
 from cfgsweep.numeric import Numeric
 
 if TYPE_CHECKING:
@@ -21,14 +21,17 @@ class CFG(Guider):
     name = "cfg"
     formula = "uncond + scale (cond - uncond); original_formulation: cond + scale (cond - uncond)"
     source = "Ho & Salimans 2022, arXiv 2207.12598"
-    special = (-1.0, 0.0, 1.0)
     original_formulation: bool = Field(False, description="count the scale from 0 at the conditional prediction")
+
+    @property
+    def special(self) -> tuple[float, ...]:
+        return tuple(scale - self.original_formulation for scale in super().special)
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
         return super().roles({"scale": at["scale"] + self.original_formulation})
 
     def combine(self, at: Moment) -> Tensor:
-        return (at.cond if self.original_formulation else at.uncond) + at.scale * (at.cond - at.uncond)
+        return at.cond + at.scale * at.difference if self.original_formulation else at.cfg
 
 
 class CFGZero(Guider):
@@ -49,7 +52,7 @@ class CFGZero(Guider):
     def combine(self, at: Moment) -> Tensor:
         uncond = at.uncond
         if self.optimize_uncondition:
-            uncond = dot(at.cond, uncond) / positive(dot(uncond, uncond)) * uncond
+            uncond = along(at.cond, uncond)
         return uncond + at.scale * (at.cond - uncond)
 
 
@@ -64,16 +67,13 @@ class CFGPlusPlus(Guider):
     formula = "uncond + scale r / (r - r') (cond - uncond), r = sigma / alpha now, r' after the step"
     source = "Chung et al. 2024, arXiv 2406.08070"
     default_scale = 0.6
-    special = (0.0,)
+    alone = {0.0: UNCOND}
     samplers = ("euler", "ddim")
-
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (UNCOND,) if at["scale"] == 0 else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
         fall = at.ratio - at.next_ratio
         weight = (at.ratio / fall.where(fall != 0, 1)).where(fall != 0, 1)  # a step that goes nowhere has no weight
-        return at.uncond + at.scale * weight * (at.cond - at.uncond)
+        return at.uncond + at.scale * weight * at.difference
 
 
 class PerpNeg(Guider):
@@ -100,8 +100,7 @@ class PerpNeg(Guider):
         towards = at.cond - empty
         if "uncond" in at.predictions:
             away = at.uncond - empty
-            away = away - dot(away, towards) / positive(dot(towards, towards)) * towards
-            return empty + at.scale * (towards - at.numbers["neg_scale"] * away)
+            return empty + at.scale * (towards - at.numbers["neg_scale"] * (away - along(away, towards)))
         return empty + at.scale * towards
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -31,25 +31,23 @@ class FDG(Guider):
     levels: Annotated[Whole, Field(ge=2, le=6)] = 2
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        if at["scale"] == at["high_scale"]:
-            return super().roles(at)
-        return COND, UNCOND
+        return super().roles(at) if at["scale"] == at["high_scale"] else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
         """The pyramid is linear, so guiding its levels is guiding by the pyramid of the difference."""
-        guidance, coarser = at.uncond, at.cond - at.uncond
+        guidance, coarser = at.uncond, at.difference
         for level in range(self.levels - 1):
             smaller = _smaller(coarser)
             scale = at.numbers["high_scale"] + (at.scale - at.numbers["high_scale"]) * level / (self.levels - 1)
-            guidance = guidance + self._to_full_size(scale * (coarser - _larger(smaller, coarser)), at.cond, level)
+            detail = coarser - _larger(smaller, coarser.shape)
+            guidance = guidance + self._to_full_size(scale * detail, at.cond, level)
             coarser = smaller
         return guidance + self._to_full_size(at.scale * coarser, at.cond, self.levels - 1)
 
     def _to_full_size(self, x: Tensor, like: Tensor, level: int) -> Tensor:
         height, width = like.shape[-2:]
-        sizes = [(-(-height // 2**step), -(-width // 2**step)) for step in range(level)]
-        for size in reversed(sizes):
-            x = _larger(x, x.new_empty(*x.shape[:2], *size))
+        for finer in reversed(range(level)):
+            x = _larger(x, (-(-height // 2**finer), -(-width // 2**finer)))
         return x
 
 
@@ -60,11 +58,11 @@ def _smaller(x: Tensor) -> Tensor:
     return F.avg_pool2d(_blurred(x), 2, ceil_mode=True, count_include_pad=False)
 
 
-def _larger(x: Tensor, like: Tensor) -> Tensor:
-    """Twice the size (less one where `like` is odd), and blurred."""
+def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Twice the size (less one where the size to come to, height and width last, is odd), and blurred."""
     import torch.nn.functional as F
 
-    height, width = like.shape[-2:]
+    height, width = size[-2:]
     return _blurred(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width])
 
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from cfgsweep.errors import UserError
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.vectors import norm, positive, quantile
+from cfgsweep.guidance.vectors import norm, per_sample, positive, quantile
 from cfgsweep.numeric import FromZero
 from cfgsweep.parameters import Number
-from cfgsweep.yamlfile import UserErrorInside
+from cfgsweep.windows import refuse_unless_in_order
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,13 +27,10 @@ class PredNorm(Guider):
     name = "prednorm"
     formula = "g |uncond| / |g|, g = uncond + scale (cond - uncond)"
     source = "`BaseNormGuidance` of PyPI cf_guidance 0.0.3"
-
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (UNCOND,) if at["scale"] == 0 else (COND, UNCOND)
+    alone = {0.0: UNCOND}
 
     def combine(self, at: Moment) -> Tensor:
-        guided = at.uncond + at.scale * (at.cond - at.uncond)
-        return guided * (norm(at.uncond) / norm(guided))
+        return at.cfg * (norm(at.uncond) / norm(at.cfg))
 
 
 class TNorm(Guider):
@@ -44,14 +40,11 @@ class TNorm(Guider):
     formula = "uncond + scale |uncond| (cond - uncond) / |cond - uncond|"
     source = "`TNormGuidance` of PyPI cf_guidance 0.0.3"
     default_scale = 0.15
-
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (UNCOND,) if at["scale"] == 0 else (COND, UNCOND)
+    alone = {0.0: UNCOND}
 
     def combine(self, at: Moment) -> Tensor:
-        direction = at.cond - at.uncond
         # Where both predictions are the same (an empty prompt) there is no direction, and nothing to add.
-        return at.uncond + (at.scale * direction) / positive(norm(direction)) * norm(at.uncond)
+        return at.uncond + (at.scale * at.difference) / positive(norm(at.difference)) * norm(at.uncond)
 
 
 class FullNorm(TNorm):
@@ -76,27 +69,22 @@ class EPCFG(Guider):
     formula = "g sqrt(E(cond) / E(g)), g = uncond + scale (cond - uncond), E = sum of squares from `low` to `high`"
     source = "Zhang et al. 2024, arXiv 2412.09966"
     space = "noise"
+    alone = {1.0: COND}
     low: Annotated[Number, Field(ge=0, lt=1)] = Field(0.45, description="lower percentile, as a fraction")
     high: Annotated[Number, Field(gt=0, le=1)] = Field(0.55, description="upper percentile; 0 and 1 count everything")
 
     @model_validator(mode="after")
-    def _in_order(self) -> EPCFG:
-        if self.low >= self.high:
-            given = {"low": self.low, "high": self.high}
-            raise UserErrorInside(UserError("no percentiles lie between", given=given, allowed="low below high"))
+    def _percentiles_are_in_order(self) -> EPCFG:
+        refuse_unless_in_order("no percentiles lie between", low=self.low, high=self.high)
         return self
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (COND,) if at["scale"] == 1 else (COND, UNCOND)
-
     def combine(self, at: Moment) -> Tensor:
-        guided = at.uncond + at.scale * (at.cond - at.uncond)
-        return guided * (self._energy(at.cond) / positive(self._energy(guided))).sqrt()
+        return at.cfg * (self._energy(at.cond) / positive(self._energy(at.cfg))).sqrt()
 
     def _energy(self, x: Tensor) -> Tensor:
         squares = x.square()
         inside = (squares >= quantile(squares, self.low)) & (squares <= quantile(squares, self.high))
-        return (squares * inside).flatten(1).sum(dim=1).view(-1, *[1] * (x.ndim - 1))
+        return per_sample((squares * inside).flatten(1).sum(dim=1), x)
 
 
 class BetaCFG(Guider):
@@ -109,13 +97,10 @@ class BetaCFG(Guider):
     gamma: FromZero = Field(0.5, description="0 is CFG, 1 forgets the length altogether")
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        if at["scale"] == 0 or (at["scale"] == 1 and at["gamma"] == 0):
-            return (COND,) if at["scale"] else (UNCOND,)
-        return COND, UNCOND
+        return super().roles(at) if at["scale"] == 0 or at["gamma"] == 0 else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
-        direction = at.cond - at.uncond
-        return at.uncond + at.scale * direction / positive(norm(direction)) ** at.numbers["gamma"]
+        return at.uncond + at.scale * at.difference / positive(norm(at.difference)) ** at.numbers["gamma"]
 
 
 class MagnitudeAware(Guider):
@@ -128,11 +113,8 @@ class MagnitudeAware(Guider):
     alpha: FromZero = Field(8.0, description="0 is CFG")
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        if at["scale"] == 1:
-            return (COND,)
-        return (UNCOND,) if at["scale"] == 0 and at["alpha"] == 0 else (COND, UNCOND)
+        return super().roles(at) if at["scale"] == 1 or at["alpha"] == 0 else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
-        direction = at.cond - at.uncond
-        ratio = norm(direction) / positive(norm(at.uncond))
-        return at.uncond + (1 + (at.scale - 1) * (-at.numbers["alpha"] * ratio).exp()) * direction
+        ratio = norm(at.difference) / positive(norm(at.uncond))
+        return at.uncond + (1 + (at.scale - 1) * (-at.numbers["alpha"] * ratio).exp()) * at.difference

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role, needed
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.cfg import CFG
 from cfgsweep.numeric import FromZero, Numeric
-from cfgsweep.perturbations import MEAN, Kind, Perturbation
+from cfgsweep.perturbations import MEAN, Kind, OtherModel, Perturbation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,17 +46,12 @@ class Perturbed(Guider):
         return (self, at) if at[self.push] else (CFG(), {"guidance_rescale": at["guidance_rescale"]})
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        if at[self.push] == 0:
-            return super().roles(at)
-        return *needed({COND: 1, UNCOND: 1 - at["scale"]}), Role("perturbed", "prompt", self.perturbation(at))
+        harmed = Role("perturbed", "prompt", self.perturbation(at))
+        return (COND, harmed) if at["scale"] == 1 else (COND, UNCOND, harmed)
 
     def combine(self, at: Moment) -> Tensor:
-        guided = at.cond
-        if "uncond" in at.predictions:
-            guided = at.uncond + at.scale * (at.cond - at.uncond)
-        if "perturbed" in at.predictions:
-            guided = guided + at.numbers[self.push] * (at.cond - at.predictions["perturbed"])
-        return guided
+        guided = at.cfg if "uncond" in at.predictions else at.cond
+        return guided + at.numbers[self.push] * (at.cond - at.predictions["perturbed"])
 
 
 class PAG(Perturbed):
@@ -122,9 +117,9 @@ class AutoGuidance(Guider):
     model: str | None = Field(None, description="a weaker model, as in the paper; layers do not matter then")
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        harm = Perturbation("model", (self.model,)) if self.model else Perturbation(self.skip, self.layers)
+        harm = OtherModel(self.model) if self.model else Perturbation(self.skip, self.layers)
         weak = Role("perturbed", "prompt", harm)
-        return needed({COND: at["scale"], weak: 1 - at["scale"]})
+        return {0.0: (weak,), 1.0: (COND,)}.get(at["scale"], (COND, weak))
 
     def combine(self, at: Moment) -> Tensor:
         weak = at.predictions["perturbed"]

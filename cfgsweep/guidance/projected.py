@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.base import COND, Guider, Moment
 from cfgsweep.guidance.vectors import along, dot, norm, per_sample, positive, precise
 from cfgsweep.numeric import Numeric, Positive, ZeroToOne
 from cfgsweep.schedules import Step
@@ -29,16 +28,14 @@ class APG(Guider):
     source = "Sadat et al. 2024, arXiv 2410.02416"
     space = "data"
     stateful = True
+    alone = {}  # at scale 1, too: a step that does nothing still has to be remembered
     eta: Numeric = Field(0.0, description="weight of the part along cond; 1 keeps it")
     norm_threshold: Positive = Field(15.0, description="longest difference; a large number bounds nothing")
     momentum: Numeric = Field(-0.5, description="of the running difference; negative pushes against its history")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return COND, UNCOND  # at scale 1, too: a step that does nothing still has to be remembered
-
     def remember(self, at: Moment) -> Tensor:
         assert at.memory is not None  # zeros at the first step
-        return at.cond - at.uncond + at.numbers["momentum"] * at.memory
+        return at.difference + at.numbers["momentum"] * at.memory
 
     def combine(self, at: Moment) -> Tensor:
         return at.cond + (at.scale - 1) * self.update(at)
@@ -58,7 +55,6 @@ class APGMix(APG):
     formula = "(1 - share) cfg(scale) + share apg(apg_scale)"
     source = "`AdaptiveProjectedMixGuidance` of diffusers (HunyuanImage 2.1)"
     default_scale = 3.5
-    special = ()
     apg_scale: Numeric = 10.0
     norm_threshold: Positive = Field(10.0, description="longest difference; a large number bounds nothing")
     share: ZeroToOne = Field(
@@ -69,10 +65,9 @@ class APGMix(APG):
         return self, at if at["share"] else {**at, "apg_scale": 0.0, "eta": 0.0, "norm_threshold": 1.0}
 
     def combine(self, at: Moment) -> Tensor:
-        plain = at.uncond + at.scale * (at.cond - at.uncond)
         projected = at.cond + (at.numbers["apg_scale"] - 1) * self.update(at)
         share = at.numbers["share"]
-        return (1 - share) * plain + share * projected
+        return (1 - share) * at.cfg + share * projected
 
 
 class TCFG(Guider):
@@ -85,9 +80,7 @@ class TCFG(Guider):
     formula = "u' + scale (cond - u'), u' = <uncond, v> v, v = first right singular vector of [cond, uncond]"
     source = "Kwon et al. 2025, arXiv 2503.18137"
     space = "noise"
-
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (COND,) if at["scale"] == 1 else (COND, UNCOND)
+    alone = {1.0: COND}
 
     def combine(self, at: Moment) -> Tensor:
         # Of two vectors, the singular direction is a combination, and its weights are the major axis of a 2 x 2 matrix.
@@ -107,15 +100,13 @@ class Mahiro(Guider):
     formula = "(s g + (4 - s) scale cond) / 4, s = 2 (1 + similarity), g = uncond + scale (cond - uncond)"
     source = "ComfyUI, node Mahiro"
     space = "data"
+    alone = {1.0: COND}
     differences_only = False
-
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return (COND,) if at["scale"] == 1 else (COND, UNCOND)
 
     def combine(self, at: Moment) -> Tensor:
         from torch.nn.functional import cosine_similarity
 
-        guided, leap = at.uncond + at.scale * (at.cond - at.uncond), at.scale * at.cond
+        guided, leap = at.cfg, at.scale * at.cond
         away, merged = (x.sign() * x.abs().sqrt() for x in (at.scale * at.uncond, (leap + guided) / 2))
         alike = cosine_similarity(away, merged, dim=1).flatten(1).mean(dim=1)
         weight = per_sample(2 * (alike + 1), guided)

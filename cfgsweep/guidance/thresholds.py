@@ -26,19 +26,16 @@ class DynamicThreshold(Guider):
     formula = "clamp(g, -s, s) floor / s, s = max(floor, percentile of |g|), g = uncond + scale (cond - uncond)"
     source = "Saharia et al. 2022 (Imagen), arXiv 2205.11487"
     space = "data"
+    alone = {}  # at scale 1, too, values are cut off
     differences_only = False
     percentile: ZeroToOne = 0.995
     floor: Annotated[Number, Field(gt=0)] = Field(
         3.0, description="1 for pixels, as in the paper; latents of unit variance reach about 3"
     )
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return COND, UNCOND  # at scale 1, too, values are cut off
-
     def combine(self, at: Moment) -> Tensor:
-        guided = at.uncond + at.scale * (at.cond - at.uncond)
-        limit = quantile(guided.abs(), at.numbers["percentile"]).clamp(min=self.floor)
-        return guided.clamp(-limit, limit) * (self.floor / limit)
+        limit = quantile(at.cfg.abs(), at.numbers["percentile"]).clamp(min=self.floor)
+        return at.cfg.clamp(-limit, limit) * (self.floor / limit)
 
 
 class Mimic(Guider):
@@ -57,8 +54,7 @@ class Mimic(Guider):
     percentile: ZeroToOne = 1.0
 
     def combine(self, at: Moment) -> Tensor:
-        direction = at.cond - at.uncond
-        guided, mimicked = (at.uncond + scale * direction for scale in (at.scale, at.numbers["mimic_scale"]))
+        guided, mimicked = at.cfg, at.uncond + at.numbers["mimic_scale"] * at.difference
         mean, other_mean = (x.mean((-2, -1), keepdim=True) for x in (guided, mimicked))
         centred = guided - mean
         reach = (mimicked - other_mean).abs().amax((-2, -1), keepdim=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
-from cfgsweep.perturbations import Perturbation
+from cfgsweep.perturbations import Harm
 
 
 class Denoiser(Protocol):
@@ -30,29 +30,23 @@ class Denoiser(Protocol):
         """Unit noise [1, channels, height, width] for a picture of `size`, float32 on the denoiser's device."""
         ...
 
-    def encode(self, text: str, perturbation: Perturbation | None = None) -> torch.Tensor:
-        """A text as conditioning [1, tokens, width], for calls under the perturbation."""
+    def harmed(self, harm: Harm | None) -> Denoiser:
+        """What encodes and predicts in this one's place under a harm; itself without one.
+
+        Whole and harmed ones may be called at the same time. Raises UserError where a layer or a model is not there.
+        """
+        ...
+
+    def encode(self, text: str) -> torch.Tensor:
+        """A text as conditioning [1, tokens, width]."""
         ...
 
     def is_cut_short(self, text: str) -> bool:
         """Does `encode` leave out the end of this text?"""
         ...
 
-    def predict(
-        self,
-        latents: torch.Tensor,
-        timesteps: torch.Tensor,
-        conditions: torch.Tensor,
-        perturbation: Perturbation | None = None,
-    ) -> torch.Tensor:
-        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n].
-
-        The perturbation is this call's alone: other threads may call at the same time.
-        """
-        ...
-
-    def check(self, perturbation: Perturbation) -> None:
-        """Get ready for it; raise UserError where it names a layer or a model that is not there."""
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n]."""
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:

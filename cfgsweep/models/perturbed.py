@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,15 @@ class _Harm:
 class Perturber:
     """Harms a network for one call at a time, per thread."""
 
+    _of: weakref.WeakKeyDictionary[nn.Module, Perturber] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, network: nn.Module) -> Perturber:
+        """The one of this network, which is prepared at the first time."""
+        if network not in cls._of:
+            cls._of[network] = cls(network)
+        return cls._of[network]
+
     def __init__(self, network: nn.Module):
         self._local = threading.local()
         self._by_name: dict[str, nn.Module] = {}
@@ -56,13 +66,21 @@ class Perturber:
             found |= matching
         return frozenset(found)
 
+    def harmed(self, call: Callable[..., torch.Tensor], perturbation: Perturbation) -> Callable[..., torch.Tensor]:
+        """A function that calls the network, latents first, made one in which the network is harmed."""
+        self.blocks(perturbation.layers)  # raises now what would otherwise be raised in the middle of a run
+
+        def harmed_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
+            with self.applied(perturbation, latents):
+                return call(latents, *others)
+
+        return harmed_call
+
     @contextmanager
-    def applied(self, perturbation: Perturbation | None, shape: Sequence[int]) -> Iterator[None]:
-        """Within, calls from this thread are harmed."""
-        if perturbation is None:
-            yield
-            return
-        self._local.harm = _Harm(perturbation, self.blocks(perturbation.layers), (shape[0], shape[1]))
+    def applied(self, perturbation: Perturbation, latents: torch.Tensor) -> Iterator[None]:
+        """Within, calls from this thread with these latents are harmed."""
+        height, width = latents.shape[-2:]
+        self._local.harm = _Harm(perturbation, self.blocks(perturbation.layers), (height, width))
         try:
             yield
         finally:

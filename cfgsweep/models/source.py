@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -68,16 +69,6 @@ class Source:
             raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
 
 
-# Of every Stable Diffusion 1.x and 2.x; for models whose own configuration cannot be read without loading them.
-STABLE_DIFFUSION = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "num_train_timesteps": 1000,
-    "steps_offset": 1,
-}
-
-
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
     """A model's noise schedule, without loading or downloading the model."""
     source = Source.of(name, revision, allow_pickle=True)
@@ -88,7 +79,7 @@ def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
         cached = try_to_load_from_cache(source.place, "scheduler/scheduler_config.json", revision=revision)
         path = Path(cached) if isinstance(cached, str) else path
     if not path.is_file():
-        return STABLE_DIFFUSION
+        return STABLE_DIFFUSION_NOISE  # as nearly every model of this family has it
     config: dict[str, Any] = json.loads(path.read_text())
     return config
 

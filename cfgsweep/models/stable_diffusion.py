@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import warnings
@@ -20,7 +21,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.perturbed import Perturber
 from cfgsweep.models.recorded import Recorded
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import Perturbation
+from cfgsweep.perturbations import Harm, OtherModel, Perturbation
 
 
 class StableDiffusion:
@@ -36,9 +37,9 @@ class StableDiffusion:
         height, width = (side, side) if isinstance(side, int) else side
         self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
         self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
-        self.perturber = Perturber(pipeline.unet)
-        self._weaker: dict[str, StableDiffusion] = {}
-        self._recorded = Recorded(self._call) if compute.records_networks else self._call
+        self.perturber = Perturber.of(pipeline.unet)
+        self._network = Recorded(self._call) if compute.records_networks else self._call
+        self._harmed: dict[Harm, StableDiffusion] = {}
 
     @classmethod
     def load(cls, source: Source, compute: Compute) -> StableDiffusion:
@@ -90,9 +91,7 @@ class StableDiffusion:
         shape = (1, self.pipeline.unet.config.in_channels, size[1] // factor, size[0] // factor)
         return randn_tensor(shape, generator=generator, device=self._device, dtype=self.compute.dtype).float()
 
-    def encode(self, text: str, perturbation: Perturbation | None = None) -> torch.Tensor:
-        if perturbation is not None and perturbation.kind == "model":
-            return self._weaker_model(perturbation).encode(text)
+    def encode(self, text: str) -> torch.Tensor:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.pipeline.encode_prompt(text, self._device, 1, do_classifier_free_guidance=False)[0]
@@ -101,43 +100,40 @@ class StableDiffusion:
         tokenizer = self.pipeline.tokenizer
         return len(tokenizer(text).input_ids) > tokenizer.model_max_length
 
-    def check(self, perturbation: Perturbation) -> None:
-        if perturbation.kind == "model":
-            self._weaker_model(perturbation)
-        else:
-            self.perturber.blocks(perturbation.layers)
-
-    def _weaker_model(self, perturbation: Perturbation) -> StableDiffusion:
-        """The other model that a perturbation stands for, loaded once."""
-        (name,) = perturbation.layers
-        if name not in self._weaker:
-            from cfgsweep.models import load  # which knows what may be wrong with a model, and imports this module
-
-            other = load(Source.of(name), self.compute)
-            assert isinstance(other, StableDiffusion)  # there is no other family yet
-            kinds = [
-                (m.pipeline.unet.config.in_channels, m.scheduler_config.get("prediction_type", "epsilon"))
-                for m in (self, other)
-            ]
-            if kinds[0] != kinds[1]:
-                given, allowed = (f"{channels} latent channels, {kind}" for channels, kind in (kinds[1], kinds[0]))
-                raise UserError("not a model of the same kind", where=name, given=given, allowed=allowed)
-            self._weaker[name] = other
-        return self._weaker[name]
-
-    def predict(
-        self,
-        latents: torch.Tensor,
-        timesteps: torch.Tensor,
-        conditions: torch.Tensor,
-        perturbation: Perturbation | None = None,
-    ) -> torch.Tensor:
-        if perturbation is not None and perturbation.kind == "model":
-            return self._weaker_model(perturbation).predict(latents, timesteps, conditions)
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
-        call = self._recorded if perturbation is None else self._call
-        with torch.inference_mode(), self.perturber.applied(perturbation, latents.shape[-2:]):
-            return call(latents, timesteps.to(self._device), conditions).float().contiguous()
+        with torch.inference_mode():
+            return self._network(latents, timesteps.to(self._device), conditions).float().contiguous()
+
+    def harmed(self, harm: Harm | None) -> StableDiffusion:
+        if harm is None:
+            return self
+        if harm not in self._harmed:
+            self._harmed[harm] = self._other(harm) if isinstance(harm, OtherModel) else self._with(harm)
+        return self._harmed[harm]
+
+    def _with(self, perturbation: Perturbation) -> StableDiffusion:
+        """This model but for its network, which is called under a perturbation, and never by a recording."""
+        twin = copy.copy(self)
+        twin._network = self.perturber.harmed(self._call, perturbation)
+        return twin
+
+    def _other(self, harm: OtherModel) -> StableDiffusion:
+        """Another model of the same kind."""
+        from cfgsweep.models import load  # which knows what may be wrong with a model, and imports this module
+
+        other = load(Source.of(harm.name), self.compute)
+        assert isinstance(other, StableDiffusion)  # there is no other family yet
+        mine, its = (model._kind for model in (self, other))
+        if mine != its:
+            raise UserError("not a model of the same kind", where=harm.name, given=its, allowed=mine)
+        return other
+
+    @property
+    def _kind(self) -> str:
+        """What models have to have in common for one to take another's latents and give predictions in its place."""
+        kind = self.scheduler_config.get("prediction_type", "epsilon")
+        return f"{self.pipeline.unet.config.in_channels} latent channels, {kind}"
 
     def _call(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
         prediction: torch.Tensor = self.pipeline.unet(latents, timesteps, conditions, return_dict=False)[0]

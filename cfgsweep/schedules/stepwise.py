@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from cfgsweep.errors import UserError
 from cfgsweep.parameters import Number, Whole
 from cfgsweep.schedules.base import Schedule
-from cfgsweep.windows import Share, steps_between
+from cfgsweep.windows import Share, refuse_unless_in_order, steps_between
 from cfgsweep.yamlfile import UserErrorInside
 
 
@@ -37,9 +37,7 @@ class Interval(Schedule):
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Interval:
-        if self.start >= self.stop:
-            given = {"start": self.start, "stop": self.stop}
-            raise UserErrorInside(UserError("the interval is empty", given=given, allowed="start below stop"))
+        refuse_unless_in_order("the interval is empty", start=self.start, stop=self.stop)
         return self
 
     def shape(self, value: float, steps: int) -> list[float]:

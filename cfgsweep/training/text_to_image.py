@@ -20,15 +20,13 @@ from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from cfgsweep.samplers import LATENT_DEFAULTS
+from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
 from cfgsweep.training.autoencoder import sheet
 from cfgsweep.training.captions import caption, corpus
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
 from cfgsweep.training.dataset import Entry
 
 # Stable Diffusion 1's own noise schedule, so that every sampler of that family means the same here.
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
-
 SAMPLE_PROMPTS = (
     "mdjrny-v4 style a photograph of an astronaut riding a horse",
     "noto style a photograph of an astronaut riding a horse",
@@ -137,7 +135,7 @@ class TextToImageTask:
         self.config, self.latents, self.vae = config, latents, vae
         known = latents.training.entries + latents.composites.entries
         self.tokenizer = build_tokenizer(config.text_encoder, known, config.seed)
-        self.noising = DDPMScheduler(**SCHEDULE)
+        self.noising = DDPMScheduler(**STABLE_DIFFUSION_NOISE)
         self.weights = noise_error_weights(self.noising.alphas_cumprod, config.denoiser.velocity_weight)
         text_encoder = build_text_encoder(config.text_encoder, self.tokenizer)
         unet = build_unet(config.denoiser, config.text_encoder.width, latents.training.latents.shape[1:])
@@ -201,7 +199,7 @@ class TextToImageTask:
 
     def pipeline(self, network: nn.ModuleDict) -> StableDiffusionPipeline:
         """The network as an ordinary Stable Diffusion pipeline."""
-        scheduler = EulerDiscreteScheduler(**SCHEDULE, steps_offset=1)
+        scheduler = EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE)
         scheduler.register_to_config(**LATENT_DEFAULTS)  # for whoever makes another scheduler of this one
         return StableDiffusionPipeline(
             vae=self.vae,

@@ -1,0 +1,113 @@
+"""Tiny models with random weights, shaped as the real families are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.modular_pipelines import StableDiffusionXLAutoBlocks
+from tokenizers import pre_tokenizers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
+
+LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
+VOCABULARY = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(letter + "</w>" for letter in LETTERS)]
+
+
+def stable_diffusion(prediction_type: str) -> StableDiffusionPipeline:
+    """Stable Diffusion 1.x, or 2.x at 768 where it predicts v."""
+    torch.manual_seed(0)
+    noise = {**STABLE_DIFFUSION_NOISE, **LATENT_DEFAULTS}
+    return StableDiffusionPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(_text(layers=2)),
+        tokenizer=_tokenizer(),
+        unet=_unet(
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            cross_attention_dim=16,
+        ),
+        scheduler=DDIMScheduler(**noise, prediction_type=prediction_type),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def modular_sdxl() -> Any:
+    """diffusers' modular pipeline for Stable Diffusion XL."""
+    torch.manual_seed(0)
+    text, tokenizer = _text(layers=3, projection_dim=16), _tokenizer()
+    unet = _unet(
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=16 + 6 * 8,
+    )
+    made = StableDiffusionXLAutoBlocks().init_pipeline()
+    made.update_components(
+        unet=unet,
+        vae=_vae(),
+        text_encoder=CLIPTextModel(text).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(text).eval(),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        scheduler=EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE),
+        force_zeros_for_empty_prompt=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def _tokenizer() -> CLIPTokenizer:
+    """Letter by letter."""
+    tokenizer = CLIPTokenizer(vocab={token: index for index, token in enumerate(VOCABULARY)}, merges=[])
+    tokenizer.model_max_length = 16
+    return tokenizer
+
+
+def _text(layers: int, **others: Any) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+        **others,
+    )
+
+
+def _unet(**others: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        attention_head_dim=2,
+        norm_num_groups=4,
+        **others,
+    ).eval()
+
+
+def _vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=4,
+        sample_size=16,
+    ).eval()
