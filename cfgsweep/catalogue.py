@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.named import look_up
 from cfgsweep.numeric import Within
 from cfgsweep.parameters import Parameters, compact
 from cfgsweep.schedules import SCHEDULES, Schedule
@@ -35,16 +37,11 @@ def schedules_table() -> list[str]:
 
 def guider_page(name: str) -> list[str]:
     """Everything about one guider."""
-    cls = _look_up("guider", GUIDERS, name)
-    guider = cls()
-    usual = usual_roles(cls)
-    costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
-    fewer = {scale: guider.roles(_numbers(guider, scale)) for scale in guider.special}
-    costs += [f"{len(roles)} at scale {scale:g}" for scale, roles in fewer.items() if len(roles) < len(usual)]
+    cls = look_up("guider", GUIDERS, name)
     facts = {
         "formula": cls.formula,
         "about": SPACES[cls.space] + ("" if cls.space == "model" else "; other predictions are converted and back"),
-        "cost": "; ".join(costs),
+        "cost": _costs(cls),
         "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)",
         "samplers": ", ".join(cls.samplers) if cls.samplers else "",
         "source": cls.source,
@@ -54,8 +51,20 @@ def guider_page(name: str) -> list[str]:
 
 def schedule_page(name: str) -> list[str]:
     """Everything about one schedule."""
-    cls = _look_up("schedule", SCHEDULES, name)
+    cls = look_up("schedule", SCHEDULES, name)
     return [*_heading(cls), *_facts({"formula": cls.formula, "source": cls.source}), "", *_parameters(cls)]
+
+
+def _costs(cls: type[Guider]) -> str:
+    try:
+        guider = cls()
+    except ValidationError:
+        return "depends on its parameters"
+    usual = usual_roles(cls)
+    costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
+    fewer = {scale: guider.roles(_numbers(guider, scale)) for scale in guider.special}
+    costs += [f"{len(roles)} at scale {scale:g}" for scale, roles in fewer.items() if len(roles) < len(usual)]
+    return "; ".join(costs)
 
 
 def usual_roles(cls: type[Guider]) -> tuple[Any, ...]:
@@ -65,12 +74,6 @@ def usual_roles(cls: type[Guider]) -> tuple[Any, ...]:
 
 def _numbers(guider: Guider, scale: float) -> dict[str, float]:
     return {"scale": scale, **{name: values[-1] for name, values in guider.parameter_values(10).items()}}
-
-
-def _look_up(kind: str, registry: Mapping[str, type[Any]], name: str) -> type[Any]:
-    if name not in registry:
-        raise unknown_name(kind, name, registry)
-    return registry[name]
 
 
 def _summary(cls: type[Parameters]) -> str:
@@ -162,5 +165,5 @@ def example(name: str, steps: int) -> Schedule:
         "list": {"numbers": [1 - step / steps for step in range(steps)]},
         "piecewise": {"steps": [[steps // 3, 5.0], [2 * steps // 3, 2.0]]},
     }
-    cls: type[Schedule] = _look_up("schedule", SCHEDULES, name)
+    cls: type[Schedule] = look_up("schedule", SCHEDULES, name)
     return cls(**required.get(name, {}))

@@ -22,8 +22,8 @@ from cfgsweep.fields import (
     StepCounts,
     Texts,
 )
-from cfgsweep.guidance import GUIDERS
-from cfgsweep.named import bundled, named_schema, range_schema
+from cfgsweep.guidance import GUIDERS, PREFIX
+from cfgsweep.named import bundled, named_schema, prefixed_schema, range_schema
 from cfgsweep.parameters import Parameters
 from cfgsweep.schedules import SCHEDULES, Constant
 
@@ -67,7 +67,8 @@ class Sweep(BaseModel):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a sweep file."""
-    definitions = {"Guider": named_schema(GUIDERS), "Schedule": named_schema(SCHEDULES), "Range": range_schema()}
+    guiders = {"anyOf": [named_schema(GUIDERS), prefixed_schema(PREFIX)]}
+    definitions = {"Guider": guiders, "Schedule": named_schema(SCHEDULES), "Range": range_schema()}
     return bundled(Sweep.model_json_schema(), definitions)
 
 

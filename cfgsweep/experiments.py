@@ -113,7 +113,7 @@ def _experiment(sweep: Sweep, cell: dict[str, Any]) -> Experiment:
     guider, schedule, value = cell["guider"], cell["schedule"], cell["value"]
     if value is None:
         own = schedule.own_value()
-        value = guider.default_scale if own is None else own
+        value = guider.scale_by_default if own is None else own
     return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision)
 
 
@@ -124,6 +124,14 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             hint = "leave out one of them"
             raise UserError(
                 "max_val is what `value` sets", where=where(("schedule",)), given=schedule.spec(), hint=hint
+            )
+    for guider in sweep.guider:
+        if guider.sets_its_scale and sweep.value is not None:
+            raise UserError(
+                "guidance_scale is what `value` sets",
+                where=where(("guider",)),
+                given=guider.spec(),
+                hint="leave out one of them",
             )
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
         try:
@@ -143,8 +151,8 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
 
 def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:
     guider.parameter_values(steps)
-    if guider.zero_init_steps >= window.stop:
-        given = f"zero_init_steps {guider.zero_init_steps}, guidance on in steps {window.start} to {window.stop - 1}"
+    if guider.still_steps >= window.stop:
+        given = f"zero_init_steps {guider.still_steps}, guidance on in steps {window.start} to {window.stop - 1}"
         raise UserError("all that would be guided stands still", given=given)
     if guider.samplers is not None and sampler not in guider.samplers:
         raise UserError(f"{guider.name} is not defined for this sampler", given=sampler, allowed=guider.samplers)

@@ -42,7 +42,7 @@ class ModularGuider(BaseGuidance):
         self.guider, self.scheduler = guider, scheduler
         self.schedule = schedule or Constant()
         own = self.schedule.own_value() if value is None else value
-        self.value = guider.default_scale if own is None else own
+        self.value = guider.scale_by_default if own is None else own
         self.register_to_config(
             guider=guider.settings(), schedule=self.schedule.settings(), value=self.value
         )  # for the pipeline's own records

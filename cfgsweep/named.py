@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,14 @@ from cfgsweep.yamlfile import UserErrorInside
 Registry = Mapping[str, type[Parameters]]
 
 
+def look_up(kind: str, registry: Mapping[str, Any], name: Any) -> Any:
+    """The one of that name; UserError, with the nearest, where there is none."""
+    try:
+        return registry[name]
+    except (KeyError, TypeError):
+        raise unknown_name(kind, name, registry) from None
+
+
 def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
     """'tnorm', or {'cosine': {'k_decay': [0.6, 0.8]}} -> the instances meant, one for every combination."""
     if isinstance(item, Parameters):
@@ -27,9 +36,10 @@ def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
         allowed = "a name, or {name: {parameter: value}}"
         raise UserErrorInside(UserError(f"not a {kind}", given=item, allowed=allowed))
     ((name, parameters),) = item.items()
-    if not isinstance(name, str) or name not in registry:
-        raise UserErrorInside(unknown_name(kind, name, registry))
-    cls = registry[name]
+    try:
+        cls = look_up(kind, registry, name)
+    except UserError as error:
+        raise UserErrorInside(error) from None
     if isinstance(parameters, list) and cls.short:
         parameters = {cls.short: parameters}
     if parameters is None:
@@ -80,6 +90,14 @@ def named_schema(registry: Registry) -> dict[str, Any]:
         several = {key: field if key in cls.lists else one_or_many(field, True) for key, field in fields.items()}
         forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
     return {"anyOf": forms}
+
+
+def prefixed_schema(prefix: str) -> dict[str, Any]:
+    """Any name that begins so, or such a name with parameters of whatever kind."""
+    pattern = f"^{re.escape(prefix)}"
+    parameters = {"patternProperties": {pattern: {"type": ["object", "null"]}}, "additionalProperties": False}
+    one = {"type": "object", "minProperties": 1, "maxProperties": 1, **parameters}
+    return {"anyOf": [{"type": "string", "pattern": pattern}, one]}
 
 
 def one_or_many(item: dict[str, Any], numeric: bool) -> dict[str, Any]:

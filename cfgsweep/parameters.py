@@ -58,12 +58,12 @@ class Parameters(BaseModel):
     def spec(self) -> str | dict[str, Any]:
         """As a file would give it: the name, or the name with the parameters that are not at their default."""
         given = {key: value.spec() if isinstance(value, Parameters) else value for key, value in self._given().items()}
-        return {self.name: _plain(given)} if given else self.name
+        return {self.name: plain(given)} if given else self.name
 
     def settings(self) -> dict[str, Any]:
         """Name and every parameter, defaults too: what an experiment's id is made of."""
         values = {key: getattr(self, key) for key in type(self).model_fields}
-        return {self.name: _plain({k: v.settings() if isinstance(v, Parameters) else v for k, v in values.items()})}
+        return {self.name: plain({k: v.settings() if isinstance(v, Parameters) else v for k, v in values.items()})}
 
     def title(self) -> str:
         """'cosine', or 'cosine k_decay=0.7'."""
@@ -75,11 +75,11 @@ class Parameters(BaseModel):
         return {key: value for key in fields if (value := getattr(self, key)) != fields[key].default}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples as lists, all the way down: what JSON and YAML have."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def compact(value: Any) -> str:

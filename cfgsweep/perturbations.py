@@ -38,4 +38,19 @@ class OtherModel:
     name: str
 
 
-Harm = Perturbation | OtherModel
+@dataclass(frozen=True, slots=True)
+class DiffusersPass:
+    """The network as one of diffusers' guiders prepares it for one of its passes.
+
+    settings: the guider's, as JSON. scale: None for any at which no prediction is left out. place: which pass.
+    """
+
+    guider: str
+    settings: str
+    scale: float | None
+    step: int
+    steps: int
+    place: int
+
+
+Harm = Perturbation | OtherModel | DiffusersPass

@@ -78,7 +78,7 @@ def test_the_guiders_it_shows_are_valid(sweep_file) -> None:
     shown = re.search(r"^ {4}guider:\n((?: {6}- .+\n)+)", TEXT, re.MULTILINE)
     assert shown
     text = f"name: x\nmodel: emoji\nprompt: a\nguider:\n{shown[1]}"
-    assert len(expand(*read_sweep(sweep_file(text)))) == 2 + 1 + 5 + 1
+    assert len(expand(*read_sweep(sweep_file(text)))) == 2 + 2 + 1 + 5 + 1
 
 
 def test_its_sweep_file_is_the_shipped_one() -> None:

@@ -8,7 +8,8 @@ batch, because the shape of every vectorised call is the same and only the shape
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from PIL import Image
@@ -143,17 +144,22 @@ class Engine:
         for fork in forks:
             alike.setdefault((fork.operation.guider, fork.operation.names), []).append(fork)
         for group in alike.values():
-            for start in range(0, len(group), GUIDED_ROWS):
-                part = group[start : start + GUIDED_ROWS]
+            guider = group[0].operation.guider
+            size = 1 if guider is not None and guider.one_by_one else GUIDED_ROWS
+            for start in range(0, len(group), size):
+                part = group[start : start + size]
                 for fork, (guided, memory) in zip(part, self._guide(part), strict=False):
                     latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
                     yield Trajectory(fork.node, latents, fork.sampler, memory)
 
-    def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, torch.Tensor | None]]:
+    def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, Any]]:
         """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""
         operation = forks[0].operation
         if operation.guider is None and operation.branches:
             return [(fork.parent.predictions[fork.operation.branches[0]], fork.parent.memory) for fork in forks]
+        if operation.guider is not None and operation.guider.one_by_one:
+            at = replace(self._moment(forks), memory=forks[0].parent.memory)
+            return [guide(operation.guider, at, self._prediction)]
         at = self._moment(pad(forks, GUIDED_ROWS))
         if operation.guider is None:
             still = standing_still(at, self._prediction)
@@ -172,7 +178,7 @@ class Engine:
 
         ratios = [parent.sampler.noise_ratios(parent.node.call) for parent in parents]
         names = operation.guider.number_names() if operation.guider else ()
-        stateful = operation.guider is not None and operation.guider.stateful
+        stateful = operation.guider is not None and operation.guider.stateful and not operation.guider.one_by_one
         memories = [torch.zeros_like(p.model_input) if p.memory is None else p.memory for p in parents]
         return Moment(
             predictions={

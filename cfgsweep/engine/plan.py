@@ -132,10 +132,7 @@ class Variation(NamedTuple):
     @classmethod
     def of(cls, guider: Guider, numbers: dict[str, float]) -> Variation:
         plain, numbers = guider.reduced(numbers)
-        # Within the window neither it nor the numbers, which operations carry, make one formula another.
-        whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
-        kind = _interned(plain.model_copy(update={**whole_way, **dict.fromkeys(numbers, 0.0)}))
-        return cls(kind, tuple(numbers.values()))
+        return cls(_interned(plain.kind()), tuple(numbers.values()))
 
 
 class Formula:
@@ -145,7 +142,7 @@ class Formula:
         calls = SAMPLERS[sampler].steps_of_calls(steps)
         window, values = guider.window(steps, noise_levels), guider.parameter_values(steps)
         self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
-        self.zero = bisect_left(calls, guider.zero_init_steps)
+        self.zero = bisect_left(calls, guider.still_steps)
         self.special = guider.special
         rows = list(zip(*values.values(), strict=True))
         self.varies = len(set(rows)) > 1

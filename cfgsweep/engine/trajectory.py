@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ class Trajectory:
     node: Node
     latents: torch.Tensor
     sampler: Sampler
-    memory: torch.Tensor | None = None  # of its guider
+    memory: Any = None  # its guider's
     predictions: Predictions = field(default_factory=dict)
 
     @cached_property

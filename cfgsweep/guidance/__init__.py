@@ -6,12 +6,23 @@ from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
 from cfgsweep.guidance.frequency import FDG
 from cfgsweep.guidance.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
+from cfgsweep.guidance.of_diffusers import PREFIX, guider_of_diffusers
 from cfgsweep.guidance.perturbed import PAG, SEG, SLG, AutoGuidance
 from cfgsweep.guidance.projected import APG, TCFG, APGMix, Mahiro
 from cfgsweep.guidance.thresholds import DynamicThreshold, Mimic, Skimmed
 
-GUIDERS: dict[str, type[Guider]] = {
-    guider.name: guider
+
+class _Guiders(dict[str, type[Guider]]):
+    """Ours, and by `diffusers.X` any of diffusers'."""
+
+    def __missing__(self, name: str) -> type[Guider]:
+        if name.startswith(PREFIX):
+            return guider_of_diffusers(name)
+        raise KeyError(name)
+
+
+GUIDERS = _Guiders(
+    (guider.name, guider)
     for guider in (
         CFG,
         PredNorm,
@@ -36,6 +47,6 @@ GUIDERS: dict[str, type[Guider]] = {
         Mahiro,
         Skimmed,
     )
-}
+)
 
-__all__ = ["COND", "GUIDERS", "UNCOND", "Guider", "Moment", "Role"]
+__all__ = ["COND", "GUIDERS", "PREFIX", "UNCOND", "Guider", "Moment", "Role"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -15,17 +15,16 @@ Prediction = Literal["epsilon", "sample", "v_prediction"]  # as a scheduler's co
 SPACES: dict[Prediction, Space] = {"epsilon": "noise", "sample": "data", "v_prediction": "velocity"}
 
 
-def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Tensor | None]:
+def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Any]:
     """The guided prediction, of the kind that the model gives, and what the guider remembers. All rows at once."""
     given = SPACES[prediction]
     space = given if guider.space == "model" else guider.space
     inside = replace(at, predictions={name: converted(p, at, given, space) for name, p in at.predictions.items()})
-    if guider.stateful:
-        inside = replace(inside, memory=guider.remember(inside))
-    guided = converted(guider.combine(inside), at, space, given)
+    guided, memory = guider.advance(inside)
+    guided = converted(guided, at, space, given)
     if "cond" in at.predictions and at.numbers["guidance_rescale"].any():
         guided = rescaled(guided, at.cond, at.numbers["guidance_rescale"])
-    return guided, inside.memory
+    return guided, memory
 
 
 def rescaled(guided: Tensor, cond: Tensor, amount: Tensor) -> Tensor:

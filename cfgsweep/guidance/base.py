@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, model_validator
@@ -44,7 +44,7 @@ class Moment:
     numbers: `scale` and the guider's numeric parameters, one number per row, [rows, 1, 1, 1].
     latents: what the denoiser saw, alpha x0 + sigma noise.
     ratio, next_ratio: sigma / alpha now and after the step (0 after the last of most samplers). [rows, 1, 1, 1].
-    memory: what `Guider.remember` returned at this trajectory's last guided step; zeros at the first.
+    memory: what `Guider.advance` returned at this trajectory's last guided step; zeros at the first.
     """
 
     predictions: Mapping[str, Tensor]
@@ -52,7 +52,7 @@ class Moment:
     latents: Tensor
     ratio: Tensor
     next_ratio: Tensor
-    memory: Tensor | None = None
+    memory: Any = None
 
     @functools.cached_property
     def alpha(self) -> Tensor:
@@ -98,6 +98,7 @@ class Guider(Parameters):
     space: what the formula is about. model: whatever the model predicts. noise (epsilon), data (x0) and velocity
         (alpha noise - sigma x0; the flow of a flow model): predictions are converted, and the result back.
     stateful: it remembers something from step to step.
+    one_by_one: it is given one row at a time, and may remember anything.
     differences_only: it looks at prompt and negative prompt alone, and where both predictions are equal, they are
         the result.
     samplers: the only ones it is right for; None: all.
@@ -107,6 +108,7 @@ class Guider(Parameters):
     alone: ClassVar[Mapping[float, Role]] = {0.0: UNCOND, 1.0: COND}
     space: ClassVar[Space] = "model"
     stateful: ClassVar[bool] = False
+    one_by_one: ClassVar[bool] = False
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
     lists: ClassVar[tuple[str, ...]] = ("sigma",)
@@ -125,7 +127,8 @@ class Guider(Parameters):
 
     @model_validator(mode="after")
     def _windows_are_not_empty(self) -> Guider:
-        refuse_unless_in_order("the window is empty", start=self.start, stop=self.stop)
+        start, stop = self.shares
+        refuse_unless_in_order("the window is empty", start=start, stop=stop)
         if self.sigma is not None:
             refuse_unless_in_order("not an interval of noise", low=self.sigma[0], high=self.sigma[1])
         return self
@@ -164,6 +167,37 @@ class Guider(Parameters):
         """
         return self, at
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The fractions of the steps from which and until which guidance is on."""
+        return self.start, self.stop
+
+    @property
+    def still_steps(self) -> int:
+        """First steps that leave the latents as they are."""
+        return self.zero_init_steps
+
+    @property
+    def scale_by_default(self) -> float:
+        """The guidance scale where the sweep gives no value."""
+        return self.default_scale
+
+    @property
+    def sets_its_scale(self) -> bool:
+        """Is the guidance scale among its own parameters, and given there?"""
+        return False
+
+    def kind(self) -> Guider:
+        """What is the same for guiders of one formula: neither the window nor the numbers of a step."""
+        whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
+        return self.model_copy(update={**whole_way, **dict.fromkeys(self.numeric(), 0.0)})
+
+    def advance(self, at: Moment) -> tuple[Tensor, Any]:
+        """The guided prediction, and what goes on to the next step."""
+        if self.stateful:
+            at = replace(at, memory=self.remember(at))
+        return self.combine(at), at.memory
+
     def remember(self, at: Moment) -> Tensor | None:
         """What goes on to the next step, and is in `at.memory` when `combine` is asked. Only where stateful."""
         return None
@@ -177,7 +211,7 @@ class Guider(Parameters):
 
         noise_levels: sigma / alpha at every step, falling; needed where the guider has a `sigma`.
         """
-        window = steps_between(self.start, self.stop, steps)
+        window = steps_between(*self.shares, steps)
         if not window:
             raise UserError(
                 "the window contains no step: guidance would do nothing",

@@ -16,6 +16,10 @@ from torch import nn
 
 Call = Callable[..., torch.Tensor]
 
+# For good: what `warnings.catch_warnings` changes for a while, it changes for every thread.
+warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+
 
 class Recorded:
     """Calls a network by recordings of it, one for every shape of its inputs.
@@ -38,8 +42,7 @@ class Recorded:
         return self._calls[key](*inputs)
 
     def _record(self, inputs: tuple[torch.Tensor, ...]) -> Call:
-        with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with torch.inference_mode(False), torch.no_grad():
             some = tuple(x.clone() for x in inputs)
             try:
                 recording: Call = torch.jit.trace(_Module(self.network), some, check_trace=False)

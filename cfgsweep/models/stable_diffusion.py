@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 import warnings
@@ -18,10 +19,11 @@ from PIL import Image
 
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
+from cfgsweep.models.passes import Passes
 from cfgsweep.models.perturbed import Perturber
-from cfgsweep.models.recorded import Recorded
+from cfgsweep.models.recorded import Call, Recorded
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import Harm, OtherModel, Perturbation
+from cfgsweep.perturbations import DiffusersPass, Harm, OtherModel, Perturbation
 
 
 class StableDiffusion:
@@ -38,7 +40,7 @@ class StableDiffusion:
         self.native_size = (width * pipeline.vae_scale_factor, height * pipeline.vae_scale_factor)
         self.scheduler_config: Mapping[str, Any] = pipeline.scheduler.config
         self.perturber = Perturber.of(pipeline.unet)
-        self._network = Recorded(self._call) if compute.records_networks else self._call
+        self._network: Call = Recorded(self._call) if compute.records_networks else self._call
         self._harmed: dict[Harm, StableDiffusion] = {}
 
     @classmethod
@@ -109,14 +111,24 @@ class StableDiffusion:
         if harm is None:
             return self
         if harm not in self._harmed:
-            self._harmed[harm] = self._other(harm) if isinstance(harm, OtherModel) else self._with(harm)
+            match harm:
+                case Perturbation():
+                    self._harmed[harm] = self._with(self.perturber.harmed(self._call, harm))
+                case DiffusersPass():
+                    self._harmed[harm] = self._with(self._passes.harmed(harm))
+                case OtherModel():
+                    self._harmed[harm] = self._other(harm)
         return self._harmed[harm]
 
-    def _with(self, perturbation: Perturbation) -> StableDiffusion:
-        """This model but for its network, which is called under a perturbation, and never by a recording."""
+    def _with(self, network: Call) -> StableDiffusion:
+        """This model but for its network, which is never called by a recording."""
         twin = copy.copy(self)
-        twin._network = self.perturber.harmed(self._call, perturbation)
+        twin._network = network
         return twin
+
+    @functools.cached_property
+    def _passes(self) -> Passes:
+        return Passes(self.pipeline.unet)
 
     def _other(self, harm: OtherModel) -> StableDiffusion:
         """Another model of the same kind."""
