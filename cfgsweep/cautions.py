@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cfgsweep.engine.plan import Program
 from cfgsweep.experiments import Experiment
-from cfgsweep.guidance.perturbed import Perturbed
+from cfgsweep.guidance.perturbed import Pushed
 from cfgsweep.schedules import Constant
 
 
@@ -33,7 +33,7 @@ def _idle_scale(e: Experiment) -> bool:
 
 
 def _no_push(e: Experiment) -> bool:
-    return isinstance(e.guider, Perturbed) and getattr(e.guider, e.guider.push) == 0
+    return isinstance(e.guider, Pushed) and getattr(e.guider, e.guider.push) == 0
 
 
 def _nothing_to_avoid(e: Experiment) -> bool:

@@ -102,10 +102,11 @@ def _page(
     across = list(dict.fromkeys(_heading(e, layout.columns) for e in members))
     if not layout.rows or len(across) <= COLUMNS:
         return _sheet(members, layout, caption, picture)
+    # Bands have pictures of one size, so that columns stand below each other.
     width = -(-len(across) // -(-len(across) // COLUMNS))
     bands = [set(across[start : start + width]) for start in range(0, len(across), width)]
     sheets = [
-        _sheet([e for e in members if _heading(e, layout.columns) in band], layout, said, picture)
+        _sheet([e for e in members if _heading(e, layout.columns) in band], layout, said, picture, width)
         for band, said in zip(bands, [""] * (len(bands) - 1) + [caption], strict=True)
     ]
     page = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), PAPER)
@@ -146,13 +147,17 @@ def _sheet(
     layout: Layout,
     caption: str,
     picture: Callable[[Experiment], Image.Image | None],
+    columns: int = 0,
 ) -> Image.Image:
-    """One page: a table of pictures with titled rows and columns above a caption."""
+    """One page: a table of pictures with titled rows and columns above a caption.
+
+    columns: for which to leave room, where there are fewer.
+    """
     table = _Table.of(experiments, layout)
     pictures = {place: picture(experiment) for place, experiment in table.cells.items()}
     sides = [image.size for image in pictures.values() if image] or [(64, 64)]
     width, height = max(w for w, _ in sides), max(h for _, h in sides)
-    scale = max(1, min(4, WIDTH // (width * len(table.across))))
+    scale = max(1, min(4, WIDTH // (width * max(columns, len(table.across)))))
     cell = width * scale, height * scale
     return _Painter(table, cell, scale).paint(pictures, caption)
 

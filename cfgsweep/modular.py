@@ -17,7 +17,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.apply import guide, standing_still
 from cfgsweep.models.perturbed import Perturber
-from cfgsweep.perturbations import OtherModel, Perturbation
+from cfgsweep.perturbations import Perturbation
 from cfgsweep.samplers import Sampler
 from cfgsweep.schedules import Constant, Schedule
 
@@ -28,8 +28,8 @@ class ModularGuider(BaseGuidance):
     guider: any of `cfgsweep.guidance.GUIDERS`. scheduler: the pipeline's own, for the noise at every step.
     schedule, value: the guidance scale; the guider's default where no value is given.
 
-    Raises UserError where a guider needs a prediction without any text or by another model, which these pipelines do
-    not offer, or a layer that the denoiser does not have.
+    Raises UserError where a guider needs what these pipelines do not offer (a prediction without any text, by another
+    model, or of other latents), or a layer that the denoiser does not have.
     """
 
     _input_predictions = ["predictions"]  # whatever `roles` says; the base class wants a list that is not empty
@@ -86,9 +86,13 @@ class ModularGuider(BaseGuidance):
 
     def prepare_inputs(self, data: dict[str, tuple[Any, Any]]) -> list[Any]:
         places = {"prompt": 0, "negative_prompt": 1}
-        missing = [r.name for r in self.roles if r.condition not in places or isinstance(r.perturbation, OtherModel)]
+        missing = [
+            role.name
+            for role in self.roles
+            if role.condition not in places or not isinstance(role.perturbation, Perturbation | None)
+        ]
         if missing:
-            problem = "modular pipelines have no prediction without text, or by another model"
+            problem = "modular pipelines have no prediction without text, by another model, or of other latents"
             raise UserError(problem, where=self.guider.name, given=missing)
         return [self._prepare_batch(data, places[role.condition], role.name) for role in self.roles]
 
@@ -97,7 +101,7 @@ class ModularGuider(BaseGuidance):
         super().prepare_models(denoiser)
         self.cleanup_models(denoiser)
         harm = self.roles[self._count_prepared - 1].perturbation
-        assert not isinstance(harm, OtherModel)  # refused before
+        assert isinstance(harm, Perturbation | None)  # others are refused before
         self._harm = harm
         self._hooks = [
             denoiser.register_forward_pre_hook(self._enter, with_kwargs=True),

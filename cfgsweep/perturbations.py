@@ -10,7 +10,7 @@ from typing import Literal
 
 MEAN = 9999.0  # a blur so wide that it is the mean, as the authors of SEG have it
 
-Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
+Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur", "watched"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Perturbation:
         attention, feed_forward: the self-attention, or the feed-forward, hands on its input in place of its output.
         attention_residual: the self-attention adds nothing to what flows past it.
         blur: the queries of the self-attention are blurred.
+        watched: nothing is harmed; it is only seen where the self-attention looks.
     layers: as people name them; resolved for the model at hand.
     sigma: of the blur, in positions of the layer; from MEAN on, every query is the mean of all.
     """
@@ -53,4 +54,14 @@ class DiffusersPass:
     place: int
 
 
-Harm = Perturbation | OtherModel | DiffusersPass
+@dataclass(frozen=True, slots=True)
+class BlurredInput:
+    """The whole denoiser, given latents whose picture is blurred where the denoiser looks most.
+
+    sigma: of the blur, in positions of the latents.
+    """
+
+    sigma: float
+
+
+Harm = BlurredInput | Perturbation | OtherModel | DiffusersPass

@@ -26,7 +26,8 @@ def predictions(seed: int, rows: int = 1, shape: tuple[int, ...] = (4, 8, 6)) ->
     """Noise predictions of plausible sizes, float64."""
     generator = torch.Generator().manual_seed(seed)
     base = torch.randn(rows, *shape, generator=generator, dtype=torch.float64)
-    return {role: base + 0.3 * torch.randn(base.shape, generator=generator, dtype=torch.float64) for role in ROLES}
+    made = {role: base + 0.3 * torch.randn(base.shape, generator=generator, dtype=torch.float64) for role in ROLES}
+    return {**made, "blurred": made["perturbed"]}  # both are worse ones
 
 
 # Formulas ------------------------------------------------------------------------------------------------------
@@ -131,6 +132,7 @@ FORMULAS: dict[str, tuple[str, Callable]] = {
     "pag": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
     "slg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 2.8 * (c - w)),
     "seg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
+    "sag": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 0.75 * (u - w)),
     "autoguidance": ("noise", lambda c, u, w, e, x, s: w + s * (c - w)),
     "dynamic_threshold": (X0, lambda c, u, w, e, x, s: imagen(c, u, s)),
     "mimic": (X0, lambda c, u, w, e, x, s: mimic(c, u, s)),
@@ -227,6 +229,8 @@ VANISHES = [
     ("cfg_pp", {}, {"scale": 0.0}),
     *[("pag", {}, {"scale": s, "pag_scale": 0.0}) for s in (0.0, 1.0, 7.5)],
     *[("slg", {}, {"scale": s, "slg_scale": 0.0}) for s in (0.0, 1.0, 7.5)],
+    *[("sag", {}, {"scale": s, "sag_scale": 0.0}) for s in (0.0, 1.0, 7.5)],
+    ("sag", {}, {"scale": 0.0}),
     *[("pag", {}, {"scale": s, "pag_scale": 3.0}) for s in (0.0, 1.0)],
     ("perp_neg", {}, {"scale": 4.0, "neg_scale": 0.0}),
     ("perp_neg", {}, {"scale": 0.0}),

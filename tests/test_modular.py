@@ -50,7 +50,7 @@ def test_plain_guidance_is_diffusers_own(pipeline) -> None:
     assert not torch.allclose(got, expected, atol=1e-2)
 
 
-@pytest.mark.parametrize("name", sorted(GUIDERS.keys() - {"perp_neg"}))
+@pytest.mark.parametrize("name", sorted(GUIDERS.keys() - {"perp_neg", "sag"}))
 def test_every_guider_works_there(pipeline, name: str) -> None:
     plain = picture(pipeline, ours(pipeline, "cfg", value=1.0))
     scale = {"cfg_pp": 0.3, "tnorm": 0.1, "fullnorm": 0.1}.get(name, 3.0)
@@ -87,6 +87,8 @@ def test_an_error_in_the_middle_of_a_pass_leaves_no_harm(pipeline, monkeypatch) 
 def test_what_it_cannot_do_is_said(pipeline) -> None:
     with pytest.raises(UserError, match="no prediction without text"):
         picture(pipeline, ours(pipeline, "perp_neg"))
+    with pytest.raises(UserError, match="of other latents"):
+        picture(pipeline, ours(pipeline, "sag"))
     with pytest.raises(UserError, match="by another model"):
         picture(pipeline, ours(pipeline, "autoguidance", model="emoji"))
     with pytest.raises(UserError, match="unknown layer"):

@@ -22,7 +22,7 @@ LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
 VOCABULARY = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(letter + "</w>" for letter in LETTERS)]
 
 
-def stable_diffusion(prediction_type: str) -> StableDiffusionPipeline:
+def stable_diffusion(prediction_type: str = "epsilon", **of_the_unet: Any) -> StableDiffusionPipeline:
     """Stable Diffusion 1.x, or 2.x at 768 where it predicts v."""
     torch.manual_seed(0)
     noise = {**STABLE_DIFFUSION_NOISE, **LATENT_DEFAULTS}
@@ -34,6 +34,7 @@ def stable_diffusion(prediction_type: str) -> StableDiffusionPipeline:
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
             cross_attention_dim=16,
+            **of_the_unet,
         ),
         scheduler=DDIMScheduler(**noise, prediction_type=prediction_type),
         safety_checker=None,

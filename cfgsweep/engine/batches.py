@@ -33,8 +33,9 @@ class Waiting:
         return any(self.queues.values())
 
     def add(self, trajectory: Trajectory) -> None:
+        """Its rows that can go now."""
         groups: dict[Harm | None, list[Row]] = {}
-        for branch in trajectory.wanted:
+        for branch in trajectory.ask():
             groups.setdefault(branch.perturbation, []).append((trajectory, branch))
         for perturbation, rows in groups.items():
             queue = self.queues.setdefault(perturbation, [])

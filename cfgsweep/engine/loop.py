@@ -16,13 +16,14 @@ from PIL import Image
 
 from cfgsweep.device import Compute, one_thread_per_operation
 from cfgsweep.engine.batches import Waiting, Workers, pad
-from cfgsweep.engine.plan import Branch, Node, Root, roots
+from cfgsweep.engine.plan import Branch, Node, Root, perturbations, roots
 from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
 from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
-from cfgsweep.guidance.apply import Prediction, guide, standing_still
+from cfgsweep.guidance.apply import Prediction, blurred_where_it_looks, guide, standing_still
 from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
+from cfgsweep.perturbations import BlurredInput
 from cfgsweep.samplers import Sampler
 
 GUIDED_ROWS = 32  # the fixed shape of guidance: a whole number of any CPU's vectors, so that no row is a remainder
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int):
         self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
         self.tally = Tally()
+        self._whole = denoiser
         self._conditions: dict[Branch, torch.Tensor] = {}
 
     def run(self, experiments: Sequence[Experiment], watch: Callable[[], None] = lambda: None) -> Iterator[Finished]:
@@ -67,6 +69,8 @@ class Engine:
 
     def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished]:
         waiting = Waiting(self.batch_size)
+        looks = any(isinstance(harm, BlurredInput) for harm in perturbations(experiments))
+        self._whole = self.denoiser.attending() if looks else self.denoiser
         starts = iter(roots(experiments).items())
         parked: list[Fork] = []
         live, limit = 0, self._live_limit(len(experiments))
@@ -85,7 +89,10 @@ class Engine:
                     if trajectory.node.finished:
                         yield from self._decode(trajectory)
                 if workers.busy:
-                    complete = deliver(*workers.result())
+                    batch, predictions = workers.result()
+                    complete = deliver(batch, predictions)
+                    for trajectory, _ in batch:
+                        waiting.add(trajectory)  # what needed these predictions
                     live -= len(complete)
                     parked.extend(fork for trajectory in complete for fork in forks_of(trajectory))
                     watch()
@@ -124,14 +131,25 @@ class Engine:
         All but the call itself is done here and now: tokenizers do not bear two threads at once.
         """
         padded = pad(batch, self.batch_size)
-        latents = torch.cat([trajectory.model_input for trajectory, _ in padded])
+        latents = torch.cat([self._input(trajectory, branch) for trajectory, branch in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
         conditions = torch.cat([self._condition(branch) for _, branch in padded])
-        denoiser = self.denoiser.harmed(batch[0][1].perturbation)
+        harm = batch[0][1].perturbation
+        denoiser = self._whole if harm is None else self.denoiser.harmed(harm)
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
         return lambda: denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+
+    def _input(self, trajectory: Trajectory, branch: Branch) -> torch.Tensor:
+        """What the denoiser is given, one row."""
+        if not isinstance(branch.perturbation, BlurredInput):
+            return trajectory.model_input
+        assert branch.needs is not None  # which it waited for
+        ratio, _ = trajectory.sampler.noise_ratios(trajectory.node.call)
+        seen, attention = trajectory.predictions[branch.needs], trajectory.attention[branch.needs]
+        sigma = branch.perturbation.sigma
+        return blurred_where_it_looks(trajectory.model_input, seen, attention, ratio, self._prediction, sigma)
 
     def _condition(self, branch: Branch) -> torch.Tensor:
         if branch not in self._conditions:

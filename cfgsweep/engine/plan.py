@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import COND, Guider, Role
-from cfgsweep.perturbations import Harm
+from cfgsweep.perturbations import BlurredInput, Harm
 from cfgsweep.samplers import SAMPLERS
 
 
@@ -28,6 +28,11 @@ class Branch:
 
     text: str
     perturbation: Harm | None = None
+
+    @property
+    def needs(self) -> Branch | None:
+        """The prediction that has to be there before this one can be asked for."""
+        return Branch(self.text) if isinstance(self.perturbation, BlurredInput) else None
 
 
 class Operation(NamedTuple):

@@ -28,11 +28,19 @@ class Trajectory:
     sampler: Sampler
     memory: Any = None  # its guider's
     predictions: Predictions = field(default_factory=dict)
+    attention: Predictions = field(default_factory=dict)  # of whole predictions, where the denoiser tells it
+    asked: set[Branch] = field(default_factory=set)
 
     @cached_property
     def wanted(self) -> list[Branch]:
         """The predictions that its members need next."""
         return [] if self.node.finished else self.node.branches()
+
+    def ask(self) -> list[Branch]:
+        """The predictions that can be asked for now and have not been yet."""
+        found = [b for b in self.wanted if b not in self.asked and (b.needs is None or b.needs in self.predictions)]
+        self.asked.update(found)
+        return found
 
     @cached_property
     def model_input(self) -> torch.Tensor:
@@ -65,7 +73,8 @@ def deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]
     """Hand every row its prediction; return the trajectories that now have all they wanted."""
     complete = []
     for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
-        trajectory.predictions[branch] = prediction
+        channels = trajectory.latents.shape[1]
+        trajectory.predictions[branch], trajectory.attention[branch] = prediction.tensor_split([channels], dim=1)
         if trajectory.complete:
             complete.append(trajectory)
     return complete

@@ -7,7 +7,7 @@ from cfgsweep.guidance.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
 from cfgsweep.guidance.frequency import FDG
 from cfgsweep.guidance.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
 from cfgsweep.guidance.of_diffusers import PREFIX, guider_of_diffusers
-from cfgsweep.guidance.perturbed import PAG, SEG, SLG, AutoGuidance
+from cfgsweep.guidance.perturbed import PAG, SAG, SEG, SLG, AutoGuidance
 from cfgsweep.guidance.projected import APG, TCFG, APGMix, Mahiro
 from cfgsweep.guidance.thresholds import DynamicThreshold, Mimic, Skimmed
 
@@ -38,6 +38,7 @@ GUIDERS = _Guiders(
         PAG,
         SLG,
         SEG,
+        SAG,
         AutoGuidance,
         DynamicThreshold,
         Mimic,

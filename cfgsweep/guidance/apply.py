@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from cfgsweep.blur import gaussian_blur
 from cfgsweep.guidance.base import Guider, Moment, Space
 
 Prediction = Literal["epsilon", "sample", "v_prediction"]  # as a scheduler's configuration calls what a model predicts
@@ -45,6 +46,20 @@ def standing_still(at: Moment, prediction: Prediction) -> Tensor:
     slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
     noise = at.latents * slope.nan_to_num(nan=1.0)  # the limit at pure noise, where both lengths are infinite
     return converted(noise, at, "noise", SPACES[prediction])
+
+
+def blurred_where_it_looks(
+    latents: Tensor, predicted: Tensor, attention: Tensor, ratio: float, prediction: Prediction, blur_sigma: float
+) -> Tensor:
+    """Latents whose picture (x0) is blurred where it gets more than average attention, under the same noise.
+
+    attention: [rows, 1, height, width], 1 on average. Hong et al. 2022, arXiv 2210.00939; kernel as in diffusers.
+    """
+    noise_ratio = latents.new_full((1,) * latents.ndim, ratio)
+    at = Moment(predictions={}, numbers={}, latents=latents, ratio=noise_ratio, next_ratio=noise_ratio)
+    data, noise = (converted(predicted, at, SPACES[prediction], space) for space in ("data", "noise"))
+    blurred = gaussian_blur(data, blur_sigma, reach=4)
+    return at.alpha * blurred.where(attention > 1, data) + at.sigma * noise
 
 
 def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Tensor:

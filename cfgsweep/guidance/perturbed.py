@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.cfg import CFG
 from cfgsweep.numeric import FromZero, Numeric
-from cfgsweep.perturbations import MEAN, Kind, OtherModel, Perturbation
+from cfgsweep.perturbations import MEAN, BlurredInput, Kind, OtherModel, Perturbation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,23 +27,28 @@ LAYERS: Any = Field(
 )
 
 
-class Perturbed(Guider):
-    """CFG, and on top a push from the harmed prediction towards the whole one.
-
-    A linear formula: scale 1 is pure perturbed guidance at two predictions a step, and a push of 0 is CFG.
-    """
+class Pushed(Guider):
+    """CFG, and on top a push from a worse prediction towards the whole one; a push of 0 is CFG."""
 
     differences_only = False
 
     push: ClassVar[str]  # the parameter that weighs the push
+
+    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return (self, at) if at[self.push] else (CFG(), {"guidance_rescale": at["guidance_rescale"]})
+
+
+class Perturbed(Pushed):
+    """Pushed away from what the denoiser predicts for the same prompt with some of its layers harmed.
+
+    A linear formula: scale 1 is pure perturbed guidance at two predictions a step.
+    """
+
     lists = ("sigma", "layers")
     layers: Layers = LAYERS
 
     def perturbation(self, at: Mapping[str, float]) -> Perturbation:
         raise NotImplementedError
-
-    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
-        return (self, at) if at[self.push] else (CFG(), {"guidance_rescale": at["guidance_rescale"]})
 
     def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
         harmed = Role("perturbed", "prompt", self.perturbation(at))
@@ -98,6 +103,30 @@ class SEG(Perturbed):
 
     def perturbation(self, at: Mapping[str, float]) -> Perturbation:
         return Perturbation("blur", self.layers, at["blur_sigma"])
+
+
+class SAG(Pushed):
+    """Self-attention guidance: away from what is predicted for latents blurred where the denoiser looks.
+
+    Where it looks is what the self-attention of its middle tells, at the unconditional prediction; the blurred
+    latents take one more prediction after that one.
+    """
+
+    name = "sag"
+    formula = "uncond + scale (cond - uncond) + sag_scale (uncond - blurred)"
+    source = "Hong et al. 2022, arXiv 2210.00939; `StableDiffusionSAGPipeline` of diffusers"
+    push = "sag_scale"
+    alone = {0.0: UNCOND}
+    sag_scale: Numeric = 0.75
+    blur_sigma: FromZero = Field(1.0, description="in positions of the latents")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        blurred = Role("blurred", "negative_prompt", BlurredInput(at["blur_sigma"]))
+        return (UNCOND, blurred) if at["scale"] == 0 else (COND, UNCOND, blurred)
+
+    def combine(self, at: Moment) -> Tensor:
+        guided = at.cfg if "cond" in at.predictions else at.uncond
+        return guided + at.numbers[self.push] * (at.uncond - at.predictions["blurred"])
 
 
 class AutoGuidance(Guider):

@@ -37,6 +37,13 @@ class Denoiser(Protocol):
         """
         ...
 
+    def attending(self) -> Denoiser:
+        """One whose predictions are the same, with one more channel: the attention that each position gets.
+
+        1 on average. Raises UserError where the model has no such attention.
+        """
+        ...
+
     def encode(self, text: str) -> torch.Tensor:
         """A text as conditioning [1, tokens, width]."""
         ...

@@ -19,8 +19,11 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import nn
 from torch.nn import functional as F
 
+from cfgsweep.blur import gaussian_blur
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.perturbations import MEAN, Perturbation
+
+WATCHED = Perturbation("watched", ("mid.attentions.0.transformer_blocks.0",))
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,24 @@ class Perturber:
 
         return harmed_call
 
+    def attending(self, call: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        """A function that calls the whole network, and tells in one more channel of the prediction where it looks.
+
+        That is the attention that every position of the middle gets from all others, the mean of the heads: 1 on
+        average.
+        """
+        self.blocks(WATCHED.layers)
+
+        def attending_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
+            with self.applied(WATCHED, latents):
+                prediction = call(latents, *others)
+                attention: torch.Tensor = self._local.attention
+            height, width = latents.shape[-2:]
+            level = attention.unflatten(-1, _level_of(attention.shape[-1], (height, width))).unsqueeze(1)
+            return torch.cat([prediction, F.interpolate(level, (height, width)).to(prediction.dtype)], dim=1)
+
+        return attending_call
+
     @contextmanager
     def applied(self, perturbation: Perturbation, latents: torch.Tensor) -> Iterator[None]:
         """Within, calls from this thread with these latents are harmed."""
@@ -122,6 +143,8 @@ class _SelfAttention:
                 return hidden_states
             case "attention_residual":
                 return torch.zeros_like(hidden_states)
+            case "watched":
+                self.perturber._local.attention = _attention_got(attention, hidden_states)
             case "blur":
                 assert harm is not None
                 return _attend_blurred(attention, hidden_states, harm.perturbation.sigma, harm.shape)
@@ -139,6 +162,16 @@ def _attend_blurred(attention: Any, hidden_states: torch.Tensor, sigma: float, s
     return _projected(attention, attended.transpose(1, 2).flatten(2))
 
 
+def _attention_got(attention: Any, hidden_states: torch.Tensor) -> torch.Tensor:
+    """What every position gets from all of them, [rows, positions]."""
+    q, k = (
+        x.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
+        for x in (attention.to_q(hidden_states), attention.to_k(hidden_states))
+    )
+    scores = (q @ k.transpose(-1, -2) * attention.scale).softmax(dim=-1)
+    return scores.mean(dim=1).sum(dim=1)
+
+
 def _projected(attention: Any, values: torch.Tensor) -> torch.Tensor:
     for layer in attention.to_out:
         values = layer(values)
@@ -147,20 +180,11 @@ def _projected(attention: Any, values: torch.Tensor) -> torch.Tensor:
 
 def _blurred(tokens: torch.Tensor, sigma: float, shape: tuple[int, int]) -> torch.Tensor:
     """Gaussian blur of tokens as a picture, mirrored at its edge. `sigma` in positions of this level."""
-    if sigma == 0:
-        return tokens
     if sigma >= MEAN:
         return tokens.mean(dim=1, keepdim=True).expand_as(tokens)
     height, width = _level_of(tokens.shape[1], shape)
     picture = tokens.transpose(1, 2).unflatten(-1, (height, width))
-    for axis, side in ((-1, width), (-2, height)):
-        # The kernel spans three sigmas either side, as far as a mirror image reaches.
-        reach = min(math.ceil(6 * sigma) // 2, side - 1)
-        weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=tokens.device) / sigma) ** 2)
-        weights = (weights / weights.sum()).to(tokens.dtype)
-        padded = F.pad(picture, (reach, reach, 0, 0) if axis == -1 else (0, 0, reach, reach), mode="reflect")
-        picture = sum(w * padded.narrow(axis, i, side) for i, w in enumerate(weights))
-    return picture.flatten(2).transpose(1, 2)
+    return gaussian_blur(picture, sigma, reach=math.ceil(6 * sigma) // 2).flatten(2).transpose(1, 2)
 
 
 def _level_of(tokens: int, shape: tuple[int, int]) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from cfgsweep.models.passes import Passes
 from cfgsweep.models.perturbed import Perturber
 from cfgsweep.models.recorded import Call, Recorded
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import DiffusersPass, Harm, OtherModel, Perturbation
+from cfgsweep.perturbations import BlurredInput, DiffusersPass, Harm, OtherModel, Perturbation
 
 
 class StableDiffusion:
@@ -116,12 +116,18 @@ class StableDiffusion:
                     self._harmed[harm] = self._with(self.perturber.harmed(self._call, harm))
                 case DiffusersPass():
                     self._harmed[harm] = self._with(self._passes.harmed(harm))
+                case BlurredInput():
+                    self._harmed[harm] = self
                 case OtherModel():
                     self._harmed[harm] = self._other(harm)
         return self._harmed[harm]
 
+    def attending(self) -> StableDiffusion:
+        network = self.perturber.attending(self._call)
+        return self._with(Recorded(network) if self.compute.records_networks else network)
+
     def _with(self, network: Call) -> StableDiffusion:
-        """This model but for its network, which is never called by a recording."""
+        """This model but for its network."""
         twin = copy.copy(self)
         twin._network = network
         return twin
