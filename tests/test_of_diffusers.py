@@ -122,6 +122,8 @@ def test_schedules_values_and_the_noise_window_are_ours(denoiser, tiny_model, sw
         ({"diffusers.ClassifierFreeGuidance": {"guidance_scale": "much"}}, ["not a number"]),
         ("diffusers.PerturbedAttentionGuidance", ["diffusers refuses", "must be provided"]),
         ({"diffusers.ClassifierFreeGuidance": {"guidance_scale": 3, "start": 2}}, ["diffusers refuses", "between"]),
+        ("diffusers.MagnitudeAwareGuidance", ["diffusers cannot guide pictures so", "norm"]),
+        ({"diffusers.AutoGuidance": {"auto_guidance_config": {**MID, "dropout": 0.5}}}, ["depend on its neighbours"]),
     ],
 )
 def test_what_is_wrong_is_said(cli, sweep_file, guider, told: list[str]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import BeforeValidator, create_model, model_validator
 
-from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.guidance.base import Guider, Moment, Role
 from cfgsweep.parameters import Number, Whole, plain
 from cfgsweep.perturbations import DiffusersPass
@@ -57,6 +57,13 @@ class OfDiffusers(Guider):
     stateful = True
     differences_only = False
     offered: ClassVar[tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _draws_nothing(self) -> OfDiffusers:
+        if _dropout(json.loads(self.own_settings)):
+            problem = "diffusers draws its dropout for a whole batch: a picture would depend on its neighbours"
+            raise UserErrorInside(UserError(problem, where=type(self).name, allowed="dropout: 1.0"))
+        return self
 
     @model_validator(mode="after")
     def _is_taken(self) -> OfDiffusers:
@@ -115,6 +122,13 @@ class OfDiffusers(Guider):
         return guider.forward(**{name: x for name, x in at.predictions.items() if name != AGAIN}).pred, guider
 
 
+def _dropout(settings: Any) -> bool:
+    """Is there a share of dropout anywhere in these settings? 1 is no chance but certainty."""
+    if isinstance(settings, dict):
+        return settings.get("dropout") not in (None, 1) or any(map(_dropout, settings.values()))
+    return isinstance(settings, list) and any(map(_dropout, settings))
+
+
 AGAIN = "again"  # the name of a prediction that is there to say that the first one is not the whole answer
 
 
@@ -129,17 +143,26 @@ def _roles(name: str, settings: str, scale: float, step: int, steps: int) -> tup
         known_scale = None if math.isnan(scale) else scale
         harm = DiffusersPass(name, settings, known_scale, step, steps, place) if prepares else None
         roles.append(Role(getattr(data, guider._identifier_key), data.text, harm))
-    if len(roles) == 1 and not _hands_on(guider, roles[0].name):
+    handed_on = _tried(guider, [role.name for role in roles])
+    if len(roles) == 1 and not handed_on:
         roles.append(roles[0]._replace(name=AGAIN))
     return tuple(roles)
 
 
-def _hands_on(guider: Any, name: str) -> bool:
-    """Is a single prediction the whole answer, or is something made of it, as in the steps of a zero-init?"""
+def _tried(guider: Any, names: list[str]) -> bool:
+    """Does the guider hand on predictions that are all the same, or make something of them, as a zero-init does?
+
+    Raises UserError where it cannot take predictions of this shape.
+    """
     import torch
 
-    some = torch.linspace(-1, 1, 64).view(1, 1, 8, 8)
-    return torch.equal(copy.deepcopy(guider).forward(**{name: some}).pred, some)
+    some = torch.linspace(-1, 1, 4 * 16 * 16).view(1, 4, 16, 16)
+    try:
+        return torch.equal(guider.forward(**dict.fromkeys(names, some)).pred, some)
+    except (RuntimeError, *REFUSALS) as error:
+        raise UserError(
+            f"diffusers cannot guide pictures so: {shorten(str(error))}", where=type(guider).__name__
+        ) from None
 
 
 def prepared(wanted: DiffusersPass, network: Any) -> Any:
