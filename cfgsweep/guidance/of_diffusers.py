@@ -161,7 +161,7 @@ def _tried(guider: Any, names: list[str]) -> bool:
         return torch.equal(guider.forward(**dict.fromkeys(names, some)).pred, some)
     except (RuntimeError, *REFUSALS) as error:
         raise UserError(
-            f"diffusers cannot guide pictures so: {shorten(str(error))}", where=type(guider).__name__
+            f"diffusers cannot guide pictures so: {shorten(str(error))}", where=PREFIX + type(guider).__name__
         ) from None
 
 
