@@ -46,7 +46,8 @@ def run(
 
     sweep, document = read_sweep(config, set)
     display = displays.choose(quiet)
-    from cfgsweep.runner import Options, run_sweep
+    from cfgsweep.runner import run_sweep
+    from cfgsweep.session import Options
 
     options = Options(model, device, dtype, batch_size, limit, allow_pickle)
     try:

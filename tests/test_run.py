@@ -90,7 +90,7 @@ def test_a_second_run_computes_nothing(cli, copy: Path, sweep_file) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy.glob("images/*")}
     done = cli("run", sweep_file(SWEEP), "--out", copy)
     assert done.code == 0
-    assert "6 of 6 pictures are there already" in done.out
+    assert "6 of 6 pictures were there already" in done.out
     assert {path: path.stat().st_mtime_ns for path in copy.glob("images/*")} == before
 
 

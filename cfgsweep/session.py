@@ -1,0 +1,261 @@
+"""A run folder with its models: what computes experiments and saves them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cfgsweep import device as devices
+from cfgsweep import models
+from cfgsweep.config import Sweep
+from cfgsweep.display import Display, Status
+from cfgsweep.engine.loop import Engine, Finished
+from cfgsweep.engine.plan import Cost, cost, own_and_shared, perturbations
+from cfgsweep.environment import Environment
+from cfgsweep.errors import UserError, shorten
+from cfgsweep.experiments import Experiment, expand, title, varying
+from cfgsweep.fields import Size
+from cfgsweep.images import Record
+from cfgsweep.models.base import Denoiser
+from cfgsweep.models.source import Source, reachable, why_not_here
+from cfgsweep.run import Run
+from cfgsweep.yamlfile import Document
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a sweep."""
+
+    model: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    limit: int | None = None
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a computation came to. `found`: pictures that were there before it."""
+
+    found: int
+    pictures: int
+    evaluations: int
+    batches: int
+    seconds: float
+    planned: Cost
+
+
+class Session:
+    """A run folder and its models, ready to compute experiments; the model last used stays loaded."""
+
+    def __init__(
+        self,
+        run: Run,
+        environment: Environment,
+        compute: devices.Compute,
+        sources: Mapping[str, Source],
+        options: Options,
+        display: Display,
+    ):
+        self.run, self.environment, self.compute_on = run, environment, compute
+        self.sources, self.options, self.display = sources, options, display
+        self._loaded: Denoiser | None = None
+        self._batch_sizes: dict[str, int] = {}
+
+    @classmethod
+    def begin(cls, sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Session:
+        """Settle what runs, where and in which batch shape. Writes nothing yet, and loads no model."""
+        run = Run(folder)
+        environment = Environment(run.environment(), display)
+        compute = environment.settle_compute(options.device, options.dtype)
+        sources = _resolve_models(sweep, document, options, compute, display)
+        for source in sources.values():
+            environment.settle_batch_size(source.name, options.batch_size, compute)  # refuses, if it must, now
+        return cls(run, environment, compute, sources, options, display)
+
+    def expand(self, sweep: Sweep, document: Document) -> list[Experiment]:
+        """The sweep's experiments, by the models that run."""
+        return expand(sweep, document, {asked: source.name for asked, source in self.sources.items()})
+
+    def compute(self, experiments: Sequence[Experiment], titled_by: list[str] | None = None) -> Spent:
+        """Save the pictures of those experiments that are not in the folder yet.
+
+        titled_by: the fields of a title; those in which these experiments differ if not given.
+        """
+        done = self.run.done(experiments)
+        pending = [e for e in experiments if e.id not in done][: self.options.limit]
+        job = _Job(self, experiments, pending, varying(experiments) if titled_by is None else titled_by)
+        for name in dict.fromkeys(e.model for e in pending):
+            job.run_model(self.denoiser(name))
+        return Spent(len(done), len(pending), job.evaluations, job.batches, time.monotonic() - job.started, job.planned)
+
+    def denoiser(self, name: str) -> Denoiser:
+        """The model that runs under this name."""
+        if self._loaded is None or self._loaded.name != name:
+            self._loaded = None  # make room first
+            source = next(source for source in self.sources.values() if source.name == name)
+            self._loaded = models.load(source, self.compute_on)
+        return self._loaded
+
+    def engine(self, denoiser: Denoiser, sizes: Iterable[Size]) -> Engine:
+        """An engine at the model's batch shape, which the folder remembers from now on.
+
+        sizes: of all pictures that belong together, done or not: the shape must not depend on what is left to do.
+        """
+        largest = max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
+        memory = denoiser.memory(largest)
+        if denoiser.name not in self._batch_sizes:
+            settled = self.environment.settle_batch_size(denoiser.name, self.options.batch_size, self.compute_on)
+            self.note_batch_size(denoiser, settled or devices.auto_batch_size(self.compute_on, *memory))
+        batch_size = self._batch_sizes[denoiser.name]
+        return Engine(denoiser, devices.with_room(self.compute_on, batch_size, *memory), batch_size)
+
+    def note_batch_size(self, denoiser: Denoiser, batch_size: int) -> None:
+        """From now on this folder's pictures of this model are made at this batch shape."""
+        self._batch_sizes[denoiser.name] = batch_size
+        asked = [asked for asked, source in self.sources.items() if source.name == denoiser.name]
+        self.environment.note_model(asked, denoiser, batch_size)
+        self.run.write_environment(self.environment.as_json(self.compute_on))
+
+
+class _Job:
+    """The pending ones of some experiments."""
+
+    def __init__(
+        self, session: Session, experiments: Sequence[Experiment], pending: Sequence[Experiment], titled_by: list[str]
+    ):
+        self.session, self.experiments, self.titled_by = session, experiments, titled_by
+        self.pending = dict.fromkeys(pending)  # in order, and quick to take from
+        self.total, self.planned = len(pending), cost(pending)
+        self.shares = own_and_shared(experiments) if pending else {}
+        self.evaluations, self.batches, self.started = 0, 0, time.monotonic()
+
+    def run_model(self, denoiser: Denoiser) -> None:
+        """This model's experiments; those not done are begun again with half the batch whenever memory fails."""
+        self._say_what_is_cut_short(denoiser)
+        self._check_layers(denoiser)
+        while mine := [e for e in self.pending if e.model == denoiser.name]:
+            engine = self.session.engine(denoiser, (e.size for e in self.experiments if e.model == denoiser.name))
+            try:
+                self._compute(engine, mine)
+            except (RuntimeError, MemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                if engine.batch_size == 1:
+                    raise UserError("not enough memory for even one row at a time", where=denoiser.name) from None
+                half = engine.batch_size // 2
+                self.session.note_batch_size(denoiser, half)
+                self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
+            devices.release_memory(self.session.compute_on)
+
+    def _check_layers(self, denoiser: Denoiser) -> None:
+        for harm, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
+            with told_where(f"guider {guider.name} on {denoiser.name}"):
+                denoiser.harmed(harm)
+
+    def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
+        texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}
+        for text in sorted(filter(denoiser.is_cut_short, texts)):
+            self.session.display.notice(
+                f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}"
+            )
+
+    def _compute(self, engine: Engine, mine: Sequence[Experiment]) -> None:
+        evaluations, batches = self.evaluations, self.batches
+
+        def watch() -> None:
+            self.evaluations = evaluations + engine.tally.evaluations
+            self.batches = batches + engine.tally.batches
+            self.session.display.update(self._status())
+
+        for finished in engine.run(mine, watch):
+            with uninterrupted():
+                self.session.run.save(finished.image, self._record(finished, engine.batch_size))
+                del self.pending[finished.experiment]
+        watch()
+
+    def _status(self) -> Status:
+        rate = self.evaluations / max(1e-6, time.monotonic() - self.started)
+        fraction = min(1.0, self.evaluations / self.planned.evaluations)
+        done = self.total - len(self.pending)
+        return Status(done, self.total, "pictures", fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
+
+    def _record(self, finished: Finished, batch_size: int) -> Record:
+        e = finished.experiment
+        own, shared = self.shares[e]
+        return {
+            "id": e.id,
+            "title": title(e, self.titled_by),
+            "status": "done",
+            "guider": e.guider.spec(),
+            "schedule": e.schedule.spec(),
+            "value": e.value,
+            "prompt": e.prompt,
+            "negative_prompt": e.negative_prompt,
+            "seed": e.seed,
+            "steps": e.steps,
+            "sampler": e.sampler,
+            "width": finished.image.width,
+            "height": finished.image.height,
+            "model": e.model,
+            "revision": e.revision,
+            "evaluations": {"own": own, "shared": shared},
+            "device": self.session.compute_on.device,
+            "dtype": self.session.compute_on.dtype_name,
+            "batch_size": batch_size,
+        }
+
+
+def saved(planned: Cost) -> str:
+    return f"{1 - planned.evaluations / planned.unshared:.0%} saved by sharing"
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the block is done."""
+    caught: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *args: caught.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
+
+
+def _resolve_models(
+    sweep: Sweep, document: Document, options: Options, compute: devices.Compute, display: Display
+) -> dict[str, Source]:
+    """For every model asked for, the one that runs. `--model` overrides the sweep's and never falls back."""
+    fallback = None
+    if sweep.fallback and options.model is None:
+        with told_where(document.where(("fallback",))):
+            fallback = Source.bundled(sweep.fallback)
+    sources = {}
+    for name in sweep.model:
+        with told_where("--model" if options.model else document.where(("model",))):
+            source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
+            reason = why_not_here(source, compute.device) if fallback else None
+            if fallback and reason:
+                display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")
+                source = fallback
+            if source.on_hub and not reachable(source):
+                hint = "name a bundled model, a folder, or give the sweep a `fallback`"
+                raise UserError("its weights are neither cached nor downloadable", given=source.name, hint=hint)
+        sources[name] = source
+    return sources
+
+
+@contextmanager
+def told_where(where: str) -> Iterator[None]:
+    """User errors from inside say where they are, if they do not already."""
+    try:
+        yield
+    except UserError as error:
+        raise error.at(where) from None
