@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from cfgsweep.display import aligned
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.named import look_up
@@ -27,12 +28,12 @@ SPACES = {"model": "whatever the model predicts", "noise": "noise", "data": "pic
 def guiders_table() -> list[str]:
     """One line a guider: name, predictions a step, what it does, where it comes from."""
     rows = [(name, str(len(usual_roles(cls))), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
-    return _aligned([("guider", "predictions", "", ""), *rows])
+    return aligned([("guider", "predictions", "", ""), *rows])
 
 
 def schedules_table() -> list[str]:
     """One line a schedule."""
-    return _aligned([("schedule", "", ""), *((name, _summary(cls), cls.formula) for name, cls in SCHEDULES.items())])
+    return aligned([("schedule", "", ""), *((name, _summary(cls), cls.formula) for name, cls in SCHEDULES.items())])
 
 
 def guider_page(name: str) -> list[str]:
@@ -103,7 +104,7 @@ def _parameters(cls: type[Parameters]) -> list[str]:
         follows = "may follow a schedule" if name in numeric else ""
         notes = "; ".join(filter(None, [field.description or "", follows]))
         rows.append((name, _default(field), _range(field), notes))
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _default(field: FieldInfo) -> str:
@@ -128,13 +129,6 @@ def _range(field: FieldInfo) -> str:
             found += [f"≥ {within.low:g}"] + ([f"≤ {within.high:g}"] if math.isfinite(within.high) else [])
         found += [text.format(f"{getattr(entry, sign):g}") for sign, text in signs.items() if hasattr(entry, sign)]
     return " ".join(found)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return [line.rstrip() for line in lines]
 
 
 def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int = 50) -> None:

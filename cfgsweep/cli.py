@@ -26,6 +26,12 @@ Out = Annotated[
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set steps=20 --set value=[0.1,0.2]")]
 Model = Annotated[str | None, typer.Option("--model", help="run this model, and never its fallback")]
 
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16")]
+BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in every call of the denoiser")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
+AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
+
 
 @app.command()
 def run(
@@ -33,12 +39,12 @@ def run(
     out: Out = None,
     model: Model = None,
     set: Set = None,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16")] = "auto",
-    batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="rows in every call of the denoiser")] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    batch_size: BatchSize = None,
     limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
-    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")] = False,
+    quiet: Quiet = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Expand a sweep, run what is not there yet, write pictures, records and grids."""
     from cfgsweep import display as displays
@@ -77,6 +83,54 @@ def plan(
     else:
         for line in found.lines():
             print(line)
+
+
+@app.command()
+def phase(
+    source: Annotated[Path, typer.Argument(help="a sweep file, or a run folder", metavar="CONFIG", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="the run folder  [default: outputs/<name>, or RUN-phase]", show_default=False)
+    ] = None,
+    low: Annotated[float | None, typer.Option(help="where the range begins", show_default=False)] = None,
+    high: Annotated[float | None, typer.Option(help="where it ends", show_default=False)] = None,
+    tolerance: Annotated[float | None, typer.Option(help="how exactly to know a value", show_default=False)] = None,
+    scan: Annotated[int | None, typer.Option(help="values of the first look", show_default=False)] = None,
+    search: Annotated[str | None, typer.Option(help="what to vary: value, guider.tnorm.start, ...")] = None,
+    distance: Annotated[
+        str | None, typer.Option(help="layout, pixels, ssim, latents, features, clip or dino", show_default=False)
+    ] = None,
+    model: Model = None,
+    set: Set = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    batch_size: BatchSize = None,
+    quiet: Quiet = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
+    allow_pickle: AllowPickle = False,
+) -> None:
+    """Find the values at which the picture abruptly changes."""
+    from cfgsweep import display as displays
+
+    flags = {"low": low, "high": high, "tolerance": tolerance, "scan": scan, "distance": distance}
+    overrides = [f"phase.{name}={value}" for name, value in flags.items() if value is not None]
+    overrides += [f"search={search}"] if search else []
+    from cfgsweep.phase.find import find_phases, folder_for, read
+    from cfgsweep.phase.report import table
+    from cfgsweep.session import Options
+
+    sweep, document, run = read(source, [*(set or []), *overrides])
+    display = displays.choose(quiet or as_json)
+    options = Options(model, device, dtype, batch_size, None, allow_pickle)
+    folder = out or folder_for(sweep, run)
+    try:
+        report = find_phases(sweep, document, run, folder, options, display)
+    finally:
+        display.close()
+    if as_json:
+        print(json.dumps(report))
+        return
+    for line in [*table(report), str(folder / "phase.png")]:
+        print(line)
 
 
 @app.command()
@@ -133,7 +187,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="a training file", metavar="CONFIG", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="the folder to train in  [default: outputs/train/<name>]")] = None,
     set: Set = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="no progress")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a small text-to-image model; the same command goes on after a kill."""
     from cfgsweep import display as displays

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cfgsweep import yamlfile
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.fields import (
+    Axes,
     Conditions,
     Groups,
     Guiders,
@@ -25,6 +26,7 @@ from cfgsweep.fields import (
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.named import bundled, named_schema, prefixed_schema, range_schema
 from cfgsweep.parameters import Parameters
+from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.schedules import SCHEDULES, Constant
 
 AXES = ("model", "prompt", "negative_prompt", "seed", "steps", "sampler", "size", "guider", "schedule", "value")
@@ -57,6 +59,8 @@ class Sweep(BaseModel):
         None, description="what the schedule is scaled to; each guider's own default where not given"
     )
     zip: Groups = Field([], description="axes that move together: [a, b], or several such groups")
+    search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
+    phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def axis(self, name: str) -> list[Any]:

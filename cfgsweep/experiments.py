@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,14 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
                 given=guider.spec(),
                 hint="leave out one of them",
             )
+    check_parts(experiments, where)
+    if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
+        raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
+
+
+def check_parts(experiments: Iterable[Experiment], where: Callable[[tuple[str]], str]) -> None:
+    """Refuse guiders and schedules that cannot be what they say, or would do nothing, in so many steps."""
+    experiments = list(experiments)
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
         try:
             _check_guider(guider, guider.window(steps, levels), steps, sampler)
@@ -145,8 +153,6 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
             schedule.values(value, steps)
         except UserError as error:
             raise error.at(where(("schedule",))) from None
-    if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
-        raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
 
 
 def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:

@@ -64,6 +64,7 @@ Steps = Annotated[int, BeforeValidator(number), Field(ge=1, le=1000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
 Many = BeforeValidator(spread)
+Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
 Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany()]
 Numbers = Annotated[list[Number], Many, _OneOrMany(numeric=True)]

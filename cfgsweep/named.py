@@ -53,10 +53,10 @@ def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
             raise UserErrorInside(unknown_name(f"parameter of {kind} {cls.name}", key, cls.model_fields))
     several = {key: cls.alternatives(key, value) for key, value in parameters.items()}
     chosen = itertools.product(*several.values())
-    return [_make(kind, cls, dict(zip(several, values, strict=True))) for values in chosen]
+    return [make(kind, cls, dict(zip(several, values, strict=True))) for values in chosen]
 
 
-def _make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
+def make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
     try:
         return cls.model_validate(parameters)
     except ValidationError as invalid:

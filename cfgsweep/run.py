@@ -5,6 +5,7 @@ environment.json     versions, device, dtype, batch shape, model fingerprints, t
 experiments.jsonl    one line an experiment
 images/<id>.png      the pictures, each with its record inside
 grids/*.png
+phase.json, phase.png   what `cfgsweep phase` found
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
 from cfgsweep.images import Record, hash_of_file, open_atomic, pixels_sha256, save_png
 from cfgsweep.parameters import Parameters
+from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.yamlfile import dump
 
 
@@ -123,6 +125,27 @@ class Run:
         with open_atomic(self.sweep_file) as file:
             file.write(dump(as_written(sweep)))
 
+    def take_over(self, other: Run) -> int:
+        """Copy another run's whole pictures and records that are not here yet; return how many."""
+        known = self.records()
+        found = [r for r in other.records().values() if r.get("id") not in known and other._is_whole(r)]
+        for record in found:
+            self.save(other.load_image(record), record)
+        return len(found)
+
+    def report(self, name: str) -> dict[str, Any] | None:
+        """What `write_report` wrote, if it did."""
+        try:
+            return json.loads((self.folder / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def write_report(self, name: str, report: Mapping[str, Any], picture: Image.Image) -> None:
+        """A report beside the sweep: `<name>.json`, and `<name>.png` to look at."""
+        with open_atomic(self.folder / f"{name}.json") as file:
+            file.write((json.dumps(report, indent=1) + "\n").encode())
+        save_png(picture, self.folder / f"{name}.png")
+
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         with open_atomic(self.environment_file) as file:
             file.write((json.dumps(environment, indent=2) + "\n").encode())
@@ -143,6 +166,8 @@ def as_written(sweep: Sweep) -> dict[str, Any]:
         if field in AXES and value is not None:
             plain = [_plain(field, one) for one in value]
             value = plain[0] if len(plain) == 1 else plain
+        elif isinstance(value, PhaseSettings):
+            value = value.spec()
         if value not in (None, []):
             written[field] = value
     return written

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cfgsweep import device as devices
 from cfgsweep import models
 from cfgsweep.config import Sweep
@@ -103,18 +105,45 @@ class Session:
             self._loaded = models.load(source, self.compute_on)
         return self._loaded
 
+    def room(self, e: Experiment) -> int:
+        """How many pictures like this one it takes to keep every worker's batch full."""
+        rows_a_step = max(1, round(cost([e]).evaluations / e.steps))
+        return max(2, self.batch_size(e.model, [e.size]) * self.compute_on.workers // rows_a_step)
+
+    def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[torch.Tensor]]:
+        """For each, the picture (x0, in latents) that it was heading for at every call. Saves nothing."""
+        seen: dict[Experiment, list[torch.Tensor]] = {e: [] for e in experiments}
+
+        def trace(members: Sequence[Experiment], call: int, x0: torch.Tensor) -> None:
+            for e in members:
+                seen[e].append(x0)
+
+        for name in dict.fromkeys(e.model for e in experiments):
+            mine = [e for e in experiments if e.model == name]
+            for _ in self.engine(self.denoiser(name), [e.size for e in mine]).run(mine, trace=trace):
+                pass
+        return seen
+
     def engine(self, denoiser: Denoiser, sizes: Iterable[Size]) -> Engine:
         """An engine at the model's batch shape, which the folder remembers from now on.
 
         sizes: of all pictures that belong together, done or not: the shape must not depend on what is left to do.
         """
-        largest = max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
-        memory = denoiser.memory(largest)
-        if denoiser.name not in self._batch_sizes:
-            settled = self.environment.settle_batch_size(denoiser.name, self.options.batch_size, self.compute_on)
-            self.note_batch_size(denoiser, settled or devices.auto_batch_size(self.compute_on, *memory))
-        batch_size = self._batch_sizes[denoiser.name]
+        sizes = list(sizes)
+        batch_size = self.batch_size(denoiser.name, sizes)
+        self.note_batch_size(denoiser, batch_size)
+        memory = denoiser.memory(_largest(sizes, denoiser))
         return Engine(denoiser, devices.with_room(self.compute_on, batch_size, *memory), batch_size)
+
+    def batch_size(self, model: str, sizes: Sequence[Size]) -> int:
+        """The batch shape of this model's pictures, as it was settled or as its memory wants it."""
+        if model not in self._batch_sizes:
+            settled = self.environment.settle_batch_size(model, self.options.batch_size, self.compute_on)
+            if settled is None:
+                denoiser = self.denoiser(model)
+                settled = devices.auto_batch_size(self.compute_on, *denoiser.memory(_largest(sizes, denoiser)))
+            self._batch_sizes[model] = settled
+        return self._batch_sizes[model]
 
     def note_batch_size(self, denoiser: Denoiser, batch_size: int) -> None:
         """From now on this folder's pictures of this model are made at this batch shape."""
@@ -122,6 +151,10 @@ class Session:
         asked = [asked for asked, source in self.sources.items() if source.name == denoiser.name]
         self.environment.note_model(asked, denoiser, batch_size)
         self.run.write_environment(self.environment.as_json(self.compute_on))
+
+
+def _largest(sizes: Iterable[Size], denoiser: Denoiser) -> tuple[int, int]:
+    return max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
 
 
 class _Job:

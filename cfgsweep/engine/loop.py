@@ -20,7 +20,7 @@ from cfgsweep.engine.plan import Branch, Node, Root, perturbations, roots
 from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
 from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
-from cfgsweep.guidance.apply import Prediction, blurred_where_it_looks, guide, standing_still
+from cfgsweep.guidance.apply import Prediction, blurred_where_it_looks, guide, picture_of, standing_still
 from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
 from cfgsweep.perturbations import BlurredInput
@@ -53,14 +53,24 @@ class Engine:
         self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
         self.tally = Tally()
         self._whole = denoiser
+        self._trace: Callable[[Sequence[Experiment], int, torch.Tensor], None] | None = None
         self._conditions: dict[Branch, torch.Tensor] = {}
 
-    def run(self, experiments: Sequence[Experiment], watch: Callable[[], None] = lambda: None) -> Iterator[Finished]:
+    def run(
+        self,
+        experiments: Sequence[Experiment],
+        watch: Callable[[], None] = lambda: None,
+        trace: Callable[[Sequence[Experiment], int, torch.Tensor], None] | None = None,
+    ) -> Iterator[Finished]:
         """Yield every experiment's picture as it is done; call `watch` after every batch.
+
+        trace: called after every call of the denoiser that guides some experiments, with them, the number of the
+        call, and the picture (x0 [1, channels, height, width], in latents) that the guided prediction stands for.
 
         All experiments must be for this engine's denoiser. Pictures of one size go together, for they alone
         fit into one batch.
         """
+        self._trace = trace
         sizes: dict[Size, list[Experiment]] = {}
         for experiment in experiments:
             sizes.setdefault(experiment.size, []).append(experiment)
@@ -167,8 +177,14 @@ class Engine:
             for start in range(0, len(group), size):
                 part = group[start : start + size]
                 for fork, (guided, memory) in zip(part, self._guide(part), strict=False):
+                    if self._trace is not None:
+                        self._trace([e for _, e in fork.node.members], fork.parent.node.call, self._x0(fork, guided))
                     latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
                     yield Trajectory(fork.node, latents, fork.sampler, memory)
+
+    def _x0(self, fork: Fork, guided: torch.Tensor) -> torch.Tensor:
+        ratio, _ = fork.parent.sampler.noise_ratios(fork.parent.node.call)
+        return picture_of(guided, fork.parent.model_input, ratio, self._prediction)
 
     def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, Any]]:
         """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""

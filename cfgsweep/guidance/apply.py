@@ -55,11 +55,21 @@ def blurred_where_it_looks(
 
     attention: [rows, 1, height, width], 1 on average. Hong et al. 2022, arXiv 2210.00939; kernel as in diffusers.
     """
-    noise_ratio = latents.new_full((1,) * latents.ndim, ratio)
-    at = Moment(predictions={}, numbers={}, latents=latents, ratio=noise_ratio, next_ratio=noise_ratio)
+    at = _at(latents, ratio)
     data, noise = (converted(predicted, at, SPACES[prediction], space) for space in ("data", "noise"))
     blurred = gaussian_blur(data, blur_sigma, reach=4)
     return at.alpha * blurred.where(attention > 1, data) + at.sigma * noise
+
+
+def picture_of(predicted: Tensor, latents: Tensor, ratio: float, prediction: Prediction) -> Tensor:
+    """The picture (x0) that a prediction stands for."""
+    return converted(predicted, _at(latents, ratio), SPACES[prediction], "data")
+
+
+def _at(latents: Tensor, ratio: float) -> Moment:
+    """Latents at a noise level, for conversions."""
+    level = latents.new_full((1,) * latents.ndim, ratio)
+    return Moment(predictions={}, numbers={}, latents=latents, ratio=level, next_ratio=level)
 
 
 def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Tensor:

@@ -59,3 +59,11 @@ class Denoiser(Protocol):
     def decode(self, latents: torch.Tensor) -> Image.Image:
         """Latents [1, c, h, w] to a picture."""
         ...
+
+    def encode_picture(self, image: Image.Image) -> torch.Tensor:
+        """A picture to latents [1, c, h, w], the same every time."""
+        ...
+
+    def features(self, image: Image.Image) -> torch.Tensor:
+        """What the middle of the network makes of a picture, the same every time."""
+        ...

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DDPMScheduler, StableDiffusionPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import hf_hub_download
 from PIL import Image
@@ -24,6 +24,8 @@ from cfgsweep.models.perturbed import Perturber
 from cfgsweep.models.recorded import Call, Recorded
 from cfgsweep.models.source import Source
 from cfgsweep.perturbations import BlurredInput, DiffusersPass, Harm, OtherModel, Perturbation
+
+FEATURES_AT = 100  # the timestep of `features`, of 1000
 
 
 class StableDiffusion:
@@ -162,6 +164,29 @@ class StableDiffusion:
         with torch.inference_mode():
             pixels = vae.decode(latents.to(self.compute.dtype) / vae.config.scaling_factor, return_dict=False)[0]
         return self.pipeline.image_processor.postprocess(pixels, output_type="pil")[0]
+
+    def encode_picture(self, image: Image.Image) -> torch.Tensor:
+        vae = self.pipeline.vae
+        pixels = self.pipeline.image_processor.preprocess(image).to(self._device, self.compute.dtype)
+        with torch.inference_mode():
+            encoded = vae.encode(pixels)
+            latents: torch.Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        return latents.float() * vae.config.scaling_factor
+
+    def features(self, image: Image.Image) -> torch.Tensor:
+        """Of the picture under a little noise, as the network is used to; Tang et al. 2023 (DIFT), arXiv 2306.03881."""
+        latents = self.encode_picture(image)
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        timestep = torch.tensor([FEATURES_AT], device=self._device)
+        noisy = DDPMScheduler.from_config(self.pipeline.scheduler.config).add_noise(latents, noise, timestep)
+        seen = []
+        hook = self.pipeline.unet.mid_block.register_forward_hook(lambda *given: seen.append(given[-1]))
+        try:
+            with torch.inference_mode():
+                self._call(noisy.to(self.compute.dtype), timestep, self.encode(""))
+        finally:
+            hook.remove()
+        return seen[0].float()
 
     @property
     def _device(self) -> torch.device:

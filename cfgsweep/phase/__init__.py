@@ -1,0 +1,1 @@
+"""Finding the values at which a picture abruptly changes."""

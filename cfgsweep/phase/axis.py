@@ -1,0 +1,69 @@
+"""The setting that is searched, and experiments along it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.experiments import Experiment
+from cfgsweep.guidance import Guider
+from cfgsweep.named import make
+from cfgsweep.parameters import Parameters
+from cfgsweep.yamlfile import UserErrorInside
+
+PARTS = ("guider", "schedule")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`value`, or a numeric parameter of a guider or a schedule: `guider.tnorm.start`."""
+
+    name: str
+    part: str = ""
+    owner: str = ""
+    parameter: str = ""
+
+    @classmethod
+    def of(cls, name: str, experiments: Sequence[Experiment]) -> Axis:
+        """Raises UserError where these experiments have no such setting, or it is not a number."""
+        if name == "value":
+            return cls(name)
+        part, _, rest = name.partition(".")
+        owner, _, parameter = rest.rpartition(".")
+        if part not in PARTS or not owner:
+            allowed = "value, guider.NAME.PARAMETER, schedule.NAME.PARAMETER"
+            raise UserError("not a setting that can be searched", where="search", given=name, allowed=allowed)
+        axis = cls(name, part, owner, parameter)
+        for e in experiments:
+            axis._check(getattr(e, part))
+        return axis
+
+    def _check(self, found: Parameters) -> None:
+        if found.name != self.owner:
+            hint = f"every {self.part} of the sweep has to be {self.owner}: leave the others out"
+            raise UserError(f"the sweep has a {self.part} without it", where=self.name, given=found.spec(), hint=hint)
+        numeric = [key for key, field in type(found).model_fields.items() if _takes_numbers(found, key, field)]
+        if self.parameter not in numeric:
+            raise unknown_name(f"numeric parameter of {self.owner}", self.parameter, numeric, "search")
+
+    def at(self, e: Experiment, value: float) -> Experiment:
+        """The experiment with this setting. Raises UserError where it cannot have it."""
+        if not self.part:
+            return dataclasses.replace(e, value=value)
+        before: Parameters = getattr(e, self.part)
+        given = {key: getattr(before, key) for key in before.model_fields_set} | {self.parameter: value}
+        try:
+            changed: Any = make(self.part, type(before), given)
+        except UserErrorInside as error:
+            raise error.error.at(f"{self.name} = {value:g}") from None
+        return dataclasses.replace(e, **{self.part: changed})
+
+
+def _takes_numbers(found: Parameters, key: str, field: Any) -> bool:
+    """Does a parameter take any number? Asked of its default, or of its type where there is none."""
+    if isinstance(found, Guider) and key in found.numeric():
+        return True
+    return field.annotation is float or (isinstance(field.default, float) and not isinstance(field.default, bool))

@@ -1,0 +1,117 @@
+"""Searches over a sweep: one for every combination of its other axes, all of them in the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from cfgsweep import distances
+from cfgsweep.display import Display
+from cfgsweep.engine.plan import cost
+from cfgsweep.errors import UserError
+from cfgsweep.experiments import Experiment, check_parts, label, varying
+from cfgsweep.images import Record
+from cfgsweep.phase.axis import Axis
+from cfgsweep.phase.curve import Transition
+from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.search import Search
+from cfgsweep.session import Session
+
+
+@dataclass
+class Found:
+    """One search and its outcome. `parting`: per transition, how far apart its two sides are after every step."""
+
+    base: Experiment
+    title: str
+    search: Search
+    rounds: list[list[float]] = field(default_factory=list)
+    records: dict[float, Record] = field(default_factory=dict)
+    parting: list[list[float]] = field(default_factory=list)
+
+    @property
+    def transitions(self) -> list[Transition]:
+        return self.search.transitions
+
+
+class Finder:
+    """Runs all searches of a sweep, round by round, in one run folder."""
+
+    def __init__(self, session: Session, axis: Axis, where: Range, bases: Sequence[Experiment], distance: str):
+        self.session, self.axis, self.where = session, axis, where
+        self.evaluations, self.batches, self.stopped = 0, 0, False
+        self._varied = varying(bases)
+        self._titled_by = [*self._varied, axis.part or axis.name]
+        self._distances = {
+            model: distances.choose(distance, partial(session.denoiser, model))
+            for model in dict.fromkeys(base.model for base in bases)
+        }
+        self.found = [self._begin(base) for base in bases]
+        for one in self.found:
+            self._check(one)
+
+    def _begin(self, base: Experiment) -> Found:
+        title = ", ".join(label(name, getattr(base, name)) for name in self._varied) or base.guider.title()
+        measure = self._distances[base.model].measure
+        return Found(base, title, Search(self.where.scan, self.where.tolerance, measure))
+
+    def _check(self, one: Found) -> None:
+        """Refuse, before a model is loaded, values that an experiment cannot have."""
+        for value in self.where.scan:
+            try:
+                check_parts([self.axis.at(one.base, value)], lambda _: "")
+            except UserError as error:
+                raise error.at(f"{self.axis.name} = {value:g}") from None
+
+    def run(self, most_evaluations: int | None, display: Display) -> None:
+        """Rounds until every search has what it wants, or the next would take more evaluations than are allowed."""
+        while wanted := self._wanted():
+            planned = self.evaluations + cost(wanted).evaluations
+            if most_evaluations is not None and planned > most_evaluations:
+                display.notice(f"the next round would make it {planned} evaluations: stopped by max_evaluations")
+                self.stopped = True
+                break
+            spent = self.session.compute(list(wanted), self._titled_by)
+            self.evaluations, self.batches = planned, self.batches + spent.batches
+            self._learn(wanted)
+        self._see_them_part()
+
+    def _wanted(self) -> dict[Experiment, tuple[Found, float]]:
+        """The pictures of the next round. As many as fill the batches are shared out among the searches."""
+        active = [one for one in self.found if one.search.wanted(1)]
+        wanted = {}
+        for one in active:
+            room = self.session.room(one.base) // len(active)
+            for value in one.search.wanted(room):
+                wanted[self.axis.at(one.base, value)] = one, value
+        return wanted
+
+    def _learn(self, wanted: dict[Experiment, tuple[Found, float]]) -> None:
+        records = self.session.run.records()
+        for experiment, (one, value) in wanted.items():
+            one.records[value] = records[experiment.id]
+        for one in self.found:
+            values = [value for owner, value in wanted.values() if owner is one]
+            if values:
+                distance = self._distances[one.base.model]
+                images = {value: self.session.run.load_image(one.records[value]) for value in values}
+                if not one.rounds:
+                    one.search.floor = distance.floor(images[values[0]])
+                one.search.learn({value: distance.embed(image) for value, image in images.items()})
+                one.rounds.append(values)
+
+    def _see_them_part(self) -> None:
+        """Run both sides of every transition once more, and watch what picture they are heading for at every step."""
+        sides = {
+            (id(one), number, side): self.axis.at(one.base, value)
+            for one in self.found
+            for number, transition in enumerate(one.transitions)
+            for side, value in enumerate((transition.before, transition.after))
+        }
+        seen = self.session.trace(list(dict.fromkeys(sides.values())))
+        self.evaluations += cost(seen).evaluations
+        for one in self.found:
+            for number in range(len(one.transitions)):
+                pair = (seen[sides[id(one), number, side]] for side in (0, 1))
+                one.parting.append([float((a - b).square().mean().sqrt()) for a, b in zip(*pair, strict=True)])

@@ -1,0 +1,120 @@
+"""The search itself, on curves whose transitions are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfgsweep.distances import rms
+from cfgsweep.phase.curve import Background, Curve, Transition
+from cfgsweep.phase.search import Search
+
+LOW, HIGH, TOLERANCE = 0.0, 1.0, 1e-4
+Known = tuple[float, float, float]  # location, width from 10 % to 90 %, size
+
+
+def world(known: Sequence[Known], drift: float = 0.3) -> Callable[[float], np.ndarray]:
+    """A picture that drifts, and goes over into others in logistic steps, each another way."""
+    generator = np.random.default_rng(1)
+    ways = [generator.standard_normal(64) for _ in known]
+    slow, wave = generator.standard_normal(64), 0.01 * generator.standard_normal(64)
+
+    def picture(value: float) -> np.ndarray:
+        steps = (0.5 + 0.5 * np.tanh((value - at) * np.log(9) / width) for at, width, _ in known)
+        found = sum((s * size * way for s, way, (_, _, size) in zip(steps, ways, known, strict=True)), np.zeros(64))
+        return found + drift * value * slow + wave * np.sin(12 * value)
+
+    return picture
+
+
+def search(picture: Callable[[float], np.ndarray], scan: int = 24, room: int = 8) -> Search:
+    found = Search(np.linspace(LOW, HIGH, scan).tolist(), TOLERANCE, rms)
+    for _ in range(40):
+        wanted = found.wanted(room)
+        if not wanted:
+            return found
+        assert not found.points.keys() & set(wanted), "a value is looked at twice"
+        found.learn({value: picture(value) for value in wanted})
+    raise AssertionError("the search does not end")
+
+
+def dense(picture: Callable[[float], np.ndarray], near: Transition) -> Transition:
+    """The same transition by points close to each other everywhere around it."""
+    values = np.linspace(near.before, near.after, 2001)
+    curve = Curve(values, [picture(value) for value in values], rms)
+    return curve.transition(0, len(values) - 1, Background(1.0, 1.0, 0.0))
+
+
+places = st.floats(0.1, 0.9)
+widths = st.floats(0.0005, 0.02)
+
+
+@given(at=places, width=widths, room=st.integers(1, 40))
+@settings(max_examples=60)
+def test_one_transition_is_found_where_it_is(at: float, width: float, room: int) -> None:
+    picture = world([(at, width, 0.5)])
+    (found,) = search(picture, room=room).transitions
+    assert found.location == pytest.approx(at, abs=TOLERANCE + 0.05 * width)
+    assert found.verdict == "abrupt"
+    compared = dense(picture, found)
+    assert found.location == pytest.approx(compared.location, abs=TOLERANCE)
+    assert found.width == pytest.approx(compared.width, abs=2 * TOLERANCE)
+    assert 0.7 * width < found.width < 1.1 * width
+
+
+@given(first=st.floats(0.1, 0.4), second=st.floats(0.6, 0.9), widths=st.tuples(widths, widths))
+@settings(max_examples=40)
+def test_several_are_all_followed(first: float, second: float, widths: tuple[float, float]) -> None:
+    picture = world([(first, widths[0], 0.5), (second, widths[1], 0.3)])
+    found = search(picture).transitions
+    for one, at, width in zip(found, (first, second), widths, strict=True):
+        assert one.location == pytest.approx(at, abs=TOLERANCE + 0.05 * width)
+
+
+@given(at=places, gap=st.floats(0.004, 0.04))
+@settings(max_examples=40)
+def test_two_that_are_closer_than_a_scan_step_are_told_apart(at: float, gap: float) -> None:
+    picture = world([(at, 0.0006, 0.5), (at + gap, 0.0006, 0.4)])
+    found = search(picture).transitions
+    assert [one.location for one in found] == pytest.approx([at, at + gap], abs=3 * TOLERANCE)
+
+
+@given(drift=st.floats(0.01, 3.0))
+@settings(max_examples=20)
+def test_a_slow_drift_is_none_and_costs_no_more_than_the_scan(drift: float) -> None:
+    found = search(world([], drift))
+    assert found.transitions == []
+    assert len(found.points) == 24
+
+
+def test_nothing_at_all_is_none() -> None:
+    assert search(lambda value: np.zeros(8)).transitions == []
+
+
+def test_a_wide_one_is_gradual() -> None:
+    (found,) = search(world([(0.5, 0.12, 0.5)], drift=0.8), scan=48).transitions
+    assert found.verdict == "gradual"
+    assert found.location == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("room", [1, 8, 64])
+def test_more_room_means_fewer_rounds(room: int) -> None:
+    """Each round divides by one more than there are cuts; three crossings share the room."""
+    rounds = 0
+    found = Search(np.linspace(LOW, HIGH, 24).tolist(), TOLERANCE, rms)
+    picture = world([(0.3333, 0.002, 0.5)])
+    while wanted := found.wanted(room):
+        rounds += 1
+        found.learn({value: picture(value) for value in wanted})
+    assert rounds <= {1: 12, 8: 7, 64: 4}[room]
+
+
+def test_eight_bits_are_no_transitions() -> None:
+    """Rounded pictures: between near values the distance is rounding alone."""
+    picture = world([(0.4, 0.01, 0.5)])
+    found = search(lambda value: np.round(picture(value) * 255) / 255)
+    assert [one.location for one in found.transitions] == pytest.approx([0.4], abs=0.001)
