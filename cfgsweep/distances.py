@@ -82,7 +82,7 @@ def rms(a: Vector, b: Vector) -> float:
 
 def _values(image: Image.Image) -> Vector:
     """RGB from 0 to 1, [height, width, 3]."""
-    return np.asarray(image.convert("RGB"), dtype=np.float64) / 255
+    return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
 
 
 def _flat(tensor: Any) -> Vector:

@@ -154,7 +154,11 @@ class Run:
         return self.images / f"{experiment_id}.png"
 
     def load_image(self, record: Record) -> Image.Image:
-        with Image.open(self._image_path(record["id"])) as image:
+        return self.load_image_at(self._image_path(record["id"]).relative_to(self.folder))
+
+    def load_image_at(self, path: str | Path) -> Image.Image:
+        """A picture by its path in the folder, as records and reports have it."""
+        with Image.open(self.folder / path) as image:
             return image.convert("RGB")
 
 

@@ -85,14 +85,17 @@ class Session:
         """The sweep's experiments, by the models that run."""
         return expand(sweep, document, {asked: source.name for asked, source in self.sources.items()})
 
-    def compute(self, experiments: Sequence[Experiment], titled_by: list[str] | None = None) -> Spent:
+    def compute(
+        self, experiments: Sequence[Experiment], titled_by: list[str] | None = None, unit: str = "pictures"
+    ) -> Spent:
         """Save the pictures of those experiments that are not in the folder yet.
 
-        titled_by: the fields of a title; those in which these experiments differ if not given.
+        titled_by: the fields of a title; those in which these experiments differ if not given. unit: what the display
+        calls them.
         """
         done = self.run.done(experiments)
         pending = [e for e in experiments if e.id not in done][: self.options.limit]
-        job = _Job(self, experiments, pending, varying(experiments) if titled_by is None else titled_by)
+        job = _Job(self, experiments, pending, varying(experiments) if titled_by is None else titled_by, unit)
         for name in dict.fromkeys(e.model for e in pending):
             job.run_model(self.denoiser(name))
         return Spent(len(done), len(pending), job.evaluations, job.batches, time.monotonic() - job.started, job.planned)
@@ -161,9 +164,14 @@ class _Job:
     """The pending ones of some experiments."""
 
     def __init__(
-        self, session: Session, experiments: Sequence[Experiment], pending: Sequence[Experiment], titled_by: list[str]
+        self,
+        session: Session,
+        experiments: Sequence[Experiment],
+        pending: Sequence[Experiment],
+        titled_by: list[str],
+        unit: str,
     ):
-        self.session, self.experiments, self.titled_by = session, experiments, titled_by
+        self.session, self.experiments, self.titled_by, self.unit = session, experiments, titled_by, unit
         self.pending = dict.fromkeys(pending)  # in order, and quick to take from
         self.total, self.planned = len(pending), cost(pending)
         self.shares = own_and_shared(experiments) if pending else {}
@@ -217,7 +225,7 @@ class _Job:
         rate = self.evaluations / max(1e-6, time.monotonic() - self.started)
         fraction = min(1.0, self.evaluations / self.planned.evaluations)
         done = self.total - len(self.pending)
-        return Status(done, self.total, "pictures", fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
+        return Status(done, self.total, self.unit, fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
 
     def _record(self, finished: Finished, batch_size: int) -> Record:
         e = finished.experiment

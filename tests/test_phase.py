@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from cfgsweep.engine.plan import cost
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.finder import Finder
 from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.search import Search
 from cfgsweep.session import Options, Session
 
 from .conftest import DEVICE
@@ -38,7 +40,8 @@ def finder_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     session._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
     bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
     session.run.create()
-    return Finder(session, Axis.of("value", bases), Range.of(sweep), bases, "pixels")
+    begin = partial(Search, Range.of(sweep).scan, Range.of(sweep).tolerance)
+    return Finder(session, Axis.of("value", bases), begin, bases, "pixels")
 
 
 def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
@@ -51,7 +54,7 @@ def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sw
         done = {f.experiment.value: f.image for f in engine.run([finder.axis.at(one.base, v) for v in values])}
         pictures = [np.asarray(done[value], float) / 255 for value in values]
         jumps = [i for i in range(300) if rms(pictures[i], pictures[i + 1]) > 0.3]
-        abrupt = [t for t in one.transitions if t.verdict == "abrupt"]
+        abrupt = [t for t in one.search.transitions if t.verdict == "abrupt"]
         assert len(abrupt) == len(jumps)
         for transition, jump in zip(abrupt, jumps, strict=True):
             assert values[jump] - 1e-3 <= transition.location <= values[jump + 1] + 1e-3
@@ -72,7 +75,7 @@ def test_when_it_flips_is_when_the_trajectories_part(tiny_model, sweep_file, tmp
 def test_a_budget_stops_before_the_round_that_breaks_it(tiny_model, sweep_file, tmp_path) -> None:
     free = finder_for(tiny_model, sweep_file, tmp_path / "free")
     free.run(None, SilentDisplay())
-    scan = cost([free.axis.at(one.base, v) for one in free.found for v in free.where.scan]).evaluations
+    scan = cost([free.axis.at(one.base, v) for one in free.found for v in free.found[0].search.scan]).evaluations
     bounded = finder_for(tiny_model, sweep_file, tmp_path / "bounded")
     bounded.run(scan + 50, SilentDisplay())
     assert bounded.stopped

@@ -41,6 +41,11 @@ class Axis:
             axis._check(getattr(e, part))
         return axis
 
+    @property
+    def fields(self) -> list[str]:
+        """The fields of an experiment that it changes."""
+        return [self.part or self.name]
+
     def _check(self, found: Parameters) -> None:
         if found.name != self.owner:
             hint = f"every {self.part} of the sweep has to be {self.owner}: leave the others out"

@@ -20,7 +20,7 @@ Verdict = Literal["abrupt", "gradual"]
 
 OUTLIER = 5.0  # standard deviations (as the median deviation tells them) above the median slope: 3 to 5 medians
 STEPS = 3.0  # a transition is at least as large as the picture's way over so many median steps of the scan,
-SHARE = 0.1  # and as this share of the largest distance between any two of its pictures
+SHARE = 0.1  # and as this share of the largest distance of a picture from that at either end
 LEVELS = 3.0  # and so many times what one level of 256 makes
 VALLEY = 0.7  # between two transitions the slope falls at least to this share of the lower peak
 ABRUPT = 10.0  # times the median slope; on the bundled model flips that the eye sees are 10 to 50
@@ -45,7 +45,7 @@ class Background:
         median = float(np.median(slopes))
         spread = 1.4826 * float(np.median(np.abs(slopes - median)))
         pictures = curve.vectors
-        across = max(curve.measure(a, b) for a, b in itertools.combinations(pictures, 2))
+        across = max(curve.measure(end, picture) for end in (pictures[0], pictures[-1]) for picture in pictures)
         least_slope = floor / float(curve.values[-1] - curve.values[0])
         least_size = max(STEPS * float(np.median(curve.distances)), SHARE * across, LEVELS * floor)
         return cls(max(median, least_slope), max(median + OUTLIER * spread, least_slope), least_size)

@@ -12,10 +12,14 @@ from cfgsweep.display import Display
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, varying
 from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.finder import Finder
-from cfgsweep.phase.picture import draw
+from cfgsweep.phase.curve import Measure
+from cfgsweep.phase.finder import Finder, Searcher
+from cfgsweep.phase.map_picture import draw_maps
+from cfgsweep.phase.picture import draw_searches
+from cfgsweep.phase.plane import PlaneAxis, PlaneSearch
 from cfgsweep.phase.ranges import Range
 from cfgsweep.phase.report import Report, as_json
+from cfgsweep.phase.search import Search
 from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.planning import sweep_of_run
 from cfgsweep.run import Run
@@ -47,15 +51,16 @@ def find_phases(
     settings = sweep.phase
     assert settings is not None
     distances.check_name(settings.distance)
-    where = Range.of(sweep)
-    if any(sweep.search[0] in group for group in sweep.zip):
-        raise UserError("the searched setting is zipped", where=document.where(("zip",)), given=sweep.search[0])
+    if len(set(sweep.search)) < len(sweep.search):
+        raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
+    ranges = [Range.of(sweep, place) for place in range(len(sweep.search))]
+    for group in sweep.zip:
+        if shared := set(group) & set(sweep.search):
+            raise UserError("the searched setting is zipped", where=document.where(("zip",)), given=sorted(shared))
     session = Session.begin(sweep, document, folder, options, display)
-    start = {"value": [where.low]} if sweep.search[0] == "value" else {}
+    start = {"value": [ranges[sweep.search.index("value")].low]} if "value" in sweep.search else {}
     experiments = session.expand(sweep.model_copy(update=start), document)
-    axis = Axis.of(sweep.search[0], experiments)
-    bases = list(dict.fromkeys(axis.at(e, where.low) for e in experiments))
-    finder = Finder(session, axis, where, bases, settings.distance)
+    finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
     session.run.create()
     session.run.write_sweep(sweep)
     if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
@@ -63,22 +68,39 @@ def find_phases(
         display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
     finder.run(settings.max_evaluations, display)
     display.close()
-    looked_at = [axis.at(one.base, value) for one in finder.found for value in sorted(one.search.points)]
+    looked_at = [finder.at(one, value) for one in finder.found for value in sorted(one.records)]
     session.run.sort_records(looked_at)
-    session.run.write_sweep(_sweep_of(sweep, where, looked_at))
-    report = as_json(sweep.name, finder, settings.distance)
+    if looked_at:
+        session.run.write_sweep(_sweep_of(sweep, ranges, looked_at))
+    report = as_json(sweep.name, finder, ranges, settings.distance)
+    draw = draw_maps if len(ranges) > 1 else draw_searches
     session.run.write_report("phase", report, draw(report, session.run))
     return report
 
 
-def _sweep_of(sweep: Sweep, where: Range, experiments: Sequence[Experiment]) -> Sweep:
+def _finder(
+    session: Session, axes: list[Axis], ranges: list[Range], experiments: list[Experiment], settings: PhaseSettings
+) -> Finder:
+    """One search for every experiment that differs in more than what is searched."""
+    axis = axes[0] if len(axes) == 1 else PlaneAxis(*axes)
+    start = ranges[0].low if len(axes) == 1 else (ranges[0].low, ranges[1].low)
+    bases = list(dict.fromkeys(axis.at(e, start) for e in experiments))  # type: ignore[arg-type]
+
+    def begin(measure: Measure) -> Searcher:
+        if len(axes) > 1:
+            return PlaneSearch(ranges[0], ranges[1], measure)
+        return Search(ranges[0].scan, ranges[0].tolerance, measure)
+
+    return Finder(session, axis, begin, bases, settings.distance)
+
+
+def _sweep_of(sweep: Sweep, ranges: list[Range], experiments: Sequence[Experiment]) -> Sweep:
     """The sweep that names these experiments and no others: what varies is zipped."""
     fields = [name for name in varying(experiments) if name != "model" or len(sweep.model) > 1]
     listed: dict[str, Any] = {name: [getattr(e, name) for e in experiments] for name in fields}
     alike = {name: [getattr(experiments[0], name)] for name in AXES if name not in fields and name != "model"}
     assert sweep.phase is not None
-    phase = sweep.phase.model_copy(
-        update={"low": [where.low], "high": [where.high], "scan": [len(where.scan)], "tolerance": [where.tolerance]}
-    )
+    said = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
+    phase = sweep.phase.model_copy(update={**said, "scan": [len(one.scan) for one in ranges]})
     zipped = [fields] if len(fields) > 1 else []
     return sweep.model_copy(update={**alike, **listed, "zip": zipped, "exclude": [], "phase": phase})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, Protocol
 
 from cfgsweep import distances
 from cfgsweep.display import Display
@@ -13,10 +14,20 @@ from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, check_parts, label, varying
 from cfgsweep.images import Record
 from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.curve import Transition
-from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.curve import Measure, Transition, Vector
+from cfgsweep.phase.plane import PlaneAxis
 from cfgsweep.phase.search import Search
 from cfgsweep.session import Session
+
+
+class Searcher(Protocol):
+    """What says which values (or points of a plane) to look at next. `floor`: a distance that means nothing yet."""
+
+    floor: float
+
+    def wanted(self, room: int) -> list[Any]: ...
+
+    def learn(self, found: Mapping[Any, Vector]) -> None: ...
 
 
 @dataclass
@@ -25,24 +36,27 @@ class Found:
 
     base: Experiment
     title: str
-    search: Search
-    rounds: list[list[float]] = field(default_factory=list)
-    records: dict[float, Record] = field(default_factory=dict)
+    search: Searcher
+    rounds: list[list[Any]] = field(default_factory=list)
+    records: dict[Any, Record] = field(default_factory=dict)
     parting: list[list[float]] = field(default_factory=list)
-
-    @property
-    def transitions(self) -> list[Transition]:
-        return self.search.transitions
 
 
 class Finder:
-    """Runs all searches of a sweep, round by round, in one run folder."""
+    """Runs all searches of a sweep, round by round, in one run folder. `begin` makes one, by a measure of pictures."""
 
-    def __init__(self, session: Session, axis: Axis, where: Range, bases: Sequence[Experiment], distance: str):
-        self.session, self.axis, self.where = session, axis, where
-        self.evaluations, self.batches, self.stopped = 0, 0, False
+    def __init__(
+        self,
+        session: Session,
+        axis: Axis | PlaneAxis,
+        begin: Callable[[Measure], Searcher],
+        bases: Sequence[Experiment],
+        distance: str,
+    ):
+        self.session, self.axis, self.begin = session, axis, begin
+        self.evaluations, self.batches, self.rounds, self.stopped = 0, 0, 0, False
         self._varied = varying(bases)
-        self._titled_by = [*self._varied, axis.part or axis.name]
+        self._titled_by = [*self._varied, *axis.fields]
         self._distances = {
             model: distances.choose(distance, partial(session.denoiser, model))
             for model in dict.fromkeys(base.model for base in bases)
@@ -53,16 +67,19 @@ class Finder:
 
     def _begin(self, base: Experiment) -> Found:
         title = ", ".join(label(name, getattr(base, name)) for name in self._varied) or base.guider.title()
-        measure = self._distances[base.model].measure
-        return Found(base, title, Search(self.where.scan, self.where.tolerance, measure))
+        return Found(base, title, self.begin(self._distances[base.model].measure))
 
     def _check(self, one: Found) -> None:
         """Refuse, before a model is loaded, values that an experiment cannot have."""
-        for value in self.where.scan:
+        for value in one.search.wanted(1):
             try:
-                check_parts([self.axis.at(one.base, value)], lambda _: "")
+                check_parts([self.at(one, value)], lambda _: "")
             except UserError as error:
-                raise error.at(f"{self.axis.name} = {value:g}") from None
+                raise error.at(f"{self.axis.name} = {value}") from None
+
+    def at(self, one: Found, value: Any) -> Experiment:
+        """The experiment of a search at a value, or at a point of a plane."""
+        return self.axis.at(one.base, value)
 
     def run(self, most_evaluations: int | None, display: Display) -> None:
         """Rounds until every search has what it wants, or the next would take more evaluations than are allowed."""
@@ -72,22 +89,24 @@ class Finder:
                 display.notice(f"the next round would make it {planned} evaluations: stopped by max_evaluations")
                 self.stopped = True
                 break
-            spent = self.session.compute(list(wanted), self._titled_by)
+            self.rounds += 1
+            spent = self.session.compute(list(wanted), self._titled_by, f"pictures of round {self.rounds}")
             self.evaluations, self.batches = planned, self.batches + spent.batches
             self._learn(wanted)
-        self._see_them_part()
+        if not self.stopped:
+            self._see_them_part()
 
-    def _wanted(self) -> dict[Experiment, tuple[Found, float]]:
+    def _wanted(self) -> dict[Experiment, tuple[Found, Any]]:
         """The pictures of the next round. As many as fill the batches are shared out among the searches."""
-        active = [one for one in self.found if one.search.wanted(1)]
+        active = [(one, values[-1]) for one in self.found if (values := one.search.wanted(1))]
         wanted = {}
-        for one in active:
-            room = self.session.room(one.base) // len(active)
+        for one, some in active:
+            room = self.session.room(self.at(one, some)) // len(active)
             for value in one.search.wanted(room):
-                wanted[self.axis.at(one.base, value)] = one, value
+                wanted[self.at(one, value)] = one, value
         return wanted
 
-    def _learn(self, wanted: dict[Experiment, tuple[Found, float]]) -> None:
+    def _learn(self, wanted: dict[Experiment, tuple[Found, Any]]) -> None:
         records = self.session.run.records()
         for experiment, (one, value) in wanted.items():
             one.records[value] = records[experiment.id]
@@ -104,14 +123,18 @@ class Finder:
     def _see_them_part(self) -> None:
         """Run both sides of every transition once more, and watch what picture they are heading for at every step."""
         sides = {
-            (id(one), number, side): self.axis.at(one.base, value)
+            (id(one), number, side): self.at(one, value)
             for one in self.found
-            for number, transition in enumerate(one.transitions)
+            for number, transition in enumerate(_transitions(one.search))
             for side, value in enumerate((transition.before, transition.after))
         }
         seen = self.session.trace(list(dict.fromkeys(sides.values())))
         self.evaluations += cost(seen).evaluations
         for one in self.found:
-            for number in range(len(one.transitions)):
+            for number in range(len(_transitions(one.search))):
                 pair = (seen[sides[id(one), number, side]] for side in (0, 1))
                 one.parting.append([float((a - b).square().mean().sqrt()) for a, b in zip(*pair, strict=True)])
+
+
+def _transitions(search: Searcher) -> list[Transition]:
+    return search.transitions if isinstance(search, Search) else []

@@ -18,7 +18,7 @@ MOST = 6  # transitions whose pictures are shown, the steepest; and searches dra
 INK = "#3366aa"
 
 
-def draw(report: Report, run: Run) -> Image.Image:
+def draw_searches(report: Report, run: Run) -> Image.Image:
     """One row of plots and one of pictures for every search."""
     searches = report["searches"][:MOST]
     figure = Figure(figsize=(12, 4.6 * len(searches)), layout="constrained")
@@ -32,6 +32,10 @@ def draw(report: Report, run: Run) -> Image.Image:
     left_out = len(report["searches"]) - len(searches)
     if left_out:
         figure.supxlabel(f"and {left_out} more searches, in phase.json", fontsize=9)
+    return as_image(figure)
+
+
+def as_image(figure: Figure) -> Image.Image:
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
     with Image.open(file) as image:
@@ -73,5 +77,5 @@ def _pictures(part: Any, search: Report, run: Run) -> None:
     for column, t in zip(part.subfigures(1, max(3, len(shown))), shown, strict=False):
         column.suptitle(f"{compact(t['location'])}  {t['verdict']}", fontsize=8, color=COLOURS[t["verdict"]])
         for axes, image in zip(column.subplots(1, 3), t["images"], strict=True):
-            axes.imshow(run.load_image({"id": image.removeprefix("images/").removesuffix(".png")}))
+            axes.imshow(run.load_image_at(image))
             axes.axis("off")

@@ -42,9 +42,9 @@ class Range:
         if not low < high:
             raise UserError("the range is empty", where="phase", given=[low, high], allowed="low below high")
         tolerance = _at(settings.tolerance, place) if settings.tolerance else (high - low) / 1000
-        least = 16 * float(np.spacing(max(abs(low), abs(high))))
+        least = 1e-9 * max(abs(low), abs(high))  # values are written with twelve digits
         if not least <= tolerance < high - low:
-            allowed = f"from {least:.2g}, which numbers of this size can tell apart, to less than high - low"
+            allowed = f"from {least:.2g}, which values of this size can tell apart, to less than high - low"
             raise UserError("not a tolerance for this range", where="phase.tolerance", given=tolerance, allowed=allowed)
         inside = tuple(value for value in own if low <= value <= high)
         if inside and settings.low is None and settings.high is None:

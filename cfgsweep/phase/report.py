@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,58 +13,74 @@ from cfgsweep.engine.plan import cost
 from cfgsweep.parameters import compact
 from cfgsweep.phase.curve import ABRUPT, OUTLIER, Transition
 from cfgsweep.phase.finder import Finder, Found
+from cfgsweep.phase.plane import PlaneSearch
+from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.search import Search
 
 Report = dict[str, Any]
 
 
-def as_json(name: str, finder: Finder, distance: str) -> Report:
-    """Everything known, in the order of the searches."""
-    where = finder.where
+def as_json(name: str, finder: Finder, ranges: Sequence[Range], distance: str) -> Report:
+    """Everything known, in the order of the searches. Of a map, whatever has two ranges is a list."""
+    where = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
     return {
         "name": name,
         "search": finder.axis.name,
-        "low": where.low,
-        "high": where.high,
-        "tolerance": where.tolerance,
+        **{key: values if len(values) > 1 else values[0] for key, values in where.items()},
         "distance": distance,
         "finished": not finder.stopped,
-        "evaluations": {"spent": finder.evaluations, "sweep_as_fine": _as_fine(finder)},
-        "searches": [_search(finder, one) for one in finder.found],
+        "evaluations": {"spent": finder.evaluations, "sweep_as_fine": _as_fine(finder, ranges)},
+        "searches": [_report(one) for one in finder.found],
     }
 
 
-def _as_fine(finder: Finder) -> int:
+def _as_fine(finder: Finder, ranges: Sequence[Range]) -> int:
     """Evaluations of a sweep whose values lie as closely everywhere as the tolerance asks."""
-    points = int((finder.where.high - finder.where.low) / finder.where.tolerance) + 1
-    return sum(points * cost([finder.axis.at(one.base, finder.where.high)]).evaluations for one in finder.found)
+    points = math.prod(int((r.high - r.low) / r.tolerance) + 1 for r in ranges)
+    return sum(points * cost([finder.at(one, _highest(ranges))]).evaluations for one in finder.found)
 
 
-def _search(finder: Finder, one: Found) -> Report:
-    search, base = one.search, one.base
-    if not search.points:  # stopped before the scan
-        return {"title": one.title, "rounds": [], "transitions": [], "ratios": [], "points": []}
+def _highest(ranges: Sequence[Range]) -> Any:
+    return ranges[0].high if len(ranges) == 1 else tuple(one.high for one in ranges)
+
+
+def _report(one: Found) -> Report:
+    base = one.base
+    settings = {"guider": base.guider.spec(), "schedule": base.schedule.spec(), "seed": base.seed, "model": base.model}
+    points = [
+        {"value": value, "id": record["id"], "image": record["image"]} for value, record in sorted(one.records.items())
+    ]
+    found = {"title": one.title, **settings, "prompt": base.prompt, "rounds": one.rounds, "points": points}
+    if not points:  # stopped before the scan
+        return {**found, "transitions": []}
+    if isinstance(one.search, PlaneSearch):
+        return {**found, **_map(one, one.search)}
+    assert isinstance(one.search, Search)
+    return {**found, **_transitions(one, one.search)}
+
+
+def _map(one: Found, search: PlaneSearch) -> Report:
+    """Which kind of picture is where, and a picture of each kind."""
+    return {
+        "kinds": [search.kinds[point] for point in sorted(one.records)],
+        "typical": [{"value": point, "image": one.records[point]["image"]} for point in search.most_typical()],
+        "cells": len(search.cells),
+        "transitions": [],
+    }
+
+
+def _transitions(one: Found, search: Search) -> Report:
     background = search.background
     coarse = search.curve.coarse(background)
-    locations = [transition.location for transition in one.transitions]
+    locations = [transition.location for transition in search.transitions]
     return {
-        "title": one.title,
-        "guider": base.guider.spec(),
-        "schedule": base.schedule.spec(),
-        "prompt": base.prompt,
-        "seed": base.seed,
-        "model": base.model,
         "background": asdict(background),
-        "rounds": one.rounds,
         "slopes": {"values": coarse.values.tolist(), "per_unit": coarse.slopes.tolist()},
         "transitions": [
             {**asdict(transition), **_pictures(one, transition), **_parted(one.parting[number : number + 1])}
-            for number, transition in enumerate(one.transitions)
+            for number, transition in enumerate(search.transitions)
         ],
         "ratios": [later / earlier for earlier, later in itertools.pairwise(locations) if earlier],
-        "points": [
-            {"value": value, "id": one.records[value]["id"], "image": one.records[value]["image"]}
-            for value in sorted(search.points)
-        ],
     }
 
 
@@ -87,20 +105,35 @@ def _parted(known: list[list[float]]) -> Report:
 
 def table(report: Report) -> list[str]:
     """One line a transition, under a line for every search."""
+    if isinstance(report["low"], list):
+        return [*_table_of_maps(report), "", _costs(report)]
     rows = [("search", report["search"], "width", "size", "steepness", "verdict", "parts at step")]
     for search in report["searches"]:
         found = search["transitions"]
         rows += [_row(search["title"] if number == 0 else "", t) for number, t in enumerate(found)]
         if not found:
             rows.append((search["title"], "none", "", "", "", "", ""))
-    spent, fine = report["evaluations"]["spent"], report["evaluations"]["sweep_as_fine"]
     return [
         *aligned(rows),
         "",
         f"size: {report['distance']} distance; steepness: in median slopes, abrupt from {ABRUPT:g} on; "
         f"outliers: {OUTLIER:g} deviations above the median",
-        f"{spent} evaluations; a sweep as fine as that takes {fine}",
+        _costs(report),
     ]
+
+
+def _table_of_maps(report: Report) -> list[str]:
+    """One line a map."""
+    rows = [("map", "kinds of picture", "pictures", "cells")]
+    for search in report["searches"]:
+        counts = (len(search.get("typical", [])), len(search["points"]), search.get("cells", 0))
+        rows.append((search["title"], *map(str, counts)))
+    return aligned(rows)
+
+
+def _costs(report: Report) -> str:
+    spent, fine = report["evaluations"]["spent"], report["evaluations"]["sweep_as_fine"]
+    return f"{spent} evaluations; a sweep as fine as that takes {fine}"
 
 
 def _row(title: str, t: Report) -> tuple[str, str, str, str, str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -11,7 +10,8 @@ import numpy as np
 from cfgsweep.phase.curve import Background, Curve, Measure, Transition, Vector
 from cfgsweep.phase.ranges import short
 
-GRAIN = 0.5  # of the smallest transition: an interval in which the picture goes farther may hide what it does there
+GRAIN = 0.75  # of the smallest transition: an interval in which the picture goes farther may hide what it does there
+MARGIN = 0.05  # of an interval, either side of where a crossing probably is
 
 
 class Search:
@@ -30,7 +30,8 @@ class Search:
         if not self.points:
             return self.scan
         cuts = max(1, room // max(1, len(self._unsettled)))
-        return [value for low, high in self._unsettled for value in self._cut(low, high, cuts)]
+        found = {value for (low, high), near in self._unsettled.items() for value in self._cut(low, high, near, cuts)}
+        return sorted(found)
 
     def learn(self, found: Mapping[float, Vector]) -> None:
         """The pictures at some values."""
@@ -56,18 +57,28 @@ class Search:
         return [self.curve.transition(i, j, self.background) for i, j in self.curve.stretches(self.background)]
 
     @cached_property
-    def _unsettled(self) -> list[tuple[float, float]]:
-        """Intervals longer than the tolerance that decide where a transition is, how wide, or whether it is one."""
-        curve, chosen = self.curve, set()
-        for first, last in curve.stretches(self.background):
-            chosen |= {curve.crossing(first, last, share)[0] for share in (0.1, 0.5, 0.9)}
-            near = range(max(0, first - 1), min(last + 1, len(curve.distances)))
-            chosen |= {i for i in near if curve.distances[i] > GRAIN * self.background.least_size}
-        ends = [(float(curve.values[i]), float(curve.values[i + 1])) for i in sorted(chosen)]
-        return [(low, high) for low, high in ends if high - low > self.tolerance and self._cut(low, high, 1)]
+    def _unsettled(self) -> dict[tuple[float, float], list[float]]:
+        """Intervals longer than the tolerance that decide where a transition is, how wide, or whether it is one.
 
-    def _cut(self, low: float, high: float, cuts: int) -> list[float]:
-        """Inner values, no closer together than a quarter of the tolerance."""
-        cuts = max(1, min(cuts, math.ceil(4 * (high - low) / self.tolerance) - 1))
-        inner = (short(value) for value in np.linspace(low, high, cuts + 2)[1:-1])
-        return [value for value in inner if low < value < high]
+        With the values in them where the picture probably is 10, 50 or 90 % of its way.
+        """
+        curve, chosen = self.curve, dict[int, list[float]]()
+        for first, last in curve.stretches(self.background):
+            for share in (0.1, 0.5, 0.9):
+                interval, value = curve.crossing(first, last, share)
+                chosen.setdefault(interval, []).append(value)
+            for i in range(max(0, first - 1), min(last + 1, len(curve.distances))):
+                if curve.distances[i] > GRAIN * self.background.least_size:
+                    chosen.setdefault(i, [])
+        ends = {(float(curve.values[i]), float(curve.values[i + 1])): near for i, near in sorted(chosen.items())}
+        return {(low, high): near for (low, high), near in ends.items() if high - low > self.tolerance}
+
+    def _cut(self, low: float, high: float, near: Sequence[float], cuts: int) -> list[float]:
+        """Values closely on both sides of each that matters, and even cuts where there is room for more.
+
+        Guesses near an end may be wrong again and again, so then the interval is halved, too.
+        """
+        margin = max(0.4 * self.tolerance, MARGIN * (high - low))
+        guesses = [value for guess in near for value in (guess - margin, guess + margin) if low < value < high]
+        even = max(int(len(guesses) < 2), cuts - len(guesses))
+        return [short(value) for value in (*guesses, *np.linspace(low, high, even + 2)[1:-1].tolist())]

@@ -1,0 +1,68 @@
+"""Which distance shows flips best, and from which steepness on the eye calls one: `python -m tests.bench.distances`.
+
+A dense sweep of T-Normalization on the bundled model (121 values from 0 to 0.3, six seeds), and for every distance the
+transitions in it. The table goes to DISTANCES.md beside this file. `... distances RUN` takes a run that is there.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from cfgsweep import device, distances, models
+from cfgsweep.config import read_sweep
+from cfgsweep.display import SilentDisplay
+from cfgsweep.models.source import Source
+from cfgsweep.phase.curve import Background, Curve, Transition
+from cfgsweep.planning import sweep_of_run
+from cfgsweep.runner import run_sweep
+from cfgsweep.session import Options
+
+ROOT = Path(__file__).parents[2]
+SEEDS = [1024, 7, 42, 3, 11, 99]
+NAMES = ["layout", "pixels", "latents", "features", "ssim"]
+
+
+def main(folder: Path) -> None:
+    if not (folder / "sweep.yaml").is_file():
+        changes = [f"seed={SEEDS}", "value={linspace: [0.0, 0.3, 121]}"]
+        sweep, document = read_sweep(ROOT / "configs/phase.yaml", changes)
+        run_sweep(sweep, document, folder, Options(model="emoji"), SilentDisplay())
+    run, _, experiments = sweep_of_run(folder)
+    records = run.records()
+    denoiser = models.load(Source.of("emoji"), device.choose())
+    lines = [
+        "# Distances, and what they show",
+        "",
+        "`python -m tests.bench.distances`: a dense sweep of T-Normalization on the bundled model, 121 values.",
+        "Locations with steepness in median slopes; in bold what is called abrupt.",
+        "",
+        "| distance | seed | steepest slope / median | transitions |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in NAMES:
+        chosen = distances.choose(name, lambda: denoiser)
+        for seed in SEEDS:
+            mine = sorted((e for e in experiments if e.seed == seed), key=lambda e: e.value)
+            images = [run.load_image(records[e.id]) for e in mine]
+            curve = Curve([e.value for e in mine], [chosen.embed(image) for image in images], chosen.measure)
+            background = Background.of(curve, chosen.floor(images[0]))
+            found = [curve.transition(i, j, background) for i, j in curve.stretches(background)]
+            peak = curve.slopes.max() / background.median_slope
+            lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(told, found))} |")
+            print(lines[-1], flush=True)
+    (Path(__file__).parent / "DISTANCES.md").write_text("\n".join(lines) + "\n")
+
+
+def told(transition: Transition) -> str:
+    text = f"{transition.location:.4f} ({transition.steepness:.0f})"
+    return f"**{text}**" if transition.verdict == "abrupt" else text
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            main(Path(made) / "dense")

@@ -1,0 +1,102 @@
+"""Searches for phase changes against looking by hand and against bisection: `python -m tests.bench.phase`.
+
+What counts is how often the denoiser is called, for a call of a full batch takes hardly longer than one of two rows.
+All three begin with the same scan and know every transition that the search finds to the same tolerance. The table
+goes to PHASE.md beside this file.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from cfgsweep.config import read_sweep
+from cfgsweep.display import SilentDisplay
+from cfgsweep.phase.axis import Axis
+from cfgsweep.phase.finder import Finder, Found
+from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.search import Search
+from cfgsweep.session import Options, Session
+
+ROOT = Path(__file__).parents[2]
+SEEDS = [1024, 7, 42, 11]
+
+
+def main() -> None:
+    lines = [
+        "# Calls of the denoiser that a search takes",
+        "",
+        "`python -m tests.bench.phase`: `configs/phase.yaml` on the bundled model. Bisection looks at one value after",
+        "the other, also in the scan, and then for the 10 %, 50 % and 90 % crossings of every transition; by hand one",
+        "makes 12 pictures between two, and does so again until they are as close as the tolerance.",
+        "",
+        "| seeds | transitions | values | calls | s | bisection, calls | times | by hand, calls | times "
+        "| after the scan | bisection | times |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(row(seeds) for seeds in ([1024], SEEDS)),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    (Path(__file__).parent / "PHASE.md").write_text(text)
+
+
+def row(seeds: list[int]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        finder, where = search(seeds, Path(folder))
+        seconds = time.perf_counter() - started
+        one_by_one = calls(finder, finder.found[:1], [where.high])
+        scan = calls(finder, finder.found, where.scan)
+    values = sum(len(one.records) for one in finder.found)
+    found = sum(len(one.search.transitions) for one in finder.found)  # type: ignore[attr-defined]
+    plain_scan = one_by_one * len(where.scan) * len(seeds)
+    bisection = one_by_one * found * 3 * halvings(where)
+    by_hand = plain_scan + one_by_one * found * 12 * resweeps(where)
+    ours = finder.batches
+    cells = [
+        ", ".join(map(str, seeds)),
+        *(str(number) for number in (found, values, ours, round(seconds))),
+        *(str(plain_scan + bisection), f"{(plain_scan + bisection) / ours:.1f}"),
+        *(str(by_hand), f"{by_hand / ours:.1f}"),
+        *(str(ours - scan), str(bisection), f"{bisection / (ours - scan):.1f}"),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def search(seeds: list[int], folder: Path) -> tuple[Finder, Range]:
+    sweep, document = read_sweep(ROOT / "configs/phase.yaml", [f"seed={seeds}"])
+    session = Session.begin(sweep, document, folder, Options(model="emoji"), SilentDisplay())
+    bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
+    session.run.create()
+    assert sweep.phase is not None
+    where = Range.of(sweep)
+    begin = partial(Search, where.scan, where.tolerance)
+    finder = Finder(session, Axis.of("value", bases), begin, bases, sweep.phase.distance)
+    finder.run(None, SilentDisplay())
+    return finder, where
+
+
+def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> int:
+    """Of the denoiser for these values, all of them together; counted."""
+    base = found[0].base
+    engine = finder.session.engine(finder.session.denoiser(base.model), [base.size])
+    list(engine.run([finder.at(one, value) for one in found for value in values]))
+    return engine.tally.batches
+
+
+def halvings(where: Range) -> int:
+    """Values to bisect one interval of the scan down to the tolerance."""
+    return math.ceil(math.log2((where.scan[1] - where.scan[0]) / where.tolerance))
+
+
+def resweeps(where: Range) -> int:
+    """Sweeps of 12 values, that is 11 intervals, from one interval of the scan to the tolerance."""
+    return math.ceil(math.log((where.scan[1] - where.scan[0]) / where.tolerance, 11))
+
+
+if __name__ == "__main__":
+    main()
