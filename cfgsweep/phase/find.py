@@ -54,11 +54,10 @@ def find_phases(
     if len(set(sweep.search)) < len(sweep.search):
         raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
     ranges = [Range.of(sweep, place) for place in range(len(sweep.search))]
-    for group in sweep.zip:
-        if shared := set(group) & set(sweep.search):
-            raise UserError("the searched setting is zipped", where=document.where(("zip",)), given=sorted(shared))
     session = Session.begin(sweep, document, folder, options, display)
-    start = {"value": [ranges[sweep.search.index("value")].low]} if "value" in sweep.search else {}
+    # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
+    alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
+    start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
     experiments = session.expand(sweep.model_copy(update=start), document)
     finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
     session.run.create()

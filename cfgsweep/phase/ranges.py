@@ -33,7 +33,7 @@ class Range:
         Raises UserError where low is not below high, or the tolerance is finer than numbers of this size.
         """
         settings = sweep.phase or PhaseSettings()
-        own = sorted(sweep.value or []) if sweep.search[place] == "value" else []
+        own = sorted(set(sweep.value or [])) if sweep.search[place] == "value" else []
         low = _at(settings.low, place) if settings.low else (own[0] if own else None)
         high = _at(settings.high, place) if settings.high else (own[-1] if own else None)
         if low is None or high is None:
