@@ -21,7 +21,7 @@ def world(known: Sequence[Known], drift: float = 0.3) -> Callable[[float], np.nd
     """A picture that drifts, and goes over into others in logistic steps, each another way."""
     generator = np.random.default_rng(1)
     ways = [generator.standard_normal(64) for _ in known]
-    slow, wave = generator.standard_normal(64), 0.01 * generator.standard_normal(64)
+    slow, wave = generator.standard_normal(64), 0.03 * drift * generator.standard_normal(64)
 
     def picture(value: float) -> np.ndarray:
         steps = (0.5 + 0.5 * np.tanh((value - at) * np.log(9) / width) for at, width, _ in known)
@@ -31,8 +31,8 @@ def world(known: Sequence[Known], drift: float = 0.3) -> Callable[[float], np.nd
     return picture
 
 
-def search(picture: Callable[[float], np.ndarray], scan: int = 24, room: int = 8) -> Search:
-    found = Search(np.linspace(LOW, HIGH, scan).tolist(), TOLERANCE, rms)
+def search(picture: Callable[[float], np.ndarray], scan: int = 24, room: int = 8, floor: float = 0.0) -> Search:
+    found = Search(np.linspace(LOW, HIGH, scan).tolist(), TOLERANCE, rms, floor)
     for _ in range(40):
         wanted = found.wanted(room)
         if not wanted:
@@ -111,6 +111,19 @@ def test_more_room_means_fewer_rounds(room: int) -> None:
         rounds += 1
         found.learn({value: picture(value) for value in wanted})
     assert rounds <= {1: 12, 8: 7, 64: 4}[room]
+
+
+def test_rounding_alone_is_no_transition() -> None:
+    """A picture that hardly changes moves by one level here and there."""
+    picture, offsets = world([], drift=0.0004), 100 + np.linspace(0, 1, 64)
+    levels = search(lambda value: np.round(offsets + picture(value) * 255) / 255, scan=48, floor=0.7 / 255)
+    assert levels.transitions == []
+    assert len(levels.points) == 48
+
+
+def test_a_narrow_one_on_the_side_of_a_wide_one_is_seen() -> None:
+    found = search(world([(0.5, 0.25, 0.8), (0.66, 0.002, 0.2)]), scan=24).transitions
+    assert any(one.location == pytest.approx(0.66, abs=0.002) and one.verdict == "abrupt" for one in found)
 
 
 def test_eight_bits_are_no_transitions() -> None:
