@@ -97,7 +97,7 @@ def phase(
     scan: Annotated[int | None, typer.Option(help="values of the first look", show_default=False)] = None,
     search: Annotated[str | None, typer.Option(help="what to vary: value, guider.tnorm.start, ...")] = None,
     distance: Annotated[
-        str | None, typer.Option(help="layout, pixels, ssim, latents, features, clip or dino", show_default=False)
+        str | None, typer.Option(help="layout, pixels, ssim, latents, features, clip, dino, ...", show_default=False)
     ] = None,
     model: Model = None,
     set: Set = None,

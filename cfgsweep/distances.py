@@ -6,8 +6,10 @@ other; for all but `ssim` the measure is the root mean square of their differenc
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +34,16 @@ DISTANCES = {
     "features": "the middle of the swept model's own U-Net, looking at the picture (DIFT, arXiv 2306.03881)",
     "clip": "image features of openai/clip-vit-base-patch32, where its weights are cached",
     "dino": "image features of facebook/dinov2-small, where its weights are cached",
+    "lpips": "LPIPS by torchmetrics, where torchvision and its AlexNet's weights are on this machine",
+    "dreamsim": "DreamSim's ensemble, where the package is; dreamsim=FOLDER says where its weights are",
 }
+ALEXNET = "alexnet-owt-7be5be79.pth"  # as torchvision names it in torch's cache
+DREAMSIM = (
+    "dino_vitb16_pretrain.pth",
+    "open_clip_vitb16_pretrain.pth.tar",
+    "clip_vitb16_pretrain.pth.tar",
+    "ensemble_lora",
+)
 ENCODERS = {"clip": "openai/clip-vit-base-patch32", "dino": "facebook/dinov2-small"}
 
 
@@ -72,6 +83,10 @@ def choose(name: str, denoiser: Callable[[], Denoiser]) -> Distance:
             return Distance(lambda image: _flat(denoiser().features(image)), rms)
         case "clip" | "dino":
             return Distance(_encoder(place or ENCODERS[kind]), rms)
+        case "lpips":
+            return Distance(_values, _lpips())
+        case "dreamsim":
+            return Distance(_dreamsim(place), rms)
     return Distance(_values, _dissimilarity if kind == "ssim" else rms)
 
 
@@ -91,12 +106,56 @@ def _flat(tensor: Any) -> Vector:
 
 def _dissimilarity(a: Vector, b: Vector) -> float:
     """The root makes it grow as distances do: 1 - SSIM itself is about a square of one (Brunet et al. 2012)."""
-    import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    one, other = (torch.from_numpy(x).permute(2, 0, 1).unsqueeze(0) for x in (a, b))
-    similarity = structural_similarity_index_measure(one, other, data_range=1.0)
+    similarity = structural_similarity_index_measure(_batch(a), _batch(b), data_range=1.0)
     return float(max(0.0, 1 - float(similarity)) ** 0.5)  # type: ignore[arg-type]
+
+
+def _batch(values: Vector) -> Any:
+    """An array of `_values` as torch has pictures, [1, 3, height, width]."""
+    import torch
+
+    return torch.from_numpy(values).permute(2, 0, 1).unsqueeze(0)
+
+
+def _lpips() -> Callable[[Vector, Vector], float]:
+    """Zhang et al. 2018, arXiv 1801.03924. Nothing is downloaded: torchvision would do so without asking."""
+    import torch
+
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET
+    if importlib.util.find_spec("torchvision") is None or not weights.is_file():
+        raise _not_here("lpips", f"it takes torchvision, and {weights}")
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True).eval()
+
+    def measure(a: Vector, b: Vector) -> float:
+        with torch.inference_mode():
+            return max(0.0, float(metric.net(_batch(a), _batch(b), normalize=True)))
+
+    return measure
+
+
+def _dreamsim(place: str) -> Embed:
+    """Fu et al. 2023, arXiv 2306.09344: normalised embeddings, whose distance is the one that is meant."""
+    missing = [name for name in DREAMSIM if not (Path(place) / name).exists()]
+    if importlib.util.find_spec("dreamsim") is None or not place or missing:
+        raise _not_here("dreamsim", f"it takes the package dreamsim, and dreamsim=FOLDER with {', '.join(DREAMSIM)}")
+    import torch
+    from dreamsim import dreamsim
+
+    model, preprocess = dreamsim(pretrained=True, device="cpu", cache_dir=place)
+
+    def embed(image: Image.Image) -> Vector:
+        with torch.inference_mode():
+            return _flat(model.embed(preprocess(image)))
+
+    return embed
+
+
+def _not_here(given: str, hint: str) -> UserError:
+    return UserError("its weights are not on this machine", where="distance", given=given, hint=hint)
 
 
 def _encoder(place: str) -> Embed:
@@ -108,8 +167,7 @@ def _encoder(place: str) -> Embed:
         processor = AutoImageProcessor.from_pretrained(place, local_files_only=True)
         model = AutoModel.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
     except (OSError, ValueError) as error:
-        hint = str(error).split("\n")[0]
-        raise UserError("its weights are not on this machine", where="distance", given=place, hint=hint) from None
+        raise _not_here(place, str(error).split("\n")[0]) from None
 
     def embed(image: Image.Image) -> Vector:
         pixels = processor(images=image, return_tensors="pt")["pixel_values"]

@@ -184,6 +184,8 @@ def test_a_parameter_is_searched_by_name(cli, phase_file, tmp_path) -> None:
         ({"phase": {"scan": 2}}, "scan"),
         ({"phase": {"distance": "layuot"}}, "did you mean 'layout'"),
         ({"phase": {"distance": "clip"}}, "its weights are not on this machine"),
+        ({"phase": {"distance": "lpips"}}, "it takes torchvision"),
+        ({"phase": {"distance": "dreamsim=nowhere"}}, "it takes the package dreamsim"),
         ({"phase": {"wide": 2}}, "unknown key 'wide'"),
         ({"search": "guider.cfg.layers"}, "unknown numeric parameter of cfg 'layers'"),
         ({"search": "guider.tnorm.start"}, "the sweep has a guider without it"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from cfgsweep.parameters import Number, Whole
 
@@ -15,12 +15,18 @@ def _listed(given: Any) -> Any:
     return given if isinstance(given, list) else [given]
 
 
+def _one_or_two(kind: str) -> WithJsonSchema:
+    several = {"type": "array", "items": {"type": kind}, "minItems": 1, "maxItems": 2}
+    return WithJsonSchema({"anyOf": [{"type": kind}, several]})
+
+
 # One number, or two where a map is searched.
-OneOrTwo = Annotated[list[Number], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
+OneOrTwo = Annotated[list[Number], BeforeValidator(_listed), Field(min_length=1, max_length=2), _one_or_two("number")]
 Counts = Annotated[
     list[Annotated[Whole, Field(ge=5, le=MOST_POINTS)]],
     BeforeValidator(_listed),
     Field(min_length=1, max_length=2),
+    _one_or_two("integer"),
 ]
 
 
