@@ -71,10 +71,21 @@ class Session:
         self._batch_sizes: dict[str, int] = {}
 
     @classmethod
-    def begin(cls, sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Session:
-        """Settle what runs, where and in which batch shape. Writes nothing yet, and loads no model."""
+    def begin(
+        cls,
+        sweep: Sweep,
+        document: Document,
+        folder: Path,
+        options: Options,
+        display: Display,
+        like: Run | None = None,
+    ) -> Session:
+        """Settle what runs, where and in which batch shape. Writes nothing yet, and loads no model.
+
+        like: a run whose pictures a new folder begins with, so that the others have to be made as they were.
+        """
         run = Run(folder)
-        environment = Environment(run.environment(), display)
+        environment = Environment(run.environment() or (like.environment() if like else {}), display)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = _resolve_models(sweep, document, options, compute, display)
         for source in sources.values():

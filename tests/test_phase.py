@@ -153,10 +153,12 @@ def test_a_finished_sweep_is_the_scan(cli, sweep_file, tiny_model, tmp_path) -> 
     values = [0.0, 2.0, 3.0, 5.0, 8.0, 12.0]
     text = yaml.safe_dump({**settings, "value": values})
     run = tmp_path / "s"
-    assert cli("run", sweep_file(text), "--out", run, "--device", "cpu").code == 0
+    assert cli("run", sweep_file(text), "--out", run, "--device", "cpu", "--batch-size", 3).code == 0
     outcome = cli("phase", run, "--device", "cpu")
     assert outcome.code == 0, outcome.err
     assert "6 pictures of" in outcome.out
+    environment = json.loads((tmp_path / "s-phase" / "environment.json").read_text())
+    assert [model["batch_size"] for model in environment["models"].values()] == [3]  # as the pictures it begins with
     report = json.loads((tmp_path / "s-phase" / "phase.json").read_text())
     assert report["searches"][0]["rounds"][0] == values
     assert cli("phase", tmp_path / "s-phase", "--device", "cpu").code == 0  # goes on in its own folder

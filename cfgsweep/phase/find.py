@@ -54,7 +54,7 @@ def find_phases(
     if len(set(sweep.search)) < len(sweep.search):
         raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
     ranges = [Range.of(sweep, place) for place in range(len(sweep.search))]
-    session = Session.begin(sweep, document, folder, options, display)
+    session = Session.begin(sweep, document, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
     alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
     start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
@@ -64,6 +64,7 @@ def find_phases(
     session.run.write_sweep(sweep)
     if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
         taken_over = session.run.take_over(taken_from)
+        session.run.write_environment(session.environment.as_json(session.compute_on))
         display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
     finder.run(settings.max_evaluations, display)
     display.close()
