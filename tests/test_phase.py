@@ -44,16 +44,17 @@ def finder_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     return Finder(session, Axis.of("value", bases), begin, bases, "pixels")
 
 
+@pytest.mark.slow
 def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
     finder = finder_for(tiny_model, sweep_file, tmp_path)
     finder.run(None, SilentDisplay())
     denoiser, seen = finder.session.denoiser(str(tiny_model)), 0
     engine = Engine(denoiser, device.choose(DEVICE, "float32"), 8)
     for one in finder.found:
-        values = np.linspace(0, 6, 301).tolist()
+        values = np.linspace(0, 6, 121).tolist()
         done = {f.experiment.value: f.image for f in engine.run([finder.axis.at(one.base, v) for v in values])}
         pictures = [np.asarray(done[value], float) / 255 for value in values]
-        jumps = [i for i in range(300) if rms(pictures[i], pictures[i + 1]) > 0.3]
+        jumps = [i for i in range(120) if rms(pictures[i], pictures[i + 1]) > 0.3]
         abrupt = [t for t in one.search.transitions if t.verdict == "abrupt"]
         assert len(abrupt) == len(jumps)
         for transition, jump in zip(abrupt, jumps, strict=True):
@@ -235,6 +236,7 @@ def test_an_encoder_from_a_folder(tmp_path) -> None:
     assert chosen.measure(black, white) > 0
 
 
+@pytest.mark.slow
 def test_probes_share_batches(tiny_model, sweep_file, tmp_path) -> None:
     """All searches of a round go together: fewer batches than one search after the other."""
     together = finder_for(tiny_model, sweep_file, tmp_path / "together")
