@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -276,13 +277,19 @@ class _Painter:
         if not text:
             return []
         for characters in range(max(4, int(width / font.getlength("i"))), 3, -1):
-            lines = textwrap.wrap(text, characters, max_lines=most, placeholder=" …")
+            lines = _TitleWrapper(characters, max_lines=most, placeholder=" …").wrap(text)
             if all(font.getlength(line) <= width for line in lines):
                 break
         return lines
 
     def _lines_size(self, lines: list[str]) -> tuple[int, int]:
         return max((int(self.font.getlength(line)) + 1 for line in lines), default=0), 18 * len(lines)
+
+
+class _TitleWrapper(textwrap.TextWrapper):
+    """Breaks `guidance_rescale=0.7` after `guidance_`, and not anywhere."""
+
+    wordsep_re = re.compile(r"(\s+)|(?<=[_=])")
 
 
 SPARK = (72, 24)  # pixels of a schedule drawn small

@@ -69,6 +69,7 @@ class Session:
         self.sources, self.options, self.display = sources, options, display
         self._loaded: Denoiser | None = None
         self._batch_sizes: dict[str, int] = {}
+        self._told: set[str] = set()
 
     @classmethod
     def begin(
@@ -110,6 +111,12 @@ class Session:
         for name in dict.fromkeys(e.model for e in pending):
             job.run_model(self.denoiser(name))
         return Spent(len(done), len(pending), job.evaluations, job.batches, time.monotonic() - job.started, job.planned)
+
+    def tell_once(self, notice: str) -> None:
+        """A search computes round after round: what was said in one of them is known in the next."""
+        if notice not in self._told:
+            self._told.add(notice)
+            self.display.notice(notice)
 
     def denoiser(self, name: str) -> Denoiser:
         """The model that runs under this name."""
@@ -214,7 +221,7 @@ class _Job:
     def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
         texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}
         for text in sorted(filter(denoiser.is_cut_short, texts)):
-            self.session.display.notice(
+            self.session.tell_once(
                 f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}"
             )
 

@@ -192,6 +192,7 @@ def test_a_parameter_is_searched_by_name(cli, phase_file, tmp_path) -> None:
         ({"phase": {"wide": 2}}, "unknown key 'wide'"),
         ({"search": "guider.cfg.layers"}, "unknown numeric parameter of cfg 'layers'"),
         ({"search": "guider.tnorm.start"}, "the sweep has a guider without it"),
+        ({"phase": {"low": [0, 1]}}, "more than there are settings to search"),
         ({"search": "seed"}, "not a setting that can be searched"),
         ({"search": "guider.cfg.start", "value": 5}, "guider.cfg.start = "),
     ],

@@ -53,6 +53,11 @@ def find_phases(
     distances.check_name(settings.distance)
     if len(set(sweep.search)) < len(sweep.search):
         raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
+    for name in ("low", "high", "scan", "tolerance"):
+        given = getattr(settings, name) or []
+        if len(given) > len(sweep.search):
+            where = document.where(("phase", name))
+            raise UserError("more than there are settings to search", where=where, given=given, allowed=sweep.search)
     ranges = [Range.of(sweep, place) for place in range(len(sweep.search))]
     session = Session.begin(sweep, document, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.

@@ -15,6 +15,7 @@ from cfgsweep.run import Run
 
 COLOURS = {"abrupt": "#c0392b", "gradual": "#d68910"}
 MOST = 6  # transitions whose pictures are shown, the steepest; and searches drawn into one figure
+ROOM = 0.02  # of the range, for the label of a transition
 INK = "#3366aa"
 
 
@@ -50,15 +51,20 @@ def _slopes(axes: Axes, report: Report, search: Report) -> None:
         axes.axhline(search["background"]["outlier_above"], color="#999999", linewidth=0.8, linestyle="--")
         axes.set_yscale("symlog", linthresh=max(search["background"]["median_slope"], 1e-6))
         axes.set_ylim(bottom=0)
+    labelled = -float("inf")
     for t in search["transitions"]:
         axes.axvspan(t["before"], t["after"], color=COLOURS[t["verdict"]], alpha=0.15, linewidth=0)
         axes.axvline(t["location"], color=COLOURS[t["verdict"]], linewidth=1)
-        above = axes.get_xaxis_transform()
-        axes.text(t["location"], 1.01, compact(t["location"]), transform=above, rotation=40, fontsize=7)
+        if t["location"] - labelled > ROOM * (
+            report["high"] - report["low"]
+        ):  # the others are told with their pictures
+            labelled = t["location"]
+            above = axes.get_xaxis_transform()
+            axes.text(labelled, 1.01, compact(labelled), transform=above, rotation=40, fontsize=7)
 
 
 def _parting(axes: Axes, search: Report) -> None:
-    axes.set(xlabel="step", ylabel="both sides apart")
+    axes.set(xlabel="step", ylabel="both sides apart", visible=bool(search["transitions"]))
     for t in search["transitions"]:
         axes.plot(t["parting"], color=COLOURS[t["verdict"]], linewidth=1)
         if t["parting_step"] is not None:
