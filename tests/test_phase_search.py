@@ -126,6 +126,21 @@ def test_a_narrow_one_on_the_side_of_a_wide_one_is_seen() -> None:
     assert any(one.location == pytest.approx(0.66, abs=0.002) and one.verdict == "abrupt" for one in found)
 
 
+def test_a_narrow_one_with_a_slow_tail_is_abrupt() -> None:
+    """The picture drifts on in its way after the flip, as far as the flip itself."""
+    at, width, size, drifts = 0.4, 0.002, 0.3, world([], drift=0.1)
+    way = np.random.default_rng(2).standard_normal(64)
+
+    def picture(value: float) -> np.ndarray:
+        flip = 0.5 + 0.5 * np.tanh((value - at) * np.log(9) / width)
+        return drifts(value) + size * way * (flip + max(0.0, 1 - np.exp((at - value) / 0.08)))
+
+    (found,) = search(picture).transitions
+    assert found.verdict == "abrupt"
+    assert found.location == pytest.approx(at, abs=TOLERANCE)
+    assert found.size == pytest.approx(size, rel=0.2)
+
+
 def test_eight_bits_are_no_transitions() -> None:
     """Rounded pictures: between near values the distance is rounding alone."""
     picture = world([(0.4, 0.01, 0.5)])

@@ -23,6 +23,7 @@ STEPS = 3.0  # a transition is at least as large as the picture's way over so ma
 SHARE = 0.1  # and as this share of the largest distance of a picture from that at either end
 LEVELS = 3.0  # and so many times what one level of 256 makes
 VALLEY = 0.7  # between two transitions the slope falls at least to this share of the lower peak
+TAIL = 0.05  # of a peak's slope: what is slower around it is drift (of a logistic step 97 % is above it)
 ABRUPT = 10.0  # times the median slope; on the bundled model flips that the eye sees are 10 to 50
 
 
@@ -82,12 +83,12 @@ class Curve:
         marks, coarse = self._coarse(background)
         steep = np.concatenate([[False], coarse.slopes > background.outlier_above, [False]])
         starts, ends = (np.flatnonzero(edge).tolist() for edge in (steep[1:] & ~steep[:-1], ~steep[1:] & steep[:-1]))
-        parts = (
-            part
+        peaks = (
+            coarse._without_tails(*part, background.least_size)
             for start, end in zip(starts, ends, strict=True)
             for part in coarse._at_valleys(start, end, background.least_size)
         )
-        found = ((marks[i], marks[j]) for i, j in parts)
+        found = ((marks[i], marks[j]) for i, j in peaks)
         return [(i, j) for i, j in found if self._way(i, j) >= background.least_size]
 
     def coarse(self, background: Background) -> Curve:
@@ -122,6 +123,15 @@ class Curve:
             return [(start, end)]
         sides = (start, start + cut), (start + cut + 1, end)
         return [part for side in sides for part in self._at_valleys(*side, least_size)]
+
+    def _without_tails(self, start: int, end: int, least_size: float) -> tuple[int, int]:
+        """The peak of a stretch by itself, where that is large: a flip is not gradual because a drift follows it."""
+        slopes = self.slopes[start:end]
+        peak = int(slopes.argmax())
+        low = np.flatnonzero(slopes < TAIL * slopes[peak])
+        first = start + int(low[low < peak].max(initial=-1)) + 1
+        last = start + int(low[low > peak].min(initial=len(slopes)))
+        return (first, last) if self._way(first, last) >= least_size else (start, end)
 
     def _way(self, first: int, last: int) -> float:
         return self.measure(self.vectors[first], self.vectors[last])
