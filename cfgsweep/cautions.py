@@ -23,7 +23,7 @@ def cautions(experiments: Sequence[Experiment]) -> list[str]:
 
 
 def _same_texts(e: Experiment) -> bool:
-    return e.prompt == e.negative_prompt and e.guider.differences_only
+    return e.conditions[0] == e.conditions[1] and e.guider.differences_only
 
 
 def _idle_scale(e: Experiment) -> bool:
@@ -37,4 +37,4 @@ def _no_push(e: Experiment) -> bool:
 
 
 def _nothing_to_avoid(e: Experiment) -> bool:
-    return e.guider.name == "perp_neg" and not e.negative_prompt
+    return e.guider.name == "perp_neg" and e.conditions[1] == e.conditions[2]

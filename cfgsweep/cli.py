@@ -140,14 +140,17 @@ def grid(
     cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
     pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
     out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
 ) -> None:
     """Render a run's pictures as titled grids."""
     from cfgsweep.planning import sweep_of_run
-    from cfgsweep.reports import write_grids
+    from cfgsweep.reports import write_grids, write_plot
 
     folder, sweep, experiments = sweep_of_run(run)
     for path in write_grids(folder, sweep.name, experiments, rows, cols, pages, out):
         print(path)
+    if plot:
+        print(write_plot(folder, sweep.name, experiments, sweep.metrics))
 
 
 @app.command()
@@ -189,7 +192,7 @@ def train(
     set: Set = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a small text-to-image model; the same command goes on after a kill."""
+    """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
     from cfgsweep import display as displays
     from cfgsweep import yamlfile
     from cfgsweep.training.config import TrainConfig

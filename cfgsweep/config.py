@@ -14,6 +14,8 @@ from cfgsweep.fields import (
     Conditions,
     Groups,
     Guiders,
+    Labels,
+    Metrics,
     Names,
     Numbers,
     Samplers,
@@ -29,7 +31,19 @@ from cfgsweep.parameters import Parameters
 from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.schedules import SCHEDULES, Constant
 
-AXES = ("model", "prompt", "negative_prompt", "seed", "steps", "sampler", "size", "guider", "schedule", "value")
+AXES = (
+    "model",
+    "label",
+    "prompt",
+    "negative_prompt",
+    "seed",
+    "steps",
+    "sampler",
+    "size",
+    "guider",
+    "schedule",
+    "value",
+)
 
 
 class Sweep(BaseModel):
@@ -47,7 +61,8 @@ class Sweep(BaseModel):
     model: Names = Field(description="hub id, local diffusers folder, a single .safetensors file, or a bundled name")
     revision: str | None = Field(None, description="branch, tag or commit of a hub model")
     fallback: str | None = Field(None, description="bundled model, used with a notice where `model` can't run here")
-    prompt: Texts
+    prompt: Texts | None = Field(None, description="for models that read texts")
+    label: Labels | None = Field(None, description="for models of labels: a class by its number or name")
     negative_prompt: Texts = [""]
     seed: Seeds = [0]
     steps: StepCounts = [50]
@@ -61,6 +76,7 @@ class Sweep(BaseModel):
     zip: Groups = Field([], description="axes that move together: [a, b], or several such groups")
     search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
     phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
+    metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def axis(self, name: str) -> list[Any]:
@@ -86,7 +102,14 @@ def read_sweep(path: Path, overrides: list[str] | None = None) -> tuple[Sweep, y
 
 
 def _check_axes(sweep: Sweep, document: yamlfile.Document) -> None:
-    """What only shows when the fields are seen together: zips, duplicates, exclusions of no field."""
+    """What only shows when the fields are seen together: conditions, zips, duplicates, exclusions of no field."""
+    if (sweep.prompt is None) == (sweep.label is None):
+        problem = "is missing" if sweep.prompt is None else "there is a label, too: a model takes one or the other"
+        allowed = "a prompt for models that read texts, a label for models of labels"
+        raise UserError(problem, where=document.where(("prompt",)), allowed=allowed)
+    if sweep.label is not None and sweep.negative_prompt != [""]:
+        problem = "a model of labels is guided away from its own null label, and reads no text"
+        raise UserError(problem, where=document.where(("negative_prompt",)), given=sweep.negative_prompt[0])
     zipped: set[str] = set()
     for number, group in enumerate(sweep.zip):
         where = document.where(("zip", number))

@@ -15,6 +15,7 @@ DEVICES = ("cuda", "mps", "cpu")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
 CPU_BATCH = 8  # one thread is all but saturated, and more would wait longer for each step of a short sweep
+SMALL_CPU_BATCH, SMALL_ROW = 16, 2 * 2**20  # of models so small that calls cost more than what they compute
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
     Half of the memory is for weights and batches, so that a desktop or a second process has room beside it.
     """
     budget = memory_bytes(compute) // 2 - weight_bytes
-    most = CPU_BATCH if compute.device == "cpu" else BATCH_SIZES[0]
+    on_cpu = SMALL_CPU_BATCH if row_bytes <= SMALL_ROW else CPU_BATCH
+    most = on_cpu if compute.device == "cpu" else BATCH_SIZES[0]
     fitting = [size for size in BATCH_SIZES if size <= most and size * row_bytes <= budget]
     return fitting[0] if fitting else 1
 

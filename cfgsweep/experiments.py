@@ -12,24 +12,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cfgsweep.conditions import Condition
 from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
-from cfgsweep.fields import Size
+from cfgsweep.fields import Label, Size
 from cfgsweep.guidance import Guider
-from cfgsweep.models.source import scheduler_config
+from cfgsweep.models.source import conditioned_on, scheduler_config
 from cfgsweep.parameters import Parameters, compact
-from cfgsweep.samplers import noise_levels
+from cfgsweep.samplers import check_sampler, noise_levels
 from cfgsweep.schedules import Schedule
 from cfgsweep.yamlfile import Document
+
+Conditions = tuple[Condition, Condition, Condition]
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Everything that can change a picture's pixels, and nothing else. `size` None: the model's native one."""
+    """Everything that can change a picture's pixels, and nothing else.
+
+    prompt: None where a label is in its place. size: None is the model's native one.
+    """
 
     model: str
     revision: str | None
-    prompt: str
+    prompt: str | None
     negative_prompt: str
     seed: int
     steps: int
@@ -38,13 +44,20 @@ class Experiment:
     guider: Guider
     schedule: Schedule
     value: float
+    label: Label | None = None
 
     @property
     def id(self) -> str:
         """16 hex digits of a hash over every setting, defaults included."""
         plain = [getattr(self, field) for field in PLAIN_FIELDS]
+        plain += [] if self.label is None else [self.label]
         text = json.dumps(plain) + _settings(self.guider) + _settings(self.schedule)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the picture is to show, what it is to be guided away from, and what says nothing."""
+        return (self.prompt, self.negative_prompt, "") if self.label is None else (self.label, None, None)
 
     @property
     def noise_levels(self) -> tuple[float, ...]:
@@ -56,7 +69,8 @@ class Experiment:
         return self.schedule.values(self.value, self.steps)
 
 
-PLAIN_FIELDS = [field.name for field in dataclasses.fields(Experiment) if field.name not in ("guider", "schedule")]
+APART = ("guider", "schedule", "label")  # the label is part of an id only where there is one
+PLAIN_FIELDS = [field.name for field in dataclasses.fields(Experiment) if field.name not in APART]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -133,9 +147,29 @@ def _check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Map
                 given=guider.spec(),
                 hint="leave out one of them",
             )
+    _check_conditions(sweep, {(e.model, e.revision) for e in experiments}, where)
+    _check_samplers({(e.model, e.revision, e.sampler) for e in experiments}, where)
     check_parts(experiments, where)
     if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
         raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
+
+
+def _check_conditions(sweep: Sweep, models: Iterable[tuple[str, str | None]], where: Any) -> None:
+    """A model of texts takes prompts, a model of labels labels."""
+    given = "prompt" if sweep.label is None else "label"
+    for name, revision in sorted(models, key=str):
+        wanted = conditioned_on(name, revision)
+        if wanted not in (None, given):
+            problem = {"prompt": "has no labels: give a prompt", "label": "reads no text: give a label"}[str(wanted)]
+            raise UserError(f"{name} {problem}", where=where((given,)), given=getattr(sweep, given)[0], allowed=wanted)
+
+
+def _check_samplers(used: Iterable[tuple[str, str | None, str]], where: Any) -> None:
+    for model, revision, sampler in sorted(used, key=str):
+        try:
+            check_sampler(sampler, scheduler_config(model, revision))
+        except UserError as error:
+            raise error.at(where(("sampler",))) from None
 
 
 def check_parts(experiments: Iterable[Experiment], where: Callable[[tuple[str]], str]) -> None:

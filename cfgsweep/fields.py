@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 from cfgsweep.axes import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.metrics import METRICS
 from cfgsweep.named import make_list, one_or_many, reference
 from cfgsweep.parameters import Number, number
 from cfgsweep.samplers import SAMPLERS
@@ -23,6 +24,12 @@ Size = tuple[int, int] | None  # width, height in pixels; None: what the model w
 def _known_sampler(name: Any) -> str:
     if not isinstance(name, str) or name not in SAMPLERS:
         raise UserErrorInside(unknown_name("sampler", name, SAMPLERS))
+    return name
+
+
+def _known_metric(name: Any) -> str:
+    if not isinstance(name, str) or name not in METRICS:
+        raise UserErrorInside(unknown_name("metric", str(name), METRICS))
     return name
 
 
@@ -53,20 +60,39 @@ class _OneOrMany:
         return one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
 
 
+def _label(given: Any) -> Any:
+    """A class by its number or its name; numbers of a range come as floats."""
+    given = int(given) if isinstance(given, float) and given.is_integer() else given
+    if isinstance(given, bool) or not isinstance(given, int | str) or given == "" or (type(given) is int and given < 0):
+        raise UserErrorInside(UserError("not a label", given=given, allowed="a class's number, from 0 on, or its name"))
+    return given
+
+
 SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
 PAIR = {"type": "array", "items": SIDE, "minItems": 2, "maxItems": 2}
 SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
 
 Text = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
+Label = int | str
 Seed = Annotated[int, BeforeValidator(number), Field(ge=0, lt=2**63)]
 Steps = Annotated[int, BeforeValidator(number), Field(ge=1, le=1000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
 Many = BeforeValidator(spread)
 Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
+Metrics = Annotated[
+    list[Annotated[str, BeforeValidator(_known_metric)]],
+    BeforeValidator(lambda given: spread(given) if given != [] else given),  # none is fine
+    _OneOrMany({"enum": sorted(METRICS)}),
+]
 Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany()]
+Labels = Annotated[
+    list[Annotated[Label, BeforeValidator(_label)]],
+    Many,
+    _OneOrMany({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}, numeric=True),
+]
 Numbers = Annotated[list[Number], Many, _OneOrMany(numeric=True)]
 Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]

@@ -129,7 +129,19 @@ def _words(heading: Heading) -> str:
 def _caption(name: str, experiments: Sequence[Experiment], heading: Heading) -> str:
     """The run's name, the page, and every setting that is the same all over."""
     first, differing = experiments[0], varying(list(experiments))
-    fields = ("prompt", "negative_prompt", "model", "guider", "schedule", "value", "sampler", "steps", "seed", "size")
+    fields = (
+        "label",
+        "prompt",
+        "negative_prompt",
+        "model",
+        "guider",
+        "schedule",
+        "value",
+        "sampler",
+        "steps",
+        "seed",
+        "size",
+    )
     same = [
         label(field, getattr(first, field))
         for field in fields
@@ -140,7 +152,9 @@ def _caption(name: str, experiments: Sequence[Experiment], heading: Heading) -> 
 
 def _worth_saying(experiment: Experiment, field: str) -> bool:
     value = getattr(experiment, field)
-    return not (field == "negative_prompt" and not value) and not (field == "size" and value is None)
+    return not (field in ("prompt", "negative_prompt") and not value) and not (
+        field in ("size", "label") and value is None
+    )
 
 
 def _sheet(

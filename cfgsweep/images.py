@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Record = dict[str, Any]
 
@@ -38,6 +42,14 @@ def hash_of_file(path: Path) -> str | None:
         return None
 
 
+def as_image(figure: Figure) -> Image.Image:
+    """A matplotlib figure as a picture."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100)
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
 def parameters_line(record: Record) -> str:
     """The text that A1111 writes into its pictures, and civitai, exiftool and others read."""
     settings = {
@@ -51,6 +63,8 @@ def parameters_line(record: Record) -> str:
         "Schedule": _flat(record["schedule"]),
     }
     last = ", ".join(f"{key}: {value}" for key, value in settings.items())
+    if "label" in record:
+        return f"label {record['label']}\n{last}"
     return f"{record['prompt']}\nNegative prompt: {record['negative_prompt']}\n{last}"
 
 

@@ -18,7 +18,7 @@ from cfgsweep.guidance import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.apply import guide, standing_still
 from cfgsweep.models.perturbed import Perturber
 from cfgsweep.perturbations import Perturbation
-from cfgsweep.samplers import Sampler
+from cfgsweep.samplers import Sampler, config_of, predicted_by
 from cfgsweep.schedules import Constant, Schedule
 
 
@@ -59,7 +59,7 @@ class ModularGuider(BaseGuidance):
         sampler = Sampler(self.scheduler, torch.Generator())
         steps = range(num_inference_steps)
         levels = tuple(sampler.noise_ratios(step)[0] for step in steps) if self.guider.sigma else ()
-        self._ratios = sampler.noise_ratios(step)
+        self._ratios, self._length = sampler.noise_ratios(step), sampler.length(step)
         self._formula = formula_of(self.guider, num_inference_steps, "euler", levels)  # one call a step
         self._scale = self.schedule.values(self.value, num_inference_steps)[step]
         self._variation = self._formula.at(step)
@@ -124,7 +124,7 @@ class ModularGuider(BaseGuidance):
 
     def forward(self, **predictions: torch.Tensor) -> GuiderOutput:
         """The guided prediction of this step."""
-        prediction = self.scheduler.config.get("prediction_type", "epsilon")
+        prediction = predicted_by(config_of(self.scheduler))
         at, step = self._moment(predictions), self._step
         assert step is not None  # a pipeline says where it is before it asks
         if step < self._formula.zero:
@@ -138,8 +138,8 @@ class ModularGuider(BaseGuidance):
         return GuiderOutput(pred=guided, pred_cond=predictions.get("cond"), pred_uncond=predictions.get("uncond"))
 
     def _moment(self, predictions: dict[str, torch.Tensor]) -> Moment:
-        latents = self._latents
-        assert latents is not None  # a prediction was made of them
+        assert self._latents is not None  # a prediction was made of them
+        latents = self._latents / self._length
 
         def column(value: float) -> torch.Tensor:
             return latents.new_full((len(latents), *[1] * (latents.ndim - 1)), value)

@@ -1,4 +1,4 @@
-"""Grids of a run, rendered and saved."""
+"""Grids and plots of a run, rendered and saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from PIL import Image
 from cfgsweep import grid
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
-from cfgsweep.images import save_png
+from cfgsweep.images import as_image, save_png
+from cfgsweep.measuring import means
 from cfgsweep.run import Run
 
 
@@ -53,3 +54,14 @@ def write_grids(
         paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))
         save_png(sheet, paths[-1])
     return paths
+
+
+def write_plot(run: Run, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
+    """The metrics over the swept number, beside the grids."""
+    from cfgsweep.metric_plot import plot
+
+    if not metrics:
+        raise UserError("this run measured nothing", where="--plot", hint="give the sweep `metrics`, and run it again")
+    path = run.grids / f"{name}-metrics.png"
+    save_png(as_image(plot(name, experiments, metrics, means(run, experiments, metrics))), path)
+    return path

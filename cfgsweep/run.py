@@ -117,8 +117,16 @@ class Run:
         """Put the records in the sweep's order, one line each, whatever order they were made in."""
         known = self.records()
         ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
+        self._write_records([*ordered, *known.values()])
+
+    def update_records(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add to records what has become known of their pictures, by id."""
+        known = self.records()
+        self._write_records([{**record, **changes.get(name, {})} for name, record in known.items()])
+
+    def _write_records(self, records: Iterable[Record]) -> None:
         with open_atomic(self.records_file) as file:
-            for record in [*ordered, *known.values()]:
+            for record in records:
                 file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
     def write_sweep(self, sweep: Sweep) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cfgsweep.cautions import cautions
 from cfgsweep.config import Sweep
-from cfgsweep.display import Display
+from cfgsweep.display import Display, aligned
 from cfgsweep.experiments import Experiment
+from cfgsweep.measuring import Measuring
 from cfgsweep.reports import write_grids
 from cfgsweep.run import Run
 from cfgsweep.session import Options, Session, saved
@@ -21,6 +22,7 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
     experiments = session.expand(sweep, document)
     for caution in cautions(experiments):
         display.notice(caution)
+    measuring = Measuring(sweep.metrics, experiments, session.sources)
     session.run.create()
     session.run.write_sweep(sweep)
     _name_strangers(session.run, experiments, display)
@@ -34,6 +36,10 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
         )
     display.close()
     session.run.sort_records(experiments)
+    if sweep.metrics:
+        measuring.measure(session.run)
+        for line in [*aligned(measuring.table(session.run)), *measuring.judged_by()]:
+            display.say(line)
     return write_grids(session.run, sweep.name, experiments)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,11 +24,13 @@ class SamplerKind:
 
     calls: how often the denoiser is asked. "once": once a step. "heun": twice a step, once at the last.
     "pndm": the first step twice, to start the multi-step formula.
+    flow: the scheduler by which flow models are sampled so, where there is one.
     """
 
     scheduler: str
     options: Mapping[str, Any] = field(default_factory=dict)
     calls: Literal["once", "heun", "pndm"] = "once"
+    flow: str | None = None
 
     def steps_of_calls(self, steps: int) -> list[int]:
         """For every call of the denoiser, the step it belongs to: a schedule has one value a step, not a call."""
@@ -41,7 +44,7 @@ class SamplerKind:
 
 
 SAMPLERS: dict[str, SamplerKind] = {
-    "euler": SamplerKind("EulerDiscreteScheduler"),
+    "euler": SamplerKind("EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
     "euler_a": SamplerKind("EulerAncestralDiscreteScheduler"),
     "ddim": SamplerKind("DDIMScheduler"),
     "ddpm": SamplerKind("DDPMScheduler"),
@@ -50,7 +53,7 @@ SAMPLERS: dict[str, SamplerKind] = {
         "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
     ),
     "lms": SamplerKind("LMSDiscreteScheduler"),
-    "heun": SamplerKind("HeunDiscreteScheduler", calls="heun"),
+    "heun": SamplerKind("HeunDiscreteScheduler", calls="heun", flow="FlowMatchHeunDiscreteScheduler"),
     "pndm": SamplerKind("PNDMScheduler", {"skip_prk_steps": True}, calls="pndm"),
     "unipc": SamplerKind("UniPCMultistepScheduler"),
 }
@@ -70,12 +73,49 @@ STABLE_DIFFUSION_NOISE = {
 }
 
 
+def config_of(scheduler: Any) -> dict[str, Any]:
+    """A scheduler's configuration as its file has it, with its class."""
+    return {**scheduler.config, "_class_name": type(scheduler).__name__}
+
+
+def is_flow(model_config: Mapping[str, Any]) -> bool:
+    """Does the model go straight from noise to picture, latents = (1 - t) x0 + t noise?"""
+    return str(model_config.get("_class_name", "")).startswith("FlowMatch")
+
+
+def predicted_by(model_config: Mapping[str, Any]) -> Any:
+    """What a model predicts, in the words of schedulers' configurations."""
+    return "flow_prediction" if is_flow(model_config) else model_config.get("prediction_type", "epsilon")
+
+
+def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
+    """Refuse a sampler that does not go with a model."""
+    if is_flow(model_config) and SAMPLERS[name].flow is None:
+        allowed = [name for name, kind in SAMPLERS.items() if kind.flow]
+        raise UserError("not a sampler for flow models", given=name, allowed=allowed)
+
+
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     """The diffusers scheduler of that name on a model's own noise schedule."""
     import diffusers
 
     kind = SAMPLERS[name]
+    check_sampler(name, model_config)
+    if is_flow(model_config):
+        return getattr(diffusers, str(kind.flow)).from_config(model_config)
     return getattr(diffusers, kind.scheduler).from_config({**LATENT_DEFAULTS, **model_config}, **kind.options)
+
+
+def noised(
+    model_config: Mapping[str, Any], latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
+) -> torch.Tensor:
+    """Latents under the noise that a model knows them under at a timestep, [1]."""
+    import diffusers
+
+    if is_flow(model_config):
+        share = timestep / model_config.get("num_train_timesteps", 1000)
+        return (1 - share) * latents + share * noise
+    return diffusers.DDPMScheduler.from_config(model_config).add_noise(latents, noise, timestep)
 
 
 def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tuple[float, ...]:
@@ -102,7 +142,9 @@ class Sampler:
         scheduler = build_scheduler(name, model_config)
         scheduler.set_timesteps(steps)
         most = scheduler.config.num_train_timesteps
-        if scheduler.timesteps.max() >= most:  # its last timesteps would be beyond what the model knows
+        if (
+            not is_flow(model_config) and scheduler.timesteps.max() >= most
+        ):  # its last timesteps would be beyond what the model knows
             raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"fewer than {most}")
         return cls(scheduler, generator)
 
@@ -119,12 +161,31 @@ class Sampler:
 
     def model_input(self, latents: torch.Tensor, call: int) -> torch.Tensor:
         """Latents as the denoiser wants them (scaled for the sigma-space samplers)."""
-        return self.scheduler.scale_model_input(latents, self.timestep(call))
+        return latents if self.flow else self.scheduler.scale_model_input(latents, self.timestep(call))
+
+    @property
+    def flow(self) -> bool:
+        return is_flow(config_of(self.scheduler))
+
+    @property
+    def initial_sigma(self) -> float:
+        """What unit noise is multiplied by to begin with."""
+        return getattr(self.scheduler, "init_noise_sigma", 1.0)
+
+    def length(self, call: int) -> float:
+        """How long what the denoiser sees is, in latents = alpha x0 + sigma noise with alpha² + sigma² = 1."""
+        if not self.flow:
+            return 1.0
+        share = float(self.scheduler.sigmas[call])
+        return math.hypot(1 - share, share)
 
     def noise_ratios(self, call: int) -> tuple[float, float]:
         """sigma / alpha of the latents at the call, and after its step (0 after the last of most samplers)."""
         scheduler = self.scheduler
-        sigmas = getattr(scheduler, "sigmas", None)
+        sigmas: Any = getattr(scheduler, "sigmas", None)
+        if self.flow:
+            now, after = (float(sigmas[i]) for i in (call, call + 1))
+            return now / (1 - now) if now < 1 else float("inf"), after / (1 - after)
         if sigmas is not None:
             return float(sigmas[call]), float(sigmas[call + 1])
         kept, timestep = scheduler.alphas_cumprod, int(scheduler.timesteps[call])

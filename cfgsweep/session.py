@@ -198,6 +198,7 @@ class _Job:
     def run_model(self, denoiser: Denoiser) -> None:
         """This model's experiments; those not done are begun again with half the batch whenever memory fails."""
         self._say_what_is_cut_short(denoiser)
+        self._check_labels(denoiser)
         self._check_layers(denoiser)
         while mine := [e for e in self.pending if e.model == denoiser.name]:
             engine = self.session.engine(denoiser, (e.size for e in self.experiments if e.model == denoiser.name))
@@ -219,11 +220,16 @@ class _Job:
                 denoiser.harmed(harm)
 
     def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
-        texts = {text for e in self.pending for text in (e.prompt, e.negative_prompt) if e.model == denoiser.name}
-        for text in sorted(filter(denoiser.is_cut_short, texts)):
+        texts = {text for e in self.pending for text in e.conditions[:2] if e.model == denoiser.name}
+        for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
             self.session.tell_once(
                 f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}"
             )
+
+    def _check_labels(self, denoiser: Denoiser) -> None:
+        """Before the first picture is begun, and not in the middle of a run."""
+        for label in {e.label: None for e in self.pending if e.model == denoiser.name and e.label is not None}:
+            denoiser.encode(label)
 
     def _compute(self, engine: Engine, mine: Sequence[Experiment]) -> None:
         evaluations, batches = self.evaluations, self.batches
@@ -255,8 +261,7 @@ class _Job:
             "guider": e.guider.spec(),
             "schedule": e.schedule.spec(),
             "value": e.value,
-            "prompt": e.prompt,
-            "negative_prompt": e.negative_prompt,
+            **({"prompt": e.prompt, "negative_prompt": e.negative_prompt} if e.label is None else {"label": e.label}),
             "seed": e.seed,
             "steps": e.steps,
             "sampler": e.sampler,

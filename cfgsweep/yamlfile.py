@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -176,7 +176,8 @@ def _fields(model: Any, key: Key) -> list[str]:
     """Names of the fields of the model at `key` below `model`."""
     for part in key:
         inner = getattr(model, "model_fields", {}).get(part)
-        model = inner.annotation if inner else None
+        kinds = (inner.annotation, *get_args(inner.annotation)) if inner else ()  # itself, or one of `A | None`
+        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
     return list(getattr(model, "model_fields", {}))
 
 

@@ -97,7 +97,7 @@ def small_training(pictures: Path) -> dict:
     return {
         "name": "tiny",
         "seed": 3,
-        "data": {"path": str(pictures), "leave_out": ["flags"], "composites": 12},
+        "data": {"name": "emoji", "path": str(pictures), "leave_out": ["flags"], "composites": 12},
         "autoencoder": {"channels": 8, "encoder_blocks": [0, 1, 1], "decoder_blocks": [1, 1, 0], "recipe": recipe},
         "text_encoder": {"vocabulary": 600, "width": 16, "layers": 1, "heads": 2},
         "denoiser": {"channels": [8, 16, 16], "groups": 4, "recipe": recipe},

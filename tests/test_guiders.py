@@ -261,7 +261,7 @@ def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, se
 
 
 @pytest.mark.parametrize("name", GUIDERS)
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample", "flow_prediction"])
 def test_it_does_not_matter_what_kind_of_prediction_the_model_makes(name: str, prediction) -> None:
     guider = GUIDERS[name]()
     if guider.space == "model" and name in ("prednorm", "tnorm", "fullnorm"):
@@ -270,7 +270,8 @@ def test_it_does_not_matter_what_kind_of_prediction_the_model_makes(name: str, p
     at = moment(guider, noise, sigma=SIGMA, scale=SCALES.get(name, 9.0))
     x = at.latents
     kinds = {"epsilon": lambda n: n, "v_prediction": lambda n: (n - SIGMA * x) / ALPHA}
-    convert = {**kinds, "sample": lambda n: (x - SIGMA * n) / ALPHA}[prediction]
+    kinds |= {"sample": lambda n: (x - SIGMA * n) / ALPHA, "flow_prediction": lambda n: n - (x - SIGMA * n) / ALPHA}
+    convert = kinds[prediction]
     other = moment(guider, {role: convert(n) for role, n in noise.items()}, sigma=SIGMA, scale=SCALES.get(name, 9.0))
     torch.testing.assert_close(guide(guider, other, prediction)[0], convert(guide(guider, at, "epsilon")[0]))
 

@@ -15,6 +15,7 @@ from cfgsweep.experiments import expand
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.schedules import SCHEDULES, Cosine
+from cfgsweep.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -45,9 +46,11 @@ def test_every_command_runs(cli, small_training: dict, tmp_path: Path, monkeypat
     }
     for command in COMMANDS:
         words = shlex.split(command)
-        if words[0] == "train":  # the same command, made small
+        if words[-1] == "configs/train/emoji.yaml":  # the same command, made small
             for key in ("data", "autoencoder", "text_encoder", "denoiser"):
                 words += ["--set", f"{key}={json.dumps(small_training[key])}"]
+        elif words[0] == "train":
+            words += ["--set", "denoiser.recipe.steps=3", "--set", "classifier.recipe.steps=3"]
         if words[0] == "phase":
             words += ["--set", "steps=6", "--set", "phase.scan=9"]
         assert cli(*words).code == 0, command
@@ -84,6 +87,12 @@ def test_the_guiders_it_shows_are_valid(sweep_file) -> None:
     assert shown
     text = f"name: x\nmodel: emoji\nprompt: a\nguider:\n{shown[1]}"
     assert len(expand(*read_sweep(sweep_file(text)))) == 2 + 2 + 1 + 5 + 1
+
+
+def test_the_training_file_it_shows_is_valid() -> None:
+    shown = re.search(r"^ {4}name: pets\n(?: {4}.+\n)+", TEXT, re.MULTILINE)
+    assert shown
+    TrainConfig.model_validate(yaml.safe_load(shown[0]))
 
 
 def test_its_sweep_file_is_the_shipped_one() -> None:

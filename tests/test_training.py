@@ -17,10 +17,11 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from cfgsweep.training.captioned import is_held_out, read_captioned
 from cfgsweep.training.captions import FLOURISHES, STYLES, article, caption
 from cfgsweep.training.composites import compose
 from cfgsweep.training.config import Data, Recipe
-from cfgsweep.training.dataset import Entry, is_held_out, read_pictures
+from cfgsweep.training.dataset import Entry
 from cfgsweep.training.optimise import learning_rate
 
 
@@ -112,7 +113,7 @@ def test_a_file_that_holds_no_such_pictures(cli, config: Path, tmp_path: Path) -
 
 
 def test_the_split_is_by_glyph_and_the_same_in_every_style(pictures: Path) -> None:
-    training, held_out = read_pictures(Data(path=pictures, leave_out=["flags"]))
+    training, held_out = read_captioned(Data(name="emoji", path=pictures, leave_out=["flags"]))
     labels = {entry.label for entry in training.entries}
     assert labels.isdisjoint(entry.label for entry in held_out.entries)
     assert "apple" not in labels
@@ -146,7 +147,7 @@ def test_articles(noun: str, expected: str) -> None:
 
 
 def test_composites_show_two_things_in_one_style(pictures: Path) -> None:
-    training, _ = read_pictures(Data(path=pictures))
+    training, _ = read_captioned(Data(name="emoji", path=pictures))
     made = compose(training, 40, seed=1)
     assert len(made) == 40
     assert all(" riding a" in entry.label for entry in made.entries)

@@ -99,7 +99,7 @@ def test_without_cfg_the_harmed_pass_is_still_of_the_prompt(sweep_file) -> None:
     text = "name: x\nmodel: tiny\nprompt: the prompt\nguider: slg\nvalue: 1\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
     branches = Program(e)[10].branches
-    assert [branch.text for branch in branches] == ["the prompt", "the prompt"]
+    assert [branch.condition for branch in branches] == ["the prompt", "the prompt"]
     assert branches[1].perturbation is not None
 
 
@@ -156,7 +156,7 @@ def test_autoguidance_is_guided_away_from_a_worse_answer_to_the_same_prompt(swee
     batches = at_step(auto, 10).prepare_inputs({"text": ("the prompt", "nothing")})
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
     (e,) = expand(*read_sweep(sweep_file("name: x\nmodel: tiny\nprompt: the prompt\nguider: autoguidance\n")))
-    assert [branch.text for branch in Program(e)[10].branches] == ["the prompt", "the prompt"]
+    assert [branch.condition for branch in Program(e)[10].branches] == ["the prompt", "the prompt"]
 
 
 def test_projected_guidance_ends_in_the_conditional_prediction() -> None:

@@ -8,9 +8,13 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    DDPMPipeline,
+    DiTPipeline,
+    DiTTransformer2DModel,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
+    UNet2DModel,
 )
 from diffusers.modular_pipelines import StableDiffusionXLAutoBlocks
 from tokenizers import pre_tokenizers
@@ -112,3 +116,43 @@ def _vae() -> AutoencoderKL:
         norm_num_groups=4,
         sample_size=16,
     ).eval()
+
+
+def dit() -> DiTPipeline:
+    """diffusers' DiT, a thousand classes."""
+    torch.manual_seed(0)
+    transformer = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=4,
+        in_channels=4,
+        out_channels=8,  # and a variance, as the original has it
+        num_layers=2,
+        sample_size=8,
+        patch_size=2,
+        norm_num_groups=4,
+    ).eval()
+    for parameter in transformer.parameters():  # it begins with zeros where labels and times come in
+        torch.nn.init.normal_(parameter, std=0.2)
+    scheduler = DDIMScheduler(beta_schedule="linear", beta_end=0.02, clip_sample=False)
+    return DiTPipeline(transformer, _vae(), scheduler)
+
+
+def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:
+    """A UNet2DModel of four labels and a null label, on grey pixels."""
+    torch.manual_seed(0)
+    settings = {"num_class_embeds": 5, **of_the_unet}
+    unet = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=8,
+        norm_num_groups=4,
+        **settings,
+    ).eval()
+    if unet.class_embedding is not None:
+        unet.class_embedding.weight.data *= 5  # so that labels matter before anything is learned
+    return DDPMPipeline(unet, scheduler or EulerDiscreteScheduler(prediction_type="v_prediction"))

@@ -24,7 +24,7 @@ from cfgsweep.guidance.apply import Prediction, blurred_where_it_looks, guide, p
 from cfgsweep.guidance.base import Moment
 from cfgsweep.models.base import Denoiser
 from cfgsweep.perturbations import BlurredInput
-from cfgsweep.samplers import Sampler
+from cfgsweep.samplers import Sampler, predicted_by
 
 GUIDED_ROWS = 32  # the fixed shape of guidance: a whole number of any CPU's vectors, so that no row is a remainder
 
@@ -133,7 +133,7 @@ class Engine:
         generator = torch.Generator().manual_seed(root.seed)
         noise = self.denoiser.noise(root.size or self.denoiser.native_size, generator)
         sampler = Sampler.start(root.sampler, self.denoiser.scheduler_config, root.steps, generator)
-        return Trajectory(node, noise * sampler.scheduler.init_noise_sigma, sampler)
+        return Trajectory(node, noise * sampler.initial_sigma, sampler)
 
     def _call(self, batch: Sequence[Row]) -> Callable[[], torch.Tensor]:
         """A call of the denoiser for the rows, at the fixed shape: short batches repeat their last row.
@@ -159,11 +159,12 @@ class Engine:
         ratio, _ = trajectory.sampler.noise_ratios(trajectory.node.call)
         seen, attention = trajectory.predictions[branch.needs], trajectory.attention[branch.needs]
         sigma = branch.perturbation.sigma
-        return blurred_where_it_looks(trajectory.model_input, seen, attention, ratio, self._prediction, sigma)
+        blurred = blurred_where_it_looks(trajectory.seen, seen, attention, ratio, self._prediction, sigma)
+        return blurred * trajectory.sampler.length(trajectory.node.call)
 
     def _condition(self, branch: Branch) -> torch.Tensor:
         if branch not in self._conditions:
-            self._conditions[branch] = self.denoiser.harmed(branch.perturbation).encode(branch.text)
+            self._conditions[branch] = self.denoiser.harmed(branch.perturbation).encode(branch.condition)
         return self._conditions[branch]
 
     def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
@@ -184,7 +185,7 @@ class Engine:
 
     def _x0(self, fork: Fork, guided: torch.Tensor) -> torch.Tensor:
         ratio, _ = fork.parent.sampler.noise_ratios(fork.parent.node.call)
-        return picture_of(guided, fork.parent.model_input, ratio, self._prediction)
+        return picture_of(guided, fork.parent.seen, ratio, self._prediction)
 
     def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, Any]]:
         """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""
@@ -204,7 +205,7 @@ class Engine:
     def _moment(self, forks: Sequence[Fork]) -> Moment:
         """What the guider of these forks is given, one row per fork."""
         operation, parents = forks[0].operation, [fork.parent for fork in forks]
-        latents = torch.cat([parent.model_input for parent in parents])
+        latents = torch.cat([parent.seen for parent in parents])
 
         def column(values: Iterable[float]) -> torch.Tensor:
             tensor = torch.tensor(list(values), dtype=torch.float64).float()
@@ -229,7 +230,7 @@ class Engine:
     @property
     def _prediction(self) -> Prediction:
         """What the model predicts, as its scheduler's configuration has it."""
-        return self.denoiser.scheduler_config.get("prediction_type", "epsilon")
+        return predicted_by(self.denoiser.scheduler_config)
 
     def _decode(self, trajectory: Trajectory) -> Iterator[Finished]:
         """One picture at a time, so that it too depends on nobody else. Members of one leaf have the same pixels."""

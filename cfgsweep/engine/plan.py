@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cfgsweep.experiments import Experiment
+from cfgsweep.conditions import Condition
+from cfgsweep.experiments import Conditions, Experiment
 from cfgsweep.guidance import COND, Guider, Role
 from cfgsweep.perturbations import BlurredInput, Harm
 from cfgsweep.samplers import SAMPLERS
@@ -24,15 +25,15 @@ from cfgsweep.samplers import SAMPLERS
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One prediction a guider needs: the denoiser under this conditioning, harmed or whole."""
+    """One prediction a guider needs: the denoiser under this condition, harmed or whole."""
 
-    text: str
+    condition: Condition
     perturbation: Harm | None = None
 
     @property
     def needs(self) -> Branch | None:
         """The prediction that has to be there before this one can be asked for."""
-        return Branch(self.text) if isinstance(self.perturbation, BlurredInput) else None
+        return Branch(self.condition) if isinstance(self.perturbation, BlurredInput) else None
 
 
 class Operation(NamedTuple):
@@ -75,7 +76,7 @@ class Program(Sequence[Operation]):
     is shared by all that have a guider and a number of steps in common.
     """
 
-    __slots__ = ("formula", "idle", "prompts", "scales", "window", "zero")
+    __slots__ = ("conditions", "formula", "idle", "scales", "window", "zero")
 
     def __init__(self, e: Experiment):
         self.formula = formula_of(e.guider, e.steps, e.sampler, e.noise_levels)
@@ -83,8 +84,8 @@ class Program(Sequence[Operation]):
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
         self.window, self.zero = self.formula.window, self.formula.zero
-        self.prompts = (e.prompt, e.negative_prompt)
-        self.idle = e.prompt == e.negative_prompt and e.guider.differences_only
+        self.conditions = e.conditions
+        self.idle = e.conditions[0] == e.conditions[1] and e.guider.differences_only
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -95,18 +96,18 @@ class Program(Sequence[Operation]):
         if call < self.zero:
             return STANDING_STILL
         if call not in self.window or self.idle:
-            return _alone(COND, self.prompts)
+            return _alone(COND, self.conditions)
         scale, variation = self.scales[call], self.formula.at(call)
         roles = self.formula.roles(scale, variation)
         if len(roles) == 1:
-            return _alone(roles[0], self.prompts)
-        names, branches = _branches(roles, self.prompts)
+            return _alone(roles[0], self.conditions)
+        names, branches = _branches(roles, self.conditions)
         return Operation(variation.guider, (scale, *variation.others), names, branches)
 
     @property
     def is_idle(self) -> bool:
         """Is the conditional prediction all there is, at every step?"""
-        alone = _alone(COND, self.prompts)
+        alone = _alone(COND, self.conditions)
         return self.zero == 0 and all(operation == alone for operation in self)
 
     def branches_from(self, call: int) -> int:
@@ -121,7 +122,7 @@ class Program(Sequence[Operation]):
         """Where only the scale varies, calls are counted by its special values and not looked at one by one."""
         if self.formula.varies:
             return sum(len(set(self[call].branches)) for call in calls)
-        ordinary, fewer = self.formula.distinct(self.prompts)
+        ordinary, fewer = self.formula.distinct(self.conditions)
         total = ordinary * len(calls)
         for scale, saved in fewer:
             total -= saved * self.scales[calls.start : calls.stop].count(scale)
@@ -154,7 +155,7 @@ class Formula:
         kinds = {row: Variation.of(guider, dict(zip(values, row, strict=True))) for row in set(rows)}
         self.variations = [kinds[rows[step]] for step in calls] if self.varies else [kinds[rows[0]]]
         self._roles: dict[tuple[float, Variation], tuple[Role, ...]] = {}
-        self._distinct: dict[tuple[str, str], tuple[int, list[tuple[float, int]]]] = {}
+        self._distinct: dict[Conditions, tuple[int, list[tuple[float, int]]]] = {}
 
     def at(self, call: int) -> Variation:
         """The guider as it is at a call."""
@@ -169,17 +170,17 @@ class Formula:
             self._roles[key] = (COND, *roles) if numbers["guidance_rescale"] and COND not in roles else roles
         return self._roles[key]
 
-    def distinct(self, prompts: tuple[str, str]) -> tuple[int, list[tuple[float, int]]]:
+    def distinct(self, given: Conditions) -> tuple[int, list[tuple[float, int]]]:
         """Different predictions at an ordinary scale, and how many fewer at those at which there are fewer."""
-        if prompts not in self._distinct:
+        if given not in self._distinct:
 
             def count(scale: float) -> int:
-                return len(set(_branches(self.roles(scale, self.at(0)), prompts)[1]))
+                return len(set(_branches(self.roles(scale, self.at(0)), given)[1]))
 
             ordinary = count(math.nan)
             saved = [(scale, ordinary - count(scale)) for scale in self.special]
-            self._distinct[prompts] = ordinary, [entry for entry in saved if entry[1]]
-        return self._distinct[prompts]
+            self._distinct[given] = ordinary, [entry for entry in saved if entry[1]]
+        return self._distinct[given]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -195,15 +196,15 @@ def formula_of(guider: Guider, steps: int, sampler: str, noise_levels: tuple[flo
 
 
 @functools.lru_cache(maxsize=4096)
-def _alone(role: Role, prompts: tuple[str, str]) -> Operation:
-    return Operation(None, (), ("alone",), _branches((role,), prompts)[1])
+def _alone(role: Role, given: Conditions) -> Operation:
+    return Operation(None, (), ("alone",), _branches((role,), given)[1])
 
 
 @functools.lru_cache(maxsize=4096)
-def _branches(roles: tuple[Role, ...], prompts: tuple[str, str]) -> tuple[tuple[str, ...], tuple[Branch, ...]]:
-    """Names and branches of the roles, given prompt and negative prompt."""
-    texts = {"prompt": prompts[0], "negative_prompt": prompts[1], "nothing": ""}
-    return tuple(r.name for r in roles), tuple(Branch(texts[r.condition], r.perturbation) for r in roles)
+def _branches(roles: tuple[Role, ...], given: Conditions) -> tuple[tuple[str, ...], tuple[Branch, ...]]:
+    """Names and branches of the roles, given what pictures are to show, what not, and what says nothing."""
+    conditions = dict(zip(("prompt", "negative_prompt", "nothing"), given, strict=True))
+    return tuple(r.name for r in roles), tuple(Branch(conditions[r.condition], r.perturbation) for r in roles)
 
 
 def perturbations(experiments: Iterable[Experiment]) -> dict[Harm, Guider]:
@@ -276,7 +277,7 @@ def cost(experiments: Iterable[Experiment]) -> Cost:
         key = (
             root.sampler,
             root.steps,
-            *((id(e.guider), id(e.schedule), e.value, e.prompt, e.negative_prompt, e.noise_levels) for e in members),
+            *((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels) for e in members),
         )
         if key not in known:
             known[key] = _cost_of_root(members)

@@ -46,6 +46,11 @@ class Trajectory:
     def model_input(self) -> torch.Tensor:
         return self.sampler.model_input(self.latents, self.node.call)
 
+    @cached_property
+    def seen(self) -> torch.Tensor:
+        """What the denoiser sees, as alpha x0 + sigma noise with alpha² + sigma² = 1. Flow models see it shorter."""
+        return self.model_input / self.sampler.length(self.node.call)
+
     @property
     def timestep(self) -> torch.Tensor:
         return self.sampler.timestep(self.node.call)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from cfgsweep.blur import gaussian_blur
 from cfgsweep.guidance.base import Guider, Moment, Space
 
-Prediction = Literal["epsilon", "sample", "v_prediction"]  # as a scheduler's configuration calls what a model predicts
+# As a scheduler's configuration calls what a model predicts; flow models have schedulers of their own.
+Prediction = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
 
 
-SPACES: dict[Prediction, Space] = {"epsilon": "noise", "sample": "data", "v_prediction": "velocity"}
+SPACES: dict[Prediction, Space] = {
+    "epsilon": "noise",
+    "sample": "data",
+    "v_prediction": "velocity",
+    "flow_prediction": "flow",
+}
 
 
 def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Any]:
@@ -41,6 +48,8 @@ def standing_still(at: Moment, prediction: Prediction) -> Tensor:
     For small steps that is a velocity of zero, which is what CFG-Zero*'s zero-init gives a flow model. A zero as
     noise prediction is something else: it takes all that is there for picture.
     """
+    if prediction == "flow_prediction":  # the velocity itself
+        return torch.zeros_like(at.latents)
     length, next_length = ((1 + ratio.square()).sqrt() for ratio in (at.ratio, at.next_ratio))
     step = at.next_ratio - at.ratio
     slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
@@ -81,6 +90,10 @@ def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Ten
             data, noise = (at.latents - at.sigma * predicted) / at.alpha, predicted
         case "data":
             data, noise = predicted, (at.latents - at.alpha * predicted) / at.sigma
+        case "flow":
+            longer = at.alpha + at.sigma  # (1 - t) x0 + t noise is at.latents over this, and t at.sigma over this
+            data = (at.latents - at.sigma * predicted) / longer
+            noise = (at.latents + at.alpha * predicted) / longer
         case _:
             data = at.alpha * at.latents - at.sigma * predicted
             noise = at.sigma * at.latents + at.alpha * predicted
@@ -89,4 +102,6 @@ def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Ten
             return noise
         case "data":
             return data
+        case "flow":
+            return noise - data
     return at.alpha * noise - at.sigma * data

@@ -19,7 +19,8 @@ from cfgsweep.windows import Share, refuse_unless_in_order, steps_between
 if TYPE_CHECKING:
     from torch import Tensor
 
-Space = Literal["model", "noise", "data", "velocity"]
+Space = Literal["model", "noise", "data", "velocity", "flow"]
+LEAST_ALPHA = 1e-4  # flow models begin at pure noise, in which no picture can be told
 
 
 class Role(NamedTuple):
@@ -57,7 +58,7 @@ class Moment:
     @functools.cached_property
     def alpha(self) -> Tensor:
         """What the picture is multiplied by in `latents`: alpha² + sigma² = 1."""
-        return (1 + self.ratio**2) ** -0.5
+        return ((1 + self.ratio**2) ** -0.5).clamp(min=LEAST_ALPHA)
 
     @functools.cached_property
     def sigma(self) -> Tensor:
@@ -96,7 +97,7 @@ class Guider(Parameters):
     default_scale: the guidance scale where the sweep gives no value.
     alone: scales at which one prediction is the whole answer.
     space: what the formula is about. model: whatever the model predicts. noise (epsilon), data (x0) and velocity
-        (alpha noise - sigma x0; the flow of a flow model): predictions are converted, and the result back.
+        (alpha noise - sigma x0), flow (noise - x0): predictions are converted, and the result back.
     stateful: it remembers something from step to step.
     one_by_one: it is given one row at a time, and may remember anything.
     differences_only: it looks at prompt and negative prompt alone, and where both predictions are equal, they are

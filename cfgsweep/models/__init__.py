@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.models.source import Source
+from cfgsweep.models.source import Source, family_of
 
 if TYPE_CHECKING:
     from cfgsweep.device import Compute
@@ -16,10 +17,9 @@ def load(source: Source, compute: Compute) -> Denoiser:
     """Load a model; a UserError says what is wrong with it."""
     quieten_libraries()
     from cfgsweep.device import is_out_of_memory
-    from cfgsweep.models.stable_diffusion import StableDiffusion
 
     try:
-        return StableDiffusion.load(source, compute)
+        return _loader(family_of(source))(source, compute)
     except UserError:
         raise
     except Exception as error:  # the libraries have no one word for a folder that is damaged or of another kind
@@ -29,6 +29,18 @@ def load(source: Source, compute: Compute) -> Denoiser:
         hint = "weights as pickles are refused; --allow-pickle loads them" if refused else ""
         problem = f"the model cannot be loaded: {shorten(str(error), 300)}"
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
+
+
+def _loader(family: str) -> Callable[[Source, Compute], Denoiser]:
+    from cfgsweep.models.class_conditional import ClassConditional
+    from cfgsweep.models.stable_diffusion import StableDiffusion
+
+    match family:
+        case "DiTPipeline":
+            return ClassConditional.load_dit
+        case "DDPMPipeline":
+            return ClassConditional.load_unet
+    return StableDiffusion.load
 
 
 def quieten_libraries() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from cfgsweep.conditions import Condition
 from cfgsweep.perturbations import Harm
 
 
@@ -44,16 +45,19 @@ class Denoiser(Protocol):
         """
         ...
 
-    def encode(self, text: str) -> torch.Tensor:
-        """A text as conditioning [1, tokens, width]."""
+    def encode(self, condition: Condition) -> torch.Tensor:
+        """What the network is given for a text [1, tokens, width], a label [1], or for nothing.
+
+        Raises UserError where the model has no such label.
+        """
         ...
 
-    def is_cut_short(self, text: str) -> bool:
+    def is_cut_short(self, condition: Condition) -> bool:
         """Does `encode` leave out the end of this text?"""
         ...
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, tokens, n]."""
+        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, ...]."""
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:

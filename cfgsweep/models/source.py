@@ -13,6 +13,8 @@ from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+# The families that there are, by the pipeline's class in model_index.json, and what each is conditioned on.
+CONDITIONED_ON = {"StableDiffusionPipeline": "prompt", "DiTPipeline": "label", "DDPMPipeline": "label"}
 
 
 def bundled_names() -> list[str]:
@@ -61,6 +63,29 @@ class Source:
     def on_hub(self) -> bool:
         return not Path(self.place).exists()
 
+    @property
+    def loading(self) -> dict[str, Any]:
+        """What `from_pretrained` has to be told."""
+        return {"revision": self.revision, "use_safetensors": None if self.allow_pickle else True}
+
+    def file(self, name: str) -> Path:
+        """A small file of the model, from its folder or the hub."""
+        if not self.on_hub:
+            return Path(self.place) / name
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(self.place, name, revision=self.revision))
+
+    def known_file(self, name: str) -> Path | None:
+        """The same where it is on this machine already."""
+        path = Path(self.place) / name
+        if self.on_hub:
+            from huggingface_hub import try_to_load_from_cache
+
+            cached = try_to_load_from_cache(self.place, name, revision=self.revision)
+            path = Path(cached) if isinstance(cached, str) else path
+        return path if path.is_file() else None
+
     def _check_local(self, path: Path) -> None:
         if path.is_file() and path.suffix != ".safetensors" and not self.allow_pickle:
             hint = "a pickle can run any code; --allow-pickle loads it all the same"
@@ -71,17 +96,46 @@ class Source:
 
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
     """A model's noise schedule, without loading or downloading the model."""
-    source = Source.of(name, revision, allow_pickle=True)
-    path = Path(source.place) / "scheduler" / "scheduler_config.json"
-    if source.on_hub:
-        from huggingface_hub import try_to_load_from_cache
-
-        cached = try_to_load_from_cache(source.place, "scheduler/scheduler_config.json", revision=revision)
-        path = Path(cached) if isinstance(cached, str) else path
-    if not path.is_file():
+    source = _anywhere(name, revision)
+    path = source.known_file("scheduler/scheduler_config.json") if source else None
+    if path is None:
         return STABLE_DIFFUSION_NOISE  # as nearly every model of this family has it
     config: dict[str, Any] = json.loads(path.read_text())
     return config
+
+
+def conditioned_on(name: str, revision: str | None) -> str | None:
+    """'prompt' or 'label', without loading or downloading the model; None where that cannot be told yet."""
+    source = _anywhere(name, revision)
+    if source is not None and source.single_file:
+        return "prompt"
+    path = source.known_file("model_index.json") if source else None
+    return CONDITIONED_ON.get(_family_in(path)) if path else None
+
+
+def _anywhere(name: str, revision: str | None) -> Source | None:
+    """Where a model is, or None: what is planned here may run on another machine."""
+    try:
+        return Source.of(name, revision, allow_pickle=True)
+    except UserError:
+        return None
+
+
+def family_of(source: Source) -> str:
+    """The pipeline's class. Raises UserError where it is none of those that can be swept."""
+    if source.single_file:
+        return "StableDiffusionPipeline"
+    family = _family_in(source.file("model_index.json"))
+    if family not in CONDITIONED_ON:
+        raise UserError("not a model of a known family", where=source.name, given=family, allowed=list(CONDITIONED_ON))
+    return family
+
+
+def _family_in(index: Path) -> str:
+    try:
+        return str(json.loads(index.read_text())["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError("damaged: it names no pipeline", where=str(index)) from None
 
 
 def why_not_here(source: Source, device: str) -> str | None:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from cfgsweep.images import as_image
 from cfgsweep.parameters import compact
-from cfgsweep.phase.picture import as_image
 from cfgsweep.phase.report import Report
 from cfgsweep.run import Run
 

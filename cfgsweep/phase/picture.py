@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from cfgsweep.images import as_image
 from cfgsweep.parameters import compact
 from cfgsweep.phase.report import Report
 from cfgsweep.run import Run
@@ -34,13 +34,6 @@ def draw_searches(report: Report, run: Run) -> Image.Image:
     if left_out:
         figure.supxlabel(f"and {left_out} more searches, in phase.json", fontsize=9)
     return as_image(figure)
-
-
-def as_image(figure: Figure) -> Image.Image:
-    file = io.BytesIO()
-    figure.savefig(file, dpi=100)
-    with Image.open(file) as image:
-        return image.convert("RGB")
 
 
 def _slopes(axes: Axes, report: Report, search: Report) -> None:

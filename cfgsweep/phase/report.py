@@ -50,7 +50,8 @@ def _report(one: Found) -> Report:
     points = [
         {"value": value, "id": record["id"], "image": record["image"]} for value, record in sorted(one.records.items())
     ]
-    found = {"title": one.title, **settings, "prompt": base.prompt, "rounds": one.rounds, "points": points}
+    shown = {"prompt": base.prompt} if base.label is None else {"label": base.label}
+    found = {"title": one.title, **settings, **shown, "rounds": one.rounds, "points": points}
     if not points:  # stopped before the scan
         return {**found, "transitions": []}
     if isinstance(one.search, PlaneSearch):

@@ -31,6 +31,8 @@ def article(noun: str) -> str:
 
 def caption(entry: Entry, rng: random.Random) -> str:
     """One of the ways to ask for this picture."""
+    if entry.style is None:
+        return entry.label
     words = [_subject(entry, rng)]
     if rng.random() < 0.7:
         words.insert(0, rng.choice(STYLES[entry.style]))

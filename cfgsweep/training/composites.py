@@ -38,7 +38,7 @@ def compose(pictures: Pictures, count: int, seed: int) -> Pictures:
     rng = random.Random(seed)
     by_style: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
     for pixels, entry in zip(pictures.pixels, pictures.entries, strict=True):
-        by_style[entry.style][entry.label] = pixels
+        by_style[str(entry.style)][entry.label] = pixels
     images, entries = [], []
     for i in range(count):
         style = sorted(by_style)[i % len(by_style)]

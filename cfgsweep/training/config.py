@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -16,12 +16,28 @@ class Strict(BaseModel):
 
 
 class Data(Strict):
-    """Captioned pictures: a parquet file with image, label, tags, style, group and codepoints."""
+    """Pictures and what they show: a data set by name, or a folder or a parquet file as Hugging Face has them."""
 
-    path: Path
-    leave_out: list[str] = Field(default=[], description="groups of pictures not to train on")
-    composites: int = Field(4000, ge=0, description="pictures made of two: a rider above a mount")
-    composite_share: Fraction = Field(0.2, description="part of every batch that is composites")
+    name: Literal["emoji", "digits", "mnist", "fashion-mnist"] | None = Field(
+        None, description="emoji: the parquet file that cfgsweep.training.emoji makes; digits: scikit-learn's"
+    )
+    path: Path | None = Field(None, description="of mnist and fashion-mnist, a folder of IDX files; else from the hub")
+    column: str | None = Field(None, description="of a folder or parquet file: `label` or `text` if not given")
+    size: Annotated[int, Field(ge=8, le=512)] | None = Field(None, description="the side that pictures are made")
+    held_out: Fraction = Field(0.1, description="part not to train on, where the data has none of its own")
+    leave_out: list[str] = Field(default=[], description="of emoji: groups of pictures not to train on")
+    composites: int = Field(0, ge=0, description="of emoji: pictures made of two, a rider above a mount")
+    composite_share: Fraction = Field(0.2, description="of emoji: part of every batch that is composites")
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        if self.path is None and self.name in (None, "emoji"):
+            raise ValueError("give a path, or one of the names digits, mnist, fashion-mnist")
+        if self.name == "digits" and self.path is not None:
+            raise ValueError("digits come with scikit-learn and have no path")
+        if self.name != "emoji" and (self.leave_out or self.composites):
+            raise ValueError("leave_out and composites are for emoji")
+        return self
 
 
 class Recipe(Strict):
@@ -36,6 +52,22 @@ class Recipe(Strict):
     ema: Fraction = 0.999
     checkpoint_every: Count = 200
     sample_every: Count = 1000
+
+
+class Noise(Strict):
+    """How pictures become noise, and what is predicted of them."""
+
+    schedule: Literal["linear", "scaled_linear", "cosine"] | None = Field(
+        None, description="of the betas; scaled_linear, as Stable Diffusion has it, if not given. Not for flow"
+    )
+    prediction: Literal["epsilon", "v", "x0", "flow"] = Field("epsilon", description="flow: flow matching")
+    steps: Count = 1000
+
+    @model_validator(mode="after")
+    def _flow_is_straight(self) -> Self:
+        if self.prediction == "flow" and self.schedule is not None:
+            raise ValueError("flow matching goes straight from noise to picture and has no schedule")
+        return self
 
 
 class Autoencoder(Strict):
@@ -61,14 +93,32 @@ class TextEncoder(Strict):
 
 
 class Denoiser(Strict):
-    """A UNet2DConditionModel with cross attention at every level but the first."""
+    """A U-Net with attention at every level but the first: cross attention to texts, class embeddings for labels."""
 
     channels: tuple[int, ...] = (64, 128, 144)
     layers_per_block: Count = 1
     heads: Count = 2
     groups: Count = 16
     condition_dropout: Fraction = 0.1
-    velocity_weight: Fraction = Field(0.5, description="0: learn from the error of the noise, 1: of the velocity")
+    velocity_weight: Fraction = Field(
+        0.5, description="of predicted noise: 0: learn from its error, 1: from the velocity's"
+    )
+    recipe: Recipe
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> Self:
+        if any(count % self.groups for count in self.channels):
+            raise ValueError("every level's channels must be a multiple of `groups`")
+        return self
+
+
+class Classifier(Strict):
+    """A small ConvNeXt that tells the labels of pictures, for the metric `adherence`."""
+
+    channels: tuple[int, ...] = (48, 96)
+    layers_per_block: Count = 2
+    shift: int = Field(1, ge=0, description="pixels by which pictures are moved about")
+    pixel_noise: float = Field(0.1, ge=0, description="added to pictures on [-1, 1]")
     recipe: Recipe
 
 
@@ -78,7 +128,24 @@ class TrainConfig(Strict):
     name: str
     seed: int = Field(0, ge=0)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    condition: Literal["text", "label"] = "text"
     data: Data
-    autoencoder: Autoencoder
+    noise: Noise = Noise()
+    autoencoder: Autoencoder | None = Field(None, description="of text-to-image models; others draw pixels")
     text_encoder: TextEncoder = TextEncoder()
     denoiser: Denoiser
+    classifier: Classifier | None = Field(None, description="of models with labels")
+    tracker: str | None = Field(None, description="tensorboard or another that `accelerate` knows")
+
+    @model_validator(mode="after")
+    def _parts_go_together(self) -> Self:
+        labels = self.condition == "label"
+        if labels and (self.autoencoder or "text_encoder" in self.model_fields_set):
+            raise ValueError("a model of labels draws pixels: it has no autoencoder and no text_encoder")
+        if not labels and (self.autoencoder is None or self.classifier):
+            raise ValueError("a model of texts has an autoencoder, and no classifier")
+        if not labels and self.noise.prediction == "flow":
+            raise ValueError("flow matching is for models of labels: StableDiffusionPipeline knows no flow")
+        if self.data.name and labels == (self.data.name == "emoji"):
+            raise ValueError("emoji have texts, the other named data sets labels")
+        return self

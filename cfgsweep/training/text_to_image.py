@@ -10,8 +10,6 @@ from pathlib import Path
 import torch
 from diffusers import (
     AutoencoderTiny,
-    DDPMScheduler,
-    EulerDiscreteScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
@@ -20,13 +18,12 @@ from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
 from cfgsweep.training.autoencoder import sheet
 from cfgsweep.training.captions import caption, corpus
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
 from cfgsweep.training.dataset import Entry
+from cfgsweep.training.noising import Noising
 
-# Stable Diffusion 1's own noise schedule, so that every sampler of that family means the same here.
 SAMPLE_PROMPTS = (
     "mdjrny-v4 style a photograph of an astronaut riding a horse",
     "noto style a photograph of an astronaut riding a horse",
@@ -99,16 +96,6 @@ def build_unet(config: Denoiser, text_width: int, latents: torch.Size) -> UNet2D
     return unet.to(memory_format=torch.channels_last)
 
 
-def noise_error_weights(alphas_cumprod: torch.Tensor, power: float) -> torch.Tensor:
-    """What the squared error of the noise counts for at every timestep: (1 / alphas_cumprod) ** power.
-
-    The plain error (power 0) all but ignores the noisiest steps, where a tiny error of the noise is a large error of
-    the picture, and where layout and colours are decided: colours then follow the seed and not the prompt. Power 1
-    makes it the error of the velocity (Salimans & Ho 2022, arXiv 2202.00512), which leaves little for detail.
-    """
-    return alphas_cumprod**-power
-
-
 @dataclass(frozen=True)
 class LatentSet:
     """Scaled latents, float32 [n, channels, height, width], and what they show."""
@@ -127,7 +114,7 @@ class Latents:
 
 
 class TextToImageTask:
-    """Predict the noise (epsilon), the caption left out of some rows so that guidance has its other half."""
+    """Predict what was done to latents, the caption left out of some rows so that guidance has its other half."""
 
     name = "denoiser"
 
@@ -135,8 +122,7 @@ class TextToImageTask:
         self.config, self.latents, self.vae = config, latents, vae
         known = latents.training.entries + latents.composites.entries
         self.tokenizer = build_tokenizer(config.text_encoder, known, config.seed)
-        self.noising = DDPMScheduler(**STABLE_DIFFUSION_NOISE)
-        self.weights = noise_error_weights(self.noising.alphas_cumprod, config.denoiser.velocity_weight)
+        self.noising = Noising(config.noise, config.denoiser.velocity_weight)
         text_encoder = build_text_encoder(config.text_encoder, self.tokenizer)
         unet = build_unet(config.denoiser, config.text_encoder.width, latents.training.latents.shape[1:])
         self.network = nn.ModuleDict({"text_encoder": text_encoder, "unet": unet})
@@ -152,19 +138,19 @@ class TextToImageTask:
             index = rng.randrange(len(source.entries))
             latents.append(source.latents[index])
             captions.append(caption(source.entries[index], rng) if keep else "")
-        errors, timesteps = self._noise_errors(self.network, torch.stack(latents), captions, generator)
-        return (self.weights[timesteps] * errors).mean()
+        errors, timesteps = self._errors(self.network, torch.stack(latents), captions, generator)
+        return (self.noising.weight(timesteps) * errors).mean()
 
-    def _noise_errors(
+    def _errors(
         self, network: nn.ModuleDict, latents: torch.Tensor, captions: list[str], generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The mean squared error of every row at a random timestep, and the timesteps. Both [n]."""
         noise = torch.randn(latents.shape, generator=generator)
-        timesteps = torch.randint(self.noising.config.num_train_timesteps, (len(latents),), generator=generator)
-        noisy = self.noising.add_noise(latents, noise, timesteps)
+        timesteps = self.noising.timesteps(len(latents), generator)
+        noisy = self.noising.noisy(latents, noise, timesteps)
         text = network["text_encoder"](self._tokens(captions))[0]
         predicted = network["unet"](noisy, timesteps, text, return_dict=False)[0]
-        return (predicted.float() - noise).square().mean((1, 2, 3)), timesteps
+        return self.noising.errors(predicted, latents, noise, timesteps), timesteps
 
     def _tokens(self, captions: list[str]) -> torch.Tensor:
         settings = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
@@ -172,41 +158,47 @@ class TextToImageTask:
 
     @torch.no_grad()
     def held_out_loss(self, network: nn.ModuleDict) -> float:
-        """Mean squared error of the noise, four fixed draws a picture, its style and label as the caption."""
+        """Mean squared error of what is predicted, four fixed draws a picture, its style and label as the caption."""
         generator, rng = torch.Generator().manual_seed(0), random.Random(0)
         captions = [caption(entry, rng) for entry in self.latents.held_out.entries] * 4
         latents = self.latents.held_out.latents.repeat(4, 1, 1, 1)
         total = 0.0
         for start in range(0, len(latents), 64):
             rows = slice(start, start + 64)
-            errors, _ = self._noise_errors(network, latents[rows], captions[rows], generator)
+            errors, _ = self._errors(network, latents[rows], captions[rows], generator)
             total += errors.sum().item()
         return total / len(captions)
 
     def sample(self, network: nn.ModuleDict, path: Path) -> None:
         """Fixed prompts down, three seeds across, guidance scale 4."""
+        own = [entry.label for entry in self.latents.held_out.entries[:8]]
+        prompts = SAMPLE_PROMPTS if self.config.data.name == "emoji" else own
         pipeline = self.pipeline(network)
         pipeline.set_progress_bar_config(disable=True)
         seeds = range(3)
         images = pipeline(
-            [prompt for prompt in SAMPLE_PROMPTS for _ in seeds],
+            [prompt for prompt in prompts for _ in seeds],
             num_inference_steps=30,
             guidance_scale=4.0,
-            generator=[torch.Generator().manual_seed(seed) for _ in SAMPLE_PROMPTS for seed in seeds],
+            generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in seeds],
             output_type="pt",
         ).images
         sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)).save(path)
 
+    def save(self, network: nn.ModuleDict, folder: Path) -> None:
+        """The U-Net in half precision, the rest in float32: transformers loads a text encoder in the dtype it finds."""
+        pipeline = self.pipeline(network)
+        pipeline.unet.half()
+        pipeline.save_pretrained(folder)
+
     def pipeline(self, network: nn.ModuleDict) -> StableDiffusionPipeline:
         """The network as an ordinary Stable Diffusion pipeline."""
-        scheduler = EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE)
-        scheduler.register_to_config(**LATENT_DEFAULTS)  # for whoever makes another scheduler of this one
         return StableDiffusionPipeline(
             vae=self.vae,
             text_encoder=network["text_encoder"],
             tokenizer=self.tokenizer,
             unet=network["unet"],
-            scheduler=scheduler,
+            scheduler=self.noising.saved_scheduler(),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,

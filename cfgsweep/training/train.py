@@ -1,25 +1,34 @@
-"""The whole of `cfgsweep train`: autoencoder, then text encoder and U-Net, then a diffusers folder with its card."""
+"""The whole of `cfgsweep train`: one network after the other, then a diffusers folder with its card."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderTiny
-from torch import nn
 
 from cfgsweep.device import training_dtype
 from cfgsweep.display import Display, Status
 from cfgsweep.training.autoencoder import AutoencoderTask, encode
+from cfgsweep.training.captioned import read_captioned
 from cfgsweep.training.card import model_card
+from cfgsweep.training.class_to_image import ClassToImageTask
+from cfgsweep.training.classifier import ClassifierTask
 from cfgsweep.training.composites import compose
-from cfgsweep.training.config import TrainConfig
-from cfgsweep.training.dataset import Pictures, read_pictures
-from cfgsweep.training.optimise import Progress, fit
+from cfgsweep.training.config import Recipe, TrainConfig
+from cfgsweep.training.dataset import Pictures
+from cfgsweep.training.labelled import read_labelled
+from cfgsweep.training.optimise import Progress, Task, fit
 from cfgsweep.training.text_to_image import Latents, LatentSet, TextToImageTask
+from cfgsweep.training.tracking import Tracker
+
+Save = Callable[[Path], None]
 
 
 def train(config: TrainConfig, folder: Path, display: Display) -> Path:
@@ -27,27 +36,86 @@ def train(config: TrainConfig, folder: Path, display: Display) -> Path:
 
     Same configuration, same machine: same weights, however often it was killed on the way.
     """
-    training, held_out = read_pictures(config.data)
+    learn = _learn_labels if config.condition == "label" else _learn_texts
+    return learn(config, _Stages(config, folder, display))
+
+
+class _Stages:
+    """The networks that are trained one after the other in a folder."""
+
+    def __init__(self, config: TrainConfig, folder: Path, display: Display):
+        self.config, self.folder, self.display = config, folder, display
+        self.dtype = training_dtype(config.dtype)
+        self.losses: dict[str, float] = {}
+        self.tracker = Tracker(config, folder)
+
+    def fit(self, task: Callable[[], Task], recipe: Recipe) -> tuple[Any, Any]:
+        """Build a task, whose random weights depend on the seed alone, and fit it: it, and its network's average."""
+        torch.manual_seed(self.config.seed)
+        built = task()
+        place = self.folder / built.name
+        network = fit(built, recipe, place, seed=self.config.seed, dtype=self.dtype, report=self._report)
+        self.losses[built.name] = _held_out_loss(place)
+        return built, network
+
+    def _report(self, progress: Progress) -> None:
+        note = f"loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step"
+        if progress.held_out is not None:
+            self.display.say(f"{progress.task}: step {progress.step}, held-out loss {progress.held_out:.4f}")
+        fraction = progress.step / progress.steps
+        self.display.update(Status(progress.step, progress.steps, f"{progress.task} steps", fraction, note))
+        self.tracker.log(progress)
+
+    def finish(self, parts: Mapping[str, Save], sizes: Mapping[str, int]) -> Path:
+        """Save the parts of the model in its folder, which is whole or not there."""
+        self.tracker.close()
+        folder = self.folder / "model"
+        fresh = folder.with_name(folder.name + ".tmp")
+        shutil.rmtree(fresh, ignore_errors=True)
+        for place, save in parts.items():
+            save(fresh / place)
+        (fresh / "README.md").write_text(model_card(self.config, self.losses, sizes))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(fresh, folder)
+        return folder
+
+
+def _held_out_loss(folder: Path) -> float:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return next(entry["held_out"] for entry in map(json.loads, reversed(lines)) if entry["held_out"] is not None)
+
+
+def _learn_labels(config: TrainConfig, stages: _Stages) -> Path:
+    """A denoiser of pixels, and a classifier where one is wanted."""
+    training, held_out = read_labelled(config.data)
+    sizes = {"training": len(training), "held out": len(held_out)}
+    stages.display.say(
+        f"{len(training)} pictures of {len(training.names)} labels to train on, {len(held_out)} held out"
+    )
+    parts: dict[str, Save] = {}
+    task, network = stages.fit(partial(ClassToImageTask, config, training, held_out), config.denoiser.recipe)
+    parts["."] = partial(task.save, network)
+    if config.classifier is not None:
+        build = partial(ClassifierTask, config.classifier, training, held_out)
+        task, network = stages.fit(build, config.classifier.recipe)
+        parts["classifier"] = partial(task.save, network)
+    return stages.finish(parts, sizes)
+
+
+def _learn_texts(config: TrainConfig, stages: _Stages) -> Path:
+    """An autoencoder, then a text encoder and a denoiser of its latents."""
+    assert config.autoencoder is not None  # or the configuration had been refused
+    training, held_out = read_captioned(config.data)
     composites = compose(training, config.data.composites, config.seed)
-    display.say(f"{len(training)} pictures and {len(composites)} composites to train on, {len(held_out)} held out")
-    folder.mkdir(parents=True, exist_ok=True)
-    dtype = training_dtype(config.dtype)
-    report = _Reporter(display)
-
-    torch.manual_seed(config.seed)
-    first = AutoencoderTask(config.autoencoder, training, held_out)
-    recipe = config.autoencoder.recipe
-    vae = fit(first, recipe, folder / first.name, seed=config.seed, dtype=dtype, report=report)
-
-    latents = _encode_all(vae, training, composites, held_out)
-    torch.manual_seed(config.seed)
-    second = TextToImageTask(config, latents, vae)
-    recipe = config.denoiser.recipe
-    network = fit(second, recipe, folder / second.name, seed=config.seed, dtype=dtype, report=report)
-
-    losses = {task.name: _held_out_loss(folder / task.name) for task in (first, second)}
     sizes = {"training": len(training), "composites": len(composites), "held out": len(held_out)}
-    return _save(second, network, model_card(config, losses, sizes), folder / "model")
+    stages.display.say(
+        f"{len(training)} pictures and {len(composites)} composites to train on, {len(held_out)} held out"
+    )
+    build = partial(AutoencoderTask, config.autoencoder, training, held_out)
+    _, vae = stages.fit(build, config.autoencoder.recipe)
+    latents = _encode_all(vae, training, composites, held_out)
+    task, network = stages.fit(partial(TextToImageTask, config, latents, vae), config.denoiser.recipe)
+    return stages.finish({".": partial(task.save, network)}, sizes)
 
 
 def _encode_all(vae: AutoencoderTiny, training: Pictures, composites: Pictures, held_out: Pictures) -> Latents:
@@ -57,35 +125,3 @@ def _encode_all(vae: AutoencoderTiny, training: Pictures, composites: Pictures, 
     vae.register_to_config(scaling_factor=scale)
     entries = (training.entries, composites.entries, held_out.entries)
     return Latents(*(LatentSet(latents * scale, of) for latents, of in zip(unscaled, entries, strict=True)))
-
-
-class _Reporter:
-    """Training progress on a display."""
-
-    def __init__(self, display: Display):
-        self.display = display
-
-    def __call__(self, progress: Progress) -> None:
-        note = f"loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step"
-        if progress.held_out is not None:
-            self.display.say(f"{progress.task}: step {progress.step}, held-out loss {progress.held_out:.4f}")
-        fraction = progress.step / progress.steps
-        self.display.update(Status(progress.step, progress.steps, f"{progress.task} steps", fraction, note))
-
-
-def _held_out_loss(folder: Path) -> float:
-    lines = (folder / "log.jsonl").read_text().splitlines()
-    return next(entry["held_out"] for entry in map(json.loads, reversed(lines)) if entry["held_out"] is not None)
-
-
-def _save(task: TextToImageTask, network: nn.ModuleDict, card: str, folder: Path) -> Path:
-    """The U-Net in half precision, the rest in float32: transformers loads a text encoder in the dtype it finds."""
-    fresh = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(fresh, ignore_errors=True)
-    pipeline = task.pipeline(network)
-    pipeline.unet.half()
-    pipeline.save_pretrained(fresh)
-    (fresh / "README.md").write_text(card)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(fresh, folder)
-    return folder

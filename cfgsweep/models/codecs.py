@@ -1,0 +1,62 @@
+"""Between pictures and what a network sees: an autoencoder's latents, or the pixels themselves."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
+from torch import nn
+
+
+class Codec(Protocol):
+    """`factor`: pixels of a picture's side to one of the network's input."""
+
+    factor: int
+    channels: int
+    parts: list[nn.Module]
+
+    def decode(self, latents: torch.Tensor) -> Image.Image: ...
+
+    def encode(self, image: Image.Image) -> torch.Tensor: ...
+
+
+class Latents:
+    """The latents of an AutoencoderKL or AutoencoderTiny, scaled as its configuration says."""
+
+    def __init__(self, autoencoder: Any, factor: int):
+        self.autoencoder, self.factor = autoencoder, factor
+        self.channels: int = autoencoder.config.latent_channels
+        self.parts: list[nn.Module] = [autoencoder]
+        self.processor = VaeImageProcessor(vae_scale_factor=factor)
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        with torch.inference_mode():
+            scaled = latents.to(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor
+            pixels = self.autoencoder.decode(scaled, return_dict=False)[0]
+        return self.processor.postprocess(pixels, output_type="pil")[0]
+
+    def encode(self, image: Image.Image) -> torch.Tensor:
+        pixels = self.processor.preprocess(image).to(self.autoencoder.device, self.autoencoder.dtype)
+        with torch.inference_mode():
+            encoded = self.autoencoder.encode(pixels)
+            latents: torch.Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        return latents.float() * self.autoencoder.config.scaling_factor
+
+
+class Pixels:
+    """Pictures as they are, on [-1, 1], in colour or grey."""
+
+    factor = 1
+    parts: list[nn.Module] = []
+
+    def __init__(self, channels: int, device: str):
+        self.channels, self.device = channels, device
+        self.processor = VaeImageProcessor(vae_scale_factor=1, do_convert_grayscale=channels == 1)
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        return self.processor.postprocess(latents.float(), output_type="pil")[0].convert("RGB")
+
+    def encode(self, image: Image.Image) -> torch.Tensor:
+        return self.processor.preprocess(image).to(self.device)

@@ -1,0 +1,180 @@
+"""What every model family has in common: a network of diffusers', called, harmed, recorded and told apart."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from torch import nn
+
+from cfgsweep.conditions import Condition
+from cfgsweep.device import Compute
+from cfgsweep.errors import UserError
+from cfgsweep.models.codecs import Codec
+from cfgsweep.models.passes import Passes
+from cfgsweep.models.perturbed import Perturber
+from cfgsweep.models.recorded import Call, Recorded
+from cfgsweep.models.source import Source
+from cfgsweep.perturbations import BlurredInput, DiffusersPass, Harm, OtherModel, Perturbation
+from cfgsweep.samplers import noised, predicted_by
+
+FEATURES_AT = 100  # the timestep of `features`, of 1000
+
+
+class NetworkDenoiser(ABC):
+    """A denoiser made of a network and a codec. A family says what a condition is to its network."""
+
+    conditioned_on: str  # "prompt" or "label", as the sweep file calls it
+
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        codec: Codec,
+        scheduler_config: Mapping[str, Any],
+        compute: Compute,
+        encoders: Sequence[nn.Module] = (),
+    ):
+        self.name, self.compute, self.codec, self.scheduler_config = name, compute, codec, scheduler_config
+        for part in (network, *codec.parts):
+            part.requires_grad_(False).eval().to(compute.device, memory_format=torch.channels_last)
+        for part in encoders:
+            part.requires_grad_(False).eval().to(compute.device)
+        self.network, self.parts = network, [*encoders, network, *codec.parts]
+        side = network.config.sample_size
+        height, width = (side, side) if isinstance(side, int) else side
+        self.native_size = (width * codec.factor, height * codec.factor)
+        self.perturber = Perturber.of(network)
+        self._predict: Call = Recorded(self._call) if compute.records_networks else self._call
+        self._harmed: dict[Harm, Self] = {}
+
+    @abstractmethod
+    def encode(self, condition: Condition) -> torch.Tensor:
+        """What the network is given in place of a condition, one row."""
+
+    @abstractmethod
+    def is_cut_short(self, condition: Condition) -> bool:
+        """Does `encode` leave out the end of it?"""
+
+    def fingerprint(self) -> str:
+        """Over the configurations and 64 values of every tensor: cheap, and any training changes every tensor."""
+        digest = hashlib.sha256()
+        for config in (self.scheduler_config, *(part.config for part in [self.network, *self.codec.parts])):
+            told = {key: value for key, value in config.items() if not key.startswith("_")}  # diffusers' own notes
+            digest.update(json.dumps(told, sort_keys=True, default=str).encode())
+        for part in self.parts:
+            for name, tensor in sorted(part.state_dict().items()):
+                flat = tensor.detach().flatten()
+                some = flat[:: max(1, len(flat) // 64)][:64].float().cpu()
+                digest.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def memory(self, size: tuple[int, int]) -> tuple[int, int]:
+        itemsize = self.network.dtype.itemsize
+        weights = sum(p.numel() for p in self.network.parameters()) * itemsize
+        area = size[0] * size[1] // self.codec.factor**2
+        return weights, self._activations * area * itemsize
+
+    @property
+    def _activations(self) -> int:
+        """Numbers alive at once for every position of the input, at the peak of a forward pass."""
+        return 64 * self.network.config.block_out_channels[0]
+
+    def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+        shape = (1, self.codec.channels, size[1] // self.codec.factor, size[0] // self.codec.factor)
+        return randn_tensor(shape, generator=generator, device=self._device, dtype=self.compute.dtype).float()
+
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return self._predict(latents, timesteps.to(self._device), conditions).float().contiguous()
+
+    def _call(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        prediction: torch.Tensor = self.network(latents, timesteps, conditions, return_dict=False)[0]
+        return prediction
+
+    def harmed(self, harm: Harm | None) -> Self:
+        if harm is None:
+            return self
+        if harm not in self._harmed:
+            match harm:
+                case Perturbation():
+                    self._harmed[harm] = self._with(self.perturber.harmed(self._call, harm))
+                case DiffusersPass():
+                    self._harmed[harm] = self._with(self._passes.harmed(harm))
+                case BlurredInput():
+                    self._harmed[harm] = self
+                case OtherModel():
+                    self._harmed[harm] = self._other(harm)
+        return self._harmed[harm]
+
+    def attending(self) -> Self:
+        network = self.perturber.attending(self._call)
+        return self._with(Recorded(network) if self.compute.records_networks else network)
+
+    def _with(self, network: Call) -> Self:
+        """This model but for its network."""
+        twin = copy.copy(self)
+        twin._predict = network
+        return twin
+
+    @functools.cached_property
+    def _passes(self) -> Passes:
+        return Passes(self.network)
+
+    def _other(self, harm: OtherModel) -> Self:
+        """Another model of the same kind."""
+        from cfgsweep.models import load  # which knows what may be wrong with a model, and imports this module
+
+        other = load(Source.of(harm.name), self.compute)
+        assert isinstance(other, NetworkDenoiser)  # all families are
+        mine, its = (model._kind for model in (self, other))
+        if mine != its:
+            raise UserError("not a model of the same kind", where=harm.name, given=its, allowed=mine)
+        assert isinstance(other, type(self))
+        return other
+
+    @property
+    def _kind(self) -> str:
+        """What models have to have in common for one to take another's latents and give predictions in its place."""
+        predicted = predicted_by(self.scheduler_config)
+        return f"{self.codec.channels} channels, {predicted}, conditioned on a {self.conditioned_on}"
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        return self.codec.decode(latents)
+
+    def encode_picture(self, image: Image.Image) -> torch.Tensor:
+        return self.codec.encode(image)
+
+    def features(self, image: Image.Image) -> torch.Tensor:
+        """Of the picture under a little noise, as the network is used to; Tang et al. 2023 (DIFT), arXiv 2306.03881."""
+        latents = self.encode_picture(image)
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        timestep = torch.tensor([FEATURES_AT], device=self._device)
+        noisy = noised(self.scheduler_config, latents, noise, timestep)
+        seen: list[Any] = []
+        hook = self._middle.register_forward_hook(lambda *given: seen.append(given[-1]))
+        try:
+            with torch.inference_mode():
+                self._call(noisy.to(self.compute.dtype), timestep, self.encode(self.nothing))
+        finally:
+            hook.remove()
+        return seen[0].float()
+
+    nothing: Condition  # the condition that says nothing
+
+    @property
+    def _middle(self) -> nn.Module:
+        return self.network.mid_block
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(self.compute.device)

@@ -1,0 +1,44 @@
+"""Pictures with labels, of any source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from cfgsweep.errors import UserError
+from cfgsweep.training.config import Data
+from cfgsweep.training.dataset import Labelled
+from cfgsweep.training.sources import Row, as_tensor, read_rows
+
+
+def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
+    """Read the data; return (training, held-out). Grey where every picture is."""
+    found = read_rows(data, "label")
+    rows = [*found.training, *found.held_out]
+    names = found.names or _names(found.training)
+    labels = torch.tensor([_number(row, names) for row in rows])
+    pixels = as_tensor(rows, data.size, "L" if all(row.image.mode in ("L", "1", "I;16") for row in rows) else "RGB")
+    cut = len(found.training)
+    unseen = set(range(len(names))) - set(labels[:cut].tolist())
+    if unseen:
+        given = [names[number] for number in sorted(unseen)]
+        raise UserError("no training picture has these labels", where="data", given=given)
+    return Labelled(pixels[:cut], labels[:cut], names), Labelled(pixels[cut:], labels[cut:], names)
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """Of labels that are just there: texts, or numbers from 0 on."""
+    values = {row.value for row in rows if row.value is not None}
+    if values and all(isinstance(value, int) and value >= 0 for value in values):
+        return [str(number) for number in range(max(values) + 1)]
+    return sorted(map(str, values))
+
+
+def _number(row: Row, names: list[str]) -> int:
+    value = row.value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+        return value
+    if isinstance(value, str) and value in names:
+        return names.index(value)
+    raise UserError("not a label of this data", where=row.where, given=value, allowed=names)
