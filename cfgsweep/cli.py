@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from cfgsweep.errors import UserError
+from cfgsweep import interrupts
+from cfgsweep.display import harmless
+from cfgsweep.errors import RunFailed, UserError
+
+# Of the machine and not of ours: no space, no quota, a read-only place, too many open files, a broken disk.
+OUT_OF_OUR_HANDS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EMFILE, errno.ENFILE, errno.EIO),
+}
 
 app = typer.Typer(
     help="A laboratory for classifier-free guidance.",
@@ -30,6 +39,7 @@ Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16")]
 BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in every call of the denoiser")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
+Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
 
 
@@ -43,6 +53,9 @@ def run(
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
     limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
+    wait: Wait = False,
     quiet: Quiet = False,
     allow_pickle: AllowPickle = False,
 ) -> None:
@@ -55,13 +68,17 @@ def run(
     from cfgsweep.runner import run_sweep
     from cfgsweep.session import Options
 
-    options = Options(model, device, dtype, batch_size, limit, allow_pickle)
+    options = Options(model, device, dtype, batch_size, limit, allow_pickle, fail_fast, retry_failed, wait)
     try:
-        grids = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
+        outcome = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
     finally:
         display.close()
-    for path in grids:
+    for path in outcome.grids:
         display.say(str(path))
+    for line in outcome.failed:
+        print(f"failed: {harmless(line)}", file=sys.stderr)
+    if outcome.failed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -104,6 +121,7 @@ def phase(
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
+    wait: Wait = False,
     quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
     allow_pickle: AllowPickle = False,
@@ -120,7 +138,7 @@ def phase(
 
     sweep, document, run = read(source, [*(set or []), *overrides])
     display = displays.choose(quiet or as_json)
-    options = Options(model, device, dtype, batch_size, None, allow_pickle)
+    options = Options(model, device, dtype, batch_size, None, allow_pickle, wait=wait)
     folder = out or folder_for(sweep, run)
     try:
         report = find_phases(sweep, document, run, folder, options, display)
@@ -131,6 +149,22 @@ def phase(
         return
     for line in [*table(report), str(folder / "phase.png")]:
         print(line)
+
+
+@app.command()
+def verify(run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)]) -> None:
+    """Look for damaged pictures, lost records and strangers in a run folder. Changes nothing."""
+    from cfgsweep.planning import sweep_of_run
+    from cfgsweep.verifying import findings
+
+    folder, _, experiments = sweep_of_run(run)
+    found = list(findings(folder))
+    for line in found:
+        print(line)
+    done = len(folder.done(experiments))
+    print(f"{done} of {len(experiments)} pictures are there and whole" + ("" if found else ", and nothing is amiss"))
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -190,6 +224,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="a training file", metavar="CONFIG", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="the folder to train in  [default: outputs/train/<name>]")] = None,
     set: Set = None,
+    wait: Wait = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
@@ -207,7 +242,7 @@ def train(
 
     display = displays.choose(quiet)
     try:
-        folder = train_model(settings, out or Path("outputs/train") / settings.name, display)
+        folder = train_model(settings, out or Path("outputs/train") / settings.name, display, wait)
     finally:
         display.close()
     print(folder)
@@ -215,19 +250,31 @@ def train(
 
 def main() -> None:
     """The entry point."""
+    interrupts.listen()
     sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(words: list[str]) -> int:
-    """Run a command line; return its exit code. User errors are told in words and end in 2, an interrupt in 130."""
+    """Run a command line; return its exit code.
+
+    User errors are told in words and end in 2, what fails for no fault of the input in 1, an interrupt in 130 or 143.
+    """
     try:
         app(words)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        print(f"error: {harmless(str(error))}", file=sys.stderr)
+        return 1 if isinstance(error, RunFailed) else 2
+    except OSError as error:
+        if error.errno not in OUT_OF_OUR_HANDS:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror}", file=sys.stderr)
+        print("  what was written before is whole; the same command goes on from here", file=sys.stderr)
+        return 1
     except SystemExit as done:  # typer's way to end, whatever the end
         code = done.code if isinstance(done.code, int) else 0
         if code == 130:
             print("stopped; the same command goes on from here", file=sys.stderr)
+            return interrupts.exit_code()
         return code
     return 0

@@ -18,6 +18,7 @@ from cfgsweep.fields import (
     Metrics,
     Names,
     Numbers,
+    RunName,
     Samplers,
     Schedules,
     Seeds,
@@ -57,7 +58,7 @@ class Sweep(BaseModel):
         title="cfgsweep sweep file",
     )
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="also the name of the output folder")
+    name: RunName = Field(description="also the name of the output folder")
     model: Names = Field(description="hub id, local diffusers folder, a single .safetensors file, or a bundled name")
     revision: str | None = Field(None, description="branch, tag or commit of a hub model")
     fallback: str | None = Field(None, description="bundled model, used with a notice where `model` can't run here")

@@ -34,11 +34,16 @@ class Display(Protocol):
     def close(self) -> None: ...
 
 
+def harmless(text: str) -> str:
+    """Without what would command a terminal: escape sequences, changes of direction, bells."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 class SilentDisplay:
     """Only notices, on standard error."""
 
     def notice(self, text: str) -> None:
-        print(f"NOTICE: {text}", file=sys.stderr, flush=True)
+        print(f"NOTICE: {harmless(text)}", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         pass
@@ -57,7 +62,7 @@ class PlainDisplay(SilentDisplay):
         self.clock, self.eta, self.spoke = clock, Eta(clock), float("-inf")
 
     def say(self, text: str) -> None:
-        print(text, flush=True)
+        print(harmless(text), flush=True)
 
     def update(self, status: Status) -> None:
         now, left = self.clock(), self.eta.left(status)
@@ -87,10 +92,10 @@ class RichDisplay:
     def notice(self, text: str) -> None:
         from rich.markup import escape
 
-        self.console.print(f"[bold yellow]NOTICE[/]: {escape(text)}")
+        self.console.print(f"[bold yellow]NOTICE[/]: {escape(harmless(text))}")
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(harmless(text), markup=False, highlight=False)
 
     def update(self, status: Status) -> None:
         left = self.eta.left(status)

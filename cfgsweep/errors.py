@@ -41,6 +41,10 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
+class RunFailed(UserError):
+    """What a run could not do, for no fault of its input. The command ends in exit code 1."""
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:
     """'tnrom' is no guider; the known ones; did you mean 'tnorm'?"""
     names = sorted(known)

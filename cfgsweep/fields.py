@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from cfgsweep.axes import spread
@@ -72,6 +72,16 @@ SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
 PAIR = {"type": "array", "items": SIDE, "minItems": 2, "maxItems": 2}
 SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
 
+
+def _no_reserved_name(name: str) -> str:
+    """Windows knows devices by such names, whatever comes after a dot, and drops a dot at the end."""
+    devices = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
+    if name.split(".")[0].lower() in devices or name.endswith("."):
+        raise ValueError("not a name that every system takes for a folder")
+    return name
+
+
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_no_reserved_name)]
 Text = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Label = int | str

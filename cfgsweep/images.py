@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
@@ -30,6 +32,17 @@ def save_png(image: Image.Image, path: Path, record: Record | None = None) -> No
         info.add_itxt("parameters", parameters_line(record))
     with open_atomic(path) as file:
         image.save(file, "PNG", pnginfo=info)
+
+
+def record_in(path: Path) -> Record | None:
+    """The record that a picture carries; None where it carries none."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            record = json.loads(image.info["cfgsweep"])
+        return record if isinstance(record, dict) else None
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError):
+        return None
 
 
 def hash_of_file(path: Path) -> str | None:
@@ -72,22 +85,25 @@ def _flat(spec: str | dict[str, Any]) -> str:
     return spec if isinstance(spec, str) else json.dumps(spec).replace(",", ";").replace('"', "")
 
 
-class open_atomic:
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What goes wrong inside is told with the file: the system does not say which it could not write to."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears under its name only when it is complete and on disk."""
-
-    def __init__(self, path: Path):
-        self.path, self.fresh = path, path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-    def __enter__(self) -> Any:
-        self.file = open(self.fresh, "wb")
-        return self.file
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.file.flush()
-            os.fsync(self.file.fileno())
-        self.file.close()
-        if kind is None:
-            os.replace(self.fresh, self.path)
-        else:
-            self.fresh.unlink(missing_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with naming(path), open(fresh, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)  # it has its name by now, unless something went wrong

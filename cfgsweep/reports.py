@@ -39,7 +39,7 @@ def write_grids(
     def picture(experiment: Experiment) -> Image.Image | None:
         record = records.get(experiment.id)
         try:
-            return run.load_image(record) if record else None
+            return run.load_image(record) if record and record.get("status") == "done" else None
         except (OSError, SyntaxError, ValueError):  # missing, or no whole PNG
             return None
 

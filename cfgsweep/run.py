@@ -21,10 +21,22 @@ from PIL import Image
 from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
-from cfgsweep.images import Record, hash_of_file, open_atomic, pixels_sha256, save_png
+from cfgsweep.images import Record, hash_of_file, naming, open_atomic, pixels_sha256, save_png
+from cfgsweep.locks import HOLDER, LOCK
 from cfgsweep.parameters import Parameters
 from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.yamlfile import dump
+
+LOCKS = (LOCK, HOLDER)
+FILES = {"sweep.yaml", "environment.json", "experiments.jsonl", "phase.json", "phase.png", *LOCKS}
+
+
+def _record_in(line: str) -> Record | None:
+    try:
+        record = json.loads(line)
+        return record if isinstance(record["id"], str) else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class Run:
@@ -47,31 +59,34 @@ class Run:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
+        for path in (self.images, self.grids, self.records_file, self.environment_file, self.sweep_file):
+            if path.is_symlink():
+                raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
 
     def _is_ours(self) -> bool:
         """A run's folder, or one in which nothing is that a run would not have begun with."""
         if not self.folder.is_dir():
             return False
         return self.sweep_file.exists() or all(
-            path in (self.images, self.grids) or path.suffix == ".tmp" for path in self.folder.iterdir()
+            path in (self.images, self.grids) or path.suffix == ".tmp" or path.name in LOCKS
+            for path in self.folder.iterdir()
         )
 
     # What is there ------------------------------------------------------------------------------------------------
 
     def records(self) -> dict[str, Record]:
         """Records by id, the last one of an id; lines cut short by a kill are passed over."""
-        records = {}
+        return {record["id"]: record for record in map(_record_in, self._lines()) if record is not None}
+
+    def broken_lines(self) -> list[int]:
+        """Numbers, from 1 on, of lines that are no records."""
+        return [n for n, line in enumerate(self._lines(), 1) if line.strip() and _record_in(line) is None]
+
+    def _lines(self) -> list[str]:
         try:
-            lines = self.records_file.read_text(encoding="utf-8", errors="replace").split("\n")
+            return self.records_file.read_text(encoding="utf-8", errors="replace").split("\n")
         except (FileNotFoundError, NotADirectoryError):
-            return {}
-        for line in lines:
-            try:
-                record = json.loads(line)
-                records[record["id"]] = record
-            except (ValueError, KeyError, TypeError):
-                continue
-        return records
+            return []
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, Record]:
         """Records of those experiments that are there and whole: done, and the picture has the pixels it says."""
@@ -80,8 +95,13 @@ class Run:
         return {record["id"]: record for record in wanted if record and self._is_whole(record)}
 
     def _is_whole(self, record: Record) -> bool:
-        path = self._image_path(record["id"])
+        path = self.image_path(record["id"])
         return record.get("status") == "done" and hash_of_file(path) == record.get("pixels_sha256")
+
+    def failed(self, experiments: Iterable[Experiment]) -> list[Experiment]:
+        """Those that were tried, and came to no picture."""
+        known = self.records()
+        return [e for e in experiments if known.get(e.id, {}).get("status") == "failed"]
 
     def environment(self) -> dict[str, Any]:
         """What the folder was made with; empty for a new one."""
@@ -96,15 +116,20 @@ class Run:
 
     def save(self, image: Image.Image, record: Record) -> Record:
         """Write one picture, then its record, which vouches for it. Returns the record with what is known only now."""
-        path = self._image_path(record["id"])
+        path = self.image_path(record["id"])
         record = {**record, "image": path.relative_to(self.folder).as_posix(), "pixels_sha256": pixels_sha256(image)}
         save_png(image, path, record)
-        self._append(record)
+        self.append(record)
         return record
 
-    def _append(self, record: Record) -> None:
+    def save_failure(self, record: Record, reason: str) -> None:
+        """Why there is no picture."""
+        self.append({**record, "status": "failed", "reason": reason})
+
+    def append(self, record: Record) -> None:
+        """Add one record."""
         line = json.dumps(record, ensure_ascii=False) + "\n"
-        with open(self.records_file, "ab+") as file:
+        with naming(self.records_file), open(self.records_file, "ab+") as file:
             if file.tell():  # a line cut short by a kill must not swallow this one
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -158,11 +183,23 @@ class Run:
         with open_atomic(self.environment_file) as file:
             file.write((json.dumps(environment, indent=2) + "\n").encode())
 
-    def _image_path(self, experiment_id: str) -> Path:
+    def strangers(self) -> list[Path]:
+        """Files that a run does not have, as its records tell."""
+        pictures = {self.image_path(name) for name in self.records()}
+        known = {self.folder / name for name in FILES} | pictures | set(self.grids.glob("[!.]*.png"))
+        return sorted(path for path in self.folder.rglob("*") if not path.is_dir() and path not in known)
+
+    def remove_left_behind(self) -> None:
+        """What a killed command was writing. Nobody else writes here: the folder is locked."""
+        for folder in (self.folder, self.images, self.grids):
+            for path in folder.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
+
+    def image_path(self, experiment_id: str) -> Path:
         return self.images / f"{experiment_id}.png"
 
     def load_image(self, record: Record) -> Image.Image:
-        return self.load_image_at(self._image_path(record["id"]).relative_to(self.folder))
+        return self.load_image_at(self.image_path(record["id"]).relative_to(self.folder))
 
     def load_image_at(self, path: str | Path) -> Image.Image:
         """A picture by its path in the folder, as records and reports have it."""

@@ -3,44 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cfgsweep.cautions import cautions
 from cfgsweep.config import Sweep
 from cfgsweep.display import Display, aligned
-from cfgsweep.experiments import Experiment
+from cfgsweep.errors import RunFailed
+from cfgsweep.experiments import Experiment, title, varying
+from cfgsweep.locks import held
 from cfgsweep.measuring import Measuring
 from cfgsweep.reports import write_grids
 from cfgsweep.run import Run
-from cfgsweep.session import Options, Session, saved
+from cfgsweep.session import Options, Session, Spent, saved
+from cfgsweep.verifying import adopt
 from cfgsweep.yamlfile import Document
 
 
-def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> list[Path]:
-    """Compute what is missing in the folder, and write the default grid; return its files."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to: its grids, and one line for every experiment that failed."""
+
+    grids: list[Path]
+    failed: list[str]
+
+
+def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Outcome:
+    """Compute what is missing in the folder, and write the default grid."""
     session = Session.begin(sweep, document, folder, options, display)
     experiments = session.expand(sweep, document)
     for caution in cautions(experiments):
         display.notice(caution)
     measuring = Measuring(sweep.metrics, experiments, session.sources)
     session.run.create()
-    session.run.write_sweep(sweep)
-    _name_strangers(session.run, experiments, display)
-    spent = session.compute(experiments)
+    with held(folder, options.wait, display.notice) as waited:
+        if waited:
+            session = Session.begin(sweep, document, folder, options, display)
+        _make_ready(session.run, sweep, experiments, display)
+        try:
+            spent = session.compute(experiments)
+        except (KeyboardInterrupt, RunFailed):
+            display.close()
+            _write(session.run, sweep, experiments, None, display)
+            raise
+        _tell(spent, len(experiments), display)
+        grids = _write(session.run, sweep, experiments, measuring, display)
+    return Outcome(grids, [f"{title(f.experiment, varying(experiments))}: {f.reason}" for f in spent.failed])
+
+
+def _make_ready(run: Run, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:
+    """Mend what can be mended without computing, and say what is in the folder that should not be."""
+    run.write_sweep(sweep)
+    run.remove_left_behind()
+    adopted = adopt(run)
+    if adopted:
+        display.notice(f"{adopted} pictures had lost their records, and have them back from the pictures themselves")
+    for number in run.broken_lines():
+        display.notice(f"line {number} of {run.records_file} is no whole record and is passed over")
+    _name_strangers(run, experiments, display)
+
+
+def _tell(spent: Spent, total: int, display: Display) -> None:
     if spent.found:
-        display.say(f"{spent.found} of {len(experiments)} pictures were there already")
+        display.say(f"{spent.found} of {total} pictures were there already")
     if spent.pictures:
         display.say(
             f"{spent.pictures} pictures in {spent.seconds:.1f} s, {spent.evaluations} evaluations. "
             f"One by one it would have been {spent.planned.unshared}: {saved(spent.planned)}."
         )
     display.close()
-    session.run.sort_records(experiments)
-    if sweep.metrics:
-        measuring.measure(session.run)
-        for line in [*aligned(measuring.table(session.run)), *measuring.judged_by()]:
+
+
+def _write(
+    run: Run, sweep: Sweep, experiments: Sequence[Experiment], measuring: Measuring | None, display: Display
+) -> list[Path]:
+    """Everything that is made of the pictures there are."""
+    run.sort_records(experiments)
+    if sweep.metrics and measuring is not None:
+        measuring.measure(run)
+        for line in [*aligned(measuring.table(run)), *measuring.judged_by()]:
             display.say(line)
-    return write_grids(session.run, sweep.name, experiments)
+    return write_grids(run, sweep.name, experiments)
 
 
 def _name_strangers(run: Run, experiments: Sequence[Experiment], display: Display) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,13 +14,14 @@ from cfgsweep import device as devices
 from cfgsweep import models
 from cfgsweep.config import Sweep
 from cfgsweep.display import Display, Status
-from cfgsweep.engine.loop import Engine, Finished
+from cfgsweep.engine.loop import Engine, Failed, Finished
 from cfgsweep.engine.plan import Cost, cost, own_and_shared, perturbations
 from cfgsweep.environment import Environment
-from cfgsweep.errors import UserError, shorten
+from cfgsweep.errors import RunFailed, UserError, shorten
 from cfgsweep.experiments import Experiment, expand, title, varying
 from cfgsweep.fields import Size
 from cfgsweep.images import Record
+from cfgsweep.interrupts import uninterrupted
 from cfgsweep.models.base import Denoiser
 from cfgsweep.models.source import Source, reachable, why_not_here
 from cfgsweep.run import Run
@@ -39,6 +38,9 @@ class Options:
     batch_size: int | None = None
     limit: int | None = None
     allow_pickle: bool = False
+    fail_fast: bool = False
+    retry_failed: bool = False
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Spent:
     batches: int
     seconds: float
     planned: Cost
+    failed: tuple[Failed, ...] = ()
 
 
 class Session:
@@ -106,11 +109,13 @@ class Session:
         calls them.
         """
         done = self.run.done(experiments)
-        pending = [e for e in experiments if e.id not in done][: self.options.limit]
+        wanted = self.run.failed(experiments) if self.options.retry_failed else experiments
+        pending = [e for e in wanted if e.id not in done][: self.options.limit]
         job = _Job(self, experiments, pending, varying(experiments) if titled_by is None else titled_by, unit)
         for name in dict.fromkeys(e.model for e in pending):
             job.run_model(self.denoiser(name))
-        return Spent(len(done), len(pending), job.evaluations, job.batches, time.monotonic() - job.started, job.planned)
+        seconds, failed = time.monotonic() - job.started, tuple(job.failed)
+        return Spent(len(done), len(pending), job.evaluations, job.batches, seconds, job.planned, failed)
 
     def tell_once(self, notice: str) -> None:
         """A search computes round after round: what was said in one of them is known in the next."""
@@ -194,6 +199,7 @@ class _Job:
         self.total, self.planned = len(pending), cost(pending)
         self.shares = own_and_shared(experiments) if pending else {}
         self.evaluations, self.batches, self.started = 0, 0, time.monotonic()
+        self.failed: list[Failed] = []
 
     def run_model(self, denoiser: Denoiser) -> None:
         """This model's experiments; those not done are begun again with half the batch whenever memory fails."""
@@ -208,11 +214,30 @@ class _Job:
                 if not devices.is_out_of_memory(error):
                     raise
                 if engine.batch_size == 1:
-                    raise UserError("not enough memory for even one row at a time", where=denoiser.name) from None
+                    self._one_by_one(engine, mine)
+                    break
                 half = engine.batch_size // 2
                 self.session.note_batch_size(denoiser, half)
                 self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
             devices.release_memory(self.session.compute_on)
+
+    def _one_by_one(self, engine: Engine, mine: Sequence[Experiment]) -> None:
+        """At batch 1: whose memory fails alone, fails."""
+        for e in mine:
+            try:
+                self._compute(engine, [e])
+            except (RuntimeError, MemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+                self._fail(Failed(e, "not enough memory for even one row at a time"))
+            devices.release_memory(self.session.compute_on)
+
+    def _fail(self, failed: Failed) -> None:
+        self.failed.append(failed)
+        self.session.run.save_failure(self._settings(failed.experiment), failed.reason)
+        del self.pending[failed.experiment]
+        if self.session.options.fail_fast:
+            raise RunFailed(f"{title(failed.experiment, self.titled_by)}: {failed.reason}")
 
     def _check_layers(self, denoiser: Denoiser) -> None:
         for harm, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
@@ -241,6 +266,9 @@ class _Job:
 
         for finished in engine.run(mine, watch):
             with uninterrupted():
+                if isinstance(finished, Failed):
+                    self._fail(finished)
+                    continue
                 self.session.run.save(finished.image, self._record(finished, engine.batch_size))
                 del self.pending[finished.experiment]
         watch()
@@ -252,8 +280,16 @@ class _Job:
         return Status(done, self.total, self.unit, fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
 
     def _record(self, finished: Finished, batch_size: int) -> Record:
-        e = finished.experiment
-        own, shared = self.shares[e]
+        own, shared = self.shares[finished.experiment]
+        return {
+            **self._settings(finished.experiment),
+            "width": finished.image.width,
+            "height": finished.image.height,
+            "evaluations": {"own": own, "shared": shared},
+            "batch_size": batch_size,
+        }
+
+    def _settings(self, e: Experiment) -> Record:
         return {
             "id": e.id,
             "title": title(e, self.titled_by),
@@ -265,32 +301,15 @@ class _Job:
             "seed": e.seed,
             "steps": e.steps,
             "sampler": e.sampler,
-            "width": finished.image.width,
-            "height": finished.image.height,
             "model": e.model,
             "revision": e.revision,
-            "evaluations": {"own": own, "shared": shared},
             "device": self.session.compute_on.device,
             "dtype": self.session.compute_on.dtype_name,
-            "batch_size": batch_size,
         }
 
 
 def saved(planned: Cost) -> str:
     return f"{1 - planned.evaluations / planned.unshared:.0%} saved by sharing"
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the block is done."""
-    caught: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *args: caught.append(args))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught:
-        raise KeyboardInterrupt
 
 
 def _resolve_models(

@@ -81,6 +81,7 @@ def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, 
     assert cli("run", path, "--out", tmp_path / "m", "--model", "emoji").code == 0
 
 
+@pytest.mark.slow
 def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: Path) -> None:
     """diffusers lists the settings that a configuration left out in the order of a set."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))

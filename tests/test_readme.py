@@ -37,6 +37,7 @@ def test_every_command_runs(cli, small_training: dict, tmp_path: Path, monkeypat
     assert {command.split()[0] for command in COMMANDS} == {
         "run",
         "plan",
+        "verify",
         "grid",
         "phase",
         "guiders",

@@ -78,6 +78,7 @@ def test_a_killed_training_ends_in_the_same_weights(config: Path, tmp_path: Path
     assert all(torch.equal(killed[name], whole[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(cli, config: Path, tmp_path: Path) -> None:
     steps = ["--set", "autoencoder.recipe.steps=60", "--set", "denoiser.recipe.steps=60"]
     every = ["--set", "autoencoder.recipe.sample_every=30", "--set", "denoiser.recipe.sample_every=30"]

@@ -68,6 +68,7 @@ def test_what_is_trained_runs_is_measured_and_loads_elsewhere(cli, training_file
     assert list((tmp_path / "out").rglob("samples-*.png"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_others(cli, training_file, tmp_path: Path) -> None:
     weights = []
     for out, seed in (("a", 3), ("b", 3), ("c", 4)):
@@ -99,6 +100,7 @@ def test_a_killed_training_ends_in_the_same_weights(training_file, tmp_path: Pat
     assert all(torch.equal(killed[name], whole[name]) for name in whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "noise",
     [

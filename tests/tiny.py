@@ -140,15 +140,18 @@ def dit() -> DiTPipeline:
 def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:
     """A UNet2DModel of four labels and a null label, on grey pixels."""
     torch.manual_seed(0)
-    settings = {"num_class_embeds": 5, **of_the_unet}
+    settings = {
+        "num_class_embeds": 5,
+        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+        **of_the_unet,
+    }
     unet = UNet2DModel(
         sample_size=8,
         in_channels=1,
         out_channels=1,
         block_out_channels=(8, 16),
         layers_per_block=1,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=8,
         norm_num_groups=4,
         **settings,

@@ -22,9 +22,9 @@ from cfgsweep.experiments import Experiment
 from cfgsweep.fields import Size
 from cfgsweep.guidance.apply import Prediction, blurred_where_it_looks, guide, picture_of, standing_still
 from cfgsweep.guidance.base import Moment
-from cfgsweep.models.base import Denoiser
+from cfgsweep.models.base import Denoiser, NotFinite
 from cfgsweep.perturbations import BlurredInput
-from cfgsweep.samplers import Sampler, predicted_by
+from cfgsweep.samplers import SAMPLERS, Sampler, predicted_by
 
 GUIDED_ROWS = 32  # the fixed shape of guidance: a whole number of any CPU's vectors, so that no row is a remainder
 
@@ -46,6 +46,14 @@ class Finished:
     image: Image.Image
 
 
+@dataclass(frozen=True)
+class Failed:
+    """One experiment that came to no picture, and why."""
+
+    experiment: Experiment
+    reason: str
+
+
 class Engine:
     """Runs experiments on one denoiser. `batch_size` is the fixed shape of every call."""
 
@@ -61,8 +69,8 @@ class Engine:
         experiments: Sequence[Experiment],
         watch: Callable[[], None] = lambda: None,
         trace: Callable[[Sequence[Experiment], int, torch.Tensor], None] | None = None,
-    ) -> Iterator[Finished]:
-        """Yield every experiment's picture as it is done; call `watch` after every batch.
+    ) -> Iterator[Finished | Failed]:
+        """Yield every experiment's picture as it is done, or why there is none; call `watch` after every batch.
 
         trace: called after every call of the denoiser that guides some experiments, with them, the number of the
         call, and the picture (x0 [1, channels, height, width], in latents) that the guided prediction stands for.
@@ -77,7 +85,7 @@ class Engine:
         for group in sizes.values():
             yield from self._run(group, watch)
 
-    def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished]:
+    def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished | Failed]:
         waiting = Waiting(self.batch_size)
         looks = any(isinstance(harm, BlurredInput) for harm in perturbations(experiments))
         self._whole = self.denoiser.attending() if looks else self.denoiser
@@ -181,7 +189,7 @@ class Engine:
                     if self._trace is not None:
                         self._trace([e for _, e in fork.node.members], fork.parent.node.call, self._x0(fork, guided))
                     latents = fork.sampler.step(guided, fork.parent.latents, fork.parent.node.call)
-                    yield Trajectory(fork.node, latents, fork.sampler, memory)
+                    yield Trajectory(fork.node, latents, fork.sampler, memory, past=fork.past)
 
     def _x0(self, fork: Fork, guided: torch.Tensor) -> torch.Tensor:
         ratio, _ = fork.parent.sampler.noise_ratios(fork.parent.node.call)
@@ -232,8 +240,27 @@ class Engine:
         """What the model predicts, as its scheduler's configuration has it."""
         return predicted_by(self.denoiser.scheduler_config)
 
-    def _decode(self, trajectory: Trajectory) -> Iterator[Finished]:
+    def _decode(self, trajectory: Trajectory) -> Iterator[Finished | Failed]:
         """One picture at a time, so that it too depends on nobody else. Members of one leaf have the same pixels."""
-        image = self.denoiser.decode(trajectory.latents)
-        for _, experiment in trajectory.node.members:
-            yield Finished(experiment, image)
+        experiments = [experiment for _, experiment in trajectory.node.members]
+        trouble = _trouble(trajectory, SAMPLERS[experiments[0].sampler].steps_of_calls(experiments[0].steps))
+        if trouble is None:
+            try:
+                image = self.denoiser.decode(trajectory.latents)
+                yield from (Finished(experiment, image) for experiment in experiments)
+                return
+            except NotFinite as error:
+                trouble = str(error)
+        yield from (Failed(experiment, trouble) for experiment in experiments)
+
+
+def _trouble(trajectory: Trajectory, steps_of_calls: Sequence[int]) -> str | None:
+    """Why these latents are no picture."""
+    found = trajectory.past.first_trouble() if trajectory.past else None
+    if found is not None:
+        call, name = found
+        which = "the prediction" if name == "alone" else f"the prediction {name!r}"
+        return f"step {steps_of_calls[call]}: {which} is not finite"
+    if not bool(trajectory.latents.isfinite().all()):
+        return "guidance led to latents that are not finite"
+    return None

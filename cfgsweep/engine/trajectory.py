@@ -15,6 +15,31 @@ from cfgsweep.samplers import Sampler
 Predictions = dict[Branch, torch.Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class Past:
+    """The calls of the denoiser on one's way: what was predicted at each, and whether every number of it was finite.
+
+    finite: one truth per name, still on the device: to look at it is to wait for the device.
+    """
+
+    before: Past | None
+    call: int
+    names: tuple[str, ...]
+    finite: list[torch.Tensor]
+
+    def first_trouble(self) -> tuple[int, str] | None:
+        """The first call whose prediction was not finite, and the prediction's name."""
+        told: list[tuple[int, str]] = []
+        flags: list[torch.Tensor] = []
+        link: Past | None = self
+        while link is not None:
+            told = [*((link.call, name) for name in link.names), *told]
+            flags = [*link.finite, *flags]
+            link = link.before
+        fine = torch.stack(flags).tolist() if flags else []
+        return next((where for where, good in zip(told, fine, strict=True) if not good), None)
+
+
 @dataclass(eq=False)
 class Trajectory:
     """One live latent, serving every member of its node.
@@ -29,6 +54,8 @@ class Trajectory:
     memory: Any = None  # its guider's
     predictions: Predictions = field(default_factory=dict)
     attention: Predictions = field(default_factory=dict)  # of whole predictions, where the denoiser tells it
+    finite: Predictions = field(default_factory=dict)  # is every number of a prediction?
+    past: Past | None = None
     asked: set[Branch] = field(default_factory=set)
 
     @cached_property
@@ -70,6 +97,12 @@ class Fork:
     node: Node
     sampler: Sampler
 
+    @property
+    def past(self) -> Past | None:
+        """The parent's, and this call."""
+        finite = [self.parent.finite[branch] for branch in self.operation.branches]
+        return Past(self.parent.past, self.parent.node.call, self.operation.names, finite)
+
 
 Row = tuple[Trajectory, Branch]
 
@@ -77,9 +110,11 @@ Row = tuple[Trajectory, Branch]
 def deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:
     """Hand every row its prediction; return the trajectories that now have all they wanted."""
     complete = []
-    for (trajectory, branch), prediction in zip(batch, predictions.split(1), strict=True):
+    finite = predictions.isfinite().flatten(1).all(dim=1).unbind()
+    for (trajectory, branch), prediction, good in zip(batch, predictions.split(1), finite, strict=True):
         channels = trajectory.latents.shape[1]
         trajectory.predictions[branch], trajectory.attention[branch] = prediction.tensor_split([channels], dim=1)
+        trajectory.finite[branch] = good
         if trajectory.complete:
             complete.append(trajectory)
     return complete

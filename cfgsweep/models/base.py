@@ -12,6 +12,10 @@ from cfgsweep.conditions import Condition
 from cfgsweep.perturbations import Harm
 
 
+class NotFinite(ArithmeticError):
+    """A picture of which some numbers are not finite."""
+
+
 class Denoiser(Protocol):
     """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance."""
 
@@ -61,7 +65,7 @@ class Denoiser(Protocol):
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
-        """Latents [1, c, h, w] to a picture."""
+        """Latents [1, c, h, w] to a picture. Raises NotFinite."""
         ...
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:

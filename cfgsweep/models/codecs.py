@@ -9,6 +9,14 @@ from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from torch import nn
 
+from cfgsweep.models.base import NotFinite
+
+
+def _refuse_unless_finite(pixels: torch.Tensor) -> torch.Tensor:
+    if not bool(pixels.isfinite().all()):
+        raise NotFinite("decoding gave pixels that are not finite; another --dtype may do (some overflow in float16)")
+    return pixels
+
 
 class Codec(Protocol):
     """`factor`: pixels of a picture's side to one of the network's input."""
@@ -17,7 +25,9 @@ class Codec(Protocol):
     channels: int
     parts: list[nn.Module]
 
-    def decode(self, latents: torch.Tensor) -> Image.Image: ...
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        """Raises NotFinite."""
+        ...
 
     def encode(self, image: Image.Image) -> torch.Tensor: ...
 
@@ -35,7 +45,7 @@ class Latents:
         with torch.inference_mode():
             scaled = latents.to(self.autoencoder.dtype) / self.autoencoder.config.scaling_factor
             pixels = self.autoencoder.decode(scaled, return_dict=False)[0]
-        return self.processor.postprocess(pixels, output_type="pil")[0]
+        return self.processor.postprocess(_refuse_unless_finite(pixels), output_type="pil")[0]
 
     def encode(self, image: Image.Image) -> torch.Tensor:
         pixels = self.processor.preprocess(image).to(self.autoencoder.device, self.autoencoder.dtype)
@@ -56,7 +66,7 @@ class Pixels:
         self.processor = VaeImageProcessor(vae_scale_factor=1, do_convert_grayscale=channels == 1)
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
-        return self.processor.postprocess(latents.float(), output_type="pil")[0].convert("RGB")
+        return self.processor.postprocess(_refuse_unless_finite(latents).float(), output_type="pil")[0].convert("RGB")
 
     def encode(self, image: Image.Image) -> torch.Tensor:
         return self.processor.preprocess(image).to(self.device)

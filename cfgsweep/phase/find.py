@@ -11,6 +11,7 @@ from cfgsweep.config import AXES, Sweep, read_sweep
 from cfgsweep.display import Display
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, varying
+from cfgsweep.locks import held
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.curve import Measure
 from cfgsweep.phase.finder import Finder, Searcher
@@ -66,20 +67,22 @@ def find_phases(
     experiments = session.expand(sweep.model_copy(update=start), document)
     finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
     session.run.create()
-    session.run.write_sweep(sweep)
-    if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
-        taken_over = session.run.take_over(taken_from)
-        session.run.write_environment(session.environment.as_json(session.compute_on))
-        display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
-    finder.run(settings.max_evaluations, display)
-    display.close()
-    looked_at = [finder.at(one, value) for one in finder.found for value in sorted(one.records)]
-    session.run.sort_records(looked_at)
-    if looked_at:
-        session.run.write_sweep(_sweep_of(sweep, ranges, looked_at))
-    report = as_json(sweep.name, finder, ranges, settings.distance)
-    draw = draw_maps if len(ranges) > 1 else draw_searches
-    session.run.write_report("phase", report, draw(report, session.run))
+    with held(folder, options.wait, display.notice):
+        session.run.remove_left_behind()
+        session.run.write_sweep(sweep)
+        if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
+            taken_over = session.run.take_over(taken_from)
+            session.run.write_environment(session.environment.as_json(session.compute_on))
+            display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
+        finder.run(settings.max_evaluations, display)
+        display.close()
+        looked_at = [finder.at(one, value) for one in finder.found for value in sorted(one.records)]
+        session.run.sort_records(looked_at)
+        if looked_at:
+            session.run.write_sweep(_sweep_of(sweep, ranges, looked_at))
+        report = as_json(sweep.name, finder, ranges, settings.distance)
+        draw = draw_maps if len(ranges) > 1 else draw_searches
+        session.run.write_report("phase", report, draw(report, session.run))
     return report
 
 

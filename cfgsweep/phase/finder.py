@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from cfgsweep import distances
 from cfgsweep.display import Display
 from cfgsweep.engine.plan import cost
-from cfgsweep.errors import UserError
+from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.experiments import Experiment, check_parts, label, varying
 from cfgsweep.images import Record
 from cfgsweep.phase.axis import Axis
@@ -91,6 +91,11 @@ class Finder:
                 break
             self.rounds += 1
             spent = self.session.compute(list(wanted), self._titled_by, f"pictures of round {self.rounds}")
+            if spent.failed:
+                failed = spent.failed[0]
+                raise RunFailed(
+                    f"a search needs every picture; {label('value', failed.experiment.value)}: {failed.reason}"
+                )
             self.evaluations, self.batches = planned, self.batches + spent.batches
             self._learn(wanted)
         if not self.stopped:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 from diffusers import DDPMPipeline, UNet2DModel
+from PIL import Image
 
 from cfgsweep import device as devices
-from cfgsweep.engine.loop import Engine
+from cfgsweep.engine.loop import Engine, Finished
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import GUIDERS
@@ -111,8 +112,10 @@ class ClassToImageTask:
             for scale in SAMPLE_SCALES
             for label in shown
         ]
-        done = {found.experiment: found.image for found in Engine(denoiser, compute, 8).run(experiments)}
-        sheet(torch.stack([to_pixels(done[e]) for e in experiments]), columns=len(shown)).save(path)
+        found = Engine(denoiser, compute, 8).run(experiments)
+        done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
+        nothing = Image.new("RGB", denoiser.native_size)  # of a network that has gone astray
+        sheet(torch.stack([to_pixels(done.get(e, nothing)) for e in experiments]), columns=len(shown)).save(path)
 
     def save(self, network: UNet2DModel, folder: Path) -> None:
         """As an ordinary diffusers folder, the labels' names in its index as DiT has them."""

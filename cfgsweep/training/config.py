@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cfgsweep.fields import RunName
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -125,7 +127,7 @@ class Classifier(Strict):
 class TrainConfig(Strict):
     """One training run, whole."""
 
-    name: str
+    name: RunName
     seed: int = Field(0, ge=0)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     condition: Literal["text", "label"] = "text"

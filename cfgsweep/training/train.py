@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from diffusers import AutoencoderTiny
 
 from cfgsweep.device import training_dtype
 from cfgsweep.display import Display, Status
+from cfgsweep.locks import held
 from cfgsweep.training.autoencoder import AutoencoderTask, encode
 from cfgsweep.training.captioned import read_captioned
 from cfgsweep.training.card import model_card
@@ -31,28 +33,39 @@ from cfgsweep.training.tracking import Tracker
 Save = Callable[[Path], None]
 
 
-def train(config: TrainConfig, folder: Path, display: Display) -> Path:
+def train(config: TrainConfig, folder: Path, display: Display, wait: bool = False) -> Path:
     """Train in `folder`, going on from its checkpoints; return the finished model's folder.
 
     Same configuration, same machine: same weights, however often it was killed on the way.
     """
     learn = _learn_labels if config.condition == "label" else _learn_texts
-    return learn(config, _Stages(config, folder, display))
+    with _Stages(config, folder, display, wait) as stages:
+        return learn(config, stages)
 
 
 class _Stages:
     """The networks that are trained one after the other in a folder."""
 
-    def __init__(self, config: TrainConfig, folder: Path, display: Display):
-        self.config, self.folder, self.display = config, folder, display
+    def __init__(self, config: TrainConfig, folder: Path, display: Display, wait: bool):
+        self.config, self.folder, self.display, self.wait = config, folder, display, wait
+        self.lock = ExitStack()
         self.dtype = training_dtype(config.dtype)
         self.losses: dict[str, float] = {}
         self.tracker = Tracker(config, folder)
+
+    def __enter__(self) -> _Stages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
 
     def fit(self, task: Callable[[], Task], recipe: Recipe) -> tuple[Any, Any]:
         """Build a task, whose random weights depend on the seed alone, and fit it: it, and its network's average."""
         torch.manual_seed(self.config.seed)
         built = task()
+        if not self.losses:  # all that can be refused has been: now there is something to write
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.lock.enter_context(held(self.folder, self.wait, self.display.notice))
         place = self.folder / built.name
         network = fit(built, recipe, place, seed=self.config.seed, dtype=self.dtype, report=self._report)
         self.losses[built.name] = _held_out_loss(place)

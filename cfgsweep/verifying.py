@@ -1,0 +1,56 @@
+"""What is not as it should be in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cfgsweep.images import Record, hash_of_file, record_in
+from cfgsweep.run import Run
+
+
+def findings(run: Run) -> Iterator[str]:
+    """One sentence for everything that is broken, or belongs to nobody."""
+    for number in run.broken_lines():
+        yield f"{run.records_file.name}, line {number}: no whole record; the next run goes without it"
+    records = run.records()
+    for name, record in records.items():
+        if record.get("status") == "failed":
+            yield f"{name}: failed: {record.get('reason')}; --retry-failed tries it again"
+            continue
+        found = hash_of_file(run.image_path(name))
+        if found is None:
+            there = run.image_path(name).exists()
+            problem = "its picture is damaged" if there else "a record without its picture"
+            yield f"{name}: {problem}; the next run makes it again"
+        elif found != record.get("pixels_sha256"):
+            yield f"{name}: the picture is not the one its record vouches for; the next run makes it again"
+    for path in run.strangers():
+        yield _about(path.relative_to(run.folder), path, records)
+
+
+def _about(place: Path, path: Path, records: dict[str, Record]) -> str:
+    if path.suffix == ".tmp":
+        return f"{place}: left behind by a kill; the next run removes it"
+    if path.stem not in records and own_record(path) is not None:
+        return f"{place}: a picture without its record; the next run takes the record from the picture"
+    return f"{place}: not of this run; left alone"
+
+
+def own_record(path: Path) -> Record | None:
+    """The record that a picture carries, if it is of this very picture."""
+    record = record_in(path)
+    if record is None or record.get("id") != path.stem or record.get("pixels_sha256") != hash_of_file(path):
+        return None
+    return record
+
+
+def adopt(run: Run) -> int:
+    """Put pictures without a record back into the records, as they say of themselves; return how many."""
+    known, found = run.records(), 0
+    for path in sorted(run.images.glob("*.png")):
+        record = own_record(path) if path.stem not in known else None
+        if record is not None:
+            run.append(record)
+            found += 1
+    return found
