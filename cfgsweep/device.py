@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,11 +123,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     """The accelerators' own error, and what the CPU's allocator raises (a plain RuntimeError)."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    words = ("allocate memory", "out of memory")  # the CPU's allocator, and MPS's
+    words = ("allocate memory", "out of memory", "can't start new thread")  # the CPU's allocator, MPS's, Python's
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def release_memory(compute: Compute) -> None:
+    """After a failure: its traceback holds frames, and these tensors, in cycles that only the collector undoes."""
+    gc.collect()
     if compute.device.startswith("cuda"):
         torch.cuda.empty_cache()
 

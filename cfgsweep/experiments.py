@@ -7,6 +7,7 @@ import functools
 import hashlib
 import itertools
 import json
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from cfgsweep.samplers import check_sampler, noise_levels
 from cfgsweep.schedules import Schedule
 from cfgsweep.yamlfile import Document
 
+MOST_EXPERIMENTS = 1_000_000  # which take a gigabyte or two
 Conditions = tuple[Condition, Condition, Condition]
 
 
@@ -119,6 +121,9 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         if name == first:
             together = zip(*(sweep.axis(member) for member in group), strict=True)
             columns.append([dict(zip(group, values, strict=True)) for values in together])
+    count = math.prod(map(len, columns))
+    if count > MOST_EXPERIMENTS:
+        raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")
     for parts in itertools.product(*columns):
         yield {name: value for part in parts for name, value in part.items()}
 

@@ -223,7 +223,7 @@ class _Job:
 
     def _one_by_one(self, engine: Engine, mine: Sequence[Experiment]) -> None:
         """At batch 1: whose memory fails alone, fails."""
-        for e in mine:
+        for e in [e for e in mine if e in self.pending]:
             try:
                 self._compute(engine, [e])
             except (RuntimeError, MemoryError) as error:

@@ -399,24 +399,56 @@ def test_a_search_says_which_picture_it_lacks(cli, astray: Path, tmp_path: Path,
 # Memory -----------------------------------------------------------------------------------------------------------
 
 
+WITH_LITTLE_MEMORY = """
+import resource, sys
+from cfgsweep import cli
+import cfgsweep.models.class_conditional, cfgsweep.runner, cfgsweep.session as session
+compute = session.Session.compute
+def limited(*given):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20, resource.RLIM_INFINITY))
+    return compute(*given)
+session.Session.compute = limited
+sys.exit(cli.run_command(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    """Without attention, whose memory grows with the square of the picture."""
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "add_attention": False}
+    tiny.labelled_unet(**blocks).save_pretrained(folder)
+    return folder
+
+
+def run_with_little_memory(path: Path, run: Path, *words: str) -> subprocess.CompletedProcess:
+    """1.5 GiB of address space beyond what the process has when it begins to compute."""
+    command = [sys.executable, "-c", WITH_LITTLE_MEMORY, "run", str(path), "--out", str(run), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
 @pytest.mark.slow
-def test_a_limit_on_the_address_space_halves_the_batch(tmp_path: Path, sweep_file) -> None:
-    plain = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "add_attention": False}
-    tiny.labelled_unet(**plain).save_pretrained(tmp_path / "m")
-    text = SWEEP.format(model=tmp_path / "m", steps=1).replace("label: [0, 1, 2, 3]", "label: 1") + "size: 512\n"
-    path, run = sweep_file(text), tmp_path / "r"
-    # An address space in which the libraries have room, and 64 such rows have not.
-    words = ("run", path, "--out", run, "--batch-size", 64)
-    process = started(*words, preexec_fn=limited(resource.RLIMIT_AS, 5 * 2**30))
-    try:
-        _, said = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 0, said
-    assert "out of memory: the batch is halved" in said
-    sizes = {record["batch_size"] for record in records_of(run)}
-    assert max(sizes) < 64
-    assert len(records_of(run)) == 4
+def test_a_limit_on_the_address_space_halves_the_batch(plain: Path, tmp_path: Path, sweep_file) -> None:
+    text = SWEEP.format(model=plain, steps=1).replace("label: [0, 1, 2, 3]", "label: 1") + "size: 256\n"
+    done = run_with_little_memory(sweep_file(text), tmp_path / "r", "--batch-size", "256")
+    assert done.returncode == 0, done.stderr
+    assert "out of memory: the batch is halved" in done.stderr
+    assert {record["status"] for record in records_of(tmp_path / "r")} == {"done"}
+    assert max(record["batch_size"] for record in records_of(tmp_path / "r")) < 256
+    assert len(records_of(tmp_path / "r")) == 4
+
+
+@pytest.mark.slow
+def test_what_fits_nowhere_fails_alone(plain: Path, tmp_path: Path, sweep_file) -> None:
+    """A picture for which not even one row has room; those of another size go on."""
+    text = SWEEP.format(model=plain, steps=1).replace("label: [0, 1, 2, 3]", "label: 1")
+    path = sweep_file(text.replace("seed: [1, 2]", "size: [native, 8192]"))
+    done = run_with_little_memory(path, tmp_path / "r")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("failed: ") == 2
+    assert "not enough memory for even one row" in done.stderr
+    assert {(r["status"], r.get("width")) for r in records_of(tmp_path / "r")} == {("done", 8), ("failed", None)}
 
 
 # Outside ----------------------------------------------------------------------------------------------------------

@@ -185,3 +185,11 @@ def test_what_has_no_effect_yet_keeps_nobody_apart() -> None:
     apart = [2 * 3, 3 * 3, 3 * 3]
     together = 2 * 3 + 4  # the first half, and its end: cond and uncond are everybody's, the harm is each one's
     assert cost(some).evaluations == together + sum(apart) - 2 - 3 - 3
+
+
+def test_a_grid_of_absurd_size_is_refused_at_once(cli, sweep_file) -> None:
+    text = "name: x\nmodel: emoji\nprompt: a\nguider: cfg\n"
+    many = "value: {linspace: [1, 2, 900000]}\nseed: {range: [0, 900000, 1]}\nsteps: {range: [1, 900, 1]}\n"
+    refused = cli("plan", sweep_file(text + many))
+    assert refused.code == 2
+    assert "too many experiments" in refused.err

@@ -27,6 +27,13 @@ def png(shade: int, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> byte
     return file.getvalue()
 
 
+def deep() -> bytes:
+    """16 bits."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((10, 12), 40_000, np.uint16)).save(file, "PNG")
+    return file.getvalue()
+
+
 def parquet(path: Path, rows: list[dict]) -> Path:
     pq.write_table(pa.Table.from_pylist(rows), path)
     return path
@@ -153,9 +160,13 @@ def with_row(rows: list[dict], number: int, **changes) -> list[dict]:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (with_row(rows_of([0, 1] * 6), 7, image={"bytes": b"nothing", "path": "7.png"}), ["row 7, 7.png", "whole"]),
-        (with_row(rows_of([0, 1] * 6), 7, image={"bytes": png(1)[:50], "path": "7.png"}), ["row 7", "whole"]),
-        (with_row(rows_of([0, 1] * 6), 7, image=None), ["row 7", "not a whole picture"]),
+        (
+            with_row(rows_of([0, 1] * 6), 7, image={"bytes": b"nothing", "path": "7.png"}),
+            ["row 7, 7.png", "not a picture"],
+        ),
+        (with_row(rows_of([0, 1] * 6), 7, image={"bytes": png(1)[:50], "path": "7.png"}), ["row 7", "not a picture"]),
+        (with_row(rows_of([0, 1] * 6), 7, image={"bytes": deep(), "path": "7.png"}), ["row 7", "more than 8 bits"]),
+        (with_row(rows_of([0, 1] * 6), 7, image=None), ["row 7", "not a picture"]),
         (with_row(rows_of([0, 1] * 6), 7, label=None), ["row 7", "not a label"]),
         (with_row(rows_of([0, 1] * 6), 7, label=-1), ["row 7", "-1"]),
         (rows_of([0, 1] * 6)[:6] + rows_of([0, 1] * 6, size=(9, 9))[6:], ["different sizes", "9x9", "data.size"]),

@@ -51,6 +51,8 @@ class NetworkDenoiser(ABC):
         self.network, self.parts = network, [*encoders, network, *codec.parts]
         side = network.config.sample_size
         height, width = (side, side) if isinstance(side, int) else side
+        if min(height, width) < 1:
+            raise UserError("its configuration has no picture", where=name, given=f"sample_size {side}")
         self.native_size = (width * codec.factor, height * codec.factor)
         self.perturber = Perturber.of(network)
         self._predict: Call = Recorded(self._call) if compute.records_networks else self._call

@@ -92,6 +92,19 @@ class Source:
             raise UserError("not a .safetensors file", given=self.name, hint=hint)
         if path.is_dir() and not (path / "model_index.json").is_file():
             raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
+        for index in path.glob("*/*.index.json") if path.is_dir() else ():
+            _check_index(index)
+
+
+def _check_index(index: Path) -> None:
+    """Weights in several files are files beside their index."""
+    try:
+        names = set(json.loads(index.read_text())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UserError("damaged: not an index of weights", where=str(index)) from None
+    for name in names:
+        if not isinstance(name, str) or name != Path(name).name:
+            raise UserError("an index that leads out of its folder", where=str(index), given=name)
 
 
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
@@ -134,7 +147,7 @@ def family_of(source: Source) -> str:
 def _family_in(index: Path) -> str:
     try:
         return str(json.loads(index.read_text())["_class_name"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError("damaged: it names no pipeline", where=str(index)) from None
 
 

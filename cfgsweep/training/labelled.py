@@ -18,7 +18,7 @@ def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
     rows = [*found.training, *found.held_out]
     names = found.names or _names(found.training)
     labels = torch.tensor([_number(row, names) for row in rows])
-    pixels = as_tensor(rows, data.size, "L" if all(row.image.mode in ("L", "1", "I;16") for row in rows) else "RGB")
+    pixels = as_tensor(rows, data.size, "L" if all(row.image.mode in ("L", "1") for row in rows) else "RGB")
     cut = len(found.training)
     unseen = set(range(len(names))) - set(labels[:cut].tolist())
     if unseen:

@@ -196,6 +196,8 @@ def _decoded(part: Any, column: str) -> Iterator[Row]:
         try:
             with Image.open(found["path"] if content is None else io.BytesIO(content)) as image:
                 image.load()
+                if image.mode[0] in "IF":
+                    raise ValueError(f"more than 8 bits a channel ({image.mode})")
                 yield Row(image.copy(), row[column], where)
         except (KeyError, TypeError, OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-            raise UserError(f"not a whole picture: {shorten(str(error))}", where=where) from None
+            raise UserError(f"not a picture that can be read: {shorten(str(error))}", where=where) from None
