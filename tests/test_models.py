@@ -253,3 +253,14 @@ def test_devices_and_dtypes_that_are_not_there(flag: str, given: str) -> None:
     with pytest.raises(UserError) as caught:
         device.choose(**{flag: given})
     assert given in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 400, "a/" + "b" * 300, "a/---", "~nobody-here/x", "./" + "y" * 400, "a/b\\0", "a\\0b", "con/../.."]
+)
+def test_names_that_no_model_can_have(offline, cli, tmp_path: Path, sweep_file, name: str) -> None:
+    path = sweep_file(SWEEP.format(model=f'"{name}"'))
+    for command in ("plan", "run"):
+        done = cli(command, path, "--out", tmp_path / "r")
+        assert done.code in ((0, 2) if command == "plan" else (2,))
+        assert "Traceback" not in done.err

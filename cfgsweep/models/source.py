@@ -21,6 +21,22 @@ def bundled_names() -> list[str]:
     return sorted(index.parent.name for index in BUNDLED_FOLDER.glob("*/model_index.json"))
 
 
+def _expanded(name: str) -> Path:
+    """With the home folder in place of `~`, where there is such a user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def _exists(path: Path) -> bool:
+    """Names that no file can have are of no file."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 @dataclass(frozen=True)
 class Source:
     """A model as it is loaded. `name` is what a record says; `place` a folder, a file or a hub id."""
@@ -35,8 +51,8 @@ class Source:
         """Bundled names first, then what is there on disk, then the hub."""
         if name in bundled_names():
             return cls.bundled(name)
-        path = Path(name).expanduser()
-        if path.exists():
+        path = _expanded(name)
+        if _exists(path):
             source = cls(name, str(path), None, allow_pickle)
             source._check_local(path)
             return source
@@ -61,7 +77,7 @@ class Source:
 
     @property
     def on_hub(self) -> bool:
-        return not Path(self.place).exists()
+        return not _exists(Path(self.place))
 
     @property
     def loading(self) -> dict[str, Any]:
@@ -82,7 +98,10 @@ class Source:
         if self.on_hub:
             from huggingface_hub import try_to_load_from_cache
 
-            cached = try_to_load_from_cache(self.place, name, revision=self.revision)
+            try:
+                cached = try_to_load_from_cache(self.place, name, revision=self.revision)
+            except (ValueError, OSError):  # not a name of the hub's: `reachable` says so
+                return None
             path = Path(cached) if isinstance(cached, str) else path
         return path if path.is_file() else None
 
