@@ -13,6 +13,7 @@ from cfgsweep.models.source import Source
 from cfgsweep.run import Run
 
 OVER = ("seed", "label", "prompt")  # what numbers are averaged over
+OF_A_GROUP = ("diversity",)  # one number for all that differ in the seed
 
 
 class Measuring:
@@ -27,7 +28,7 @@ class Measuring:
     def measure(self, run: Run) -> None:
         """Measure what is there, and put it into the records."""
         done, found = run.done(self.experiments), dict[str, dict[str, float]]()
-        for alike in self._differing_in_seed():
+        for alike in differing_in_seed(self.experiments):
             members = {e: run.load_image(done[e.id]) for e in alike if e.id in done}
             spread = diversity(list(members.values())) if "diversity" in self.metrics else None
             for e, image in members.items():
@@ -40,13 +41,6 @@ class Measuring:
         if "adherence" in self.metrics:
             values["adherence"] = self.judges[e.model].adherence(image, e.label)
         return values
-
-    def _differing_in_seed(self) -> list[list[Experiment]]:
-        groups: dict[tuple, list[Experiment]] = {}
-        fields = [name for name in varying(self.experiments) if name != "seed"]
-        for e in self.experiments:
-            groups.setdefault(tuple(getattr(e, name) for name in fields), []).append(e)
-        return list(groups.values())
 
     def judged_by(self) -> list[str]:
         """How far the classifiers can be believed, in words."""
@@ -70,6 +64,15 @@ def _rounded(values: Mapping[str, list[float]], metric: str) -> str:
     return f"{sum(values[metric]) / len(values[metric]):.3f}" if values.get(metric) else "-"
 
 
+def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment]]:
+    """Groups of those that are alike in all else."""
+    groups: dict[tuple, list[Experiment]] = {}
+    fields = [name for name in varying(experiments) if name != "seed"]
+    for e in experiments:
+        groups.setdefault(tuple(getattr(e, name) for name in fields), []).append(e)
+    return list(groups.values())
+
+
 Key = tuple[tuple[str, object], ...]
 
 
@@ -77,12 +80,12 @@ def means(run: Run, experiments: Sequence[Experiment], metrics: Sequence[str]) -
     """For every combination of what varies and is not averaged over: each metric's numbers."""
     fields = [name for name in varying(experiments) if name not in OVER]
     records, found = run.records(), dict[Key, dict[str, list[float]]]()
-    for e in experiments:
-        key = tuple((name, getattr(e, name)) for name in fields)
-        values = found.setdefault(key, {})
-        for name, value in records.get(e.id, {}).get("metrics", {}).items():
-            if name in metrics:
-                values.setdefault(name, []).append(value)
+    for alike in differing_in_seed(experiments):
+        values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
+        told = [records.get(e.id, {}).get("metrics", {}) for e in alike]
+        for name in metrics:
+            known = [one[name] for one in told if name in one]
+            values.setdefault(name, []).extend(known[:1] if name in OF_A_GROUP else known)
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 if TYPE_CHECKING:
     from cfgsweep.conditions import Condition
@@ -22,19 +22,23 @@ METRICS = {
 
 def saturation(image: Image.Image) -> float:
     """Mean S of HSV, 0 (grey) to 1."""
-    return float(np.asarray(image.convert("HSV"))[..., 1].mean() / 255)
+    return ImageStat.Stat(image.convert("HSV")).mean[1] / 255
 
 
 def contrast(image: Image.Image) -> float:
     """Standard deviation of the luminance (ITU-R 601), 0 to 0.5."""
-    return float(np.asarray(image.convert("L")).std() / 255)
+    return ImageStat.Stat(image.convert("L")).stddev[0] / 255
 
 
 def diversity(images: Sequence[Image.Image]) -> float | None:
     """Mean RMS distance of two of them, 0 to 1; None where there is but one."""
-    values = [np.asarray(image.convert("RGB"), np.float32) / 255 for image in images]
-    pairs = [float(np.sqrt(np.square(a - b).mean())) for a, b in itertools.combinations(values, 2)]
+    pairs = [_distance(a, b) for a, b in itertools.combinations([image.convert("RGB") for image in images], 2)]
     return sum(pairs) / len(pairs) if pairs else None
+
+
+def _distance(a: Image.Image, b: Image.Image) -> float:
+    bands = ImageStat.Stat(ImageChops.difference(a, b)).rms
+    return math.hypot(*bands) / math.sqrt(len(bands)) / 255
 
 
 PER_PICTURE: dict[str, Callable[[Image.Image], float]] = {"saturation": saturation, "contrast": contrast}

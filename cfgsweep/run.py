@@ -28,7 +28,7 @@ from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.yamlfile import dump
 
 LOCKS = (LOCK, HOLDER)
-FILES = {"sweep.yaml", "environment.json", "experiments.jsonl", "phase.json", "phase.png", *LOCKS}
+REPORTS = ("phase.json", "phase.png")
 
 
 def _record_in(line: str) -> Record | None:
@@ -59,7 +59,7 @@ class Run:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
-        for path in (self.images, self.grids, self.records_file, self.environment_file, self.sweep_file):
+        for path in (self.images, self.grids, *self._own_files()):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
 
@@ -186,8 +186,13 @@ class Run:
     def strangers(self) -> list[Path]:
         """Files that a run does not have, as its records tell."""
         pictures = {self.image_path(name) for name in self.records()}
-        known = {self.folder / name for name in FILES} | pictures | set(self.grids.glob("[!.]*.png"))
+        known = {*self._own_files(), *pictures, *self.grids.glob("[!.]*.png")}
         return sorted(path for path in self.folder.rglob("*") if not path.is_dir() and path not in known)
+
+    def _own_files(self) -> list[Path]:
+        """All but pictures and grids."""
+        others = (self.folder / name for name in (*REPORTS, *LOCKS))
+        return [self.sweep_file, self.environment_file, self.records_file, *others]
 
     def remove_left_behind(self) -> None:
         """What a killed command was writing. Nobody else writes here: the folder is locked."""

@@ -11,12 +11,10 @@ from cfgsweep.config import Sweep
 from cfgsweep.display import Display, aligned
 from cfgsweep.errors import RunFailed
 from cfgsweep.experiments import Experiment, title, varying
-from cfgsweep.locks import held
 from cfgsweep.measuring import Measuring
 from cfgsweep.reports import write_grids
 from cfgsweep.run import Run
 from cfgsweep.session import Options, Session, Spent, saved
-from cfgsweep.verifying import adopt
 from cfgsweep.yamlfile import Document
 
 
@@ -35,11 +33,9 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
     for caution in cautions(experiments):
         display.notice(caution)
     measuring = Measuring(sweep.metrics, experiments, session.sources)
-    session.run.create()
-    with held(folder, options.wait, display.notice) as waited:
-        if waited:
-            session = Session.begin(sweep, document, folder, options, display)
-        _make_ready(session.run, sweep, experiments, display)
+    with session.at_work():
+        session.run.write_sweep(sweep)
+        _name_strangers(session.run, experiments, display)
         try:
             spent = session.compute(experiments)
         except (KeyboardInterrupt, RunFailed):
@@ -49,18 +45,6 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
         _tell(spent, len(experiments), display)
         grids = _write(session.run, sweep, experiments, measuring, display)
     return Outcome(grids, [f"{title(f.experiment, varying(experiments))}: {f.reason}" for f in spent.failed])
-
-
-def _make_ready(run: Run, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:
-    """Mend what can be mended without computing, and say what is in the folder that should not be."""
-    run.write_sweep(sweep)
-    run.remove_left_behind()
-    adopted = adopt(run)
-    if adopted:
-        display.notice(f"{adopted} pictures had lost their records, and have them back from the pictures themselves")
-    for number in run.broken_lines():
-        display.notice(f"line {number} of {run.records_file} is no whole record and is passed over")
-    _name_strangers(run, experiments, display)
 
 
 def _tell(spent: Spent, total: int, display: Display) -> None:

@@ -22,9 +22,11 @@ from cfgsweep.experiments import Experiment, expand, title, varying
 from cfgsweep.fields import Size
 from cfgsweep.images import Record
 from cfgsweep.interrupts import uninterrupted
+from cfgsweep.locks import held
 from cfgsweep.models.base import Denoiser
 from cfgsweep.models.source import Source, reachable, why_not_here
 from cfgsweep.run import Run
+from cfgsweep.verifying import mend
 from cfgsweep.yamlfile import Document
 
 
@@ -96,6 +98,20 @@ class Session:
             environment.settle_batch_size(source.name, options.batch_size, compute)  # refuses, if it must, now
         return cls(run, environment, compute, sources, options, display)
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Have the folder to oneself, as it is now, mended as far as that takes no computing.
+
+        Raises UserError where it is not a run's, or where another command is at work and is not to be waited for.
+        """
+        self.run.create()
+        with held(self.run.folder, self.options.wait, self.display.notice) as waited:
+            if waited:  # the other may have settled what was open
+                self.environment = Environment(self.run.environment(), self.display)
+                self.compute_on = self.environment.settle_compute(self.options.device, self.options.dtype)
+            mend(self.run, self.display)
+            yield
+
     def expand(self, sweep: Sweep, document: Document) -> list[Experiment]:
         """The sweep's experiments, by the models that run."""
         return expand(sweep, document, {asked: source.name for asked, source in self.sources.items()})
@@ -115,7 +131,8 @@ class Session:
         for name in dict.fromkeys(e.model for e in pending):
             job.run_model(self.denoiser(name))
         seconds, failed = time.monotonic() - job.started, tuple(job.failed)
-        return Spent(len(done), len(pending), job.evaluations, job.batches, seconds, job.planned, failed)
+        made = len(pending) - len(failed)
+        return Spent(len(done), made, job.evaluations, job.batches, seconds, job.planned, failed)
 
     def tell_once(self, notice: str) -> None:
         """A search computes round after round: what was said in one of them is known in the next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cfgsweep.display import Display
 from cfgsweep.images import Record, hash_of_file, record_in
 from cfgsweep.run import Run
 
@@ -45,12 +46,16 @@ def own_record(path: Path) -> Record | None:
     return record
 
 
-def adopt(run: Run) -> int:
-    """Put pictures without a record back into the records, as they say of themselves; return how many."""
-    known, found = run.records(), 0
+def mend(run: Run, display: Display) -> None:
+    """What needs no computing: remove what kills left behind, and give pictures their records back."""
+    run.remove_left_behind()
+    for number in run.broken_lines():
+        display.notice(f"line {number} of {run.records_file} is no whole record and is passed over")
+    known, adopted = run.records(), 0
     for path in sorted(run.images.glob("*.png")):
         record = own_record(path) if path.stem not in known else None
         if record is not None:
             run.append(record)
-            found += 1
-    return found
+            adopted += 1
+    if adopted:
+        display.notice(f"{adopted} pictures had lost their records, and have them back from the pictures themselves")

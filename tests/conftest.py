@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -105,16 +106,30 @@ def small_training(pictures: Path) -> dict:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Stable Diffusion 1.x-shaped model with random weights, saved by diffusers itself."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tiny.stable_diffusion("epsilon").save_pretrained(folder)
-    return folder
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+    """Write a pipeline into a folder of its own, as diffusers itself does."""
+
+    def save(pipeline: Any) -> Path:
+        folder = tmp_path_factory.mktemp("models") / "model"
+        pipeline.save_pretrained(folder)
+        return folder
+
+    return save
 
 
 @pytest.fixture(scope="session")
-def tiny_v_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled(saved) -> Path:
+    """A UNet2DModel of four labels with random weights."""
+    return saved(tiny.labelled_unet())
+
+
+@pytest.fixture(scope="session")
+def tiny_model(saved) -> Path:
+    """A Stable Diffusion 1.x-shaped model with random weights."""
+    return saved(tiny.stable_diffusion("epsilon"))
+
+
+@pytest.fixture(scope="session")
+def tiny_v_model(saved) -> Path:
     """The same, predicting v as Stable Diffusion 2.x at 768 does."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-v"
-    tiny.stable_diffusion("v_prediction").save_pretrained(folder)
-    return folder
+    return saved(tiny.stable_diffusion("v_prediction"))

@@ -21,6 +21,7 @@ from cfgsweep.images import hash_of_file
 from cfgsweep.locks import held
 
 from . import tiny
+from .commands import command, finish, started, wait_for
 
 SWEEP = """\
 name: f
@@ -43,20 +44,11 @@ def state_of(run: Path) -> tuple[list[dict], dict[str, str | None]]:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "labels"
-    tiny.labelled_unet().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def astray(tmp_path_factory) -> Path:
+def astray(saved) -> Path:
     """A model that has no finite prediction for label 2."""
-    folder = tmp_path_factory.mktemp("models") / "astray"
     pipeline = tiny.labelled_unet()
     pipeline.unet.class_embedding.weight.data[2] = torch.nan
-    pipeline.save_pretrained(folder)
-    return folder
+    return saved(pipeline)
 
 
 @pytest.fixture
@@ -64,25 +56,11 @@ def file_of(sweep_file) -> Callable[..., Path]:
     return lambda model, steps=4: sweep_file(SWEEP.format(model=model, steps=steps))
 
 
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "cfgsweep", *map(str, words)]
-
-
-def started(*words: object, **options) -> subprocess.Popen:
-    return subprocess.Popen(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-
-def wait_for(there: Callable[[], bool], process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while not there() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
-def undisturbed(model: Path, tmp_path_factory) -> Path:
+def undisturbed(labelled: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "sweep.yaml").write_text(SWEEP.format(model=model, steps=4))
-    subprocess.run(command("run", folder / "sweep.yaml", "--out", folder / "r", "--quiet"), check=True)
+    (folder / "sweep.yaml").write_text(SWEEP.format(model=labelled, steps=4))
+    finish("run", folder / "sweep.yaml", "--out", folder / "r", "--quiet")
     return folder / "r"
 
 
@@ -95,10 +73,10 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_change_nothing(model: Path, tmp_path: Path, file_of) -> None:
-    path, rng = file_of(model, steps=100), random.Random(0)
+def test_kills_at_random_moments_change_nothing(labelled: Path, tmp_path: Path, file_of) -> None:
+    path, rng = file_of(labelled, steps=100), random.Random(0)
     words = ("run", path, "--quiet", "--set", "seed={range: [1, 16, 1]}", "--out")
-    subprocess.run(command(*words, tmp_path / "whole"), check=True)
+    finish(*words, tmp_path / "whole")
     run, there = tmp_path / "killed", list[int]()
     for _ in range(5):
         before = len(list(run.glob("images/*")))
@@ -111,7 +89,7 @@ def test_kills_at_random_moments_change_nothing(model: Path, tmp_path: Path, fil
     assert sum(0 < count < 128 for count in there) > 1, (
         f"{there}: it was never killed in the middle: the test shows nothing"
     )
-    subprocess.run(command(*words, run), check=True)
+    finish(*words, run)
     assert state_of(run) == state_of(tmp_path / "whole")
     assert not list(run.rglob("*.tmp"))
 
@@ -119,9 +97,9 @@ def test_kills_at_random_moments_change_nothing(model: Path, tmp_path: Path, fil
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_keeps_what_is_done_and_draws_it(
-    model: Path, tmp_path: Path, file_of, number: signal.Signals, code: int
+    labelled: Path, tmp_path: Path, file_of, number: signal.Signals, code: int
 ) -> None:
-    process = started("run", file_of(model, steps=900), "--out", tmp_path / "r", "--quiet")
+    process = started("run", file_of(labelled, steps=900), "--out", tmp_path / "r", "--quiet")
     wait_for(lambda: len(list((tmp_path / "r").glob("images/*.png"))) > 1, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -130,11 +108,12 @@ def test_a_signal_keeps_what_is_done_and_draws_it(
     assert "Traceback" not in said
     assert (tmp_path / "r/grids/f.png").is_file()
     records = records_of(tmp_path / "r")
-    assert {f"{record['id']}.png" for record in records} == {p.name for p in (tmp_path / "r/images").glob("*.png")}
     assert 0 < len(records) < 16
+    pictures = {path.stem: hash_of_file(path) for path in (tmp_path / "r/images").glob("*.png")}
+    assert {record["id"]: record["pixels_sha256"] for record in records} == pictures
 
 
-def test_a_second_signal_ends_it_at_once(model: Path, tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once(labelled: Path, tmp_path: Path) -> None:
     """The first is held up by a block that must not be cut: the second does not wait for it."""
     script = (
         "import time, cfgsweep.interrupts as i\n"
@@ -154,21 +133,21 @@ def test_a_second_signal_ends_it_at_once(model: Path, tmp_path: Path) -> None:
 # Two at once ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["run"], ["phase", "--low", "0", "--high", "4", "--scan", "5"]])
-def test_a_folder_at_work_is_refused(cli, model: Path, tmp_path: Path, file_of, words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["run"], ["phase", "--search", "value", "--low", "0", "--high", "4", "--scan", "5"]])
+def test_a_folder_at_work_is_refused(cli, labelled: Path, tmp_path: Path, file_of, words: list[str]) -> None:
     (tmp_path / "r").mkdir()
     with held(tmp_path / "r", wait=False, say=print):
-        refused = cli(
-            words[0], file_of(model), *words[1:], "--out", tmp_path / "r", *(["--search", "value"] * (len(words) > 1))
-        )
+        refused = cli(words[0], file_of(labelled), *words[1:], "--out", tmp_path / "r")
     assert refused.code == 2
     for word in ("another command is at work", f"process {os.getpid()}", "--wait"):
         assert word in refused.err
     assert not list((tmp_path / "r").glob("experiments.jsonl"))
 
 
-def test_waiting_for_a_folder_and_what_the_other_did(model: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
-    path, run = file_of(model), tmp_path / "r"
+def test_waiting_for_a_folder_and_what_the_other_did(
+    labelled: Path, undisturbed: Path, tmp_path: Path, file_of
+) -> None:
+    path, run = file_of(labelled), tmp_path / "r"
     run.mkdir()
     with held(run, wait=False, say=print):
         process = started("run", path, "--out", run, "--wait")
@@ -183,7 +162,7 @@ def test_waiting_for_a_folder_and_what_the_other_did(model: Path, undisturbed: P
     assert "16 of 16 pictures were there already" in said
 
 
-def test_the_lock_of_a_dead_process_is_nobodys(cli, model: Path, tmp_path: Path, file_of) -> None:
+def test_the_lock_of_a_dead_process_is_nobodys(cli, labelled: Path, tmp_path: Path, file_of) -> None:
     (tmp_path / "r").mkdir()
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom cfgsweep.locks import held\n"
@@ -194,7 +173,7 @@ def test_the_lock_of_a_dead_process_is_nobodys(cli, model: Path, tmp_path: Path,
     assert process.stdout.readline() == "held\n"
     process.kill()
     process.wait()
-    assert cli("run", file_of(model), "--out", tmp_path / "r").code == 0
+    assert cli("run", file_of(labelled), "--out", tmp_path / "r").code == 0
 
 
 # No room, no right ------------------------------------------------------------------------------------------------
@@ -205,8 +184,8 @@ def limited(kind: int, amount: int) -> Callable[[], None]:
 
 
 @pytest.mark.slow
-def test_a_file_that_may_grow_no_more(model: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
-    path, run = file_of(model), tmp_path / "r"
+def test_a_file_that_may_grow_no_more(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+    path, run = file_of(labelled), tmp_path / "r"
     process = started("run", path, "--out", run, "--quiet", preexec_fn=limited(resource.RLIMIT_FSIZE, 4000))
     _, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
@@ -215,7 +194,7 @@ def test_a_file_that_may_grow_no_more(model: Path, undisturbed: Path, tmp_path: 
     assert "Traceback" not in said
     done = len(records_of_whole_lines(run))
     assert 0 < done < 16
-    subprocess.run(command("run", path, "--out", run, "--quiet"), check=True)
+    finish("run", path, "--out", run, "--quiet")
     assert state_of(run) == state_of(undisturbed)
 
 
@@ -239,8 +218,8 @@ needs_mounts = pytest.mark.skipif(
 
 @pytest.mark.slow
 @needs_mounts
-def test_a_disk_that_is_full(model: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
-    path, run, at = file_of(model), tmp_path / "r", tmp_path / "disk"
+def test_a_disk_that_is_full(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+    path, run, at = file_of(labelled), tmp_path / "r", tmp_path / "disk"
     run.mkdir()
     at.mkdir()
     words = " ".join(command("run", path, "--out", at, "--quiet"))
@@ -249,14 +228,14 @@ def test_a_disk_that_is_full(model: Path, undisturbed: Path, tmp_path: Path, fil
     assert "No space left on device" in full.stderr
     assert "the same command goes on" in full.stderr
     assert 0 < len(list(run.glob("images/*.png"))) < 16
-    subprocess.run(command("run", path, "--out", run, "--quiet"), check=True)
+    finish("run", path, "--out", run, "--quiet")
     assert state_of(run) == state_of(undisturbed)
 
 
 @needs_mounts
-def test_a_folder_that_may_only_be_read(model: Path, tmp_path: Path, file_of, copy: Path) -> None:
+def test_a_folder_that_may_only_be_read(labelled: Path, tmp_path: Path, file_of, copy: Path) -> None:
     before = state_of(copy)
-    words = " ".join(command("run", file_of(model), "--out", copy, "--quiet", "--set", "seed=[1,2,3]"))
+    words = " ".join(command("run", file_of(labelled), "--out", copy, "--quiet", "--set", "seed=[1,2,3]"))
     refused = unshared(f"mount --bind {copy} {copy} && mount -o remount,ro,bind {copy} && {words}")
     assert refused.returncode == 1, refused.stderr
     assert "Read-only file system" in refused.stderr
@@ -265,7 +244,7 @@ def test_a_folder_that_may_only_be_read(model: Path, tmp_path: Path, file_of, co
 
 
 @pytest.mark.slow
-def test_too_many_open_files(model: Path, tmp_path: Path, file_of) -> None:
+def test_too_many_open_files(labelled: Path, tmp_path: Path, file_of) -> None:
     script = (
         "import sys, os, resource\nfrom cfgsweep import cli\n"
         "import cfgsweep.runner, cfgsweep.models.class_conditional\n"
@@ -277,7 +256,7 @@ def test_too_many_open_files(model: Path, tmp_path: Path, file_of) -> None:
         "cfgsweep.session.Run.save = starved\n"
         "sys.exit(cli.run_command(sys.argv[1:]))\n"
     )
-    words = ["run", file_of(model), "--out", tmp_path / "r", "--quiet"]
+    words = ["run", file_of(labelled), "--out", tmp_path / "r", "--quiet"]
     done = subprocess.run([sys.executable, "-c", script, *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert "Too many open files" in done.stderr
@@ -315,7 +294,13 @@ def drop_a_record(run: Path) -> None:
     ],
 )
 def test_damage_is_found_and_mended(
-    cli, model: Path, undisturbed: Path, copy: Path, file_of, damage: Callable[[Path], object], words: list[str]
+    cli,
+    labelled: Path,
+    undisturbed: Path,
+    copy: Path,
+    file_of,
+    damage: Callable[[Path], object],
+    words: list[str],
 ) -> None:
     assert cli("verify", copy).code == 0
     damage(copy)
@@ -324,7 +309,7 @@ def test_damage_is_found_and_mended(
     assert found.code == 1
     for word in words:
         assert word in found.out
-    mended = cli("run", file_of(model), "--out", copy)
+    mended = cli("run", file_of(labelled), "--out", copy)
     assert mended.code == 0
     assert {p: p.read_bytes() for p in strangers} == strangers
     for path in strangers:
@@ -333,20 +318,20 @@ def test_damage_is_found_and_mended(
     assert cli("verify", copy).code == 0
 
 
-def test_a_record_is_taken_from_its_picture_and_not_computed(cli, model: Path, copy: Path, file_of) -> None:
+def test_a_record_is_taken_from_its_picture_and_not_computed(cli, labelled: Path, copy: Path, file_of) -> None:
     (copy / "experiments.jsonl").write_text("")
-    done = cli("run", file_of(model), "--out", copy)
+    done = cli("run", file_of(labelled), "--out", copy)
     assert "16 pictures had lost their records" in done.err
     assert "16 of 16 pictures were there already" in done.out
 
 
 def test_a_picture_that_lies_about_itself_is_not_believed(
-    cli, model: Path, undisturbed: Path, copy: Path, file_of
+    cli, labelled: Path, undisturbed: Path, copy: Path, file_of
 ) -> None:
     one, other = sorted(copy.glob("images/*.png"))[:2]
     shutil.copy(one, other)
     (copy / "experiments.jsonl").write_text("")
-    assert cli("run", file_of(model), "--out", copy).code == 0
+    assert cli("run", file_of(labelled), "--out", copy).code == 0
     assert state_of(copy)[1] == state_of(undisturbed)[1]
 
 
@@ -414,12 +399,10 @@ sys.exit(cli.run_command(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory) -> Path:
+def plain(saved) -> Path:
     """Without attention, whose memory grows with the square of the picture."""
-    folder = tmp_path_factory.mktemp("models") / "plain"
     blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "add_attention": False}
-    tiny.labelled_unet(**blocks).save_pretrained(folder)
-    return folder
+    return saved(tiny.labelled_unet(**blocks))
 
 
 def run_with_little_memory(path: Path, run: Path, *words: str) -> subprocess.CompletedProcess:
@@ -455,11 +438,11 @@ def test_what_fits_nowhere_fails_alone(plain: Path, tmp_path: Path, sweep_file) 
 
 
 @pytest.mark.parametrize("name", ["images", "grids", "experiments.jsonl", "environment.json", "sweep.yaml"])
-def test_nothing_is_written_through_a_link(cli, model: Path, tmp_path: Path, copy: Path, file_of, name: str) -> None:
+def test_nothing_is_written_through_a_link(cli, labelled: Path, tmp_path: Path, copy: Path, file_of, name: str) -> None:
     outside = tmp_path / "outside"
     shutil.move(copy / name, outside)
     (copy / name).symlink_to(outside)
-    refused = cli("run", file_of(model), "--out", copy, "--set", "seed=[5]")
+    refused = cli("run", file_of(labelled), "--out", copy, "--set", "seed=[5]")
     assert refused.code == 2
     assert "a run writes nothing outside of its folder" in refused.err
 
@@ -467,9 +450,9 @@ def test_nothing_is_written_through_a_link(cli, model: Path, tmp_path: Path, cop
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", ".hidden", "", "a" * 101, "a\\nb", "con", "NUL.txt", "a.", "x\\u202ey"]
 )
-def test_names_never_become_paths(cli, tmp_path: Path, model: Path, sweep_file, monkeypatch, name: str) -> None:
+def test_names_never_become_paths(cli, tmp_path: Path, labelled: Path, sweep_file, monkeypatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
-    path = sweep_file(SWEEP.format(model=model, steps=2).replace("name: f", f'name: "{name}"'))
+    path = sweep_file(SWEEP.format(model=labelled, steps=2).replace("name: f", f'name: "{name}"'))
     refused = cli("run", path)
     assert refused.code == 2
     assert "name" in refused.err

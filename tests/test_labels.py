@@ -25,9 +25,8 @@ from .conftest import DEVICE
 
 
 @pytest.fixture(scope="module")
-def dit(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "dit"
-    tiny.dit().save_pretrained(folder)
+def dit(saved) -> Path:
+    folder = saved(tiny.dit())
     index = json.loads((folder / "model_index.json").read_text())
     names = {"0": "tench, Tinca tinca", "1": "goldfish, Carassius auratus", "292": "tiger, Panthera tigris"}
     (folder / "model_index.json").write_text(json.dumps({**index, "id2label": names}))  # as on the hub
@@ -35,17 +34,8 @@ def dit(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unet(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "unet"
-    tiny.labelled_unet().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def flow(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "flow"
-    tiny.labelled_unet(FlowMatchEulerDiscreteScheduler()).save_pretrained(folder)
-    return folder
+def flow(saved) -> Path:
+    return saved(tiny.labelled_unet(FlowMatchEulerDiscreteScheduler()))
 
 
 def sweep_of(folder: Path, **settings: Any) -> str:
@@ -93,9 +83,9 @@ def loop(pipeline: Any, scheduler: Any, label: int, scale: float, seed: int, ste
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 3.0])
 def test_a_unet_with_labels_equals_the_loop_of_the_lesson(
-    cli, unet: Path, tmp_path: Path, sweep_file, value: float
+    cli, labelled: Path, tmp_path: Path, sweep_file, value: float
 ) -> None:
-    assert cli("run", sweep_file(sweep_of(unet, seed=3, value=value)), "--out", tmp_path / "r").code == 0
+    assert cli("run", sweep_file(sweep_of(labelled, seed=3, value=value)), "--out", tmp_path / "r").code == 0
     pipeline = tiny.labelled_unet()
     for (label, _), picture in pictures_of(tmp_path / "r").items():
         assert levels_apart(picture, loop(pipeline, pipeline.scheduler, label, value, 3, 6)) <= 1
@@ -137,8 +127,8 @@ def test_a_sampler_that_flow_models_do_not_have(cli, flow: Path, tmp_path: Path,
     assert not (tmp_path / "r").exists()
 
 
-def test_without_guidance_every_label_is_one_picture_and_one_computation(unet: Path, sweep_file) -> None:
-    experiments = expand(*read_sweep(sweep_file(sweep_of(unet, label=[0, 1, 2], value=[0.0, 2.0]))))
+def test_without_guidance_every_label_is_one_picture_and_one_computation(labelled: Path, sweep_file) -> None:
+    experiments = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2], value=[0.0, 2.0]))))
     # Scale 0 follows the null label alone, with which every first step at scale 2 is shared.
     assert cost(experiments).evaluations == 6 + 3 * 12 - 3
 
@@ -159,9 +149,9 @@ def test_without_guidance_every_label_is_one_picture_and_one_computation(unet: P
     ],
 )
 def test_what_a_model_of_labels_refuses(
-    cli, unet: Path, tmp_path: Path, sweep_file, changes: dict[str, Any], words: list[str]
+    cli, labelled: Path, tmp_path: Path, sweep_file, changes: dict[str, Any], words: list[str]
 ) -> None:
-    settings = yaml.safe_load(sweep_of(unet)) | changes
+    settings = yaml.safe_load(sweep_of(labelled)) | changes
     path = sweep_file(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
     refused = cli("run", path, "--out", tmp_path / "r")
     assert refused.code == 2
@@ -199,25 +189,27 @@ def test_layers_of_a_dit_are_left_out_by_their_numbers(cli, dit: Path, tmp_path:
     assert levels_apart(plain, skipped) > 0
 
 
-def test_diffusers_own_guiders_take_labels(cli, unet: Path, tmp_path: Path, sweep_file) -> None:
-    text = sweep_of(unet, label=1, guider=["cfg", "diffusers.ClassifierFreeGuidance"], value=3.0)
+def test_diffusers_own_guiders_take_labels(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    text = sweep_of(labelled, label=1, guider=["cfg", "diffusers.ClassifierFreeGuidance"], value=3.0)
     assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
     ours, theirs = (Image.open(path) for path in sorted((tmp_path / "r/images").iterdir()))
     assert levels_apart(ours, theirs) <= 1
 
 
-def test_the_same_pixels_whoever_is_beside(unet: Path, sweep_file) -> None:
+def test_the_same_pixels_whoever_is_beside(labelled: Path, sweep_file) -> None:
     compute = device.choose(DEVICE, "float32")
-    denoiser = models.load(Source.of(str(unet)), compute)
-    many = expand(*read_sweep(sweep_file(sweep_of(unet, label=[0, 1, 2, 3], seed=[1, 2], value=[1.0, 2.0]))))
+    denoiser = models.load(Source.of(str(labelled)), compute)
+    many = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2, 3], seed=[1, 2], value=[1.0, 2.0]))))
     together = {f.experiment: f.image.tobytes() for f in Engine(denoiser, compute, 4).run(many)}
     for experiment in many[::5]:
         (alone,) = Engine(denoiser, compute, 4).run([experiment])
         assert alone.image.tobytes() == together[experiment]
 
 
-def test_a_search_over_a_model_of_labels(cli, unet: Path, tmp_path: Path, sweep_file) -> None:
-    text = sweep_of(unet, label=[0, 1], search="value", phase={"low": 0, "high": 4, "scan": 9, "distance": "features"})
+def test_a_search_over_a_model_of_labels(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    text = sweep_of(
+        labelled, label=[0, 1], search="value", phase={"low": 0, "high": 4, "scan": 9, "distance": "features"}
+    )
     assert cli("phase", sweep_file(text), "--out", tmp_path / "r", "--quiet").code == 0
     report = json.loads((tmp_path / "r/phase.json").read_text())
     assert [search["label"] for search in report["searches"]] == [0, 1]

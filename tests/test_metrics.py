@@ -11,9 +11,10 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from transformers import ConvNextConfig, ConvNextForImageClassification
 
 from cfgsweep.metrics import Judge, contrast, diversity, saturation
+from cfgsweep.training.classifier import build
+from cfgsweep.training.config import Classifier, Recipe
 
 from . import tiny
 
@@ -42,20 +43,11 @@ def test_diversity_is_the_mean_distance_of_pairs() -> None:
     assert diversity([flat(0, 0, 0), flat(255, 255, 255), flat(0, 0, 0)]) == pytest.approx(2 / 3)
 
 
-def shade_classifier() -> ConvNextForImageClassification:
-    """Two labels, by random weights."""
+def shade_classifier() -> Any:
+    """Four labels, by random weights."""
     torch.manual_seed(1)
-    config = ConvNextConfig(
-        num_channels=1,
-        image_size=8,
-        patch_size=2,
-        num_stages=1,
-        hidden_sizes=[8],
-        depths=[1],
-        id2label={0: "first", 1: "second", 2: "third", 3: "fourth"},
-        label2id={"first": 0, "second": 1, "third": 2, "fourth": 3},
-    )
-    return ConvNextForImageClassification(config).eval()
+    config = Classifier(channels=(8,), layers_per_block=1, recipe=Recipe(steps=1, batch=1, learning_rate=0.1))
+    return build(config, torch.Size((1, 8, 8)), ["first", "second", "third", "fourth"]).eval()
 
 
 def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
@@ -73,10 +65,9 @@ def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory) -> Path:
+def judged(saved) -> Path:
     """A model of labels with a classifier beside it."""
-    folder = tmp_path_factory.mktemp("models") / "judged"
-    tiny.labelled_unet().save_pretrained(folder)
+    folder = saved(tiny.labelled_unet())
     network = shade_classifier()
     network.config.held_out_accuracy = 0.25
     network.save_pretrained(folder / "classifier")
@@ -130,9 +121,8 @@ def test_metrics_asked_for_later_need_no_new_pictures(cli, judged: Path, tmp_pat
     assert all(record["metrics"] == {"saturation": 0.0} for record in records)
 
 
-def test_a_metric_that_cannot_be_had_is_refused_before_the_run(cli, tmp_path: Path, sweep_file) -> None:
-    tiny.labelled_unet().save_pretrained(tmp_path / "m")
-    refused = cli("run", sweep_file(sweep_of(tmp_path / "m")), "--out", tmp_path / "r")
+def test_a_metric_that_cannot_be_had_is_refused_before_the_run(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    refused = cli("run", sweep_file(sweep_of(labelled)), "--out", tmp_path / "r")
     assert refused.code == 2
     assert "takes a model with a classifier" in refused.err
     assert not (tmp_path / "r").exists()

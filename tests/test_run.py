@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from cfgsweep.images import hash_of_file
+
+from .commands import finish, killed_when
 
 SWEEP = """\
 name: small
@@ -46,8 +44,7 @@ def undisturbed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.yaml").write_text(SWEEP)
     out = folder / "out"
-    command = [sys.executable, "-m", "cfgsweep", "run", str(folder / "sweep.yaml"), "--out", str(out), "--quiet"]
-    subprocess.run(command, check=True)
+    finish("run", folder / "sweep.yaml", "--out", out, "--quiet")
     return out
 
 
@@ -122,39 +119,13 @@ def test_a_killed_run_goes_on_to_the_same_pictures(tmp_path: Path, sweep_file) -
     """kill -9 as soon as there is a picture; the same command again; then compare with a run left alone."""
     path = sweep_file(SWEEP.replace("seed: 7", "seed: {range: [1, 12, 1]}"))
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-
-    def command(out: Path) -> list[str]:
-        return [sys.executable, "-m", "cfgsweep", "run", str(path), "--out", str(out), "--batch-size", "4", "--quiet"]
-
-    process = subprocess.Popen(command(killed))
-    deadline = time.monotonic() + 120
-    while not list(killed.glob("images/*.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    words = ("run", path, "--batch-size", 4, "--quiet", "--out")
+    killed_when(lambda: list(killed.glob("images/*.png")), *words, killed)
     assert 0 < len(pixels_of(killed)) < 72
-    subprocess.run(command(killed), check=True)
-    subprocess.run(command(whole), check=True)
+    for out in (killed, whole):
+        finish(*words, out)
     assert pixels_of(killed) == pixels_of(whole)
     assert (killed / "experiments.jsonl").read_text() == (whole / "experiments.jsonl").read_text()
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_exits_130(tmp_path: Path, sweep_file) -> None:
-    path = sweep_file(SWEEP.replace("seed: 7", "seed: {range: [1, 60, 1]}"))
-    command = [sys.executable, "-m", "cfgsweep", "run", str(path), "--out", str(tmp_path / "out"), "--batch-size", "4"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("out/images/*.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert "the same command goes on from here" in err
-    records = records_of(tmp_path / "out")
-    assert 0 < len(records) < 360
-    assert {Path(r["image"]).name: r["pixels_sha256"] for r in records} == pixels_of(tmp_path / "out")
 
 
 def test_a_subset_beside_others_has_the_same_pixels(cli, undisturbed: Path, tmp_path: Path, sweep_file) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
 
 from cfgsweep.training.captioned import is_held_out, read_captioned
 from cfgsweep.training.captions import FLOURISHES, STYLES, article, caption
@@ -24,20 +20,14 @@ from cfgsweep.training.config import Data, Recipe
 from cfgsweep.training.dataset import Entry
 from cfgsweep.training.optimise import learning_rate
 
+from .trained import refute_that_a_kill_matters, weights_of
+
 
 @pytest.fixture
 def config(pictures: Path, small_training: dict, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(small_training))
     return path
-
-
-def weights_of(model: Path) -> dict[str, torch.Tensor]:
-    return {
-        f"{file.parent.name}.{name}": tensor
-        for file in sorted(model.rglob("*.safetensors"))
-        for name, tensor in load_file(file).items()
-    }
 
 
 def test_a_trained_model_is_an_ordinary_folder_that_run_takes(cli, config: Path, tmp_path: Path, sweep_file) -> None:
@@ -61,21 +51,7 @@ def test_a_trained_model_is_an_ordinary_folder_that_run_takes(cli, config: Path,
 
 @pytest.mark.slow
 def test_a_killed_training_ends_in_the_same_weights(config: Path, tmp_path: Path) -> None:
-    def command(out: str) -> list[str]:
-        steps = ["--set", "denoiser.recipe.steps=30"]
-        return [sys.executable, "-m", "cfgsweep", "train", str(config), "--out", str(tmp_path / out), "--quiet", *steps]
-
-    process = subprocess.Popen(command("killed"))
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed/denoiser/checkpoint.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert not (tmp_path / "killed/model").exists()
-    for out in ("killed", "whole"):
-        subprocess.run(command(out), check=True)
-    killed, whole = (weights_of(tmp_path / out / "model") for out in ("killed", "whole"))
-    assert all(torch.equal(killed[name], whole[name]) for name in whole)
+    refute_that_a_kill_matters(tmp_path, "denoiser", config, "--set", "denoiser.recipe.steps=30")
 
 
 @pytest.mark.slow

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from transformers import AutoModelForImageClassification
 from cfgsweep.training.config import Noise
 from cfgsweep.training.noising import Noising
 
-from .test_training import weights_of
+from .trained import refute_that_a_kill_matters, weights_of
 
 RECIPE = {"steps": 8, "batch": 8, "learning_rate": 0.002, "checkpoint_every": 2, "sample_every": 100}
 
@@ -83,21 +80,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(cli, training_f
 @pytest.mark.parametrize("stage", ["denoiser", "classifier"])
 def test_a_killed_training_ends_in_the_same_weights(training_file, tmp_path: Path, stage: str) -> None:
     path = training_file(**{stage: {**config_of()[stage], "recipe": {**RECIPE, "steps": 60}}})
-
-    def command(out: str) -> list[str]:
-        return [sys.executable, "-m", "cfgsweep", "train", str(path), "--out", str(tmp_path / out), "--quiet"]
-
-    process = subprocess.Popen(command("killed"))
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed" / stage / "checkpoint.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    assert not (tmp_path / "killed/model").exists()
-    for out in ("killed", "whole"):
-        subprocess.run(command(out), check=True)
-    killed, whole = (weights_of(tmp_path / out / "model") for out in ("killed", "whole"))
-    assert all(torch.equal(killed[name], whole[name]) for name in whole)
+    refute_that_a_kill_matters(tmp_path, stage, path)
 
 
 @pytest.mark.slow

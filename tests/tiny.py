@@ -23,6 +23,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
 
 LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
+SMALL = {"sample_size": 8, "block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4}  # U-Nets
 VOCABULARY = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(letter + "</w>" for letter in LETTERS)]
 
 
@@ -98,14 +99,7 @@ def _text(layers: int, **others: Any) -> CLIPTextConfig:
 
 
 def _unet(**others: Any) -> UNet2DConditionModel:
-    return UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        attention_head_dim=2,
-        norm_num_groups=4,
-        **others,
-    ).eval()
+    return UNet2DConditionModel(**SMALL, attention_head_dim=2, **others).eval()
 
 
 def _vae() -> AutoencoderKL:
@@ -147,13 +141,10 @@ def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:
         **of_the_unet,
     }
     unet = UNet2DModel(
-        sample_size=8,
+        **SMALL,
         in_channels=1,
         out_channels=1,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
         attention_head_dim=8,
-        norm_num_groups=4,
         **settings,
     ).eval()
     if unet.class_embedding is not None:

@@ -29,13 +29,13 @@ class Past:
 
     def first_trouble(self) -> tuple[int, str] | None:
         """The first call whose prediction was not finite, and the prediction's name."""
-        told: list[tuple[int, str]] = []
-        flags: list[torch.Tensor] = []
+        way: list[Past] = []
         link: Past | None = self
         while link is not None:
-            told = [*((link.call, name) for name in link.names), *told]
-            flags = [*link.finite, *flags]
+            way.append(link)
             link = link.before
+        told = [(one.call, name) for one in reversed(way) for name in one.names]
+        flags = [good for one in reversed(way) for good in one.finite]
         fine = torch.stack(flags).tolist() if flags else []
         return next((where for where, good in zip(told, fine, strict=True) if not good), None)
 

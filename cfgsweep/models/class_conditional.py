@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +13,9 @@ from torch import nn
 from cfgsweep.conditions import Condition
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.models.codecs import Codec, Latents, Pixels
+from cfgsweep.models.codecs import Latents, Pixels
 from cfgsweep.models.network import NetworkDenoiser
-from cfgsweep.models.source import Source
+from cfgsweep.models.source import Source, read_json
 from cfgsweep.samplers import config_of
 
 
@@ -28,30 +28,16 @@ class ClassConditional(NetworkDenoiser):
     conditioned_on = "label"
     nothing = None
 
-    def __init__(
-        self,
-        name: str,
-        network: Any,
-        codec: Codec,
-        scheduler_config: Mapping[str, Any],
-        compute: Compute,
-        null_label: int,
-        names: Mapping[int, str],
-    ):
-        self.null_label, self.names = null_label, dict(names)
-        self.numbers = {
-            part.strip(): number for number, several in self.names.items() for part in (several, *several.split(","))
-        }
-        super().__init__(name, network, codec, scheduler_config, compute)
+    names: Mapping[int, str] = {}
 
     @classmethod
     def load_dit(cls, source: Source, compute: Compute) -> ClassConditional:
         """A `DiTPipeline`, as facebook/DiT-XL-2-256 has it. Peebles and Xie 2022, arXiv 2212.09748."""
         pipeline = DiTPipeline.from_pretrained(source.place, dtype=compute.dtype, **source.loading)
-        network, vae = pipeline.transformer, pipeline.vae
-        codec = Latents(vae, 2 ** (len(vae.config.block_out_channels) - 1))
-        null_label = network.config.num_embeds_ada_norm
-        return cls(source.name, network, codec, config_of(pipeline.scheduler), compute, null_label, _names_in(source))
+        codec = Latents(pipeline.vae, 2 ** (len(pipeline.vae.config.block_out_channels) - 1))
+        denoiser = cls(source.name, pipeline.transformer, codec, config_of(pipeline.scheduler), compute)
+        denoiser.names = _names_in(source)
+        return denoiser
 
     @classmethod
     def load_unet(cls, source: Source, compute: Compute) -> ClassConditional:
@@ -61,15 +47,26 @@ class ClassConditional(NetworkDenoiser):
         if not classes or classes < 2:
             problem = "an unconditional model: without labels, and one that stands for none, there is nothing to guide"
             raise UserError(problem, where=source.name)
-        return cls.of_unet(source.name, pipeline.unet, config_of(pipeline.scheduler), compute, _names_in(source))
+        denoiser = cls.of_unet(source.name, pipeline.unet, config_of(pipeline.scheduler), compute)
+        denoiser.names = _names_in(source)
+        return denoiser
 
     @classmethod
-    def of_unet(
-        cls, name: str, unet: Any, scheduler_config: Mapping[str, Any], compute: Compute, names: Mapping[int, str]
-    ) -> ClassConditional:
+    def of_unet(cls, name: str, unet: Any, scheduler_config: Mapping[str, Any], compute: Compute) -> ClassConditional:
         """Of a UNet2DModel on pixels."""
-        codec = Pixels(unet.config.in_channels, compute.device)
-        return cls(name, unet, codec, scheduler_config, compute, unet.config.num_class_embeds - 1, names)
+        return cls(name, unet, Pixels(unet.config.in_channels, compute.device), scheduler_config, compute)
+
+    @property
+    def null_label(self) -> int:
+        """One more than the last class; DiT does not count it among its embeddings, a UNet2DModel does."""
+        config = self.network.config
+        return config.num_class_embeds - 1 if "num_class_embeds" in config else config.num_embeds_ada_norm
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """Of the classes, by every name that they have."""
+        several = ((number, (names, *names.split(","))) for number, names in self.names.items())
+        return {name.strip(): number for number, names in several for name in names}
 
     def encode(self, condition: Condition) -> torch.Tensor:
         """A label's number, [1]; raises UserError where the model has no such label."""
@@ -103,5 +100,5 @@ class ClassConditional(NetworkDenoiser):
 
 
 def _names_in(source: Source) -> dict[int, str]:
-    index = json.loads(source.file("model_index.json").read_text())
-    return {int(number): str(name) for number, name in (index.get("id2label") or {}).items()}
+    names = read_json(source.file("model_index.json")).get("id2label") or {}
+    return {int(number): str(name) for number, name in names.items()}

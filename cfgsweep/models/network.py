@@ -33,6 +33,7 @@ class NetworkDenoiser(ABC):
     """A denoiser made of a network and a codec. A family says what a condition is to its network."""
 
     conditioned_on: str  # "prompt" or "label", as the sweep file calls it
+    nothing: Condition  # the condition that says nothing
 
     def __init__(
         self,
@@ -170,8 +171,6 @@ class NetworkDenoiser(ABC):
         finally:
             hook.remove()
         return seen[0].float()
-
-    nothing: Condition  # the condition that says nothing
 
     @property
     def _middle(self) -> nn.Module:

@@ -117,13 +117,21 @@ class Source:
 
 def _check_index(index: Path) -> None:
     """Weights in several files are files beside their index."""
-    try:
-        names = set(json.loads(index.read_text())["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UserError("damaged: not an index of weights", where=str(index)) from None
-    for name in names:
+    names = read_json(index).get("weight_map")
+    for name in names.values() if isinstance(names, dict) else ():
         if not isinstance(name, str) or name != Path(name).name:
             raise UserError("an index that leads out of its folder", where=str(index), given=name)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A configuration of a model. Raises UserError where it is none."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UserError("damaged: not a JSON object", where=str(path))
+    return found
 
 
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
@@ -132,8 +140,7 @@ def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
     path = source.known_file("scheduler/scheduler_config.json") if source else None
     if path is None:
         return STABLE_DIFFUSION_NOISE  # as nearly every model of this family has it
-    config: dict[str, Any] = json.loads(path.read_text())
-    return config
+    return read_json(path)
 
 
 def conditioned_on(name: str, revision: str | None) -> str | None:
@@ -142,7 +149,7 @@ def conditioned_on(name: str, revision: str | None) -> str | None:
     if source is not None and source.single_file:
         return "prompt"
     path = source.known_file("model_index.json") if source else None
-    return CONDITIONED_ON.get(_family_in(path)) if path else None
+    return CONDITIONED_ON.get(str(read_json(path).get("_class_name"))) if path else None
 
 
 def _anywhere(name: str, revision: str | None) -> Source | None:
@@ -157,17 +164,10 @@ def family_of(source: Source) -> str:
     """The pipeline's class. Raises UserError where it is none of those that can be swept."""
     if source.single_file:
         return "StableDiffusionPipeline"
-    family = _family_in(source.file("model_index.json"))
+    family = str(read_json(source.file("model_index.json")).get("_class_name"))
     if family not in CONDITIONED_ON:
         raise UserError("not a model of a known family", where=source.name, given=family, allowed=list(CONDITIONED_ON))
     return family
-
-
-def _family_in(index: Path) -> str:
-    try:
-        return str(json.loads(index.read_text())["_class_name"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise UserError("damaged: it names no pipeline", where=str(index)) from None
 
 
 def why_not_here(source: Source, device: str) -> str | None:

@@ -11,7 +11,6 @@ from cfgsweep.config import AXES, Sweep, read_sweep
 from cfgsweep.display import Display
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, varying
-from cfgsweep.locks import held
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.curve import Measure
 from cfgsweep.phase.finder import Finder, Searcher
@@ -66,9 +65,7 @@ def find_phases(
     start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
     experiments = session.expand(sweep.model_copy(update=start), document)
     finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
-    session.run.create()
-    with held(folder, options.wait, display.notice):
-        session.run.remove_left_behind()
+    with session.at_work():
         session.run.write_sweep(sweep)
         if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
             taken_over = session.run.take_over(taken_from)

@@ -14,7 +14,7 @@ from cfgsweep.errors import UserError, shorten
 from cfgsweep.training.config import Data
 from cfgsweep.training.dataset import Entry, Pictures, to_pixels
 from cfgsweep.training.emoji import bare
-from cfgsweep.training.sources import Row, as_tensor, read_rows
+from cfgsweep.training.sources import as_tensors, read_rows
 
 
 def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
@@ -22,17 +22,14 @@ def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
     if data.name == "emoji":
         return _read_emoji(data)
     rows = read_rows(data, "text")
-    return _captioned(rows.training, rows.held_out, data)
-
-
-def _captioned(training: list[Row], held_out: list[Row], data: Data) -> tuple[Pictures, Pictures]:
-    for row in (*training, *held_out):
+    for row in rows.all:
         if not isinstance(row.value, str):
             raise UserError("not a text", where=row.where, given=row.value)
-    pixels = as_tensor([*training, *held_out], data.size, "RGB")
-    entries = [Entry(row.value) for row in (*training, *held_out)]
-    cut = len(training)
-    return Pictures(pixels[:cut], entries[:cut]), Pictures(pixels[cut:], entries[cut:])
+    training, held_out = as_tensors(rows, data.size, "RGB")
+    return (
+        Pictures(training, [Entry(row.value) for row in rows.training]),
+        Pictures(held_out, [Entry(row.value) for row in rows.held_out]),
+    )
 
 
 def is_held_out(codepoints: str) -> bool:

@@ -92,7 +92,7 @@ class ClassToImageTask:
         """Labels across, guidance scales down."""
         compute = devices.choose("cpu")
         config = config_of(self.noising.saved_scheduler())
-        denoiser = ClassConditional.of_unet("model", copy.deepcopy(network), config, compute, {})
+        denoiser = ClassConditional.of_unet("model", copy.deepcopy(network), config, compute)
         shown = range(min(10, self.null_label))
         experiments = [
             Experiment(

@@ -9,22 +9,23 @@ import torch
 from cfgsweep.errors import UserError
 from cfgsweep.training.config import Data
 from cfgsweep.training.dataset import Labelled
-from cfgsweep.training.sources import Row, as_tensor, read_rows
+from cfgsweep.training.sources import Row, as_tensors, read_rows
 
 
 def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
     """Read the data; return (training, held-out). Grey where every picture is."""
-    found = read_rows(data, "label")
-    rows = [*found.training, *found.held_out]
-    names = found.names or _names(found.training)
-    labels = torch.tensor([_number(row, names) for row in rows])
-    pixels = as_tensor(rows, data.size, "L" if all(row.image.mode in ("L", "1") for row in rows) else "RGB")
-    cut = len(found.training)
-    unseen = set(range(len(names))) - set(labels[:cut].tolist())
+    rows = read_rows(data, "label")
+    names = rows.names or _names(rows.training)
+    labels, held_out_labels = (
+        torch.tensor([_number(row, names) for row in part]) for part in (rows.training, rows.held_out)
+    )
+    unseen = set(range(len(names))) - set(labels.tolist())
     if unseen:
         given = [names[number] for number in sorted(unseen)]
         raise UserError("no training picture has these labels", where="data", given=given)
-    return Labelled(pixels[:cut], labels[:cut], names), Labelled(pixels[cut:], labels[cut:], names)
+    grey = all(row.image.mode in ("L", "1") for row in rows.all)
+    training, held_out = as_tensors(rows, data.size, "L" if grey else "RGB")
+    return Labelled(training, labels, names), Labelled(held_out, held_out_labels, names)
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Rows:
     held_out: list[Row]
     names: list[str] | None = None
 
+    @property
+    def all(self) -> list[Row]:
+        return [*self.training, *self.held_out]
+
 
 def read_rows(data: Data, column: str) -> Rows:
     """All rows, those for training and those held out: the source's own test part where it has one.
@@ -64,10 +68,10 @@ def read_rows(data: Data, column: str) -> Rows:
     return rows
 
 
-def as_tensor(rows: Iterable[Row], size: int | None, mode: str) -> torch.Tensor:
-    """Pictures in one mode (L or RGB) and of one size, [n, channels, height, width]."""
+def as_tensors(rows: Rows, size: int | None, mode: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Training and held-out pictures in one mode (L or RGB) and of one size, [n, channels, height, width]."""
     tensors: list[torch.Tensor] = []
-    for row in rows:
+    for row in rows.all:
         image = _flattened(row.image).convert(mode)
         if size is not None and image.size != (size, size):
             image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
@@ -75,7 +79,8 @@ def as_tensor(rows: Iterable[Row], size: int | None, mode: str) -> torch.Tensor:
         if tensors[-1].shape != tensors[0].shape:
             given = f"{image.width}x{image.height}"
             raise UserError("pictures of different sizes", where=row.where, given=given, hint="give data.size")
-    return torch.stack(tensors)
+    cut = len(rows.training)
+    return torch.stack(tensors[:cut]), torch.stack(tensors[cut:])
 
 
 def _flattened(image: Image.Image) -> Image.Image:
@@ -154,35 +159,35 @@ def _huggingface(data: Data, column: str) -> Rows:
     import datasets
 
     datasets.logging.set_verbosity_error()
+    place = str(data.path or ON_THE_HUB[str(data.name)])
     if data.path is not None and not data.path.exists():
-        raise UserError("no such folder or file", where="data.path", given=str(data.path))
+        raise UserError("no such folder or file", where="data.path", given=place)
     try:
         if data.path is None:
-            found = datasets.load_dataset(ON_THE_HUB[str(data.name)], streaming=True)
+            found = datasets.load_dataset(place, streaming=True)
         elif data.path.is_dir():
-            found = datasets.load_dataset("imagefolder", data_dir=str(data.path), streaming=True)
+            found = datasets.load_dataset("imagefolder", data_dir=place, streaming=True)
         else:
-            found = datasets.load_dataset("parquet", data_files=str(data.path), streaming=True)
-        parts = {name: _rows_of(part, column, data) for name, part in found.items()}
+            found = datasets.load_dataset("parquet", data_files=place, streaming=True)
+        parts = {name: _rows_of(part, column, place) for name, part in found.items()}
     except UserError:
         raise
     except Exception as error:  # whatever the libraries below it raise for files that are not what they seem
         hint = "" if data.path else "without a network, give data.path: a folder with its IDX files"
-        given = str(data.path or ON_THE_HUB[str(data.name)])
-        raise UserError(shorten(str(error), 300), where="data", given=given, hint=hint) from None
+        raise UserError(shorten(str(error), 300), where="data", given=place, hint=hint) from None
     names = next((names for _, names in parts.values()), None)
     own = next((parts[name][0] for name in ("test", "validation") if name in parts), None)
     training = parts.get("train", ([], None))[0]
     return Rows(training, own, names) if own is not None else Rows(*_split(training, data.held_out), names)
 
 
-def _rows_of(part: Any, column: str, data: Data) -> tuple[list[Row], list[str] | None]:
+def _rows_of(part: Any, column: str, place: str) -> tuple[list[Row], list[str] | None]:
     import datasets
 
     features = part.features or {}
     if "image" not in features or column not in features:
         missing = column if "image" in features else "image"
-        raise unknown_name("column", missing, list(features), f"data: {data.path or data.name}")
+        raise unknown_name("column", missing, list(features), f"data: {place}")
     feature = features[column]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
     return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column)), names

@@ -18,6 +18,7 @@ from cfgsweep.phase.curve import Background, Curve, Transition
 from cfgsweep.planning import sweep_of_run
 from cfgsweep.runner import run_sweep
 from cfgsweep.session import Options
+from tests.bench.pages import publish
 
 ROOT = Path(__file__).parents[2]
 SEEDS = [1024, 7, 42, 3, 11, 99]
@@ -51,8 +52,7 @@ def main(folder: Path) -> None:
             found = [curve.transition(i, j, background) for i, j in curve.stretches(background)]
             peak = curve.slopes.max() / background.median_slope
             lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(told, found))} |")
-            print(lines[-1], flush=True)
-    (Path(__file__).parent / "DISTANCES.md").write_text("\n".join(lines) + "\n")
+    publish("DISTANCES", lines)
 
 
 def told(transition: Transition) -> str:

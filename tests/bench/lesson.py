@@ -8,7 +8,6 @@ in both. The table goes to LESSON.md beside this file.
 
 from __future__ import annotations
 
-import platform
 import random
 import tempfile
 import time
@@ -35,6 +34,7 @@ from cfgsweep.training.config import TrainConfig
 from cfgsweep.training.dataset import Labelled
 from cfgsweep.training.labelled import read_labelled
 from cfgsweep.training.optimise import fit
+from tests.bench.pages import publish, versions
 
 ROOT = Path(__file__).parents[2]
 BATCH, STEPS, SCALES, NULL = 20, 300, (0.0, 1.0, 2.0, 3.0, 4.0), 10
@@ -164,7 +164,7 @@ def compared(size: int) -> list[str]:
     network = notebooks_network(config, shape)
     compute = device.choose("cpu")
     noise = config_of(DDPMScheduler(num_train_timesteps=1000, beta_end=0.02, clip_sample=True))
-    denoiser = ClassConditional.of_unet("digits", build_unet(config.denoiser, shape, NULL), noise, compute, {})
+    denoiser = ClassConditional.of_unet("digits", build_unet(config.denoiser, shape, NULL), noise, compute)
     engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory(denoiser.native_size)))
     same, usual = lesson(STEPS, "ddpm"), lesson(50, "euler")
     list(engine.run(usual[:2]))  # warm up
@@ -193,17 +193,15 @@ def main() -> None:
     lines = [
         "# The lesson, as notebooks teach it and as ours",
         "",
-        f"`python -m tests.bench.lesson`, {device.cores()} cores, float32, torch {torch.__version__}, Python "
-        f"{platform.python_version()}; the best of {ROUNDS} rounds. The U-Net of `configs/train/digits.yaml` in both, "
+        f"`python -m tests.bench.lesson`, {device.cores()} cores, float32, {versions()}; the best of {ROUNDS} rounds. "
+        "The U-Net of `configs/train/digits.yaml` in both, "
         "on scikit-learn's digits as they are (8 x 8), and as the bundled model draws them (16 x 16).",
         "",
         "| pixels | a second | notebook | cfgsweep | times |",
         "| --- | --- | --- | --- | --- |",
         *(row for size in (8, 16) for row in compared(size)),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (Path(__file__).parent / "LESSON.md").write_text(text)
+    publish("LESSON", lines)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,14 @@ The table goes to MEMORY.md beside this file.
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import torch
-
 from tests import tiny
+from tests.bench.pages import publish, versions
 
 SWEEP = """\
 name: memory
@@ -54,15 +52,13 @@ def main() -> None:
         "# Memory over ten thousand experiments",
         "",
         f"`python -m tests.bench.memory`: a tiny random model of labels, {EXPERIMENTS:,} experiments, "
-        f"in {seconds:.0f} s; torch {torch.__version__}, Python {platform.python_version()}.",
+        f"in {seconds:.0f} s; {versions()}.",
         "",
         "| pictures done | resident, MiB |",
         "| --- | --- |",
         *(f"| {done:,} | {size:.0f} |" for done, size in seen),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (Path(__file__).parent / "MEMORY.md").write_text(text)
+    publish("MEMORY", lines)
 
 
 if __name__ == "__main__":

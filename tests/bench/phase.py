@@ -21,6 +21,7 @@ from cfgsweep.phase.finder import Finder, Found
 from cfgsweep.phase.ranges import Range
 from cfgsweep.phase.search import Search
 from cfgsweep.session import Options, Session
+from tests.bench.pages import publish
 
 ROOT = Path(__file__).parents[2]
 SEEDS = [1024, 7, 42, 11]
@@ -39,9 +40,7 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *(row(seeds) for seeds in ([1024], SEEDS)),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (Path(__file__).parent / "PHASE.md").write_text(text)
+    publish("PHASE", lines)
 
 
 def row(seeds: list[int]) -> str:

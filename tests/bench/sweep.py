@@ -7,7 +7,6 @@ dynamic classifier-free guidance has it. The table goes to RESULTS.md beside thi
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from cfgsweep.engine.plan import cost
 from cfgsweep.experiments import Experiment, expand
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import build_scheduler
+from tests.bench.pages import publish, versions
 
 ROOT = Path(__file__).parents[2]
 GUIDES = {"tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
@@ -46,7 +46,7 @@ def main() -> None:
         "# Results of the bench",
         "",
         f"`python -m tests.bench.sweep`, {compute.workers} cores, {device.describe(compute)}, {compute.dtype_name}, "
-        f"torch {torch.__version__}, Python {platform.python_version()}. The loop ran first, then cfgsweep.",
+        f"{versions()}. The loop ran first, then cfgsweep.",
         "",
         "| sweep | pictures | loop, s a picture | cfgsweep, s a picture | times as fast | evaluations done | distinct "
         "| without sharing | batch rows used | inside the denoiser |",
@@ -55,9 +55,7 @@ def main() -> None:
         "",
         *command_lines(),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (Path(__file__).parent / "RESULTS.md").write_text(text)
+    publish("RESULTS", lines)
 
 
 def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable[[Experiment], object]) -> str:
