@@ -17,6 +17,8 @@ from cfgsweep.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")  # as diffusers' schedulers know them
+
 
 @dataclass(frozen=True)
 class SamplerKind:
@@ -84,12 +86,19 @@ def is_flow(model_config: Mapping[str, Any]) -> bool:
 
 
 def predicted_by(model_config: Mapping[str, Any]) -> Any:
-    """What a model predicts, in the words of schedulers' configurations."""
-    return "flow_prediction" if is_flow(model_config) else model_config.get("prediction_type", "epsilon")
+    """What a model predicts, in the words of schedulers' configurations. Raises UserError where it is none of them."""
+    if is_flow(model_config):
+        return "flow_prediction"
+    given = model_config.get("prediction_type", "epsilon")
+    if given not in PREDICTION_TYPES:
+        place = "the model's scheduler_config.json: prediction_type"
+        raise UserError("not what a model can predict", where=place, given=given, allowed=PREDICTION_TYPES)
+    return given
 
 
 def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
-    """Refuse a sampler that does not go with a model."""
+    """Refuse a sampler that does not go with a model, and a model that goes with none."""
+    predicted_by(model_config)
     if is_flow(model_config) and SAMPLERS[name].flow is None:
         allowed = [name for name, kind in SAMPLERS.items() if kind.flow]
         raise UserError("not a sampler for flow models", given=name, allowed=allowed)

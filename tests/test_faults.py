@@ -144,10 +144,12 @@ def test_a_folder_at_work_is_refused(cli, labelled: Path, tmp_path: Path, file_o
     assert not list((tmp_path / "r").glob("experiments.jsonl"))
 
 
-def test_waiting_for_a_folder_and_what_the_other_did(
-    labelled: Path, undisturbed: Path, tmp_path: Path, file_of
-) -> None:
-    path, run = file_of(labelled), tmp_path / "r"
+def test_waiting_for_a_folder_and_what_the_other_did(cli, labelled: Path, tmp_path: Path, file_of) -> None:
+    """Its pictures, and the batch shape that it settled for all that are still to come."""
+    path, run, others = file_of(labelled), tmp_path / "r", tmp_path / "others"
+    assert cli("run", path, "--out", others, "--batch-size", 3).code == 0
+    drop_a_record(others)
+    a_picture(others).unlink()
     run.mkdir()
     with held(run, wait=False, say=print):
         process = started("run", path, "--out", run, "--wait")
@@ -156,10 +158,11 @@ def test_waiting_for_a_folder_and_what_the_other_did(
         while line and "waiting for process" not in line:
             line = process.stderr.readline()
         assert line
-        shutil.copytree(undisturbed, run, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock*"))
+        shutil.copytree(others, run, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".lock*"))
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "16 of 16 pictures were there already" in said
+    assert "15 of 16 pictures were there already" in said
+    assert [record["batch_size"] for record in records_of(run)] == [3] * 16
 
 
 def test_the_lock_of_a_dead_process_is_nobodys(cli, labelled: Path, tmp_path: Path, file_of) -> None:

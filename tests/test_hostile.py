@@ -124,6 +124,16 @@ def test_an_index_that_is_none(cli, folder: Path, sweep_file, text: str) -> None
     refused(cli, folder, sweep_file)
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "\x00", '{"prediction_type": 3}', '{"beta_start": "x"}'])
+def test_a_noise_schedule_that_is_none(cli, folder: Path, sweep_file, command: str, text: str) -> None:
+    (folder / "scheduler/scheduler_config.json").write_text(text)
+    sweep = SWEEP.format(model=folder, metrics="[]") + "sampler: ddim\n"
+    done = cli(command, sweep_file(sweep), "--out", folder.parent / "r")
+    assert done.code == 2 or (command == "plan" and done.code == 0 and ":" in text)  # a plan asks for no numbers
+    assert "Traceback" not in done.err
+
+
 @pytest.mark.parametrize(
     "change",
     [{"block_out_channels": [10**9, 10**9]}, {"num_class_embeds": 10**12}, {"sample_size": -1}, {"in_channels": "x"}],

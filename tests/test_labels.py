@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,26 @@ def test_guiders_of_pictures_are_right_from_pure_noise_on(flow: Path, sweep_file
     cfg, apg, still = (done[e] for e in experiments)
     assert levels_apart(cfg, apg) <= 1
     assert levels_apart(cfg, still) > 1
+
+
+def test_a_flow_stands_still_and_tells_where_it_is_heading(flow: Path, sweep_file) -> None:
+    """Against the straight way itself: x moves by v, not at all while it stands still, and x0 = x - sigma v."""
+    text = sweep_of(flow, label=1, guider={"cfg": {"zero_init_steps": 2}}, value=3.0, seed=3)
+    compute = device.choose(DEVICE, "float32")
+    (e,) = expand(*read_sweep(sweep_file(text)))
+    told: list[torch.Tensor] = []
+    engine = Engine(models.load(Source.of(str(flow)), compute), compute, 4)
+    list(engine.run([e], trace=lambda members, call, x0: told.append(x0.cpu())))
+    unet, scheduler = tiny.labelled_unet().unet, FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(6)
+    x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3))
+    assert len(told) == 6
+    for call, (sigma, following) in enumerate(itertools.pairwise(scheduler.sigmas)):
+        with torch.no_grad():
+            cond, uncond = unet(torch.cat([x, x]), 1000 * sigma, torch.tensor([1, 4]), return_dict=False)[0].chunk(2)
+        velocity = uncond + 3 * (cond - uncond) if call >= 2 else torch.zeros_like(x)
+        torch.testing.assert_close(told[call], x - sigma * velocity, rtol=1e-4, atol=1e-4)
+        x = x + (following - sigma) * velocity
 
 
 @pytest.mark.parametrize("sampler", ["heun", "euler"])

@@ -14,7 +14,9 @@ from diffusers import DDPMPipeline, DDPMScheduler
 from PIL import Image
 from transformers import AutoModelForImageClassification
 
-from cfgsweep.training.config import Noise
+from cfgsweep.training.class_to_image import ClassToImageTask
+from cfgsweep.training.config import Noise, TrainConfig
+from cfgsweep.training.dataset import Labelled
 from cfgsweep.training.noising import Noising
 
 from .trained import refute_that_a_kill_matters, weights_of
@@ -102,6 +104,20 @@ def test_every_kind_of_noise_learns_and_runs(cli, training_file, tmp_path: Path,
     assert held_out[-1] < held_out[0]
     sweep = f"name: x\nmodel: {tmp_path}/out/model\nlabel: 1\nsteps: 4\nguider: cfg\nvalue: 2\n"
     assert cli("run", sweep_file(sweep), "--out", tmp_path / "run").code == 0
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1, 1.0])
+def test_labels_are_left_out_as_often_as_asked(dropout: float) -> None:
+    shape = {**config_of()["denoiser"], "condition_dropout": dropout}
+    config = TrainConfig.model_validate(config_of(denoiser=shape))
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (30, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    data = Labelled(pixels, torch.arange(30) % 3, ["a", "b", "c"])
+    task, seen = ClassToImageTask(config, data, data), []
+    task.network.class_embedding.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    task.loss(2000, generator)
+    assert (seen[0] == task.null_label).float().mean() == pytest.approx(dropout, abs=0.03)
+    assert sorted(set(seen[0].tolist()) - {task.null_label}) == ([0, 1, 2] if dropout < 1 else [])
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v", "x0", "flow"])
