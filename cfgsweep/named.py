@@ -124,8 +124,19 @@ def reference(name: str) -> dict[str, Any]:
 def bundled(schema: dict[str, Any], definitions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The schema with its definitions, references pointing to them."""
     whole = {**schema, "$defs": {**schema.get("$defs", {}), **definitions}}
-    found: dict[str, Any] = json.loads(json.dumps(whole).replace(ELSEWHERE, "#/$defs/"))
+    text = json.dumps(whole).replace(ELSEWHERE, "#/$defs/")
+    found: dict[str, Any] = json.loads(text, object_hook=_in_words_of_json_schema)
     return found
+
+
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def _in_words_of_json_schema(found: dict[str, Any]) -> dict[str, Any]:
+    """pydantic keeps its own words for the bounds of numbers that a validator of ours has seen first."""
+    if found.get("type") not in ("number", "integer"):
+        return found
+    return {BOUNDS.get(key, key): value for key, value in found.items()}
 
 
 def only(key: str, schema: dict[str, Any]) -> dict[str, Any]:

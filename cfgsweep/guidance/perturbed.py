@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
 from cfgsweep.guidance.cfg import CFG
@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
 def _names(given: Any) -> Any:
     """One layer or several; a number is a transformer's block."""
-    return tuple(str(one) for one in (given if isinstance(given, list | tuple) else [given]))
+    several = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in several):
+        raise ValueError("a layer is a name or a number")
+    return tuple(map(str, several))
 
 
-Layers = Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
+ONE_LAYER = {"type": ["string", "integer"]}
+LAYERS_IN_FILES = {"anyOf": [ONE_LAYER, {"type": "array", "items": ONE_LAYER, "minItems": 1}]}
+Layers = Annotated[
+    tuple[str, ...], BeforeValidator(_names), Field(min_length=1), WithJsonSchema(LAYERS_IN_FILES, mode="validation")
+]
 LAYERS: Any = Field(
     ("mid",), description="where: mid, up.1, down.2.attentions.0, or the numbers of a transformer's blocks"
 )

@@ -9,7 +9,6 @@ from typing import Any
 from cfgsweep import distances
 from cfgsweep.config import AXES, Sweep, read_sweep
 from cfgsweep.display import Display
-from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment, varying
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.curve import Measure
@@ -17,7 +16,7 @@ from cfgsweep.phase.finder import Finder, Searcher
 from cfgsweep.phase.map_picture import draw_maps
 from cfgsweep.phase.picture import draw_searches
 from cfgsweep.phase.plane import PlaneAxis, PlaneSearch
-from cfgsweep.phase.ranges import Range
+from cfgsweep.phase.ranges import Range, ranges_of
 from cfgsweep.phase.report import Report, as_json
 from cfgsweep.phase.search import Search
 from cfgsweep.phase.settings import PhaseSettings
@@ -51,14 +50,7 @@ def find_phases(
     settings = sweep.phase
     assert settings is not None
     distances.check_name(settings.distance)
-    if len(set(sweep.search)) < len(sweep.search):
-        raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
-    for name in ("low", "high", "scan", "tolerance"):
-        given = getattr(settings, name) or []
-        if len(given) > len(sweep.search):
-            where = document.where(("phase", name))
-            raise UserError("more than there are settings to search", where=where, given=given, allowed=sweep.search)
-    ranges = [Range.of(sweep, place) for place in range(len(sweep.search))]
+    ranges = ranges_of(sweep, document)
     session = Session.begin(sweep, document, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
     alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)

@@ -9,6 +9,7 @@ import numpy as np
 from cfgsweep.config import Sweep
 from cfgsweep.errors import UserError
 from cfgsweep.phase.settings import MOST_POINTS, PhaseSettings
+from cfgsweep.yamlfile import Document
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ class Range:
         if inside and settings.low is None and settings.high is None:
             return cls(_enough(inside), tolerance)
         return cls(tuple(short(v) for v in np.linspace(low, high, round(_at(settings.scan, place)))), tolerance)
+
+
+def ranges_of(sweep: Sweep, document: Document) -> list[Range]:
+    """One for every setting that the sweep searches. Raises UserError where there is nothing to search."""
+    if len(set(sweep.search)) < len(sweep.search):
+        raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
+    for name in ("low", "high", "scan", "tolerance"):
+        given = getattr(sweep.phase, name, None) or []
+        if len(given) > len(sweep.search):
+            where = document.where(("phase", name))
+            raise UserError("more than there are settings to search", where=where, given=given, allowed=sweep.search)
+    return [Range.of(sweep, place) for place in range(len(sweep.search))]
 
 
 def short(value: float) -> float:

@@ -1,12 +1,16 @@
 """Raw bytes as sweep files, guided by coverage: `python -m tests.fuzz.sweeps -max_total_time=600 [CORPUS]`.
 
-It takes `pip install atheris`. Whatever the bytes are, there is a sweep or a UserError, in bounded time and memory
-(libFuzzer's own -timeout and -rss_limit_mb). The shipped sweep files are the seeds of the corpus.
+Whatever the bytes are, there is a sweep with a cost and a search, or a UserError, in bounded time and memory
+(libFuzzer's own -timeout and -rss_limit_mb). The shipped sweep files are the seeds of the corpus, and what the schema
+knows by name is the dictionary.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,37 +18,56 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["cfgsweep", "yaml"]):
-    from cfgsweep.config import read_sweep
+    from cfgsweep.cautions import cautions
+    from cfgsweep.config import AXES, read_sweep, schema
+    from cfgsweep.engine.plan import cost
     from cfgsweep.errors import UserError
     from cfgsweep.experiments import expand
+    from cfgsweep.phase.axis import Axis
+    from cfgsweep.phase.ranges import ranges_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MOST = 2000  # experiments to expand: more of the same shows nothing new
 
 
-def one(content: bytes) -> None:
-    PLACE.write_bytes(content)
+def one(content: bytes, path: Path) -> None:
+    """Read it, plan it, and begin its search."""
+    path.write_bytes(content)
     with contextlib.suppress(UserError):
-        sweep, document = read_sweep(PLACE)
+        sweep, document = read_sweep(path)
         count = 1
-        for name in ("model", "prompt", "label", "seed", "steps", "sampler", "size", "guider", "schedule", "value"):
+        for name in AXES:
             count *= len(sweep.axis(name))
-        if count <= MOST:
-            expand(sweep, document)
+        if count > MOST:
+            return
+        experiments = expand(sweep, document)
+        assert cost(experiments).evaluations <= cost(experiments).unshared
+        cautions(experiments)
+        for found, name in zip(ranges_of(sweep, document), sweep.search, strict=True):
+            axis = Axis.of(name, experiments)
+            for e in experiments:
+                assert axis.at(e, found.low) != axis.at(e, found.high)
 
 
-def main() -> None:
+def dictionary() -> str:
+    """The keys and names of sweep files, one a line, as libFuzzer has it."""
+    names = set(re.findall(r'"([A-Za-z][\w.+-]*)"', json.dumps(schema())))
+    return "".join(f'"{name}"\n' for name in sorted(names))
+
+
+def main(place: Path) -> None:
     words = sys.argv
     if all(word.startswith("-") for word in words[1:]):
-        corpus = Path(tempfile.mkdtemp())
+        (place / "corpus").mkdir()
         for path in CONFIGS.glob("*.yaml"):
-            (corpus / path.name).write_bytes(path.read_bytes())
-        words = [*words, str(corpus)]
-    atheris.Setup([*words, "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"], one)
+            shutil.copy(path, place / "corpus")
+        words = [*words, str(place / "corpus")]
+    (place / "names.dict").write_text(dictionary())
+    limits = ["-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", f"-dict={place / 'names.dict'}"]
+    atheris.Setup([*words, *limits], lambda content: one(content, place / "sweep.yaml"))
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        PLACE = Path(place) / "sweep.yaml"
-        main()
+        main(Path(place))
