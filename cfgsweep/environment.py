@@ -56,7 +56,7 @@ class Environment:
         """Remember what runs under these names; refuse a model that is no longer what it was in this folder."""
         fingerprint = denoiser.fingerprint()
         for known in self.models.values():
-            if known["runs"] == denoiser.name and known["fingerprint"] != fingerprint:
+            if known["runs"] == denoiser.name and known["fingerprint"] not in (None, fingerprint):
                 raise UserError(
                     "the model has changed since this run was made",
                     where=denoiser.name,

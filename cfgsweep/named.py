@@ -32,7 +32,7 @@ def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
         return [item]
     if isinstance(item, str):
         item = {item: {}}
-    if not isinstance(item, dict) or len(item) != 1:
+    if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item)), str):
         allowed = "a name, or {name: {parameter: value}}"
         raise UserErrorInside(UserError(f"not a {kind}", given=item, allowed=allowed))
     ((name, parameters),) = item.items()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import BaseModel
 
 from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
@@ -37,6 +38,30 @@ def _record_in(line: str) -> Record | None:
         return record if isinstance(record["id"], str) else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+class _Model(BaseModel):
+    runs: str
+    fingerprint: str | None
+    batch_size: int
+
+
+class _Environment(BaseModel):
+    """What must be there for a run to go on as it was begun."""
+
+    device: str
+    dtype: str
+    models: dict[str, _Model]
+
+
+def _environment_of(records: Iterable[Record]) -> dict[str, Any]:
+    """What pictures know of how they were made: all but what the model's weights were."""
+    made = [r for r in records if r.get("status") == "done"]
+    shapes: dict[str, int] = {}
+    for record in made:
+        shapes[record["model"]] = max(record["batch_size"], shapes.get(record["model"], 0))
+    models = {name: {"runs": name, "fingerprint": None, "batch_size": size} for name, size in shapes.items()}
+    return {"device": made[-1]["device"], "dtype": made[-1]["dtype"], "models": models} if made else {}
 
 
 class Run:
@@ -104,13 +129,20 @@ class Run:
         return [e for e in experiments if known.get(e.id, {}).get("status") == "failed"]
 
     def environment(self) -> dict[str, Any]:
-        """What the folder was made with; empty for a new one."""
+        """What the folder was made with, or of it what its records know; empty for a new one."""
+        return self._kept_environment() or _environment_of(self.records().values())
+
+    def environment_is_lost(self) -> bool:
+        """Are there pictures, and nothing whole that says how they were made?"""
+        return not self._kept_environment() and bool(_environment_of(self.records().values()))
+
+    def _kept_environment(self) -> dict[str, Any]:
         try:
-            return json.loads(self.environment_file.read_text())
-        except (FileNotFoundError, NotADirectoryError):
+            text = self.environment_file.read_text()
+            _Environment.model_validate_json(text)
+            return json.loads(text)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return {}
-        except ValueError:
-            raise UserError("damaged: not JSON", where=str(self.environment_file)) from None
 
     # What is written ----------------------------------------------------------------------------------------------
 
@@ -166,16 +198,19 @@ class Run:
             self.save(other.load_image(record), record)
         return len(found)
 
+    def report_file(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
     def report(self, name: str) -> dict[str, Any] | None:
         """What `write_report` wrote, if it did."""
         try:
-            return json.loads((self.folder / f"{name}.json").read_text())
+            return json.loads(self.report_file(name).read_text())
         except (OSError, ValueError):
             return None
 
     def write_report(self, name: str, report: Mapping[str, Any], picture: Image.Image) -> None:
         """A report beside the sweep: `<name>.json`, and `<name>.png` to look at."""
-        with open_atomic(self.folder / f"{name}.json") as file:
+        with open_atomic(self.report_file(name)) as file:
             file.write((json.dumps(report, indent=1) + "\n").encode())
         save_png(picture, self.folder / f"{name}.png")
 
@@ -183,10 +218,15 @@ class Run:
         with open_atomic(self.environment_file) as file:
             file.write((json.dumps(environment, indent=2) + "\n").encode())
 
+    def drawings(self) -> list[Path]:
+        """What is drawn from the pictures, and can be drawn again."""
+        reports = (self.folder / name for name in REPORTS if name.endswith(".png"))
+        return [*self.grids.glob("[!.]*.png"), *(path for path in reports if path.exists())]
+
     def strangers(self) -> list[Path]:
         """Files that a run does not have, as its records tell."""
         pictures = {self.image_path(name) for name in self.records()}
-        known = {*self._own_files(), *pictures, *self.grids.glob("[!.]*.png")}
+        known = {*self._own_files(), *pictures, *self.drawings()}
         return sorted(path for path in self.folder.rglob("*") if not path.is_dir() and path not in known)
 
     def _own_files(self) -> list[Path]:

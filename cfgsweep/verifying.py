@@ -26,6 +26,14 @@ def findings(run: Run) -> Iterator[str]:
             yield f"{name}: {problem}; the next run makes it again"
         elif found != record.get("pixels_sha256"):
             yield f"{name}: the picture is not the one its record vouches for; the next run makes it again"
+    if run.environment_is_lost():
+        yield f"{run.environment_file.name}: not whole; the next run takes what it can from the pictures' records"
+    report = run.report_file("phase")
+    if report.exists() and run.report("phase") is None:
+        yield f"{report.name}: damaged; the same search writes it again"
+    for path in run.drawings():
+        if hash_of_file(path) is None:
+            yield f"{path.relative_to(run.folder)}: damaged; it can be drawn again from the pictures"
     for path in run.strangers():
         yield _about(path.relative_to(run.folder), path, records)
 
@@ -57,5 +65,8 @@ def mend(run: Run, display: Display) -> None:
         if record is not None:
             run.append(record)
             adopted += 1
+    if run.environment_is_lost():
+        run.write_environment(run.environment())
+        display.notice(f"{run.environment_file} was lost: device and batch shape are taken from the pictures' records")
     if adopted:
         display.notice(f"{adopted} pictures had lost their records, and have them back from the pictures themselves")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 Values = st.SearchStrategy[Any]
 TEXTS = st.text(max_size=12) | st.sampled_from(["", "..", "a/b", "\x00", "\u202e", "\x1b[2J", "é" * 300, "*x", "%s{}"])
 NUMBERS = st.sampled_from([0, 1, -1, 0.5, 2, 50, 1e-300, 1e300, 2**63, 10**40, math.inf, -math.inf, math.nan, -0.0])
+KEYS = TEXTS | st.none() | st.booleans() | st.integers() | st.floats()
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | NUMBERS | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=6,
 )
 
@@ -77,9 +78,12 @@ class _Strategies:
             least, most = schema.get("minProperties", 0), schema.get("maxProperties", 2)
             return st.dictionaries(keys[0], anything, min_size=least, max_size=most)
         chosen = st.lists(st.sampled_from(sorted(fields)), max_size=4, unique=True)
-        return chosen.flatmap(
+        right = chosen.flatmap(
             lambda names: st.fixed_dictionaries({name: self.of(fields[name]) for name in [*needed, *names]})
         )
+        if not self.wrong or len(fields) > 1:
+            return right
+        return right | st.dictionaries(KEYS, self.of(next(iter(fields.values()))), min_size=1, max_size=2)
 
 
 def _numbers(schema: Mapping[str, Any]) -> Values:

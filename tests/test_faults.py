@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from cfgsweep.locks import held
 
 from . import tiny
 from .commands import command, finish, started, wait_for
+from .runs import records_of, state_of
 
 SWEEP = """\
 name: f
@@ -32,15 +31,6 @@ steps: {steps}
 guider: cfg
 value: [1, 3]
 """
-
-
-def records_of(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
-
-
-def state_of(run: Path) -> tuple[list[dict], dict[str, str | None]]:
-    """All that a user gets: the records in their order, the pixels of pictures and grids."""
-    return records_of(run), {p.name: hash_of_file(p) for d in ("images", "grids") for p in (run / d).glob("*.png")}
 
 
 @pytest.fixture(scope="module")
@@ -69,29 +59,7 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "r"))
 
 
-# Kills and signals ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_kills_at_random_moments_change_nothing(labelled: Path, tmp_path: Path, file_of) -> None:
-    path, rng = file_of(labelled, steps=100), random.Random(0)
-    words = ("run", path, "--quiet", "--set", "seed={range: [1, 16, 1]}", "--out")
-    finish(*words, tmp_path / "whole")
-    run, there = tmp_path / "killed", list[int]()
-    for _ in range(5):
-        before = len(list(run.glob("images/*")))
-        process = started(*words, run)
-        wait_for(lambda before=before: len(list(run.glob("images/*"))) > before, process)
-        time.sleep(0.1 * rng.random())
-        process.kill()
-        process.communicate()
-        there.append(len(list(run.glob("images/*.png"))))
-    assert sum(0 < count < 128 for count in there) > 1, (
-        f"{there}: it was never killed in the middle: the test shows nothing"
-    )
-    finish(*words, run)
-    assert state_of(run) == state_of(tmp_path / "whole")
-    assert not list(run.rglob("*.tmp"))
+# Signals ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -291,6 +259,10 @@ def drop_a_record(run: Path) -> None:
         (lambda run: shutil.copy(sorted(run.glob("images/*.png"))[0], a_picture(run)), ["not the one its record"]),
         (cut_the_last_line, ["line 16: no whole record", "a picture without its record"]),
         (drop_a_record, ["a picture without its record"]),
+        (lambda run: (run / "environment.json").unlink(), ["environment.json: not whole"]),
+        (lambda run: (run / "environment.json").write_text("[3"), ["environment.json: not whole"]),
+        (lambda run: (run / "environment.json").write_text('{"models": 3}'), ["environment.json: not whole"]),
+        (lambda run: (run / "grids/f.png").write_bytes(b"x"), ["grids/f.png: damaged"]),
         (lambda run: (run / "images/.x.png.1.tmp").write_bytes(b"half"), ["left behind by a kill"]),
         (lambda run: (run / "images/mine.png").write_bytes(b"mine"), ["images/mine.png: not of this run"]),
         (lambda run: (run / "notes.txt").write_text("mine"), ["notes.txt: not of this run; left alone"]),
@@ -319,6 +291,19 @@ def test_damage_is_found_and_mended(
         path.unlink()
     assert state_of(copy) == state_of(undisturbed)
     assert cli("verify", copy).code == 0
+
+
+def test_the_batch_shape_outlives_the_file_that_keeps_it(cli, labelled: Path, tmp_path: Path, file_of) -> None:
+    run, path = tmp_path / "r", file_of(labelled)
+    assert cli("run", path, "--out", run, "--batch-size", 3).code == 0
+    drop_a_record(run)
+    a_picture(run).unlink()
+    (run / "environment.json").write_text('{"device": "cpu"')
+    done = cli("run", path, "--out", run)
+    assert done.code == 0
+    assert "taken from the pictures' records" in done.err
+    assert [record["batch_size"] for record in records_of(run)] == [3] * 16
+    assert json.loads((run / "environment.json").read_text())["versions"]
 
 
 def test_a_record_is_taken_from_its_picture_and_not_computed(cli, labelled: Path, copy: Path, file_of) -> None:

@@ -37,6 +37,19 @@ def mark(tmp_path: Path) -> Path:
     return tmp_path / "code-was-run"
 
 
+@pytest.fixture
+def hub(monkeypatch, tmp_path: Path) -> Path:
+    """Where the hub's cache keeps hostile/model; the hub itself cannot be reached."""
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    kept = tmp_path / "hub/models--hostile--model"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs/main").write_text("0" * 40)
+    return kept / "snapshots" / ("0" * 40)
+
+
 def weights_of(folder: Path) -> Path:
     return folder / "unet/diffusion_pytorch_model.safetensors"
 
@@ -93,13 +106,24 @@ def test_code_that_comes_with_a_model_is_not_run(cli, folder: Path, mark: Path, 
 
 
 @pytest.mark.parametrize("name", ["../../outside.safetensors", "/etc/outside.safetensors", "a/b.safetensors"])
-def test_an_index_does_not_lead_out_of_the_folder(cli, folder: Path, tmp_path: Path, sweep_file, name: str) -> None:
+def test_an_index_does_not_lead_out_of_the_folder(
+    cli, folder: Path, tmp_path: Path, sweep_file, hub: Path, name: str
+) -> None:
     shutil.move(weights_of(folder), tmp_path / "outside.safetensors")
     index = {"metadata": {}, "weight_map": {"conv_in.weight": name}}
     weights_of(folder).with_suffix(".safetensors.index.json").write_text(json.dumps(index))
-    said = refused(cli, folder, sweep_file)
-    assert "leads out of its folder" in said
-    assert name in said
+    shutil.copytree(folder, hub)
+    for model in (folder, "hostile/model"):
+        done = cli("run", sweep_file(SWEEP.format(model=model, metrics="[]")), "--out", tmp_path / "r")
+        assert done.code == 2
+        assert "leads out of its folder" in done.err
+        assert name in done.err
+
+
+def test_what_is_harmless_runs_from_the_hub(cli, folder: Path, tmp_path: Path, sweep_file, hub: Path) -> None:
+    shutil.copytree(folder, hub)
+    text = SWEEP.format(model="hostile/model", metrics="[]")
+    assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class ClassConditional(NetworkDenoiser):
     @classmethod
     def load_dit(cls, source: Source, compute: Compute) -> ClassConditional:
         """A `DiTPipeline`, as facebook/DiT-XL-2-256 has it. Peebles and Xie 2022, arXiv 2212.09748."""
-        pipeline = DiTPipeline.from_pretrained(source.place, dtype=compute.dtype, **source.loading)
+        pipeline = source.pretrained(DiTPipeline, dtype=compute.dtype)
         codec = Latents(pipeline.vae, 2 ** (len(pipeline.vae.config.block_out_channels) - 1))
         denoiser = cls(source.name, pipeline.transformer, codec, config_of(pipeline.scheduler), compute)
         denoiser.names = _names_in(source)
@@ -42,7 +42,7 @@ class ClassConditional(NetworkDenoiser):
     @classmethod
     def load_unet(cls, source: Source, compute: Compute) -> ClassConditional:
         """A `DDPMPipeline` whose U-Net has class embeddings, as `cfgsweep train` writes it."""
-        pipeline = DDPMPipeline.from_pretrained(source.place, dtype=compute.dtype, **source.loading)
+        pipeline = source.pretrained(DDPMPipeline, dtype=compute.dtype)
         classes = pipeline.unet.config.num_class_embeds
         if not classes or classes < 2:
             problem = "an unconditional model: without labels, and one that stands for none, there is nothing to guide"

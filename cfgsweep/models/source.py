@@ -79,10 +79,12 @@ class Source:
     def on_hub(self) -> bool:
         return not _exists(Path(self.place))
 
-    @property
-    def loading(self) -> dict[str, Any]:
-        """What `from_pretrained` has to be told."""
-        return {"revision": self.revision, "use_safetensors": None if self.allow_pickle else True}
+    def pretrained(self, pipeline: Any, **settings: Any) -> Any:
+        """The pipeline's `from_pretrained`, once what it is about to open has been looked at."""
+        settings["use_safetensors"] = None if self.allow_pickle else True
+        place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
+        _check_indices(Path(place))
+        return pipeline.from_pretrained(place, **settings)
 
     def file(self, name: str) -> Path:
         """A small file of the model, from its folder or the hub."""
@@ -111,16 +113,16 @@ class Source:
             raise UserError("not a .safetensors file", given=self.name, hint=hint)
         if path.is_dir() and not (path / "model_index.json").is_file():
             raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
-        for index in path.glob("*/*.index.json") if path.is_dir() else ():
-            _check_index(index)
+        _check_indices(path)
 
 
-def _check_index(index: Path) -> None:
+def _check_indices(folder: Path) -> None:
     """Weights in several files are files beside their index."""
-    names = read_json(index).get("weight_map")
-    for name in names.values() if isinstance(names, dict) else ():
-        if not isinstance(name, str) or name != Path(name).name:
-            raise UserError("an index that leads out of its folder", where=str(index), given=name)
+    for index in folder.glob("*/*.index.json"):
+        names = read_json(index).get("weight_map")
+        for name in names.values() if isinstance(names, dict) else ():
+            if not isinstance(name, str) or name != Path(name).name:
+                raise UserError("an index that leads out of its folder", where=str(index), given=name)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -35,8 +35,7 @@ class StableDiffusion(NetworkDenoiser):
         if source.single_file:
             pipeline = StableDiffusionPipeline.from_single_file(source.place, **settings)
         else:
-            settings |= source.loading | {"requires_safety_checker": False}
-            pipeline = StableDiffusionPipeline.from_pretrained(source.place, **settings)
+            pipeline = source.pretrained(StableDiffusionPipeline, requires_safety_checker=False, **settings)
         channels = pipeline.unet.config.in_channels, pipeline.vae.config.latent_channels
         if channels[0] != channels[1]:
             raise UserError(

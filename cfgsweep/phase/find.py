@@ -39,7 +39,7 @@ def folder_for(sweep: Sweep, run: Run | None) -> Path:
     """Where a search goes if nobody says: beside the run it begins with, or into the folder of an earlier search."""
     if run is None:
         return Path("outputs") / sweep.name
-    return run.folder if run.report("phase") else run.folder.with_name(f"{run.folder.name}-phase")
+    return run.folder if run.report_file("phase").exists() else run.folder.with_name(f"{run.folder.name}-phase")
 
 
 def find_phases(
