@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +98,35 @@ def test_a_second_signal_ends_it_at_once(labelled: Path, tmp_path: Path) -> None
         process.wait(0.3)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
+
+
+# Clocks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_machine_that_sleeps(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+    process, run = started("run", file_of(labelled), "--out", tmp_path / "r", "--quiet"), tmp_path / "r"
+    for there in (lambda: run.exists(), lambda: list(run.glob("images/*.png"))):
+        wait_for(there, process)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert state_of(run) == state_of(undisturbed)
+
+
+def test_a_clock_that_jumps(cli, labelled: Path, undisturbed: Path, tmp_path: Path, file_of, monkeypatch) -> None:
+    """Days on and back at every look, for us and for all libraries; files get such dates, too."""
+    clock, rng, run = time.time, random.Random(0), tmp_path / "r"  # noqa: TID251 - the one that jumps
+    monkeypatch.setattr(time, "time", lambda: clock() + 86400 * rng.randint(-3, 3))
+    path = file_of(labelled)
+    assert cli("run", path, "--out", run, "--limit", 8).code == 0
+    for file in run.rglob("*"):
+        os.utime(file, (clock() + 86400 * rng.randint(-3, 3),) * 2)
+    assert cli("run", path, "--out", run).code == 0
+    assert state_of(run) == state_of(undisturbed)
+    assert cli("verify", run).code == 0
 
 
 # Two at once ------------------------------------------------------------------------------------------------------
