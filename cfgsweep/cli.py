@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cfgsweep import interrupts
-from cfgsweep.display import harmless
+from cfgsweep.display import harmless, tell
 from cfgsweep.errors import RunFailed, UserError
 
 # Of the machine and not of ours: no space, no quota, a read-only place, too many open files, a broken disk.
@@ -99,7 +100,7 @@ def plan(
         print(json.dumps(found.as_json()))
     else:
         for line in found.lines():
-            print(line)
+            tell(line)
 
 
 @app.command()
@@ -148,7 +149,7 @@ def phase(
         print(json.dumps(report))
         return
     for line in [*table(report), str(folder / "phase.png")]:
-        print(line)
+        tell(line)
 
 
 @app.command()
@@ -160,7 +161,7 @@ def verify(run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN
     folder, _, experiments = sweep_of_run(run)
     found = list(findings(folder))
     for line in found:
-        print(line)
+        tell(line)
     done = len(folder.done(experiments))
     print(f"{done} of {len(experiments)} pictures are there and whole" + ("" if found else ", and nothing is amiss"))
     if found:
@@ -182,9 +183,9 @@ def grid(
 
     folder, sweep, experiments = sweep_of_run(run)
     for path in write_grids(folder, sweep.name, experiments, rows, cols, pages, out):
-        print(path)
+        tell(str(path))
     if plot:
-        print(write_plot(folder, sweep.name, experiments, sweep.metrics))
+        tell(str(write_plot(folder, sweep.name, experiments, sweep.metrics)))
 
 
 @app.command()
@@ -208,7 +209,7 @@ def schedules(
         print(line)
     if plot is not None:
         catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), plot)
-        print(plot)
+        tell(str(plot))
 
 
 @app.command()
@@ -245,12 +246,15 @@ def train(
         folder = train_model(settings, out or Path("outputs/train") / settings.name, display, wait)
     finally:
         display.close()
-    print(folder)
+    tell(str(folder))
 
 
 def main() -> None:
     """The entry point."""
     interrupts.listen()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # none at all where it was closed
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -265,11 +269,12 @@ def run_command(words: list[str]) -> int:
         print(f"error: {harmless(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:
-        if error.errno not in OUT_OF_OUR_HANDS:
-            raise
         place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {place}{error.strerror}", file=sys.stderr)
-        print("  what was written before is whole; the same command goes on from here", file=sys.stderr)
+        print(f"error: {harmless(f'{place}{error.strerror or error}')}", file=sys.stderr)
+        if error.errno not in OUT_OF_OUR_HANDS:  # a place that cannot be written to, or read
+            return 2
+        if error.filename:
+            print("  what was written before is whole; the same command goes on from here", file=sys.stderr)
         return 1
     except SystemExit as done:  # typer's way to end, whatever the end
         code = done.code if isinstance(done.code, int) else 0

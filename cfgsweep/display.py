@@ -39,6 +39,11 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def tell(line: str) -> None:
+    """What a command answers."""
+    print(harmless(line))
+
+
 class SilentDisplay:
     """Only notices, on standard error."""
 
@@ -130,7 +135,7 @@ class Eta:
 def choose(quiet: bool) -> Display:
     if quiet:
         return SilentDisplay()
-    return RichDisplay() if sys.stdout.isatty() else PlainDisplay()
+    return RichDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -164,8 +164,9 @@ def _encoder(place: str) -> Embed:
     from transformers import AutoImageProcessor, AutoModel
 
     try:
-        processor = AutoImageProcessor.from_pretrained(place, local_files_only=True)
-        model = AutoModel.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
+        loading: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        processor = AutoImageProcessor.from_pretrained(place, **loading)
+        model = AutoModel.from_pretrained(place, use_safetensors=True, **loading).eval()
     except (OSError, ValueError) as error:
         raise _not_here(place, str(error).split("\n")[0]) from None
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
+
+from cfgsweep.records import Record, record_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Record = dict[str, Any]
 
 
 def pixels_sha256(image: Image.Image) -> str:
@@ -34,24 +36,34 @@ def save_png(image: Image.Image, path: Path, record: Record | None = None) -> No
         image.save(file, "PNG", pnginfo=info)
 
 
+def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
+    """A picture, whole and in memory.
+
+    Raises OSError, whatever is wrong with it. formats: those that Pillow itself reads; for others it starts programs.
+    """
+    if isinstance(file, Path) and not file.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(file))
+    try:
+        with Image.open(file, formats=formats) as image:
+            image.load()
+            return image
+    except (SyntaxError, ValueError, TypeError, KeyError, Image.DecompressionBombError) as error:
+        raise OSError(f"not a whole picture: {error}") from None
+
+
 def record_in(path: Path) -> Record | None:
     """The record that a picture carries; None where it carries none."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            record = json.loads(image.info["cfgsweep"])
-        return record if isinstance(record, dict) else None
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError):
+        return record_of(opened(path).info.get("cfgsweep", ""))
+    except OSError:
         return None
 
 
 def hash_of_file(path: Path) -> str | None:
     """`pixels_sha256` of a file; None where it is missing or no whole picture."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return pixels_sha256(image)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):  # Pillow's words for a damaged PNG
+        return pixels_sha256(opened(path))
+    except OSError:
         return None
 
 
@@ -59,8 +71,7 @@ def as_image(figure: Figure) -> Image.Image:
     """A matplotlib figure as a picture."""
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
-    with Image.open(file) as image:
-        return image.convert("RGB")
+    return opened(file).convert("RGB")
 
 
 def parameters_line(record: Record) -> str:
@@ -95,10 +106,15 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def is_left_behind(path: Path) -> bool:
+    """Was a command that got killed writing this?"""
+    return re.fullmatch(r"\..+\.\d+\.tmp", path.name) is not None
+
+
 @contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears under its name only when it is complete and on disk."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as `is_left_behind` knows it
     try:
         with naming(path), open(fresh, "wb") as file:
             yield file

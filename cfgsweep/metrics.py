@@ -63,7 +63,7 @@ class Judge:
         quieten_libraries()
         return cls(
             AutoModelForImageClassification.from_pretrained(
-                place, subfolder="classifier", revision=revision, use_safetensors=True
+                place, subfolder="classifier", revision=revision, use_safetensors=True, trust_remote_code=False
             )
         )
 

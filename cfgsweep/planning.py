@@ -68,5 +68,6 @@ def sweep_of_run(folder: Path) -> tuple[Run, Sweep, list[Experiment]]:
     run = Run(folder)
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
+    run.check()
     sweep, document = read_sweep(run.sweep_file)
     return run, sweep, expand(sweep, document, runs_as(sweep, run))

@@ -39,8 +39,8 @@ def write_grids(
     def picture(experiment: Experiment) -> Image.Image | None:
         record = records.get(experiment.id)
         try:
-            return run.load_image(record) if record and record.get("status") == "done" else None
-        except (OSError, SyntaxError, ValueError):  # missing, or no whole PNG
+            return run.load_image(record) if record and record["status"] == "done" else None
+        except OSError:  # missing, or no whole PNG
             return None
 
     first = out or run.grids / f"{name}.png"

@@ -17,51 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydantic import BaseModel
 
 from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
-from cfgsweep.images import Record, hash_of_file, naming, open_atomic, pixels_sha256, save_png
+from cfgsweep.images import hash_of_file, is_left_behind, naming, open_atomic, opened, pixels_sha256, save_png
 from cfgsweep.locks import HOLDER, LOCK
 from cfgsweep.parameters import Parameters
 from cfgsweep.phase.settings import PhaseSettings
+from cfgsweep.records import Record, environment_of, environment_of_records, record_of
 from cfgsweep.yamlfile import dump
 
 LOCKS = (LOCK, HOLDER)
 REPORTS = ("phase.json", "phase.png")
-
-
-def _record_in(line: str) -> Record | None:
-    try:
-        record = json.loads(line)
-        return record if isinstance(record["id"], str) else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-class _Model(BaseModel):
-    runs: str
-    fingerprint: str | None
-    batch_size: int
-
-
-class _Environment(BaseModel):
-    """What must be there for a run to go on as it was begun."""
-
-    device: str
-    dtype: str
-    models: dict[str, _Model]
-
-
-def _environment_of(records: Iterable[Record]) -> dict[str, Any]:
-    """What pictures know of how they were made: all but what the model's weights were."""
-    made = [r for r in records if r.get("status") == "done"]
-    shapes: dict[str, int] = {}
-    for record in made:
-        shapes[record["model"]] = max(record["batch_size"], shapes.get(record["model"], 0))
-    models = {name: {"runs": name, "fingerprint": None, "batch_size": size} for name, size in shapes.items()}
-    return {"device": made[-1]["device"], "dtype": made[-1]["dtype"], "models": models} if made else {}
 
 
 class Run:
@@ -79,20 +47,27 @@ class Run:
         if self.folder.exists() and not self._is_ours():
             hint = "name another folder with --out"
             raise UserError("there is something else here already", where=str(self.folder), hint=hint)
+        self.check()
         try:
             for folder in (self.images, self.grids):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
-        for path in (self.images, self.grids, *self._own_files()):
+
+    def check(self) -> None:
+        """Refuse a folder in which something is not the file or the folder that it is to be."""
+        files = self._own_files()
+        for path in (self.images, self.grids, *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
+            if path.exists() and not (path.is_file() if path in files else path.is_dir()):
+                raise UserError(f"not a {'file' if path in files else 'folder'}", where=str(path))
 
     def _is_ours(self) -> bool:
         """A run's folder, or one in which nothing is that a run would not have begun with."""
         if not self.folder.is_dir():
             return False
-        return self.sweep_file.exists() or all(
+        return (self.sweep_file.exists() and self.images.exists()) or all(
             path in (self.images, self.grids) or path.suffix == ".tmp" or path.name in LOCKS
             for path in self.folder.iterdir()
         )
@@ -101,17 +76,14 @@ class Run:
 
     def records(self) -> dict[str, Record]:
         """Records by id, the last one of an id; lines cut short by a kill are passed over."""
-        return {record["id"]: record for record in map(_record_in, self._lines()) if record is not None}
+        return {record["id"]: record for record in map(record_of, self._lines()) if record is not None}
 
     def broken_lines(self) -> list[int]:
         """Numbers, from 1 on, of lines that are no records."""
-        return [n for n, line in enumerate(self._lines(), 1) if line.strip() and _record_in(line) is None]
+        return [n for n, line in enumerate(self._lines(), 1) if line.strip() and record_of(line) is None]
 
     def _lines(self) -> list[str]:
-        try:
-            return self.records_file.read_text(encoding="utf-8", errors="replace").split("\n")
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return (_text(self.records_file) or "").split("\n")
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, Record]:
         """Records of those experiments that are there and whole: done, and the picture has the pixels it says."""
@@ -121,28 +93,23 @@ class Run:
 
     def _is_whole(self, record: Record) -> bool:
         path = self.image_path(record["id"])
-        return record.get("status") == "done" and hash_of_file(path) == record.get("pixels_sha256")
+        return record["status"] == "done" and hash_of_file(path) == record["pixels_sha256"]
 
     def failed(self, experiments: Iterable[Experiment]) -> list[Experiment]:
         """Those that were tried, and came to no picture."""
         known = self.records()
-        return [e for e in experiments if known.get(e.id, {}).get("status") == "failed"]
+        return [e for e in experiments if e.id in known and known[e.id]["status"] == "failed"]
 
     def environment(self) -> dict[str, Any]:
         """What the folder was made with, or of it what its records know; empty for a new one."""
-        return self._kept_environment() or _environment_of(self.records().values())
+        return self._kept_environment() or environment_of_records(self.records().values())
 
     def environment_is_lost(self) -> bool:
         """Are there pictures, and nothing whole that says how they were made?"""
-        return not self._kept_environment() and bool(_environment_of(self.records().values()))
+        return not self._kept_environment() and bool(self.environment())
 
     def _kept_environment(self) -> dict[str, Any]:
-        try:
-            text = self.environment_file.read_text()
-            _Environment.model_validate_json(text)
-            return json.loads(text)
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return {}
+        return environment_of(_text(self.environment_file) or "")
 
     # What is written ----------------------------------------------------------------------------------------------
 
@@ -193,7 +160,7 @@ class Run:
     def take_over(self, other: Run) -> int:
         """Copy another run's whole pictures and records that are not here yet; return how many."""
         known = self.records()
-        found = [r for r in other.records().values() if r.get("id") not in known and other._is_whole(r)]
+        found = [r for r in other.records().values() if r["id"] not in known and other._is_whole(r)]
         for record in found:
             self.save(other.load_image(record), record)
         return len(found)
@@ -204,8 +171,8 @@ class Run:
     def report(self, name: str) -> dict[str, Any] | None:
         """What `write_report` wrote, if it did."""
         try:
-            return json.loads(self.report_file(name).read_text())
-        except (OSError, ValueError):
+            return json.loads(_text(self.report_file(name)) or "")
+        except (ValueError, RecursionError):
             return None
 
     def write_report(self, name: str, report: Mapping[str, Any], picture: Image.Image) -> None:
@@ -238,7 +205,8 @@ class Run:
         """What a killed command was writing. Nobody else writes here: the folder is locked."""
         for folder in (self.folder, self.images, self.grids):
             for path in folder.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+                if is_left_behind(path):
+                    path.unlink(missing_ok=True)
 
     def image_path(self, experiment_id: str) -> Path:
         return self.images / f"{experiment_id}.png"
@@ -248,8 +216,12 @@ class Run:
 
     def load_image_at(self, path: str | Path) -> Image.Image:
         """A picture by its path in the folder, as records and reports have it."""
-        with Image.open(self.folder / path) as image:
-            return image.convert("RGB")
+        return opened(self.folder / path).convert("RGB")
+
+
+def _text(path: Path) -> str | None:
+    """Of a file; None where there is none, or something else that one might wait for without end."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def as_written(sweep: Sweep) -> dict[str, Any]:

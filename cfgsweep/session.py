@@ -20,11 +20,11 @@ from cfgsweep.environment import Environment
 from cfgsweep.errors import RunFailed, UserError, shorten
 from cfgsweep.experiments import Experiment, expand, title, varying
 from cfgsweep.fields import Size
-from cfgsweep.images import Record
 from cfgsweep.interrupts import uninterrupted
 from cfgsweep.locks import held
 from cfgsweep.models.base import Denoiser
 from cfgsweep.models.source import Source, reachable, why_not_here
+from cfgsweep.records import Record
 from cfgsweep.run import Run
 from cfgsweep.verifying import mend
 from cfgsweep.yamlfile import Document

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cfgsweep.display import Display
-from cfgsweep.images import Record, hash_of_file, record_in
+from cfgsweep.images import hash_of_file, is_left_behind, record_in
+from cfgsweep.records import Record
 from cfgsweep.run import Run
 
 
@@ -16,15 +17,15 @@ def findings(run: Run) -> Iterator[str]:
         yield f"{run.records_file.name}, line {number}: no whole record; the next run goes without it"
     records = run.records()
     for name, record in records.items():
-        if record.get("status") == "failed":
-            yield f"{name}: failed: {record.get('reason')}; --retry-failed tries it again"
+        if record["status"] == "failed":
+            yield f"{name}: failed: {record['reason']}; --retry-failed tries it again"
             continue
         found = hash_of_file(run.image_path(name))
         if found is None:
             there = run.image_path(name).exists()
             problem = "its picture is damaged" if there else "a record without its picture"
             yield f"{name}: {problem}; the next run makes it again"
-        elif found != record.get("pixels_sha256"):
+        elif found != record["pixels_sha256"]:
             yield f"{name}: the picture is not the one its record vouches for; the next run makes it again"
     if run.environment_is_lost():
         yield f"{run.environment_file.name}: not whole; the next run takes what it can from the pictures' records"
@@ -39,7 +40,7 @@ def findings(run: Run) -> Iterator[str]:
 
 
 def _about(place: Path, path: Path, records: dict[str, Record]) -> str:
-    if path.suffix == ".tmp":
+    if is_left_behind(path):
         return f"{place}: left behind by a kill; the next run removes it"
     if path.stem not in records and own_record(path) is not None:
         return f"{place}: a picture without its record; the next run takes the record from the picture"
@@ -49,7 +50,7 @@ def _about(place: Path, path: Path, records: dict[str, Record]) -> str:
 def own_record(path: Path) -> Record | None:
     """The record that a picture carries, if it is of this very picture."""
     record = record_in(path)
-    if record is None or record.get("id") != path.stem or record.get("pixels_sha256") != hash_of_file(path):
+    if record is None or record["id"] != path.stem or record.get("pixels_sha256") != hash_of_file(path):
         return None
     return record
 

@@ -82,10 +82,11 @@ class Document:
 def read(path: Path) -> Document:
     """Read a YAML mapping from a file."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UserError("file too large", where=str(path), given=f"{size} bytes", allowed=f"at most {MAX_BYTES}")
-        text = path.read_text(encoding="utf-8")
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)  # and no more, of what may have no end
+        if len(content) > MAX_BYTES:
+            raise UserError("file too large", where=str(path), allowed=f"at most {MAX_BYTES} bytes")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:

@@ -12,11 +12,11 @@ from cfgsweep.display import Display
 from cfgsweep.engine.plan import cost
 from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.experiments import Experiment, check_parts, label, varying
-from cfgsweep.images import Record
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.curve import Measure, Transition, Vector
 from cfgsweep.phase.plane import PlaneAxis
 from cfgsweep.phase.search import Search
+from cfgsweep.records import Record
 from cfgsweep.session import Session
 
 

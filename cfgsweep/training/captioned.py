@@ -8,9 +8,9 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
 
 from cfgsweep.errors import UserError, shorten
+from cfgsweep.images import opened
 from cfgsweep.training.config import Data
 from cfgsweep.training.dataset import Entry, Pictures, to_pixels
 from cfgsweep.training.emoji import bare
@@ -58,5 +58,5 @@ def _emoji_rows(data: Data) -> list[dict]:
 
 def _pictures(rows: list[dict]) -> Pictures:
     entries = [Entry(row["label"], tuple(row["tags"] or ()), row["style"]) for row in rows]
-    images = (Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB") for row in rows)
+    images = (opened(io.BytesIO(row["image"]["bytes"])).convert("RGB") for row in rows)
     return Pictures(torch.stack([to_pixels(image) for image in images]), entries)

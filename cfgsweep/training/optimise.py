@@ -90,7 +90,7 @@ def fit(
         )
         report(progress)
         if last or done % recipe.checkpoint_every == 0:
-            _log(folder / "log.jsonl", progress)  # first: a run that finds its last checkpoint reads the loss here
+            _log(folder / "log.jsonl", progress)
             checkpoint.save(done)
     return average.module
 
@@ -120,13 +120,16 @@ class Checkpoint:
         """Restore and return the number of steps done, 0 where there is no checkpoint."""
         if not self.path.exists():
             return 0
-        saved = torch.load(self.path, weights_only=True)
-        for name, part in self.parts.items():
-            try:
+        try:
+            saved = torch.load(self.path, weights_only=True)
+            for name, part in self.parts.items():
                 part.load_state_dict(saved[name])
-            except (RuntimeError, ValueError):
-                hint = "train in another folder with --out, or delete this checkpoint"
-                raise UserError("a checkpoint of another network", where=str(self.path), hint=hint) from None
+            numbers = [x for name in ("network", "average") for x in saved[name].values() if x.is_floating_point()]
+            if not (isinstance(saved["step"], int) and all(x.isfinite().all() for x in numbers)):
+                raise ValueError
+        except Exception:  # whatever torch raises for files that are not what they were
+            hint = "delete it, and this network is trained from its beginning"
+            raise UserError("damaged, or of another network", where=str(self.path), hint=hint) from None
         return saved["step"]
 
     def save(self, step: int) -> None:

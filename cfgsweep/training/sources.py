@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.images import opened
 from cfgsweep.training.config import Data
 from cfgsweep.training.dataset import to_pixels
 
 ON_THE_HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 FASHION = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 DIGITS = [str(digit) for digit in range(10)]
 
 
@@ -139,7 +142,7 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> tuple[np.ndarray, Pat
     path = found[0]
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"cannot be read: {shorten(str(error))}", where=str(path)) from None
     if content[:4] != bytes((0, 0, 8, dimensions)):
         raise UserError("not an IDX file of bytes", where=str(path), given=content[:4].hex(" "))
@@ -199,10 +202,9 @@ def _decoded(part: Any, column: str) -> Iterator[Row]:
         where = f"row {number}" + (f", {found['path']}" if found.get("path") else "")
         content = found.get("bytes")
         try:
-            with Image.open(found["path"] if content is None else io.BytesIO(content)) as image:
-                image.load()
-                if image.mode[0] in "IF":
-                    raise ValueError(f"more than 8 bits a channel ({image.mode})")
-                yield Row(image.copy(), row[column], where)
-        except (KeyError, TypeError, OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+            image = opened(Path(found["path"]) if content is None else io.BytesIO(content), FORMATS)
+            if image.mode[0] in "IF":
+                raise ValueError(f"more than 8 bits a channel ({image.mode})")
+            yield Row(image, row[column], where)
+        except (KeyError, TypeError, OSError, ValueError) as error:
             raise UserError(f"not a picture that can be read: {shorten(str(error))}", where=where) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.training.config import TrainConfig
@@ -10,26 +11,23 @@ from cfgsweep.training.optimise import Progress
 
 
 class Tracker:
-    """Does nothing where the training file names no tracker."""
+    """Does nothing where the training file names no tracker. Raises UserError for one that cannot be had."""
 
-    def __init__(self, config: TrainConfig, folder: Path):
-        self.trackers = []
-        if config.tracker is None:
+    def __init__(self, config: TrainConfig):
+        self.config = config
+        self.kind = _kind(config.tracker) if config.tracker else None
+        self.trackers: list[Any] = []
+
+    def begin(self, folder: Path) -> None:
+        """Write from now on, those that write files below the folder."""
+        if self.kind is None or self.trackers:
             return
-        from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
-
-        if config.tracker not in LOGGER_TYPE_TO_CLASS:
-            raise unknown_name("tracker", config.tracker, LOGGER_TYPE_TO_CLASS, "tracker")
-        if config.tracker not in map(str, get_available_trackers()):
-            hint = "tensorboard takes tensorboardX" if config.tracker == "tensorboard" else ""
-            raise UserError("its package is not installed", where="tracker", given=config.tracker, hint=hint)
-        kind = LOGGER_TYPE_TO_CLASS[config.tracker]
-        place = {"logging_dir": str(folder / "tracker")} if kind.requires_logging_directory else {}
+        place = {"logging_dir": str(folder / "tracker")} if self.kind.requires_logging_directory else {}
         try:
-            tracker = kind(config.name, **place)
+            tracker = self.kind(self.config.name, **place)
             tracker.start()
         except Exception as error:  # an account or a server that is not there
-            raise UserError(shorten(str(error)), where="tracker", given=config.tracker) from None
+            raise UserError(shorten(str(error)), where="tracker", given=self.config.tracker) from None
         self.trackers = [tracker]
 
     def log(self, progress: Progress) -> None:
@@ -43,3 +41,14 @@ class Tracker:
     def close(self) -> None:
         for tracker in self.trackers:
             tracker.finish()
+
+
+def _kind(name: str) -> Any:
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+
+    if name not in LOGGER_TYPE_TO_CLASS:
+        raise unknown_name("tracker", name, LOGGER_TYPE_TO_CLASS, "tracker")
+    if name not in map(str, get_available_trackers()):
+        hint = "tensorboard takes tensorboardX" if name == "tensorboard" else ""
+        raise UserError("its package is not installed", where="tracker", given=name, hint=hint)
+    return LOGGER_TYPE_TO_CLASS[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from cfgsweep.training.classifier import ClassifierTask
 from cfgsweep.training.composites import compose
 from cfgsweep.training.config import Recipe, TrainConfig
 from cfgsweep.training.dataset import Pictures
+from cfgsweep.training.folder import check, write_down
 from cfgsweep.training.labelled import read_labelled
 from cfgsweep.training.optimise import Progress, Task, fit
 from cfgsweep.training.text_to_image import Latents, LatentSet, TextToImageTask
@@ -38,6 +38,7 @@ def train(config: TrainConfig, folder: Path, display: Display, wait: bool = Fals
 
     Same configuration, same machine: same weights, however often it was killed on the way.
     """
+    check(folder, config)
     learn = _learn_labels if config.condition == "label" else _learn_texts
     with _Stages(config, folder, display, wait) as stages:
         return learn(config, stages)
@@ -51,7 +52,7 @@ class _Stages:
         self.lock = ExitStack()
         self.dtype = training_dtype(config.dtype)
         self.losses: dict[str, float] = {}
-        self.tracker = Tracker(config, folder)
+        self.tracker = Tracker(config)
 
     def __enter__(self) -> _Stages:
         return self
@@ -66,9 +67,12 @@ class _Stages:
         if not self.losses:  # all that can be refused has been: now there is something to write
             self.folder.mkdir(parents=True, exist_ok=True)
             self.lock.enter_context(held(self.folder, self.wait, self.display.notice))
+            check(self.folder, self.config)  # as it is now that nobody else is at work in it
+            write_down(self.folder, self.config)
+            self.tracker.begin(self.folder)
         place = self.folder / built.name
         network = fit(built, recipe, place, seed=self.config.seed, dtype=self.dtype, report=self._report)
-        self.losses[built.name] = _held_out_loss(place)
+        self.losses[built.name] = built.held_out_loss(network)
         return built, network
 
     def _report(self, progress: Progress) -> None:
@@ -91,11 +95,6 @@ class _Stages:
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(fresh, folder)
         return folder
-
-
-def _held_out_loss(folder: Path) -> float:
-    lines = (folder / "log.jsonl").read_text().splitlines()
-    return next(entry["held_out"] for entry in map(json.loads, reversed(lines)) if entry["held_out"] is not None)
 
 
 def _learn_labels(config: TrainConfig, stages: _Stages) -> Path:

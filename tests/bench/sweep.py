@@ -13,11 +13,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from cf_guidance.transforms import FullNormGuidance, TNormGuidance
 from diffusers import StableDiffusionPipeline
+from torch.utils.flop_counter import FlopCounterMode
 
 from cfgsweep import device, models
 from cfgsweep.config import read_sweep
@@ -28,6 +30,7 @@ from cfgsweep.models.source import Source
 from cfgsweep.samplers import build_scheduler
 from tests.bench.pages import publish, versions
 
+RULE = "| --- "
 ROOT = Path(__file__).parents[2]
 GUIDES = {"tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
 
@@ -49,9 +52,11 @@ def main() -> None:
         f"{versions()}. The loop ran first, then cfgsweep.",
         "",
         "| sweep | pictures | loop, s a picture | cfgsweep, s a picture | times as fast | evaluations done | distinct "
-        "| without sharing | batch rows used | inside the denoiser |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| without sharing | batch rows used | wall time inside the denoiser | time of both workers |",
+        RULE * 11 + "|",
         *rows,
+        "",
+        *headroom(pipeline.unet, pipeline.encode_prompt("a cat", pipeline.device, 1, False)[0]),
         "",
         *command_lines(),
     ]
@@ -59,7 +64,7 @@ def main() -> None:
 
 
 def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable[[Experiment], object]) -> str:
-    """One table row: the peer's loop over the sweep, then ours."""
+    """One table row: the peer's loop over the sweep, then ours. The time of both workers counts one that waits."""
     sweep, document = read_sweep(ROOT / "configs" / f"{name}.yaml", ["model=emoji"])
     experiments = expand(sweep, document)
     loop(experiments[0])  # warm up
@@ -73,7 +78,7 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory((64, 64))))  # type: ignore
     list(engine.run(experiments[:2]))  # warm up
     engine.tally = Tally()
-    clock.seconds = 0.0
+    clock.reset()
     started = time.perf_counter()
     pictures = list(engine.run(experiments))
     ours = time.perf_counter() - started
@@ -83,22 +88,68 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     inside = clock.seconds / (ours * compute.workers)
     return (
         f"| {name} | {count} | {theirs / count:.2f} | {ours / count:.2f} | {theirs / ours:.1f} | {tally.evaluations} "
-        f"| {planned.evaluations} | {planned.unshared} | {tally.evaluations / tally.rows:.1%} | {inside:.0%} |"
+        f"| {planned.evaluations} | {planned.unshared} | {tally.evaluations / tally.rows:.1%} | {clock.any / ours:.0%} "
+        f"| {inside:.0%} |"
     )
 
 
 class Stopwatch:
-    """Sums the seconds that threads spend in a call."""
+    """Sums the seconds that threads spend in a call, and those in which at least one of them does."""
 
     def __init__(self, call: Callable[..., torch.Tensor]):
-        self.call, self.seconds, self.lock = call, 0.0, threading.Lock()
+        self.call, self.lock = call, threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self.seconds, self.any, self._busy, self._since = 0.0, 0.0, 0, time.perf_counter()
 
     def __call__(self, *arguments: torch.Tensor) -> torch.Tensor:
-        started = time.perf_counter()
-        result = self.call(*arguments)
+        self._now_busy(1)
+        try:
+            return self.call(*arguments)
+        finally:
+            self._now_busy(-1)
+
+    def _now_busy(self, change: int) -> None:
         with self.lock:
-            self.seconds += time.perf_counter() - started
-        return result
+            now = time.perf_counter()
+            self.seconds += self._busy * (now - self._since)
+            self.any += min(self._busy, 1) * (now - self._since)
+            self._busy, self._since = self._busy + change, now
+
+
+@torch.no_grad()
+def headroom(network: torch.nn.Module, text: torch.Tensor) -> list[str]:
+    """What batching alone can gain on this machine: the pipeline's own network, all cores in every call."""
+    flops = FlopCounterMode(display=False)
+    with flops:
+        network(torch.randn(1, 4, 16, 16), 500, text)
+    lines = ["| rows in one call | rows a second | times two rows | of the rate of matrix products |", RULE * 4 + "|"]
+    peak, two = product_rate(), 0.0
+    for rows in (2, 8, 16, 32, 64):
+        latents, texts = torch.randn(rows, 4, 16, 16), text.expand(rows, -1, -1)
+        rate = rows * rate_of(partial(network, latents, 500, texts))
+        two = two or rate
+        lines.append(f"| {rows} | {rate:.0f} | {rate / two:.1f} | {rate * flops.get_total_flops() / peak:.0%} |")
+    return lines
+
+
+def product_rate() -> float:
+    """Floating-point operations a second of a matrix product, all cores."""
+    side = 1024
+    one, other = torch.randn(side, side), torch.randn(side, side)
+    return 2 * side**3 * rate_of(lambda: one @ other)
+
+
+def rate_of(call: Callable[[], object], seconds: float = 3.0) -> float:
+    """Calls a second."""
+    for _ in range(3):
+        call()
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        call()
+        count += 1
+    return count / (time.perf_counter() - started)
 
 
 @torch.no_grad()
