@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a command in order, a second one at once."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: the first ends a command in order, a second one at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _waiting = False  # one of them for the end of a block
 
 def listen() -> None:
     """From now on in this process."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, _on_signal)
 
 
 def exit_code() -> int:
-    """As shells have it: 130, or 143 where SIGTERM came first."""
+    """As shells have it: 130, or 143 where SIGTERM came first, 129 where SIGHUP did."""
     return 128 + (_caught[0] if _caught else signal.SIGINT)
 
 

@@ -65,7 +65,7 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_keeps_what_is_done_and_draws_it(
     labelled: Path, tmp_path: Path, file_of, number: signal.Signals, code: int
 ) -> None:
