@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from cfgsweep.display import aligned
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.images import refuse_a_finished_picture
 from cfgsweep.named import look_up
 from cfgsweep.numeric import Within
 from cfgsweep.parameters import Parameters, compact
@@ -135,6 +136,7 @@ def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int 
     """Draw schedules over the steps, each scaled to `value`, into a PNG, SVG or PDF."""
     from matplotlib.figure import Figure
 
+    refuse_a_finished_picture(path)
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
     for index, name in enumerate(names):

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from cfgsweep.errors import UserError
 from cfgsweep.records import Record, record_of
 
 if TYPE_CHECKING:
@@ -47,8 +48,16 @@ def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",)) -> Image.
         with Image.open(file, formats=formats) as image:
             image.load()
             return image
+    except UnidentifiedImageError:  # whose own words tell an address in memory
+        raise OSError("not a picture of a kind that is read: " + ", ".join(formats)) from None
     except (SyntaxError, ValueError, TypeError, KeyError, Image.DecompressionBombError) as error:
         raise OSError(f"not a whole picture: {error}") from None
+
+
+def refuse_a_finished_picture(path: Path) -> None:
+    """Before something is drawn there: a run would have to make it again."""
+    if record_in(path) is not None:
+        raise UserError("a finished picture of a run", where="--out", given=str(path), allowed="another file")
 
 
 def record_in(path: Path) -> Record | None:
@@ -107,8 +116,11 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def is_left_behind(path: Path) -> bool:
-    """Was a command that got killed writing this?"""
-    return re.fullmatch(r"\..+\.\d+\.tmp", path.name) is not None
+    """Was a command that is no more writing this?"""
+    import psutil
+
+    named = re.fullmatch(r"\..+\.(\d{1,9})\.tmp", path.name)
+    return named is not None and path.is_file() and not psutil.pid_exists(int(named[1]))
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def means(run: Run, experiments: Sequence[Experiment], metrics: Sequence[str]) -
 def _judge(source: Source) -> Judge:
     try:
         return Judge.load(source.place, source.revision)
-    except (OSError, ValueError):
+    except Exception:  # whatever transformers raises for what is no classifier of this kind
         hint = "`cfgsweep train` puts one beside a model of labels where the training file has a `classifier`"
         raise UserError(
             "adherence takes a model with a classifier", where="metrics", given=source.name, hint=hint

@@ -52,7 +52,8 @@ class Judge:
 
     def __init__(self, network: Any):
         self.network = network.eval()
-        self.accuracy: float | None = getattr(network.config, "held_out_accuracy", None)
+        told = getattr(network.config, "held_out_accuracy", None)
+        self.accuracy = told if isinstance(told, float) else None
 
     @classmethod
     def load(cls, place: str, revision: str | None) -> Judge:

@@ -11,7 +11,7 @@ from PIL import Image
 from cfgsweep import grid
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
-from cfgsweep.images import as_image, save_png
+from cfgsweep.images import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.measuring import means
 from cfgsweep.run import Run
 
@@ -47,6 +47,7 @@ def write_grids(
     if first.suffix.lower() != ".png":
         raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
     first.parent.mkdir(parents=True, exist_ok=True)
+    refuse_a_finished_picture(first)
     if out is None:
         _remove_pages_after(first)
     paths = []

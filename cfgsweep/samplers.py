@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, shorten
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +149,11 @@ class Sampler:
     @classmethod
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
         scheduler = build_scheduler(name, model_config)
-        scheduler.set_timesteps(steps)
+        try:
+            scheduler.set_timesteps(steps)
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            place = "the model's scheduler_config.json"
+            raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
         most = scheduler.config.num_train_timesteps
         if (
             not is_flow(model_config) and scheduler.timesteps.max() >= most

@@ -110,7 +110,12 @@ class Session:
                 self.environment = Environment(self.run.environment(), self.display)
                 self.compute_on = self.environment.settle_compute(self.options.device, self.options.dtype)
             mend(self.run, self.display)
-            yield
+            try:
+                yield
+            except FileNotFoundError as error:
+                if self.run.folder.exists():
+                    raise
+                raise RunFailed("the folder is gone: moved, or removed", where=str(self.run.folder)) from error
 
     def expand(self, sweep: Sweep, document: Document) -> list[Experiment]:
         """The sweep's experiments, by the models that run."""

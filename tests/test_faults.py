@@ -294,7 +294,7 @@ def drop_a_record(run: Path) -> None:
         (lambda run: (run / "environment.json").write_text("[3"), ["environment.json: not whole"]),
         (lambda run: (run / "environment.json").write_text('{"models": 3}'), ["environment.json: not whole"]),
         (lambda run: (run / "grids/f.png").write_bytes(b"x"), ["grids/f.png: damaged"]),
-        (lambda run: (run / "images/.x.png.1.tmp").write_bytes(b"half"), ["left behind by a kill"]),
+        (lambda run: (run / "images/.x.png.999999999.tmp").write_bytes(b"half"), ["left behind by a kill"]),
         (lambda run: (run / "images/mine.png").write_bytes(b"mine"), ["images/mine.png: not of this run"]),
         (lambda run: (run / "notes.txt").write_text("mine"), ["notes.txt: not of this run; left alone"]),
     ],

@@ -148,6 +148,28 @@ def test_an_index_that_is_none(cli, folder: Path, sweep_file, text: str) -> None
     refused(cli, folder, sweep_file)
 
 
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("tokenizer/tokenizer_config.json", {"model_max_length": 0}),
+        ("tokenizer/tokenizer_config.json", {"model_max_length": "abc"}),
+        ("tokenizer/tokenizer_config.json", {"pad_token": "<new>"}),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 0}),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 1}),
+        ("vae/config.json", {"scaling_factor": "x"}),
+        ("vae/config.json", {"scaling_factor": 0}),
+    ],
+)
+def test_parts_that_load_and_do_not_go_together(cli, tmp_path: Path, sweep_file, file: str, change: dict) -> None:
+    tiny.stable_diffusion().save_pretrained(tmp_path / "sd")
+    place = tmp_path / "sd" / file
+    place.write_text(json.dumps({**json.loads(place.read_text()), **change}))
+    sweep = f"name: h\nmodel: {tmp_path}/sd\nprompt: a cat\nsteps: 3\nguider: cfg\nvalue: 2\n"
+    done = cli("run", sweep_file(sweep), "--out", tmp_path / "r")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "\x00", '{"prediction_type": 3}', '{"beta_start": "x"}'])
 def test_a_noise_schedule_that_is_none(cli, folder: Path, sweep_file, command: str, text: str) -> None:

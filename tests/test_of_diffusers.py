@@ -14,6 +14,7 @@ from cfgsweep import device, models
 from cfgsweep.config import read_sweep
 from cfgsweep.engine.loop import Engine
 from cfgsweep.engine.plan import cost
+from cfgsweep.errors import UserError
 from cfgsweep.experiments import expand
 from cfgsweep.models.source import Source
 
@@ -157,7 +158,7 @@ def test_an_error_in_the_middle_of_a_pass_leaves_the_network_whole(denoiser, swe
     (expected,) = latents_of(denoiser, [e])
     with monkeypatch.context() as patched:
         patched.setattr(denoiser._passes.network.conv_out, "forward", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(UserError, match="division by zero"):
             latents_of(denoiser, [e])
     assert torch.equal(latents_of(denoiser, [e])[0], expected)
 

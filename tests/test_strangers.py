@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
 from PIL import Image
 
 from . import tiny
-from .commands import command
+from .commands import command, started, wait_for
 from .runs import records_of, state_of
 from .test_hostile import Payload
 from .test_training_labels import config_of
@@ -205,6 +208,34 @@ def test_a_folder_with_a_sweep_of_ones_own_is_not_a_run(cli, sound: Path, tmp_pa
     assert own.read_text().startswith("# mine")
 
 
+def test_a_finished_picture_is_not_drawn_over(cli, run: Path) -> None:
+    before = state_of(run)
+    for words in (("grid", run, "--out"), ("schedules", "--plot")):
+        refused = cli(*words, first_picture(run))
+        assert refused.code == 2
+        assert "a finished picture of a run" in refused.err
+    assert state_of(run) == before
+
+
+def test_what_another_command_is_writing_stays(cli, sound: Path, run: Path) -> None:
+    """`grid` takes no lock: its file must not vanish under its hands."""
+    writing = run / f"grids/.s.png.{os.getppid()}.tmp"
+    writing.write_bytes(b"half")
+    (run / "images/.a.999999999.tmp").mkdir()
+    assert cli("run", sound / "s.yaml", "--out", run).code == 0
+    assert writing.exists()
+
+
+def test_a_folder_that_is_moved_while_at_work(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SWEEP.format(model=labelled).replace("steps: 2", "steps: 900\nseed: [1, 2, 3]"))
+    process = started("run", tmp_path / "s.yaml", "--out", tmp_path / "r", "--quiet")
+    wait_for(lambda: list((tmp_path / "r").glob("images/*.png")), process)
+    (tmp_path / "r").rename(tmp_path / "moved")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    assert "the folder is gone" in said
+
+
 def test_hidden_files_of_others_stay(cli, sound: Path, run: Path) -> None:
     (run / "images/.mine.tmp").write_text("mine")
     assert cli("run", sound / "s.yaml", "--out", run).code == 0
@@ -308,6 +339,63 @@ def test_a_folder_of_ones_own_is_not_trained_in(cli, trained: Path, tmp_path: Pa
     assert refused.code == 2
     assert "something else here already" in refused.err
     assert (tmp_path / "own/model/thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("seed=99999999999999999999999", ["seed"]),
+        ("denoiser.channels=[]", ["denoiser.channels"]),
+        ("denoiser.heads=100", ["denoiser", "more heads than channels"]),
+        ("denoiser.recipe.batch=10000000000", ["not enough memory", "recipe.batch"]),
+        ("denoiser.recipe.learning_rate=1.0e+300", ["denoiser, step ", "diverged"]),
+    ],
+)
+def test_what_cannot_be_trained_is_told_and_leaves_no_model(
+    cli, trained: Path, tmp_path: Path, setting: str, words: list[str]
+) -> None:
+    refused = cli("train", trained / "t.yaml", "--out", tmp_path / "t", "--set", setting)
+    assert refused.code == (1 if "memory" in words[0] or "step" in words[0] else 2)
+    for word in words:
+        assert word in refused.err
+    assert not (tmp_path / "t/model").exists()
+
+
+def parquet_of(path: Path, **columns: list) -> Path:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    count = len(next(iter(columns.values())))
+    pictures = columns.pop("image", [{"bytes": buffer.getvalue(), "path": None}] * count)
+    pq.write_table(pa.table({"image": pictures, **columns}), path)
+    return path
+
+
+EMOJI = {"label": ["a"] * 3, "tags": [["a"]] * 3, "style": ["noto"] * 3, "group": ["x"] * 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "words"),
+    [
+        (None, {"label": [["a"], ["b"]] * 9}, ["row 0", "not a label"]),
+        (None, {"label": [10**12, 0] * 9}, ["no training picture has these labels", "[1]"]),
+        (None, {"label": [None, 0] * 9}, ["row 0", "not a label"]),
+        ("emoji", {**EMOJI, "codepoints": [None, "1F600", "1F601"]}, ["row 0", "not a captioned picture"]),
+        ("emoji", {**EMOJI, "codepoints": ["1F600"] * 3, "image": [None] * 3}, ["row 0", "not a captioned picture"]),
+        ("emoji", {key: [] for key in (*EMOJI, "codepoints")}, ["no picture to train on"]),
+    ],
+)
+def test_odd_columns_are_told_with_their_row(
+    cli, small_training: dict, tmp_path: Path, name: str | None, columns: dict[str, list], words: list[str]
+) -> None:
+    path = str(parquet_of(tmp_path / "odd.parquet", **columns))
+    config = (
+        {**small_training, "data": {"name": name, "path": path}} if name else {**config_of(), "data": {"path": path}}
+    )
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(config))
+    refused = cli("train", tmp_path / "t.yaml", "--out", tmp_path / "t")
+    assert refused.code == 2
+    for word in words:
+        assert word in refused.err
 
 
 @pytest.mark.parametrize(

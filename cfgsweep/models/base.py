@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 from PIL import Image
 
 from cfgsweep.conditions import Condition
+from cfgsweep.device import is_out_of_memory
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.perturbations import Harm
 
 
 class NotFinite(ArithmeticError):
     """A picture of which some numbers are not finite."""
+
+
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """What a model's own parts raise, whose files went together well enough to load, is told with the model."""
+    try:
+        yield
+    except (UserError, NotFinite):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        told = shorten(str(error) or type(error).__name__)
+        raise UserError(f"the model cannot be run: {told}", where="model", given=name) from error
 
 
 class Denoiser(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +10,7 @@ from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from torch import nn
 
+from cfgsweep.errors import UserError
 from cfgsweep.models.base import NotFinite
 
 
@@ -37,6 +39,9 @@ class Latents:
 
     def __init__(self, autoencoder: Any, factor: int):
         self.autoencoder, self.factor = autoencoder, factor
+        scale = autoencoder.config.scaling_factor
+        if not isinstance(scale, int | float) or not 0 < scale < math.inf:
+            raise UserError("not what latents can be scaled by", where="the autoencoder's scaling_factor", given=scale)
         self.channels: int = autoencoder.config.latent_channels
         self.parts: list[nn.Module] = [autoencoder]
         self.processor = VaeImageProcessor(vae_scale_factor=factor)

@@ -18,6 +18,7 @@ from torch import nn
 from cfgsweep.conditions import Condition
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
+from cfgsweep.models.base import running
 from cfgsweep.models.codecs import Codec
 from cfgsweep.models.passes import Passes
 from cfgsweep.models.perturbed import Perturber
@@ -97,7 +98,7 @@ class NetworkDenoiser(ABC):
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
         latents = latents.to(self.compute.dtype, memory_format=torch.channels_last)
-        with torch.inference_mode():
+        with running(self.name), torch.inference_mode():
             return self._predict(latents, timesteps.to(self._device), conditions).float().contiguous()
 
     def _call(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
@@ -152,7 +153,8 @@ class NetworkDenoiser(ABC):
         return f"{self.codec.channels} channels, {predicted}, conditioned on a {self.conditioned_on}"
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
-        return self.codec.decode(latents)
+        with running(self.name):
+            return self.codec.decode(latents)
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
         return self.codec.encode(image)

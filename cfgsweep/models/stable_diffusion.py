@@ -11,6 +11,7 @@ from diffusers import StableDiffusionPipeline
 from cfgsweep.conditions import Condition
 from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
+from cfgsweep.models.base import running
 from cfgsweep.models.codecs import Latents
 from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.source import Source
@@ -43,14 +44,24 @@ class StableDiffusion(NetworkDenoiser):
                 where=source.name,
                 given=f"{channels[0]} input channels for {channels[1]} latent channels",
             )
+        _settle_length(pipeline, source.name)
         return cls(source.name, pipeline, compute)
 
     def encode(self, condition: Condition) -> torch.Tensor:
         """A text as [1, tokens, width]."""
-        with torch.inference_mode(), warnings.catch_warnings():
+        with running(self.name), torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.pipeline.encode_prompt(condition, self._device, 1, do_classifier_free_guidance=False)[0]
 
     def is_cut_short(self, condition: Condition) -> bool:
         tokenizer = self.pipeline.tokenizer
-        return len(tokenizer(condition).input_ids) > tokenizer.model_max_length
+        with running(self.name):
+            return len(tokenizer(condition).input_ids) > tokenizer.model_max_length
+
+
+def _settle_length(pipeline: StableDiffusionPipeline, name: str) -> None:
+    """Texts are as long as the encoder has places for, where the tokenizer knows no bound of its own."""
+    given, places = pipeline.tokenizer.model_max_length, pipeline.text_encoder.config.max_position_embeddings
+    if not isinstance(given, int | float) or given < 3:  # a beginning, an end and something between
+        raise UserError("not a length of texts", where=f"{name}: model_max_length of its tokenizer", given=given)
+    pipeline.tokenizer.model_max_length = int(min(given, places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,8 @@ class Range:
         if low is None or high is None:
             missing = "low" if low is None else "high"
             raise UserError("is missing", where=f"phase.{missing}", allowed="a number: where to search")
+        if not math.isfinite(high - low):
+            raise UserError("too wide a range for floating point", where="phase", given=[low, high])
         if not low < high:
             raise UserError("the range is empty", where="phase", given=[low, high], allowed="low below high")
         tolerance = _at(settings.tolerance, place) if settings.tolerance else (high - low) / 1000

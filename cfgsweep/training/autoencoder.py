@@ -9,6 +9,7 @@ from diffusers import AutoencoderTiny
 from PIL import Image
 from torch.nn import functional as F
 
+from cfgsweep.errors import UserError
 from cfgsweep.training.config import Autoencoder
 from cfgsweep.training.dataset import Pictures, normalised, to_image
 
@@ -38,6 +39,9 @@ class AutoencoderTask:
 
     def __init__(self, config: Autoencoder, training: Pictures, held_out: Pictures):
         self.config, self.training, self.held_out = config, training, held_out
+        if min(training.pixels.shape[-2:]) < CROP:
+            given = "x".join(map(str, training.pixels.shape[-2:]))
+            raise UserError("too small for an autoencoder", where="data", given=given, allowed=f"{CROP} pixels a side")
         self.network = build(config).to(memory_format=torch.channels_last)
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:

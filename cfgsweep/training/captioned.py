@@ -16,6 +16,8 @@ from cfgsweep.training.dataset import Entry, Pictures, to_pixels
 from cfgsweep.training.emoji import bare
 from cfgsweep.training.sources import as_tensors, read_rows
 
+Drawn = tuple[torch.Tensor, Entry]
+
 
 def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
     """Read the data; return (training, held-out)."""
@@ -38,11 +40,18 @@ def is_held_out(codepoints: str) -> bool:
 
 
 def _read_emoji(data: Data) -> tuple[Pictures, Pictures]:
-    rows = [row for row in _emoji_rows(data) if row["group"] not in data.leave_out]
-    return (
-        _pictures([row for row in rows if not is_held_out(row["codepoints"])]),
-        _pictures([row for row in rows if is_held_out(row["codepoints"])]),
-    )
+    parts: tuple[list[Drawn], list[Drawn]] = ([], [])
+    for number, row in enumerate(_emoji_rows(data)):
+        try:
+            if row["group"] not in data.leave_out:
+                parts[is_held_out(row["codepoints"])].append(_drawn(row))
+        except (OSError, TypeError, ValueError, AttributeError, KeyError) as error:
+            where = f"{data.path}, row {number}"
+            raise UserError(f"not a captioned picture: {shorten(str(error))}", where=where) from None
+    if not all(parts):
+        raise UserError("there is no picture to train on, or none held out", where="data.path", given=str(data.path))
+    training, held_out = (Pictures(torch.stack([p for p, _ in part]), [e for _, e in part]) for part in parts)
+    return training, held_out
 
 
 def _emoji_rows(data: Data) -> list[dict]:
@@ -56,7 +65,6 @@ def _emoji_rows(data: Data) -> list[dict]:
         raise UserError(shorten(str(error)), where="data.path", given=str(data.path), allowed=columns) from None
 
 
-def _pictures(rows: list[dict]) -> Pictures:
-    entries = [Entry(row["label"], tuple(row["tags"] or ()), row["style"]) for row in rows]
-    images = (opened(io.BytesIO(row["image"]["bytes"])).convert("RGB") for row in rows)
-    return Pictures(torch.stack([to_pixels(image) for image in images]), entries)
+def _drawn(row: dict) -> Drawn:
+    entry = Entry(row["label"], tuple(row["tags"] or ()), row["style"])
+    return to_pixels(opened(io.BytesIO(row["image"]["bytes"])).convert("RGB")), entry

@@ -11,6 +11,7 @@ from cfgsweep.fields import RunName
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Channels = Annotated[tuple[Count, ...], Field(min_length=1)]  # of a network's levels, the finest first
 
 
 class Strict(BaseModel):
@@ -97,7 +98,7 @@ class TextEncoder(Strict):
 class Denoiser(Strict):
     """A U-Net with attention at every level but the first: cross attention to texts, class embeddings for labels."""
 
-    channels: tuple[int, ...] = (64, 128, 144)
+    channels: Channels = (64, 128, 144)
     layers_per_block: Count = 1
     heads: Count = 2
     groups: Count = 16
@@ -111,13 +112,15 @@ class Denoiser(Strict):
     def _groups_divide(self) -> Self:
         if any(count % self.groups for count in self.channels):
             raise ValueError("every level's channels must be a multiple of `groups`")
+        if self.heads > self.channels[-1]:
+            raise ValueError("there are more heads than channels")
         return self
 
 
 class Classifier(Strict):
     """A small ConvNeXt that tells the labels of pictures, for the metric `adherence`."""
 
-    channels: tuple[int, ...] = (48, 96)
+    channels: Channels = (48, 96)
     layers_per_block: Count = 2
     shift: int = Field(1, ge=0, description="pixels by which pictures are moved about")
     pixel_noise: float = Field(0.1, ge=0, description="added to pictures on [-1, 1]")
@@ -128,7 +131,7 @@ class TrainConfig(Strict):
     """One training run, whole."""
 
     name: RunName
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     condition: Literal["text", "label"] = "text"
     data: Data

@@ -30,9 +30,15 @@ def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
 
 def _names(rows: Sequence[Row]) -> list[str]:
     """Of labels that are just there: texts, or numbers from 0 on."""
-    values = {row.value for row in rows if row.value is not None}
+    for row in rows:
+        if not isinstance(row.value, int | str):
+            raise UserError("not a label", where=row.where, given=row.value, allowed="a text, or a number")
+    values = {row.value for row in rows}
     if values and all(isinstance(value, int) and value >= 0 for value in values):
-        return [str(number) for number in range(max(values) + 1)]
+        if max(values) >= len(values):
+            missing = next(number for number in range(len(values)) if number not in values)
+            raise UserError("no training picture has these labels", where="data", given=[missing])
+        return [str(number) for number in range(len(values))]
     return sorted(map(str, values))
 
 

@@ -7,6 +7,7 @@ generator state and a run that was killed goes on exactly as if it had not been.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cfgsweep.errors import UserError
+from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.training.config import Recipe
 
 
@@ -79,11 +80,15 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         average.update_parameters(network)
 
+        if not math.isfinite(loss.item()):
+            raise _diverged(task, step)
         smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
         done, held_out = step + 1, None
         last = done == recipe.steps
         if last or done % recipe.sample_every == 0:
             held_out = task.held_out_loss(average.module)
+            if not math.isfinite(held_out):
+                raise _diverged(task, step)
             task.sample(average.module, folder / f"samples-{done:06d}.png")
         progress = Progress(
             task.name, done, recipe.steps, smooth, (time.monotonic() - started) / (done - first), held_out
@@ -93,6 +98,11 @@ def fit(
             _log(folder / "log.jsonl", progress)
             checkpoint.save(done)
     return average.module
+
+
+def _diverged(task: Task, step: int) -> RunFailed:
+    hint = "a lower learning rate may do; the last checkpoint is from before"
+    return RunFailed("the loss is not finite: the training has diverged", where=f"{task.name}, step {step}", hint=hint)
 
 
 def _warm_average(decay: float) -> Callable[..., None]:

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from diffusers import AutoencoderTiny
 
-from cfgsweep.device import training_dtype
+from cfgsweep.device import is_out_of_memory, training_dtype
 from cfgsweep.display import Display, Status
+from cfgsweep.errors import RunFailed
 from cfgsweep.locks import held
 from cfgsweep.training.autoencoder import AutoencoderTask, encode
 from cfgsweep.training.captioned import read_captioned
@@ -41,7 +42,12 @@ def train(config: TrainConfig, folder: Path, display: Display, wait: bool = Fals
     check(folder, config)
     learn = _learn_labels if config.condition == "label" else _learn_texts
     with _Stages(config, folder, display, wait) as stages:
-        return learn(config, stages)
+        try:
+            return learn(config, stages)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise RunFailed("not enough memory", hint="a smaller `recipe.batch` needs less") from None
 
 
 class _Stages:
