@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# One test process a core: threads of OpenMP that spin while they wait slow each other tenfold. Before torch is there.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
