@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,8 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
 def test_a_signal_keeps_what_is_done_and_draws_it(
     labelled: Path, tmp_path: Path, file_of, number: signal.Signals, code: int
 ) -> None:
-    process = started("run", file_of(labelled, steps=900), "--out", tmp_path / "r", "--quiet")
+    heard = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # though these tests were started by `nohup`
+    process = started("run", file_of(labelled, steps=900), "--out", tmp_path / "r", "--quiet", preexec_fn=heard)
     wait_for(lambda: len(list((tmp_path / "r").glob("images/*.png"))) > 1, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
