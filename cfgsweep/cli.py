@@ -20,6 +20,8 @@ OUT_OF_OUR_HANDS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EMFILE, errno.ENFILE, errno.EIO),
 }
+# Of the path that was given: too long, below a file, a folder in the place of a file.
+NO_SUCH_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
 
 app = typer.Typer(
     help="A laboratory for classifier-free guidance.",
@@ -269,9 +271,11 @@ def run_command(words: list[str]) -> int:
         print(f"error: {harmless(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:
+        if error.errno not in OUT_OF_OUR_HANDS | NO_SUCH_PLACE:
+            raise
         place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {harmless(f'{place}{error.strerror or error}')}", file=sys.stderr)
-        if error.errno not in OUT_OF_OUR_HANDS:  # a place that cannot be written to, or read
+        print(f"error: {harmless(f'{place}{error.strerror}')}", file=sys.stderr)
+        if error.errno in NO_SUCH_PLACE:
             return 2
         if error.filename:
             print("  what was written before is whole; the same command goes on from here", file=sys.stderr)

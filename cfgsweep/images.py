@@ -57,7 +57,7 @@ def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",)) -> Image.
 def refuse_a_finished_picture(path: Path) -> None:
     """Before something is drawn there: a run would have to make it again."""
     if record_in(path) is not None:
-        raise UserError("a finished picture of a run", where="--out", given=str(path), allowed="another file")
+        raise UserError("a finished picture of a run: nothing is drawn over it", where=str(path))
 
 
 def record_in(path: Path) -> Record | None:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from cfgsweep.errors import UserError
 
-LOCK, HOLDER = ".lock", ".lock.holder"
+LOCKS = LOCK, HOLDER = ".lock", ".lock.holder"
 
 
 @contextmanager

@@ -22,13 +22,12 @@ from cfgsweep.config import AXES, Sweep
 from cfgsweep.errors import UserError
 from cfgsweep.experiments import Experiment
 from cfgsweep.images import hash_of_file, is_left_behind, naming, open_atomic, opened, pixels_sha256, save_png
-from cfgsweep.locks import HOLDER, LOCK
+from cfgsweep.locks import LOCKS
 from cfgsweep.parameters import Parameters
 from cfgsweep.phase.settings import PhaseSettings
 from cfgsweep.records import Record, environment_of, environment_of_records, record_of
 from cfgsweep.yamlfile import dump
 
-LOCKS = (LOCK, HOLDER)
 REPORTS = ("phase.json", "phase.png")
 
 
@@ -68,7 +67,7 @@ class Run:
         if not self.folder.is_dir():
             return False
         return (self.sweep_file.exists() and self.images.exists()) or all(
-            path in (self.images, self.grids) or path.suffix == ".tmp" or path.name in LOCKS
+            path in (self.images, self.grids) or path.name in LOCKS or is_left_behind(path)
             for path in self.folder.iterdir()
         )
 
@@ -202,7 +201,7 @@ class Run:
         return [self.sweep_file, self.environment_file, self.records_file, *others]
 
     def remove_left_behind(self) -> None:
-        """What a killed command was writing. Nobody else writes here: the folder is locked."""
+        """What a killed command was writing."""
         for folder in (self.folder, self.images, self.grids):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfgsweep.cautions import cautions
+from cfgsweep.computing import Spent, compute, saved
 from cfgsweep.config import Sweep
 from cfgsweep.display import Display, aligned
 from cfgsweep.errors import RunFailed
@@ -14,7 +15,7 @@ from cfgsweep.experiments import Experiment, title, varying
 from cfgsweep.measuring import Measuring
 from cfgsweep.reports import write_grids
 from cfgsweep.run import Run
-from cfgsweep.session import Options, Session, Spent, saved
+from cfgsweep.session import Options, Session
 from cfgsweep.yamlfile import Document
 
 
@@ -37,7 +38,7 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
         session.run.write_sweep(sweep)
         _name_strangers(session.run, experiments, display)
         try:
-            spent = session.compute(experiments)
+            spent = compute(session, experiments)
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write(session.run, sweep, experiments, None, display)

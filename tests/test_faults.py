@@ -408,13 +408,13 @@ def test_a_search_says_which_picture_it_lacks(cli, astray: Path, tmp_path: Path,
 WITH_LITTLE_MEMORY = """
 import resource, sys
 from cfgsweep import cli
-import cfgsweep.models.class_conditional, cfgsweep.runner, cfgsweep.session as session
-compute = session.Session.compute
+import cfgsweep.models.class_conditional, cfgsweep.runner as runner
+compute = runner.compute
 def limited(*given):
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20, resource.RLIM_INFINITY))
     return compute(*given)
-session.Session.compute = limited
+runner.compute = limited
 sys.exit(cli.run_command(sys.argv[1:]))
 """
 

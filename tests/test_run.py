@@ -207,7 +207,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(cli, tmp_path: Path, sweep_f
 def test_a_kill_before_the_first_picture_leaves_a_folder_that_goes_on(cli, tmp_path: Path, sweep_file) -> None:
     for name in ("images", "grids"):
         (tmp_path / "r" / name).mkdir(parents=True)
-    (tmp_path / "r" / ".sweep.yaml.1.tmp").write_text("na")
+    (tmp_path / "r" / ".sweep.yaml.999999999.tmp").write_text("na")
     assert cli("run", sweep_file(SWEEP), "--out", tmp_path / "r", "--limit", "1").code == 0
 
 

@@ -34,7 +34,10 @@ def running(name: str) -> Iterator[None]:
 
 
 class Denoiser(Protocol):
-    """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance."""
+    """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance.
+
+    Whatever is asked of it raises UserError where its parts do not go together.
+    """
 
     name: str
     native_size: tuple[int, int]  # width, height in pixels

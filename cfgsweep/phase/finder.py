@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from cfgsweep import distances
+from cfgsweep.computing import compute
 from cfgsweep.display import Display
 from cfgsweep.engine.plan import cost
 from cfgsweep.errors import RunFailed, UserError
@@ -90,7 +91,7 @@ class Finder:
                 self.stopped = True
                 break
             self.rounds += 1
-            spent = self.session.compute(list(wanted), self._titled_by, f"pictures of round {self.rounds}")
+            spent = compute(self.session, list(wanted), self._titled_by, f"pictures of round {self.rounds}")
             if spent.failed:
                 failed = spent.failed[0]
                 raise RunFailed(

@@ -9,7 +9,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.images import is_left_behind, open_atomic
-from cfgsweep.locks import HOLDER, LOCK
+from cfgsweep.locks import LOCKS
 from cfgsweep.training.config import TrainConfig
 
 BEGUN = "training.json"
@@ -25,7 +25,7 @@ def check(folder: Path, config: TrainConfig) -> None:
             raise UserError("a link: a training writes nothing outside of its folder", where=str(path))
     begun = folder / BEGUN
     if not begun.is_file():
-        if any(path.name not in (LOCK, HOLDER) and not is_left_behind(path) for path in folder.iterdir()):
+        if any(path.name not in LOCKS and not is_left_behind(path) for path in folder.iterdir()):
             raise UserError("there is something else here already", where=str(folder), hint=ELSEWHERE)
         return
     try:

@@ -58,7 +58,10 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 def fit(
     task: Task, recipe: Recipe, folder: Path, *, seed: int, dtype: torch.dtype, report: Callable[[Progress], None]
 ) -> Any:
-    """Optimise `task.network` in `folder` (going on from a checkpoint there); return its moving average."""
+    """Optimise `task.network` in `folder` (going on from a checkpoint there); return its moving average.
+
+    Raises UserError where the checkpoint is damaged, RunFailed where the loss is no longer finite.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     network = task.network
     average = AveragedModel(network, multi_avg_fn=_warm_average(recipe.ema))

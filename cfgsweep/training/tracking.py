@@ -20,7 +20,7 @@ class Tracker:
 
     def begin(self, folder: Path) -> None:
         """Write from now on, those that write files below the folder."""
-        if self.kind is None or self.trackers:
+        if self.kind is None:
             return
         place = {"logging_dir": str(folder / "tracker")} if self.kind.requires_logging_directory else {}
         try:
