@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from cfgsweep import interrupts
-from cfgsweep.display import harmless, tell
 from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.system import signals
+from cfgsweep.system.display import harmless, tell
 
 # Of the machine and not of ours: no space, no quota, a read-only place, too many open files, a broken disk.
 OUT_OF_OUR_HANDS = {
@@ -63,13 +63,13 @@ def run(
     allow_pickle: AllowPickle = False,
 ) -> None:
     """Expand a sweep, run what is not there yet, write pictures, records and grids."""
-    from cfgsweep import display as displays
-    from cfgsweep.config import read_sweep
+    from cfgsweep.sweep.schema import read_sweep
+    from cfgsweep.system import display as displays
 
     sweep, document = read_sweep(config, set)
     display = displays.choose(quiet)
-    from cfgsweep.runner import run_sweep
-    from cfgsweep.session import Options
+    from cfgsweep.execution.options import Options
+    from cfgsweep.execution.run_sweep import run_sweep
 
     options = Options(model, device, dtype, batch_size, limit, allow_pickle, fail_fast, retry_failed, wait)
     try:
@@ -93,8 +93,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
 ) -> None:
     """What a sweep would run and what it costs, without running it."""
-    from cfgsweep.config import read_sweep
-    from cfgsweep.planning import survey
+    from cfgsweep.execution.dry_run import survey
+    from cfgsweep.sweep.schema import read_sweep
 
     sweep, document = read_sweep(config, set)
     found = survey(sweep, document, out or Path("outputs") / sweep.name, model)
@@ -130,14 +130,14 @@ def phase(
     allow_pickle: AllowPickle = False,
 ) -> None:
     """Find the values at which the picture abruptly changes."""
-    from cfgsweep import display as displays
+    from cfgsweep.system import display as displays
 
     flags = {"low": low, "high": high, "tolerance": tolerance, "scan": scan, "distance": distance}
     overrides = [f"phase.{name}={value}" for name, value in flags.items() if value is not None]
     overrides += [f"search={search}"] if search else []
-    from cfgsweep.phase.find import find_phases, folder_for, read
+    from cfgsweep.execution.options import Options
     from cfgsweep.phase.report import table
-    from cfgsweep.session import Options
+    from cfgsweep.phase.run_search import find_phases, folder_for, read
 
     sweep, document, run = read(source, [*(set or []), *overrides])
     display = displays.choose(quiet or as_json)
@@ -157,8 +157,8 @@ def phase(
 @app.command()
 def verify(run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)]) -> None:
     """Look for damaged pictures, lost records and strangers in a run folder. Changes nothing."""
-    from cfgsweep.planning import sweep_of_run
-    from cfgsweep.verifying import findings
+    from cfgsweep.storage.open_run import sweep_of_run
+    from cfgsweep.storage.verify import findings
 
     folder, _, experiments = sweep_of_run(run)
     found = list(findings(folder))
@@ -180,8 +180,8 @@ def grid(
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
 ) -> None:
     """Render a run's pictures as titled grids."""
-    from cfgsweep.planning import sweep_of_run
-    from cfgsweep.reports import write_grids, write_plot
+    from cfgsweep.reports.write import write_grids, write_plot
+    from cfgsweep.storage.open_run import sweep_of_run
 
     folder, sweep, experiments = sweep_of_run(run)
     for path in write_grids(folder, sweep.name, experiments, rows, cols, pages, out):
@@ -193,7 +193,7 @@ def grid(
 @app.command()
 def guiders(name: Annotated[str | None, typer.Argument(help="one of them", show_default=False)] = None) -> None:
     """What guiders there are: what they compute, what they cost, their parameters, where they come from."""
-    from cfgsweep import catalogue
+    from cfgsweep.reports import catalogue
 
     for line in catalogue.guider_page(name) if name else catalogue.guiders_table():
         print(line)
@@ -205,7 +205,7 @@ def schedules(
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
 ) -> None:
     """What schedules there are, and how they run."""
-    from cfgsweep import catalogue
+    from cfgsweep.reports import catalogue
 
     for line in catalogue.schedule_page(name) if name else catalogue.schedules_table():
         print(line)
@@ -217,9 +217,10 @@ def schedules(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a sweep file, for editors."""
-    from cfgsweep import config
 
-    print(json.dumps(config.schema(), indent=2))
+    from cfgsweep.sweep.schema import schema as sweep_schema
+
+    print(json.dumps(sweep_schema(), indent=2))
 
 
 @app.command()
@@ -231,14 +232,14 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
-    from cfgsweep import display as displays
-    from cfgsweep import yamlfile
+    from cfgsweep.config import yaml_io
+    from cfgsweep.system import display as displays
     from cfgsweep.training.config import TrainConfig
 
-    document = yamlfile.read(config)
+    document = yaml_io.read(config)
     document.override(set or [])
-    settings = yamlfile.validate(TrainConfig, document)
-    from cfgsweep.models import quieten_libraries
+    settings = yaml_io.validate(TrainConfig, document)
+    from cfgsweep.models.load import quieten_libraries
 
     quieten_libraries()
     from cfgsweep.training.train import train as train_model
@@ -253,7 +254,7 @@ def train(
 
 def main() -> None:
     """The entry point."""
-    interrupts.listen()
+    signals.listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # none at all where it was closed
             stream.reconfigure(errors="backslashreplace")
@@ -284,6 +285,6 @@ def run_command(words: list[str]) -> int:
         code = done.code if isinstance(done.code, int) else 0
         if code == 130:
             print("stopped; the same command goes on from here", file=sys.stderr)
-            return interrupts.exit_code()
+            return signals.exit_code()
         return code
     return 0

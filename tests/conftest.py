@@ -71,7 +71,7 @@ def pictures(tmp_path_factory) -> Path:
     import pyarrow.parquet as pq
     from PIL import Image, ImageDraw
 
-    from cfgsweep.training.captions import STYLES
+    from cfgsweep.training.data.captions import STYLES
 
     rows = []
     for index, name in enumerate(NAMES):

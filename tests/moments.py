@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from cfgsweep.guidance import Guider, Moment
-from cfgsweep.guidance.apply import Prediction, guide
+from cfgsweep.guidance.apply import guide
+from cfgsweep.guidance.predictions import Prediction
 
 
 def moment(

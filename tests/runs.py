@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cfgsweep.images import hash_of_file
+from cfgsweep.storage.png import hash_of_file
 
 
 def records_of(run: Path) -> list[dict]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgsweep.axes import points, spread
+from cfgsweep.config.ranges import points, spread
+from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
-from cfgsweep.yamlfile import UserErrorInside
 
 decimals = st.decimals(-100, 100, places=4)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cfgsweep.catalogue import usual_roles
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.schedules import SCHEDULES
+from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.reports.catalogue import usual_roles
 
 
 def test_every_guider_is_listed_with_its_cost_and_source(cli) -> None:

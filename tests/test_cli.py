@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cfgsweep.display import PlainDisplay, RichDisplay, Status
 from cfgsweep.guidance import GUIDERS
+from cfgsweep.system.display import PlainDisplay, RichDisplay, Status
 
 ROOT = Path(__file__).parents[1]
 

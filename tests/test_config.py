@@ -9,11 +9,12 @@ import jsonschema
 import pytest
 import yaml
 
-from cfgsweep.cautions import cautions
-from cfgsweep.config import read_sweep, schema
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import expand, title, varying
-from cfgsweep.run import as_written
+from cfgsweep.execution.sanity_checks import cautions
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep, schema
+from cfgsweep.sweep.serialize import as_written
+from cfgsweep.sweep.titles import title, varying
 
 CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
 

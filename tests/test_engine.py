@@ -12,15 +12,18 @@ import torch
 from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
 from PIL import Image
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import Program, cost
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.trace import Program
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import Experiment, expand
-from cfgsweep.images import pixels_sha256
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import SAMPLERS, Sampler, build_scheduler
+from cfgsweep.storage.png import pixels_sha256
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
 
 from . import tiny
 from .conftest import DEVICE
@@ -61,7 +64,7 @@ def compute() -> device.Compute:
 
 @pytest.fixture(scope="module")
 def denoiser(tiny_model: Path, compute: device.Compute):
-    return models.load(Source("tiny", str(tiny_model)), compute)
+    return load_model(Source("tiny", str(tiny_model)), compute)
 
 
 @pytest.fixture
@@ -124,7 +127,7 @@ def test_many_pictures_that_part_at_the_last_step_all_arrive(denoiser, compute, 
 @pytest.mark.skipif(DEVICE == "cpu", reason="half precision is for accelerators")
 def test_neighbours_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: str) -> None:
     half = device.choose(DEVICE, dtype)
-    denoiser = models.load(Source("tiny", str(tiny_model)), half)
+    denoiser = load_model(Source("tiny", str(tiny_model)), half)
     together = hashes(run(denoiser, half, mixed))
     assert hashes(run(denoiser, half, mixed[:3])) == {e: together[e] for e in mixed[:3]}
 
@@ -144,7 +147,7 @@ def test_plain_cfg_equals_the_pipeline(family: str, sampler: str, compute, reque
     folder = request.getfixturevalue(family)
     text = f"name: x\nmodel: tiny\nprompt: a cat\nnegative_prompt: a dog\nsteps: 7\nsampler: {sampler}\nguider: cfg\n"
     (experiment,) = expand(*read_sweep(sweep_file(text + "seed: 5\nvalue: 4.0\n")))
-    denoiser = models.load(Source("tiny", str(folder)), compute)
+    denoiser = load_model(Source("tiny", str(folder)), compute)
     ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
     pipeline = denoiser.pipeline
     pipeline.scheduler = build_scheduler(sampler, denoiser.scheduler_config)
@@ -178,7 +181,7 @@ def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedu
     sweep, document = read_sweep(sweep_file(text + f"schedule: {schedule}\nvalue: {value}\n"))
     (experiment,) = expand(sweep, document)
     compute = device.choose(DEVICE, "float32")
-    denoiser = models.load(Source.of("emoji"), compute)
+    denoiser = load_model(Source.of("emoji"), compute)
     ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
 
     guide = REFERENCES[guider]({"g": experiment.scales()})
@@ -273,7 +276,7 @@ def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, m
 def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, request, sweep_file) -> None:
     """After zero-init steps the next call is given the first latents, at a later noise level."""
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 2}}\nvalue: 3\nseed: 4\n"
-    denoiser = models.load(Source("tiny", str(request.getfixturevalue(family))), compute)
+    denoiser = load_model(Source("tiny", str(request.getfixturevalue(family))), compute)
     seen = []
 
     class Watching(NotingLatents):
@@ -299,7 +302,7 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
 @pytest.mark.parametrize("spacing", ["leading", "linspace"])
 def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute, sweep_file) -> None:
     """Against the paper's algorithm on DDIM: the guided picture, the unconditional noise."""
-    denoiser = models.load(Source("tiny", str(tiny_model)), compute)
+    denoiser = load_model(Source("tiny", str(tiny_model)), compute)
     denoiser.scheduler_config = {**denoiser.scheduler_config, "timestep_spacing": spacing}
     text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 6\nsampler: ddim\nguider: cfg_pp\nvalue: 0.6\nseed: 4\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
@@ -334,7 +337,7 @@ def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_pat
     guider = f"{{autoguidance: {{model: {tmp_path / 'weak'}}}}}\n"
     (e,) = expand(*read_sweep(sweep_file(text + guider)))
     ours = run(denoiser, compute, [e], batch_size=2)[e]
-    other = models.load(Source("weak", str(tmp_path / "weak")), compute)
+    other = load_model(Source("weak", str(tmp_path / "weak")), compute)
     scheduler = build_scheduler("ddim", denoiser.scheduler_config)
     scheduler.set_timesteps(4)
     x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cfgsweep.images import hash_of_file
-from cfgsweep.locks import held
+from cfgsweep.storage.png import hash_of_file
+from cfgsweep.system.locks import held
 
 from . import tiny
 from .commands import command, finish, started, wait_for

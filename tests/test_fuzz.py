@@ -18,12 +18,12 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from cfgsweep.cautions import cautions
-from cfgsweep.config import AXES, Sweep, read_sweep, schema
-from cfgsweep.engine.plan import cost
+from cfgsweep.config.yaml_io import Document
+from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import expand
-from cfgsweep.yamlfile import Document
+from cfgsweep.execution.sanity_checks import cautions
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import AXES, Sweep, read_sweep, schema
 
 from .from_schema import of_schema
 

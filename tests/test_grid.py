@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from cfgsweep import grid
-from cfgsweep.config import read_sweep
-from cfgsweep.experiments import Experiment, expand
+from cfgsweep.reports.grid_layout import Layout, arrange
+from cfgsweep.reports.grid_render import render as render_pages
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
 
 BASE = "name: g\nmodel: emoji\nprompt: a cat\nguider: [tnorm, fullnorm]\nvalue: [0.1, 0.2, 0.3]\n"
 
@@ -46,7 +48,7 @@ def written(monkeypatch) -> list[str]:
 
 
 def render(experiments, **axes) -> list[Image.Image]:
-    return grid.render("g", experiments, grid.arrange(experiments, **axes), coloured)
+    return render_pages("g", experiments, arrange(experiments, **axes), coloured)
 
 
 def contains(sheet: Image.Image, picture: Image.Image, scale: int) -> bool:
@@ -88,13 +90,13 @@ def test_titles_say_what_varies_and_the_caption_what_does_not(sweep_file, writte
     ],
 )
 def test_axes_go_where_they_are_told_and_else_where_it_makes_sense(sweep_file, axes: dict, layout: tuple) -> None:
-    got = grid.arrange(experiments_of(sweep_file, "seed: [1, 2]\n"), **axes)
+    got = arrange(experiments_of(sweep_file, "seed: [1, 2]\n"), **axes)
     assert (sorted(got.rows), got.columns, got.pages) == (sorted(layout[0]), *layout[1:])
 
 
 def test_zipped_axes_go_together(sweep_file) -> None:
     experiments = experiments_of(sweep_file, "seed: [1, 2, 3]\nzip: [value, seed]\n")
-    assert grid.arrange(experiments) == grid.Layout(["guider"], ["value", "seed"], [])
+    assert arrange(experiments) == Layout(["guider"], ["value", "seed"], [])
 
 
 def test_a_page_for_each_value(sweep_file) -> None:
@@ -145,7 +147,7 @@ def test_a_long_prompt_is_wrapped_not_cut_off(sweep_file, written) -> None:
 
 def test_an_axis_that_does_not_vary_is_refused(sweep_file) -> None:
     with pytest.raises(Exception, match="unknown axis"):
-        grid.arrange(experiments_of(sweep_file), rows="steps")
+        arrange(experiments_of(sweep_file), rows="steps")
 
 
 @pytest.mark.slow
@@ -176,9 +178,10 @@ def test_titles_stay_within_their_column() -> None:
     """Words longer than a column are cut, and neighbours do not run into each other."""
     from PIL import ImageFont
 
-    from cfgsweep.grid import _Painter, _Table
+    from cfgsweep.reports.grid_layout import Table
+    from cfgsweep.reports.grid_render import _Painter
 
-    painter = _Painter(_Table([], [], {}, wrapped=True), (100, 100), 1)
+    painter = _Painter(Table([], [], {}, wrapped=True), (100, 100), 1)
     font = ImageFont.load_default(15)
     for text in ("cosine min_val=0 num_warmup_steps=10", "W" * 40, "a b c", "autoguidance layers=[mid,up.0]"):
         lines = painter._wrap(text, 100, font)

@@ -8,9 +8,9 @@ from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, GuidanceT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.yamlfile import UserErrorInside
 
 from .moments import guided
 

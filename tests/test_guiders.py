@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.apply import guide, standing_still
-from cfgsweep.schedules import SCHEDULES
+from cfgsweep.guidance.schedules import SCHEDULES
 
 from .moments import guided, moment
 

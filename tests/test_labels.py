@@ -14,12 +14,13 @@ import yaml
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from PIL import Image
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import cost
-from cfgsweep.experiments import expand
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 
 from . import tiny
 from .conftest import DEVICE
@@ -106,7 +107,7 @@ def test_guiders_of_pictures_are_right_from_pure_noise_on(flow: Path, sweep_file
     plain = {"apg": {"eta": 1.0, "momentum": 0.0, "norm_threshold": 1e6}}
     text = sweep_of(flow, label=1, guider=["cfg", plain, {"cfg": {"zero_init_steps": 1}}], value=3.0)
     compute = device.choose(DEVICE, "float32")
-    denoiser = models.load(Source.of(str(flow)), compute)
+    denoiser = load_model(Source.of(str(flow)), compute)
     experiments = expand(*read_sweep(sweep_file(text)))
     done = {f.experiment: f.image for f in Engine(denoiser, compute, 4).run(experiments)}
     cfg, apg, still = (done[e] for e in experiments)
@@ -120,7 +121,7 @@ def test_a_flow_stands_still_and_tells_where_it_is_heading(flow: Path, sweep_fil
     compute = device.choose(DEVICE, "float32")
     (e,) = expand(*read_sweep(sweep_file(text)))
     told: list[torch.Tensor] = []
-    engine = Engine(models.load(Source.of(str(flow)), compute), compute, 4)
+    engine = Engine(load_model(Source.of(str(flow)), compute), compute, 4)
     list(engine.run([e], trace=lambda members, call, x0: told.append(x0.cpu())))
     unet, scheduler = tiny.labelled_unet().unet, FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(6)
@@ -219,7 +220,7 @@ def test_diffusers_own_guiders_take_labels(cli, labelled: Path, tmp_path: Path, 
 
 def test_the_same_pixels_whoever_is_beside(labelled: Path, sweep_file) -> None:
     compute = device.choose(DEVICE, "float32")
-    denoiser = models.load(Source.of(str(labelled)), compute)
+    denoiser = load_model(Source.of(str(labelled)), compute)
     many = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2, 3], seed=[1, 2], value=[1.0, 2.0]))))
     together = {f.experiment: f.image.tobytes() for f in Engine(denoiser, compute, 4).run(many)}
     for experiment in many[::5]:

@@ -12,9 +12,10 @@ import torch
 import yaml
 from PIL import Image
 
-from cfgsweep.metrics import Judge, contrast, diversity, saturation
-from cfgsweep.training.classifier import build
+from cfgsweep.metrics.classifier import Judge
+from cfgsweep.metrics.image import contrast, diversity, saturation
 from cfgsweep.training.config import Classifier, Recipe
+from cfgsweep.training.tasks.classifier import build
 
 from . import tiny
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
-from cfgsweep import device, models
 from cfgsweep.errors import UserError
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source, bundled_names, why_not_here
 
 from .single_file import write_single_file
@@ -90,7 +91,7 @@ def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: 
     config.write_text(json.dumps({key: told[key] for key in ("_class_name", "beta_start", "beta_end")}))
     code = (
         "import sys; from cfgsweep import device, models; from cfgsweep.models.source import Source; "
-        "print(models.load(Source.of(sys.argv[1]), device.choose('cpu')).fingerprint())"
+        "print(load_model(Source.of(sys.argv[1]), device.choose('cpu')).fingerprint())"
     )
     prints = {
         subprocess.run(
@@ -223,7 +224,7 @@ def test_every_bundled_model_loads_as_an_ordinary_pipeline() -> None:
     assert bundled_names() == ["digits", "emoji"]
     for name in bundled_names():
         pipeline = DiffusionPipeline.from_pretrained(Source.of(name).place, use_safetensors=True)
-        native = models.load(Source.of(name), device.choose("cpu")).native_size
+        native = load_model(Source.of(name), device.choose("cpu")).native_size
         if name == "emoji":
             assert pipeline("a cat", num_inference_steps=2).images[0].size == native
         else:  # no pipeline of diffusers' hands labels to such a U-Net

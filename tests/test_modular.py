@@ -8,10 +8,10 @@ import pytest
 import torch
 from diffusers.guiders import ClassifierFreeGuidance
 
+from cfgsweep.engine.diffusers_modular import ModularGuider
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.modular import ModularGuider
-from cfgsweep.schedules import SCHEDULES
+from cfgsweep.guidance.schedules import SCHEDULES
 
 from . import tiny
 

@@ -10,13 +10,14 @@ import torch
 import yaml
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import cost
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
 from cfgsweep.errors import UserError
-from cfgsweep.experiments import expand
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 
 from .conftest import DEVICE
 
@@ -39,7 +40,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def denoiser(tiny_model: Path):
-    return models.load(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
+    return load_model(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
 
 
 def experiments(sweep_file, guiders: list, **others):

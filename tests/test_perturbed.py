@@ -10,10 +10,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch.nn import functional as F
 
-from cfgsweep import device, models
 from cfgsweep.errors import UserError
+from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import MEAN, Perturbation
 
 from .conftest import DEVICE
 
@@ -22,7 +23,7 @@ KINDS = ["identity", "block", "attention", "attention_residual", "feed_forward",
 
 @pytest.fixture(scope="module")
 def denoiser(tiny_model: Path):
-    return models.load(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
+    return load_model(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def closure_of(call) -> list:
 
 def test_queries_are_blurred_as_a_picture() -> None:
     """Against a Gaussian blur by torch's own convolution, on a picture that is not square."""
-    from cfgsweep.models.perturbed import _blurred
+    from cfgsweep.models.perturbation_hooks import _blurred
 
     tokens = torch.randn(2, 8 * 6, 5, generator=torch.Generator().manual_seed(1))
     sigma, reach = 0.5, 1

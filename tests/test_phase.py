@@ -12,17 +12,19 @@ import pytest
 import yaml
 from PIL import Image
 
-from cfgsweep import device
-from cfgsweep.config import read_sweep
-from cfgsweep.display import SilentDisplay
-from cfgsweep.distances import rms
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import cost
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.session import Session
+from cfgsweep.metrics.distances import rms
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.finder import Finder
-from cfgsweep.phase.ranges import Range
-from cfgsweep.phase.search import Search
-from cfgsweep.session import Options, Session
+from cfgsweep.phase.driver import Finder
+from cfgsweep.phase.line_search import Search
+from cfgsweep.phase.search_range import Range
+from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.system.display import SilentDisplay
 
 from .conftest import DEVICE
 from .mixture import Mixture
@@ -207,14 +209,14 @@ def test_bad_input_is_refused_before_any_model_loads(cli, phase_file, tmp_path, 
 @pytest.mark.parametrize("distance", ["layout", "pixels", "ssim", "latents", "features"])
 def test_every_distance_is_one(distance: str, tiny_model) -> None:
     """Nothing from a picture to itself, the same both ways, and more for pictures that differ more."""
-    from cfgsweep import distances, models
+    from cfgsweep.metrics import distances
     from cfgsweep.models.source import Source
 
     generator = np.random.default_rng(0)
     one = generator.integers(0, 255, (16, 16, 3))
     near = np.clip(one + generator.integers(-9, 9, one.shape), 0, 255)
     pictures = [Image.fromarray(x.astype(np.uint8)) for x in (one, near, generator.integers(0, 255, (16, 16, 3)))]
-    denoiser = models.load(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
+    denoiser = load_model(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
     chosen = distances.choose(distance, lambda: denoiser)
     a, b, c = (chosen.embed(picture) for picture in pictures)
     assert chosen.measure(a, chosen.embed(pictures[0])) == 0
@@ -225,7 +227,7 @@ def test_every_distance_is_one(distance: str, tiny_model) -> None:
 def test_an_encoder_from_a_folder(tmp_path) -> None:
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-    from cfgsweep import distances
+    from cfgsweep.metrics import distances
 
     small = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     vision = {**small, "image_size": 16, "patch_size": 8}

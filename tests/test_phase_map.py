@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgsweep.distances import rms
-from cfgsweep.phase.plane import PlaneSearch
-from cfgsweep.phase.ranges import Range
+from cfgsweep.metrics.distances import rms
+from cfgsweep.phase.map_search import PlaneSearch
+from cfgsweep.phase.search_range import Range
 
 ACROSS = Range(tuple(np.linspace(0, 2, 9).tolist()), 0.05)
 UP = Range(tuple(np.linspace(-1, 1, 7).tolist()), 0.05)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgsweep.distances import rms
-from cfgsweep.phase.curve import Background, Curve, Transition
-from cfgsweep.phase.search import Search
+from cfgsweep.metrics.distances import rms
+from cfgsweep.phase.line_search import Search
+from cfgsweep.phase.transitions import Background, Curve, Transition
 
 LOW, HIGH, TOLERANCE = 0.0, 1.0, 1e-4
 Known = tuple[float, float, float]  # location, width from 10 % to 90 %, size

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.plan import Branch, Program, Root, cost, own_and_shared
-from cfgsweep.experiments import Experiment, expand
+from cfgsweep.engine.cost import cost, own_and_shared
+from cfgsweep.engine.prefix_tree import Root
+from cfgsweep.engine.trace import Branch, Program
 from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.schedules import Constant, Cosine, Listed
 from cfgsweep.samplers import SAMPLERS
-from cfgsweep.schedules import Constant, Cosine, Listed
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
 
 STEPS = 6
 
@@ -138,7 +141,7 @@ def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
 
 
 def test_planning_imports_no_torch() -> None:
-    code = "import sys, cfgsweep.planning, cfgsweep.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, cfgsweep.execution.dry_run, cfgsweep.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cfgsweep.config import read_sweep
-from cfgsweep.experiments import expand
 from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.schedules import SCHEDULES, Cosine
 from cfgsweep.samplers import SAMPLERS
-from cfgsweep.schedules import SCHEDULES, Cosine
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from cfgsweep import device, models
-from cfgsweep.models.recorded import Recorded
+from cfgsweep.models import device
+from cfgsweep.models.jit_trace import Recorded
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 
 
 @pytest.fixture(scope="module")
 def denoiser(tiny_model: Path):
-    return models.load(Source("tiny", str(tiny_model)), device.choose("cpu", "float32"))
+    return load_model(Source("tiny", str(tiny_model)), device.choose("cpu", "float32"))
 
 
 def rows(denoiser, count: int, side: int = 8, seed: int = 0) -> tuple[torch.Tensor, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cfgsweep.images import hash_of_file
+from cfgsweep.storage.png import hash_of_file
 
 from .commands import finish, killed_when
 
@@ -185,7 +185,7 @@ def test_a_run_keeps_its_batch_shape(cli, tmp_path: Path, sweep_file) -> None:
 def test_out_of_memory_halves_the_batch_and_says_so(cli, tmp_path: Path, sweep_file, monkeypatch) -> None:
     import torch
 
-    from cfgsweep.models.stable_diffusion import StableDiffusion
+    from cfgsweep.models.families.stable_diffusion import StableDiffusion
 
     predict = StableDiffusion.predict
 

@@ -11,12 +11,13 @@ from diffusers.pipelines.deprecated.stable_diffusion_sag.pipeline_stable_diffusi
     StableDiffusionSAGPipeline,
 )
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import cost
-from cfgsweep.experiments import expand
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 
 from . import tiny
 from .conftest import DEVICE
@@ -41,7 +42,7 @@ def experiments(sweep_file, guiders, **others):
 
 
 def test_it_is_diffusers_own_pipeline(folder: Path, compute, sweep_file) -> None:
-    denoiser = models.load(Source("tiny", str(folder)), compute)
+    denoiser = load_model(Source("tiny", str(folder)), compute)
     (e,) = experiments(sweep_file, [{"sag": {"sag_scale": 2.0}}], value=5, seed=4)
     ours = run(denoiser, compute, [e], batch_size=2)[e]
     parts = {name: part for name, part in denoiser.pipeline.components.items() if name != "image_encoder"}
@@ -55,7 +56,7 @@ def test_it_is_diffusers_own_pipeline(folder: Path, compute, sweep_file) -> None
 
 def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_file) -> None:
     """Plain predictions are the same with the attention told and without it, and are computed once for both."""
-    denoiser = NotingLatents(models.load(Source("tiny", str(tiny_model)), compute))
+    denoiser = NotingLatents(load_model(Source("tiny", str(tiny_model)), compute))
     guiders = ["cfg", {"sag": {"sag_scale": [0.0, 0.75, 2.0], "start": 0.5}}, "sag"]
     both = experiments(sweep_file, guiders, value=[0, 5], seed=[3, 4])
     together = hashes(run(denoiser, compute, both, batch_size=4))

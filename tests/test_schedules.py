@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.errors import UserError
-from cfgsweep.schedules import SCHEDULES, Constant, Cosine, Listed
+from cfgsweep.guidance.schedules import SCHEDULES, Constant, Cosine, Listed
 
 scales = st.floats(-20, 20)
 positive = st.floats(0.05, 5)

@@ -16,9 +16,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from cfgsweep.errors import UserError
-from cfgsweep.training.captioned import read_captioned
 from cfgsweep.training.config import Data
-from cfgsweep.training.labelled import read_labelled
+from cfgsweep.training.data.captioned import read_captioned
+from cfgsweep.training.data.labelled import read_labelled
 
 
 def png(shade: int, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> bytes:

@@ -13,12 +13,12 @@ import pytest
 import torch
 import yaml
 
-from cfgsweep.training.captioned import is_held_out, read_captioned
-from cfgsweep.training.captions import FLOURISHES, STYLES, article, caption
-from cfgsweep.training.composites import compose
 from cfgsweep.training.config import Data, Recipe
-from cfgsweep.training.dataset import Entry
-from cfgsweep.training.optimise import learning_rate
+from cfgsweep.training.data.captioned import is_held_out, read_captioned
+from cfgsweep.training.data.captions import FLOURISHES, STYLES, article, caption
+from cfgsweep.training.data.composites import compose
+from cfgsweep.training.data.dataset import Entry
+from cfgsweep.training.loop import learning_rate
 
 from .trained import refute_that_a_kill_matters, weights_of
 
@@ -70,7 +70,7 @@ def test_training_lowers_the_loss(cli, config: Path, tmp_path: Path) -> None:
     [
         ("denoiser.recipe.step=4", ["unknown key 'step'", "did you mean 'steps'?"]),
         ("denoiser.recipe.steps=0", ["--set: denoiser.recipe.steps"]),
-        ("data.path=nowhere.parquet", ["nowhere.parquet", "python -m cfgsweep.training.emoji"]),
+        ("data.path=nowhere.parquet", ["nowhere.parquet", "python scripts/build_emoji.py"]),
     ],
 )
 def test_bad_training_files_are_explained(cli, config: Path, tmp_path: Path, override: str, words: list[str]) -> None:

@@ -14,10 +14,10 @@ from diffusers import DDPMPipeline, DDPMScheduler
 from PIL import Image
 from transformers import AutoModelForImageClassification
 
-from cfgsweep.training.class_to_image import ClassToImageTask
 from cfgsweep.training.config import Noise, TrainConfig
-from cfgsweep.training.dataset import Labelled
-from cfgsweep.training.noising import Noising
+from cfgsweep.training.data.dataset import Labelled
+from cfgsweep.training.noise import Noising
+from cfgsweep.training.tasks.class_to_image import ClassToImageTask
 
 from .trained import refute_that_a_kill_matters, weights_of
 

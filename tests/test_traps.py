@@ -16,15 +16,16 @@ from diffusers import StableDiffusionPipeline
 from diffusers.hooks import LayerSkipConfig
 from diffusers.hooks.smoothed_energy_guidance_utils import SmoothedEnergyGuidanceConfig, _gaussian_blur_2d
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.engine.plan import Program
-from cfgsweep.experiments import expand
+from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.trace import Program
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.models.perturbed import _blurred
+from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
+from cfgsweep.models.perturbation_hooks import _blurred
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import MEAN, Perturbation
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 
 from .moments import guided
 
@@ -44,7 +45,7 @@ def at_step(guider, step: int, steps: int = 50):
 
 @pytest.fixture(scope="module")
 def denoiser(tiny_model: Path):
-    return models.load(Source("tiny", str(tiny_model)), device.choose("cpu", "float32"))
+    return load_model(Source("tiny", str(tiny_model)), device.choose("cpu", "float32"))
 
 
 @pytest.fixture

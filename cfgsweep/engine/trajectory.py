@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from cfgsweep.engine.plan import Branch, Node, Operation
+from cfgsweep.engine.prefix_tree import Node
+from cfgsweep.engine.trace import Branch, Operation
 from cfgsweep.samplers import Sampler
 
 Predictions = dict[Branch, torch.Tensor]

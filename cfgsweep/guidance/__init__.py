@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
-from cfgsweep.guidance.frequency import FDG
-from cfgsweep.guidance.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
-from cfgsweep.guidance.of_diffusers import PREFIX, guider_of_diffusers
-from cfgsweep.guidance.perturbed import PAG, SAG, SEG, SLG, AutoGuidance
-from cfgsweep.guidance.projected import APG, TCFG, APGMix, Mahiro
-from cfgsweep.guidance.thresholds import DynamicThreshold, Mimic, Skimmed
+from cfgsweep.guidance.guiders.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
+from cfgsweep.guidance.guiders.frequency import FDG
+from cfgsweep.guidance.guiders.from_diffusers import PREFIX, guider_of_diffusers
+from cfgsweep.guidance.guiders.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
+from cfgsweep.guidance.guiders.perturbation import PAG, SAG, SEG, SLG, AutoGuidance
+from cfgsweep.guidance.guiders.projected import APG, TCFG, APGMix, Mahiro
+from cfgsweep.guidance.guiders.thresholds import DynamicThreshold, Mimic, Skimmed
 
 
 class _Guiders(dict[str, type[Guider]]):

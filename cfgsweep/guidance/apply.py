@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cfgsweep.blur import gaussian_blur
-from cfgsweep.guidance.base import Guider, Moment, Space
-
-# As a scheduler's configuration calls what a model predicts; flow models have schedulers of their own.
-Prediction = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
-
-
-SPACES: dict[Prediction, Space] = {
-    "epsilon": "noise",
-    "sample": "data",
-    "v_prediction": "velocity",
-    "flow_prediction": "flow",
-}
+from cfgsweep.guidance.base import Guider, Moment
+from cfgsweep.guidance.predictions import SPACES, Prediction, at_level, converted
+from cfgsweep.guidance.tensor_ops import gaussian_blur
 
 
 def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Any]:
@@ -64,44 +54,7 @@ def blurred_where_it_looks(
 
     attention: [rows, 1, height, width], 1 on average. Hong et al. 2022, arXiv 2210.00939; kernel as in diffusers.
     """
-    at = _at(latents, ratio)
+    at = at_level(latents, ratio)
     data, noise = (converted(predicted, at, SPACES[prediction], space) for space in ("data", "noise"))
     blurred = gaussian_blur(data, blur_sigma, reach=4)
     return at.alpha * blurred.where(attention > 1, data) + at.sigma * noise
-
-
-def picture_of(predicted: Tensor, latents: Tensor, ratio: float, prediction: Prediction) -> Tensor:
-    """The picture (x0) that a prediction stands for."""
-    return converted(predicted, _at(latents, ratio), SPACES[prediction], "data")
-
-
-def _at(latents: Tensor, ratio: float) -> Moment:
-    """Latents at a noise level, for conversions."""
-    level = latents.new_full((1,) * latents.ndim, ratio)
-    return Moment(predictions={}, numbers={}, latents=latents, ratio=level, next_ratio=level)
-
-
-def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Tensor:
-    """A prediction in one space, as what it says in another. latents = alpha x0 + sigma noise."""
-    if given == wanted:
-        return predicted
-    match given:
-        case "noise":
-            data, noise = (at.latents - at.sigma * predicted) / at.alpha, predicted
-        case "data":
-            data, noise = predicted, (at.latents - at.alpha * predicted) / at.sigma
-        case "flow":
-            longer = at.alpha + at.sigma  # (1 - t) x0 + t noise is at.latents over this, and t at.sigma over this
-            data = (at.latents - at.sigma * predicted) / longer
-            noise = (at.latents + at.alpha * predicted) / longer
-        case _:
-            data = at.alpha * at.latents - at.sigma * predicted
-            noise = at.sigma * at.latents + at.alpha * predicted
-    match wanted:
-        case "noise":
-            return noise
-        case "data":
-            return data
-        case "flow":
-            return noise - data
-    return at.alpha * noise - at.sigma * data

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 
 from pydantic import Field, model_validator
 
+from cfgsweep.config.fractions import Share, refuse_unless_in_order, steps_between
+from cfgsweep.config.parameters import Number, Parameters, Whole
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.numeric import Within, ZeroToOne, alternatives, numbers
-from cfgsweep.parameters import Number, Parameters, Whole
-from cfgsweep.perturbations import Harm
-from cfgsweep.schedules import Schedule
-from cfgsweep.windows import Share, refuse_unless_in_order, steps_between
+from cfgsweep.guidance.perturbations import Harm
+from cfgsweep.guidance.schedulable import Within, ZeroToOne, alternatives, numbers
+from cfgsweep.guidance.schedules import Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.base import NotFinite
+from cfgsweep.models.denoiser import NotFinite
 
 
 def _refuse_unless_finite(pixels: torch.Tensor) -> torch.Tensor:

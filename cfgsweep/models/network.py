@@ -15,16 +15,15 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import nn
 
-from cfgsweep.conditions import Condition
-from cfgsweep.device import Compute
 from cfgsweep.errors import UserError
-from cfgsweep.models.base import running
+from cfgsweep.guidance.perturbations import BlurredInput, Condition, DiffusersPass, Harm, OtherModel, Perturbation
 from cfgsweep.models.codecs import Codec
-from cfgsweep.models.passes import Passes
-from cfgsweep.models.perturbed import Perturber
-from cfgsweep.models.recorded import Call, Recorded
+from cfgsweep.models.denoiser import running
+from cfgsweep.models.device import Compute
+from cfgsweep.models.diffusers_passes import Passes
+from cfgsweep.models.jit_trace import Call, Recorded
+from cfgsweep.models.perturbation_hooks import Perturber
 from cfgsweep.models.source import Source
-from cfgsweep.perturbations import BlurredInput, DiffusersPass, Harm, OtherModel, Perturbation
 from cfgsweep.samplers import noised, predicted_by
 
 FEATURES_AT = 100  # the timestep of `features`, of 1000
@@ -136,9 +135,9 @@ class NetworkDenoiser(ABC):
 
     def _other(self, harm: OtherModel) -> Self:
         """Another model of the same kind."""
-        from cfgsweep.models import load  # which knows what may be wrong with a model, and imports this module
+        from cfgsweep.models.load import load_model
 
-        other = load(Source.of(harm.name), self.compute)
+        other = load_model(Source.of(harm.name), self.compute)
         assert isinstance(other, NetworkDenoiser)  # all families are
         mine, its = (model._kind for model in (self, other))
         if mine != its:

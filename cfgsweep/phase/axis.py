@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cfgsweep.config.parameters import Parameters
+from cfgsweep.config.registry import make
+from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.experiments import Experiment
 from cfgsweep.guidance import Guider
-from cfgsweep.named import make
-from cfgsweep.parameters import Parameters
-from cfgsweep.yamlfile import UserErrorInside
+from cfgsweep.sweep.experiment import Experiment
 
 PARTS = ("guider", "schedule")
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cfgsweep.display import aligned
-from cfgsweep.engine.plan import cost
-from cfgsweep.parameters import compact
-from cfgsweep.phase.curve import ABRUPT, OUTLIER, Transition
-from cfgsweep.phase.finder import Finder, Found
-from cfgsweep.phase.plane import PlaneSearch
-from cfgsweep.phase.ranges import Range
-from cfgsweep.phase.search import Search
+from cfgsweep.config.parameters import compact
+from cfgsweep.engine.cost import cost
+from cfgsweep.phase.driver import Finder, Found
+from cfgsweep.phase.line_search import Search
+from cfgsweep.phase.map_search import PlaneSearch
+from cfgsweep.phase.search_range import Range
+from cfgsweep.phase.transitions import ABRUPT, OUTLIER, Transition
+from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]
 

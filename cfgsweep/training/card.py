@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from cfgsweep.training.captions import FLOURISHES, STYLES
 from cfgsweep.training.config import TrainConfig
+from cfgsweep.training.data.captions import FLOURISHES, STYLES
 
 EMOJI_CARD = """\
 ---

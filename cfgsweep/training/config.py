@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cfgsweep.fields import RunName
+from cfgsweep.sweep.fields import RunName
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -22,7 +22,7 @@ class Data(Strict):
     """Pictures and what they show: a data set by name, or a folder or a parquet file as Hugging Face has them."""
 
     name: Literal["emoji", "digits", "mnist", "fashion-mnist"] | None = Field(
-        None, description="emoji: the parquet file that cfgsweep.training.emoji makes; digits: scikit-learn's"
+        None, description="emoji: the parquet file that scripts/build_emoji.py makes; digits: scikit-learn's"
     )
     path: Path | None = Field(None, description="of mnist and fashion-mnist, a folder of IDX files; else from the hub")
     column: str | None = Field(None, description="of a folder or parquet file: `label` or `text` if not given")

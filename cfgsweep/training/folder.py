@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.images import is_left_behind, open_atomic
-from cfgsweep.locks import LOCKS
+from cfgsweep.system.files import is_left_behind, open_atomic
+from cfgsweep.system.locks import LOCKS
 from cfgsweep.training.config import TrainConfig
 
 BEGUN = "training.json"

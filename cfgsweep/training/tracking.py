@@ -7,7 +7,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.training.config import TrainConfig
-from cfgsweep.training.optimise import Progress
+from cfgsweep.training.loop import Progress
 
 
 class Tracker:

@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from diffusers import AutoencoderTiny
 
-from cfgsweep.device import is_out_of_memory, training_dtype
-from cfgsweep.display import Display, Status
 from cfgsweep.errors import RunFailed
-from cfgsweep.locks import held
-from cfgsweep.training.autoencoder import AutoencoderTask, encode
-from cfgsweep.training.captioned import read_captioned
+from cfgsweep.models.device import is_out_of_memory, training_dtype
+from cfgsweep.system.display import Display, Status
+from cfgsweep.system.locks import held
 from cfgsweep.training.card import model_card
-from cfgsweep.training.class_to_image import ClassToImageTask
-from cfgsweep.training.classifier import ClassifierTask
-from cfgsweep.training.composites import compose
 from cfgsweep.training.config import Recipe, TrainConfig
-from cfgsweep.training.dataset import Pictures
+from cfgsweep.training.data.captioned import read_captioned
+from cfgsweep.training.data.composites import compose
+from cfgsweep.training.data.dataset import Pictures
+from cfgsweep.training.data.labelled import read_labelled
 from cfgsweep.training.folder import check, write_down
-from cfgsweep.training.labelled import read_labelled
-from cfgsweep.training.optimise import Progress, Task, fit
-from cfgsweep.training.text_to_image import Latents, LatentSet, TextToImageTask
+from cfgsweep.training.loop import Progress, Task, fit
+from cfgsweep.training.tasks.autoencoder import AutoencoderTask, encode
+from cfgsweep.training.tasks.class_to_image import ClassToImageTask
+from cfgsweep.training.tasks.classifier import ClassifierTask
+from cfgsweep.training.tasks.text_to_image import Latents, LatentSet, TextToImageTask
 from cfgsweep.training.tracking import Tracker
 
 Save = Callable[[Path], None]

@@ -10,14 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cfgsweep import device, distances, models
-from cfgsweep.config import read_sweep
-from cfgsweep.display import SilentDisplay
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.run_sweep import run_sweep
+from cfgsweep.metrics import distances
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
-from cfgsweep.phase.curve import Background, Curve, Transition
-from cfgsweep.planning import sweep_of_run
-from cfgsweep.runner import run_sweep
-from cfgsweep.session import Options
+from cfgsweep.phase.transitions import Background, Curve, Transition
+from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.system.display import SilentDisplay
 from tests.bench.pages import publish
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ def main(folder: Path) -> None:
         run_sweep(sweep, document, folder, Options(model="emoji"), SilentDisplay())
     run, _, experiments = sweep_of_run(folder)
     records = run.records()
-    denoiser = models.load(Source.of("emoji"), device.choose())
+    denoiser = load_model(Source.of("emoji"), device.choose())
     lines = [
         "# Distances, and what they show",
         "",

@@ -23,17 +23,19 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from cfgsweep import device, yamlfile
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine
-from cfgsweep.experiments import Experiment, expand
-from cfgsweep.models.class_conditional import ClassConditional
+from cfgsweep.config import yaml_io
+from cfgsweep.engine.engine import Engine
+from cfgsweep.models import device
+from cfgsweep.models.families.class_conditional import ClassConditional
 from cfgsweep.samplers import config_of
-from cfgsweep.training.class_to_image import ClassToImageTask, build_unet
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.training.config import TrainConfig
-from cfgsweep.training.dataset import Labelled
-from cfgsweep.training.labelled import read_labelled
-from cfgsweep.training.optimise import fit
+from cfgsweep.training.data.dataset import Labelled
+from cfgsweep.training.data.labelled import read_labelled
+from cfgsweep.training.loop import fit
+from cfgsweep.training.tasks.class_to_image import ClassToImageTask, build_unet
 from tests.bench.pages import publish, versions
 
 ROOT = Path(__file__).parents[2]
@@ -156,9 +158,9 @@ def lesson(steps: int, sampler: str) -> list[Experiment]:
 
 def compared(size: int) -> list[str]:
     """Table rows for pictures of so many pixels a side."""
-    document = yamlfile.read(ROOT / "configs/train/digits.yaml")
+    document = yaml_io.read(ROOT / "configs/train/digits.yaml")
     document.override([f"data.size={size}"])
-    config = yamlfile.validate(TrainConfig, document)
+    config = yaml_io.validate(TrainConfig, document)
     data, held_out = read_labelled(config.data)
     shape = data.pixels.shape[1:]
     network = notebooks_network(config, shape)

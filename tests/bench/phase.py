@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from cfgsweep.config import read_sweep
-from cfgsweep.display import SilentDisplay
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.session import Session
 from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.finder import Finder, Found
-from cfgsweep.phase.ranges import Range
-from cfgsweep.phase.search import Search
-from cfgsweep.session import Options, Session
+from cfgsweep.phase.driver import Finder, Found
+from cfgsweep.phase.line_search import Search
+from cfgsweep.phase.search_range import Range
+from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.system.display import SilentDisplay
 from tests.bench.pages import publish
 
 ROOT = Path(__file__).parents[2]

@@ -21,13 +21,15 @@ from cf_guidance.transforms import FullNormGuidance, TNormGuidance
 from diffusers import StableDiffusionPipeline
 from torch.utils.flop_counter import FlopCounterMode
 
-from cfgsweep import device, models
-from cfgsweep.config import read_sweep
-from cfgsweep.engine.loop import Engine, Tally
-from cfgsweep.engine.plan import cost
-from cfgsweep.experiments import Experiment, expand
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine, Tally
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import build_scheduler
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
 from tests.bench.pages import publish, versions
 
 RULE = "| --- "
@@ -38,7 +40,7 @@ GUIDES = {"tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
 
 def main() -> None:
     compute = device.choose()
-    denoiser = models.load(Source.of("emoji"), compute)
+    denoiser = load_model(Source.of("emoji"), compute)
     pipeline = StableDiffusionPipeline.from_pretrained(Source.of("emoji").place, safety_checker=None)
     pipeline.to(compute.device).set_progress_bar_config(disable=True)
     pipeline.scheduler = build_scheduler("euler", denoiser.scheduler_config)

@@ -18,13 +18,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["cfgsweep", "yaml"]):
-    from cfgsweep.cautions import cautions
-    from cfgsweep.config import AXES, read_sweep, schema
-    from cfgsweep.engine.plan import cost
+    from cfgsweep.engine.cost import cost
     from cfgsweep.errors import UserError
-    from cfgsweep.experiments import expand
+    from cfgsweep.execution.sanity_checks import cautions
     from cfgsweep.phase.axis import Axis
-    from cfgsweep.phase.ranges import ranges_of
+    from cfgsweep.phase.search_range import ranges_of
+    from cfgsweep.sweep.expand import expand
+    from cfgsweep.sweep.schema import AXES, read_sweep, schema
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MOST = 2000  # experiments to expand: more of the same shows nothing new

@@ -1,0 +1,74 @@
+"""JSON Schema of what a sweep file may say: names with parameters, ranges, one value or many."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cfgsweep.config.ranges import RANGES
+from cfgsweep.config.registry import Registry
+
+
+def named_schema(registry: Registry) -> dict[str, Any]:
+    """A name, or a name with its parameters."""
+    forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
+    for name, cls in registry.items():
+        fields = cls.model_json_schema()["properties"]
+        if cls.short:
+            forms.append(only(name, fields[cls.short]))
+        several = {key: field if key in cls.lists else one_or_many(field, True) for key, field in fields.items()}
+        forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
+    return {"anyOf": forms}
+
+
+def prefixed_schema(prefix: str) -> dict[str, Any]:
+    """Any name that begins so, or such a name with parameters of whatever kind."""
+    pattern = f"^{re.escape(prefix)}"
+    parameters = {"patternProperties": {pattern: {"type": ["object", "null"]}}, "additionalProperties": False}
+    one = {"type": "object", "minProperties": 1, "maxProperties": 1, **parameters}
+    return {"anyOf": [{"type": "string", "pattern": pattern}, one]}
+
+
+def one_or_many(item: dict[str, Any], numeric: bool) -> dict[str, Any]:
+    """One thing, a list of things, or for numbers a range."""
+    one_of = {"anyOf": [item, reference("Range")]} if numeric else item
+    return {"anyOf": [one_of, {"type": "array", "items": one_of, "minItems": 1}]}
+
+
+def range_schema() -> dict[str, Any]:
+    """A range of numbers."""
+    three = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+    return {"anyOf": [only(kind, three) for kind in RANGES]}
+
+
+# What is said once in a JSON Schema and referred to. pydantic takes references of its own or to elsewhere, not these.
+ELSEWHERE = "https://cfgsweep/"
+
+
+def reference(name: str) -> dict[str, Any]:
+    """A reference to one of the definitions that `bundled` adds."""
+    return {"$ref": ELSEWHERE + name}
+
+
+def bundled(schema: dict[str, Any], definitions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The schema with its definitions, references pointing to them."""
+    whole = {**schema, "$defs": {**schema.get("$defs", {}), **definitions}}
+    text = json.dumps(whole).replace(ELSEWHERE, "#/$defs/")
+    found: dict[str, Any] = json.loads(text, object_hook=_in_words_of_json_schema)
+    return found
+
+
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def _in_words_of_json_schema(found: dict[str, Any]) -> dict[str, Any]:
+    """pydantic keeps its own words for the bounds of numbers that a validator of ours has seen first."""
+    if found.get("type") not in ("number", "integer"):
+        return found
+    return {BOUNDS.get(key, key): value for key, value in found.items()}
+
+
+def only(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": False}

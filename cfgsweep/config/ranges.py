@@ -1,0 +1,70 @@
+"""One thing or many: how a value in a sweep file becomes the list of values of an axis."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from decimal import Decimal
+from typing import Any
+
+from cfgsweep.config.yaml_io import UserErrorInside
+from cfgsweep.errors import UserError, unknown_name
+
+MAX_POINTS = 1_000_000
+RANGES = {
+    "range": "{range: [start, stop, step]}, stop included where a step lands on it",
+    "linspace": "{linspace: [first, last, how many]}",
+    "logspace": "{logspace: [first, last, how many]}, both above 0",
+}
+
+
+def spread(given: Any) -> list[Any]:
+    """One thing -> [it]; a list -> its things; ranges -> their numbers."""
+    items = given if isinstance(given, list) else [given]
+    if not items:
+        raise UserErrorInside(UserError("the axis is empty", allowed="at least one value"))
+    spread_out = (points(item) if isinstance(item, dict) and RANGES.keys() & item.keys() else [item] for item in items)
+    return list(itertools.chain.from_iterable(spread_out))
+
+
+def points(given: dict[str, Any]) -> list[float]:
+    """The numbers of a range, exact in decimal: 0.08, 0.082, ... and never 0.08399999999999999."""
+    try:
+        kind = next(iter(RANGES.keys() & given.keys()))
+        if len(given) != 1:
+            raise unknown_name("key", next(key for key in given if key != kind), [kind])
+        a, b, c = _three_numbers(given, kind)
+        count = _count(kind, a, b, c, given)
+        if count > MAX_POINTS:
+            raise UserError("too many points", given=given, allowed=f"at most {MAX_POINTS}")
+    except UserError as error:
+        raise UserErrorInside(error) from None
+    if kind == "range":
+        return [float(a + c * i) for i in range(count)]
+    if kind == "linspace":
+        return [float(a + (b - a) * i / max(1, count - 1)) for i in range(count)]
+    ratio = math.log(b / a)
+    inner = (float(a) * math.exp(ratio * i / max(1, count - 1)) for i in range(count))
+    return [float((a, b)[i > 0]) if i in (0, count - 1) else value for i, value in enumerate(inner)]
+
+
+def _three_numbers(given: dict[str, Any], kind: str) -> tuple[Decimal, Decimal, Decimal]:
+    numbers = given[kind]
+    fine = isinstance(numbers, list) and len(numbers) == 3
+    if not fine or not all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e300 for n in numbers):
+        raise UserError(f"not a {kind}", given=given, allowed=RANGES[kind])
+    a, b, c = (Decimal(str(n)) for n in numbers)
+    return a, b, c
+
+
+def _count(kind: str, a: Decimal, b: Decimal, c: Decimal, given: dict[str, Any]) -> int:
+    """How many points; refuses what makes no range."""
+    if kind == "range":
+        if c == 0 or (b - a) / c < 0:
+            raise UserError("the step does not lead from start to stop", given=given, allowed=RANGES[kind])
+        return math.floor((b - a) / c) + 1
+    if c != int(c) or c < 1 or (c == 1 and a != b):
+        raise UserError("not a number of points", given=given, allowed="a whole number, 2 or more")
+    if kind == "logspace" and min(a, b) <= 0:
+        raise UserError("a logspace lies above 0", given=given, allowed=RANGES[kind])
+    return int(c)

@@ -1,0 +1,77 @@
+"""Frequency-decoupled guidance: a scale for coarse structure, another for detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from cfgsweep.config.parameters import Whole
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.schedulable import Numeric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the binomial filter of Burt & Adelson's pyramid
+
+
+class FDG(Guider):
+    """CFG on a Laplacian pyramid: the scale at its coarsest level, `high_scale` at its finest, a line between.
+
+    Any size of picture; a level whose scale is 1 is the conditional prediction's.
+    """
+
+    name = "fdg"
+    formula = "sum over levels l of up(uncond_l + scale_l (cond_l - uncond_l))"
+    source = "Sadat et al. 2025, arXiv 2506.19713"
+    default_scale = 5.0
+    high_scale: Numeric = Field(10.0, description="scale of the finest level")
+    levels: Annotated[Whole, Field(ge=2, le=6)] = 2
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return super().roles(at) if at["scale"] == at["high_scale"] else (COND, UNCOND)
+
+    def combine(self, at: Moment) -> Tensor:
+        """The pyramid is linear, so guiding its levels is guiding by the pyramid of the difference."""
+        guidance, coarser = at.uncond, at.difference
+        for level in range(self.levels - 1):
+            smaller = _smaller(coarser)
+            scale = at.numbers["high_scale"] + (at.scale - at.numbers["high_scale"]) * level / (self.levels - 1)
+            detail = coarser - _larger(smaller, coarser.shape)
+            guidance = guidance + self._to_full_size(scale * detail, at.cond, level)
+            coarser = smaller
+        return guidance + self._to_full_size(at.scale * coarser, at.cond, self.levels - 1)
+
+    def _to_full_size(self, x: Tensor, like: Tensor, level: int) -> Tensor:
+        height, width = like.shape[-2:]
+        for finer in reversed(range(level)):
+            x = _larger(x, (-(-height // 2**finer), -(-width // 2**finer)))
+        return x
+
+
+def _smaller(x: Tensor) -> Tensor:
+    """Half the size (rounded up), blurred; pairs are averaged, so that nothing moves."""
+    import torch.nn.functional as F
+
+    return F.avg_pool2d(_blurred(x), 2, ceil_mode=True, count_include_pad=False)
+
+
+def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Twice the size (less one where the size to come to, height and width last, is odd), and blurred."""
+    import torch.nn.functional as F
+
+    height, width = size[-2:]
+    return _blurred(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width])
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """The binomial filter in both directions, the edge repeated beyond itself."""
+    import torch
+    import torch.nn.functional as F
+
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (2, 2, 2, 2), mode="replicate")
+    across = torch.stack([weight * padded[..., i : i + width] for i, weight in enumerate(KERNEL)]).sum(dim=0)
+    return torch.stack([weight * across[..., i : i + height, :] for i, weight in enumerate(KERNEL)]).sum(dim=0)

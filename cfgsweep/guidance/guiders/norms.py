@@ -1,0 +1,120 @@
+"""Guidance with norms: dynamic guidance's three normalisations, and others that keep a length or an energy.
+
+Norms are taken per sample. The PyPI package cf_guidance takes them over the whole batch; at batch 1, where it
+was meant to be used, they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from cfgsweep.config.fractions import refuse_unless_in_order
+from cfgsweep.config.parameters import Number
+from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.schedulable import FromZero
+from cfgsweep.guidance.tensor_ops import norm, per_sample, positive, quantile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class PredNorm(Guider):
+    """CFG, then scaled to the length of the unconditional prediction."""
+
+    name = "prednorm"
+    formula = "g |uncond| / |g|, g = uncond + scale (cond - uncond)"
+    source = "`BaseNormGuidance` of PyPI cf_guidance 0.0.3"
+    alone = {0.0: UNCOND}
+
+    def combine(self, at: Moment) -> Tensor:
+        return at.cfg * (norm(at.uncond) / norm(at.cfg))
+
+
+class TNorm(Guider):
+    """The difference of the predictions, scaled to the length of the unconditional one, times the scale (G_small)."""
+
+    name = "tnorm"
+    formula = "uncond + scale |uncond| (cond - uncond) / |cond - uncond|"
+    source = "`TNormGuidance` of PyPI cf_guidance 0.0.3"
+    default_scale = 0.15
+    alone = {0.0: UNCOND}
+
+    def combine(self, at: Moment) -> Tensor:
+        # Where both predictions are the same (an empty prompt) there is no direction, and nothing to add.
+        return at.uncond + (at.scale * at.difference) / positive(norm(at.difference)) * norm(at.uncond)
+
+
+class FullNorm(TNorm):
+    """T-Normalization, then scaled to the length of the unconditional prediction."""
+
+    name = "fullnorm"
+    formula = "g |uncond| / |g|, g as tnorm makes it"
+    source = "`FullNormGuidance` of PyPI cf_guidance 0.0.3"
+
+    def combine(self, at: Moment) -> Tensor:
+        guided = super().combine(at)
+        return guided * (norm(at.uncond) / norm(guided))
+
+
+class EPCFG(Guider):
+    """CFG, then scaled to the energy of the conditional prediction.
+
+    The energy is taken over the values between two percentiles (of their squares), which extremes do not move.
+    """
+
+    name = "ep_cfg"
+    formula = "g sqrt(E(cond) / E(g)), g = uncond + scale (cond - uncond), E = sum of squares from `low` to `high`"
+    source = "Zhang et al. 2024, arXiv 2412.09966"
+    space = "noise"
+    alone = {1.0: COND}
+    low: Annotated[Number, Field(ge=0, lt=1)] = Field(0.45, description="lower percentile, as a fraction")
+    high: Annotated[Number, Field(gt=0, le=1)] = Field(0.55, description="upper percentile; 0 and 1 count everything")
+
+    @model_validator(mode="after")
+    def _percentiles_are_in_order(self) -> EPCFG:
+        refuse_unless_in_order("no percentiles lie between", low=self.low, high=self.high)
+        return self
+
+    def combine(self, at: Moment) -> Tensor:
+        return at.cfg * (self._energy(at.cond) / positive(self._energy(at.cfg))).sqrt()
+
+    def _energy(self, x: Tensor) -> Tensor:
+        squares = x.square()
+        inside = (squares >= quantile(squares, self.low)) & (squares <= quantile(squares, self.high))
+        return per_sample((squares * inside).flatten(1).sum(dim=1), x)
+
+
+class BetaCFG(Guider):
+    """CFG whose difference is divided by a power of its own length; meant with the `beta` schedule."""
+
+    name = "beta_cfg"
+    formula = "uncond + scale (cond - uncond) / |cond - uncond|^gamma"
+    source = "Malarz et al. 2025, arXiv 2502.10574"
+    space = "noise"
+    gamma: FromZero = Field(0.5, description="0 is CFG, 1 forgets the length altogether")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return super().roles(at) if at["scale"] == 0 or at["gamma"] == 0 else (COND, UNCOND)
+
+    def combine(self, at: Moment) -> Tensor:
+        return at.uncond + at.scale * at.difference / positive(norm(at.difference)) ** at.numbers["gamma"]
+
+
+class MagnitudeAware(Guider):
+    """CFG that holds back where the predictions differ much, measured by the unconditional one's length."""
+
+    name = "mambo_g"
+    formula = "uncond + w (cond - uncond), w = 1 + (scale - 1) exp(-alpha |cond - uncond| / |uncond|)"
+    source = "Zhu et al. 2025 (MAMBO-G), arXiv 2508.03442"
+    space = "velocity"
+    alpha: FromZero = Field(8.0, description="0 is CFG")
+
+    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+        return super().roles(at) if at["scale"] == 1 or at["alpha"] == 0 else (COND, UNCOND)
+
+    def combine(self, at: Moment) -> Tensor:
+        ratio = norm(at.difference) / positive(norm(at.uncond))
+        return at.uncond + (1 + (at.scale - 1) * (-at.numbers["alpha"] * ratio).exp()) * at.difference

@@ -1,0 +1,113 @@
+"""Guiders that take the difference of the predictions apart by direction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from cfgsweep.guidance.base import COND, Guider, Moment
+from cfgsweep.guidance.schedulable import Numeric, Positive, ZeroToOne
+from cfgsweep.guidance.schedules import Step
+from cfgsweep.guidance.tensor_ops import along, dot, norm, per_sample, positive, precise
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class APG(Guider):
+    """Adaptive projected guidance: the difference with momentum, its length bounded, its part along cond damped.
+
+    Formulated for pictures (x0); others are converted.
+    """
+
+    name = "apg"
+    formula = (
+        "cond + (scale - 1) (d - along(d, cond) + eta along(d, cond)), d = cond - uncond with momentum, |d| bounded"
+    )
+    source = "Sadat et al. 2024, arXiv 2410.02416"
+    space = "data"
+    stateful = True
+    alone = {}  # at scale 1, too: a step that does nothing still has to be remembered
+    eta: Numeric = Field(0.0, description="weight of the part along cond; 1 keeps it")
+    norm_threshold: Positive = Field(15.0, description="longest difference; a large number bounds nothing")
+    momentum: Numeric = Field(-0.5, description="of the running difference; negative pushes against its history")
+
+    def remember(self, at: Moment) -> Tensor:
+        assert at.memory is not None  # zeros at the first step
+        return at.difference + at.numbers["momentum"] * at.memory
+
+    def combine(self, at: Moment) -> Tensor:
+        return at.cond + (at.scale - 1) * self.update(at)
+
+    def update(self, at: Moment) -> Tensor:
+        assert at.memory is not None  # `remember` made it
+        length = norm(at.memory)
+        bounded = at.memory * (at.numbers["norm_threshold"] / positive(length)).clamp(max=1)
+        parallel = along(precise(bounded), precise(at.cond)).to(bounded.dtype)
+        return bounded - parallel + at.numbers["eta"] * parallel
+
+
+class APGMix(APG):
+    """CFG at first and APG, with a scale of its own, afterwards. The momentum runs from the start."""
+
+    name = "apg_mix"
+    formula = "(1 - share) cfg(scale) + share apg(apg_scale)"
+    source = "`AdaptiveProjectedMixGuidance` of diffusers (HunyuanImage 2.1)"
+    default_scale = 3.5
+    apg_scale: Numeric = 10.0
+    norm_threshold: Positive = Field(10.0, description="longest difference; a large number bounds nothing")
+    share: ZeroToOne = Field(
+        Step(max_val=0.0, at=0.12, after=1.0), description="of APG; by default none in the first 12 % of the steps"
+    )
+
+    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return self, at if at["share"] else {**at, "apg_scale": 0.0, "eta": 0.0, "norm_threshold": 1.0}
+
+    def combine(self, at: Moment) -> Tensor:
+        projected = at.cond + (at.numbers["apg_scale"] - 1) * self.update(at)
+        share = at.numbers["share"]
+        return (1 - share) * at.cfg + share * projected
+
+
+class TCFG(Guider):
+    """CFG after the unconditional prediction lost what it does not share with the conditional one.
+
+    What they share is their first singular direction.
+    """
+
+    name = "tcfg"
+    formula = "u' + scale (cond - u'), u' = <uncond, v> v, v = first right singular vector of [cond, uncond]"
+    source = "Kwon et al. 2025, arXiv 2503.18137"
+    space = "noise"
+    alone = {1.0: COND}
+
+    def combine(self, at: Moment) -> Tensor:
+        # Of two vectors, the singular direction is a combination, and its weights are the major axis of a 2 x 2 matrix.
+        cc, cu, uu = (dot(a, b) for a, b in ((at.cond, at.cond), (at.cond, at.uncond), (at.uncond, at.uncond)))
+        angle = 0.5 * (2 * cu).atan2(cc - uu)
+        shared = along(at.uncond, angle.cos() * at.cond + angle.sin() * at.uncond)
+        return shared + at.scale * (at.cond - shared)
+
+
+class Mahiro(Guider):
+    """CFG blended with the bare conditional prediction times the scale, by how alike both sides are.
+
+    The similarity is that of the signed square roots, over channels, averaged over positions.
+    """
+
+    name = "mahiro"
+    formula = "(s g + (4 - s) scale cond) / 4, s = 2 (1 + similarity), g = uncond + scale (cond - uncond)"
+    source = "ComfyUI, node Mahiro"
+    space = "data"
+    alone = {1.0: COND}
+    differences_only = False
+
+    def combine(self, at: Moment) -> Tensor:
+        from torch.nn.functional import cosine_similarity
+
+        guided, leap = at.cfg, at.scale * at.cond
+        away, merged = (x.sign() * x.abs().sqrt() for x in (at.scale * at.uncond, (leap + guided) / 2))
+        alike = cosine_similarity(away, merged, dim=1).flatten(1).mean(dim=1)
+        weight = per_sample(2 * (alike + 1), guided)
+        return (weight * guided + (4 - weight) * leap) / 4

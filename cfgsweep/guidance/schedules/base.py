@@ -1,0 +1,44 @@
+"""What a schedule is: from the step to a number. Pure, one small class each, no tensors."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from cfgsweep.config.parameters import Number, Parameters
+from cfgsweep.errors import UserError
+
+
+class Schedule(Parameters):
+    """A number for every step: subclasses give its `shape`.
+
+    It is scaled to a value: the sweep's `value` for the guidance scale, `max_val` for another parameter.
+    """
+
+    max_val: Number | None = Field(None, description="what it is scaled to, where the sweep gives no `value`")
+    match_mean: bool = Field(False, description="scale the whole, so that its mean over the steps is the value")
+
+    def values(self, value: float, steps: int) -> list[float]:
+        """One number per step, scaled to `value`: the constant's value, the cosine's maximum.
+
+        Raises UserError where the parameters have no value at this number of steps.
+        """
+        numbers = self.shape(value, steps)
+        if not self.match_mean:
+            return numbers
+        mean = sum(numbers) / steps
+        if abs(mean) < 1e-9 * max(1e-300, *map(abs, numbers)):
+            raise UserError("a schedule whose mean is zero has no scale that matches it", given=self.spec())
+        return [number * (value / mean) for number in numbers]
+
+    def shape(self, value: float, steps: int) -> list[float]:
+        """The numbers before their mean is matched."""
+        raise NotImplementedError
+
+    def own_value(self) -> float | None:
+        """What the schedule is scaled to when the sweep gives no `value`; None: the guider's default."""
+        return self.max_val
+
+
+def progress(steps: int) -> list[float]:
+    """How far each step is on the way: 0 at the first, 1 at the last; 0 where there is only one."""
+    return [step / max(1, steps - 1) for step in range(steps)]

@@ -1,0 +1,66 @@
+"""Every sample as one vector: lengths, angles, quantiles. Results are [rows, 1, 1, ...] and broadcast over samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def per_sample(values: Tensor, like: Tensor) -> Tensor:
+    """One number per row, shaped to broadcast over `like`."""
+    return values.view(-1, *[1] * (like.ndim - 1))
+
+
+def norm(x: Tensor) -> Tensor:
+    """Euclidean norm of each sample."""
+    return per_sample(x.flatten(1).norm(dim=1), x)
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product of each pair of samples."""
+    return per_sample((a.flatten(1) * b.flatten(1)).sum(dim=1), a)
+
+
+def along(a: Tensor, b: Tensor) -> Tensor:
+    """The part of each `a` that is parallel to `b`; zero where b is zero."""
+    return dot(a, b) / positive(dot(b, b)) * b
+
+
+def precise(x: Tensor) -> Tensor:
+    """x in float64, where the device has it."""
+    return x if x.device.type == "mps" else x.double()
+
+
+def positive(x: Tensor) -> Tensor:
+    """x, but 1 where it is 0: for dividing by."""
+    return x.where(x > 0, 1)
+
+
+def quantile(x: Tensor, at: float | Tensor) -> Tensor:
+    """Each sample's quantile (from 0 to 1, one for all or [rows, ...]), linear between values as numpy's is."""
+    ordered = x.flatten(1).sort(dim=1).values
+    place = ordered.new_zeros(len(ordered), 1) + (at if isinstance(at, float) else at.view(-1, 1))
+    place = place * (ordered.shape[1] - 1)
+    low, high = place.floor(), place.ceil()
+    below, above = ordered.gather(1, low.long()), ordered.gather(1, high.long())
+    return per_sample(below + (above - below) * (place - low), x)
+
+
+def gaussian_blur(picture: Tensor, sigma: float, reach: int) -> Tensor:
+    """Blur [..., height, width] by `sigma` positions. The kernel spans `reach` positions either side, or fewer where a
+    mirror image does not reach so far."""
+    import torch
+    from torch.nn import functional as F
+
+    if sigma == 0:
+        return picture
+    for axis in (-1, -2):
+        side = picture.shape[axis]
+        span = min(reach, side - 1)
+        weights = torch.exp(-0.5 * (torch.arange(-span, span + 1, device=picture.device) / sigma) ** 2)
+        weights = (weights / weights.sum()).to(picture.dtype)
+        padded = F.pad(picture, (span, span, 0, 0) if axis == -1 else (0, 0, span, span), mode="reflect")
+        picture = sum((w * padded.narrow(axis, i, side) for i, w in enumerate(weights)), torch.zeros_like(picture))
+    return picture

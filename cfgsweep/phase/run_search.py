@@ -1,0 +1,105 @@
+"""`cfgsweep phase`: from a sweep file or a finished run to a report of its transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cfgsweep.config.yaml_io import Document
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.session import Session
+from cfgsweep.metrics import distances
+from cfgsweep.phase.axis import Axis
+from cfgsweep.phase.driver import Finder, Searcher
+from cfgsweep.phase.line_search import Search
+from cfgsweep.phase.map_search import PlaneAxis, PlaneSearch
+from cfgsweep.phase.plot_curve import draw_searches
+from cfgsweep.phase.plot_map import draw_maps
+from cfgsweep.phase.report import Report, as_json
+from cfgsweep.phase.search_range import Range, ranges_of
+from cfgsweep.phase.transitions import Measure
+from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.run_folder import Run
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.phase_settings import PhaseSettings
+from cfgsweep.sweep.schema import AXES, Sweep, read_sweep
+from cfgsweep.sweep.titles import varying
+from cfgsweep.system.display import Display
+
+
+def read(source: Path, overrides: Sequence[str]) -> tuple[Sweep, Document, Run | None]:
+    """A sweep file; or a run's folder, whose pictures are then taken over."""
+    run = Run(source) if source.is_dir() else None
+    if run is not None:
+        sweep_of_run(source)  # refuses what is none
+    sweep, document = read_sweep(run.sweep_file if run else source, list(overrides))
+    return sweep, document, run
+
+
+def folder_for(sweep: Sweep, run: Run | None) -> Path:
+    """Where a search goes if nobody says: beside the run it begins with, or into the folder of an earlier search."""
+    if run is None:
+        return Path("outputs") / sweep.name
+    return run.folder if run.report_file("phase").exists() else run.folder.with_name(f"{run.folder.name}-phase")
+
+
+def find_phases(
+    sweep: Sweep, document: Document, taken_from: Run | None, folder: Path, options: Options, display: Display
+) -> Report:
+    """Search, and write `phase.json`, `phase.png` and the sweep of all values that were looked at."""
+    sweep = sweep.model_copy(update={"search": sweep.search or ["value"], "phase": sweep.phase or PhaseSettings()})
+    settings = sweep.phase
+    assert settings is not None
+    distances.check_name(settings.distance)
+    ranges = ranges_of(sweep, document)
+    session = Session.begin(sweep, document, folder, options, display, taken_from)
+    # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
+    alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
+    start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
+    experiments = session.expand(sweep.model_copy(update=start), document)
+    finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
+    with session.at_work():
+        session.run.write_sweep(sweep)
+        if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
+            taken_over = session.run.take_over(taken_from)
+            session.run.write_environment(session.environment.as_json(session.compute_on))
+            display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
+        finder.run(settings.max_evaluations, display)
+        display.close()
+        looked_at = [finder.at(one, value) for one in finder.found for value in sorted(one.records)]
+        session.run.sort_records(looked_at)
+        if looked_at:
+            session.run.write_sweep(_sweep_of(sweep, ranges, looked_at))
+        report = as_json(sweep.name, finder, ranges, settings.distance)
+        draw = draw_maps if len(ranges) > 1 else draw_searches
+        session.run.write_report("phase", report, draw(report, session.run))
+    return report
+
+
+def _finder(
+    session: Session, axes: list[Axis], ranges: list[Range], experiments: list[Experiment], settings: PhaseSettings
+) -> Finder:
+    """One search for every experiment that differs in more than what is searched."""
+    axis = axes[0] if len(axes) == 1 else PlaneAxis(*axes)
+    start = ranges[0].low if len(axes) == 1 else (ranges[0].low, ranges[1].low)
+    bases = list(dict.fromkeys(axis.at(e, start) for e in experiments))  # type: ignore[arg-type]
+
+    def begin(measure: Measure) -> Searcher:
+        if len(axes) > 1:
+            return PlaneSearch(ranges[0], ranges[1], measure)
+        return Search(ranges[0].scan, ranges[0].tolerance, measure)
+
+    return Finder(session, axis, begin, bases, settings.distance)
+
+
+def _sweep_of(sweep: Sweep, ranges: list[Range], experiments: Sequence[Experiment]) -> Sweep:
+    """The sweep that names these experiments and no others: what varies is zipped."""
+    fields = [name for name in varying(experiments) if name != "model" or len(sweep.model) > 1]
+    listed: dict[str, Any] = {name: [getattr(e, name) for e in experiments] for name in fields}
+    alike = {name: [getattr(experiments[0], name)] for name in AXES if name not in fields and name != "model"}
+    assert sweep.phase is not None
+    said = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
+    phase = sweep.phase.model_copy(update={**said, "scan": [len(one.scan) for one in ranges]})
+    zipped = [fields] if len(fields) > 1 else []
+    return sweep.model_copy(update={**alike, **listed, "zip": zipped, "exclude": [], "phase": phase})

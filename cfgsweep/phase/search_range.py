@@ -1,0 +1,85 @@
+"""Where to search, from a sweep's `phase:` block and its own values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cfgsweep.config.yaml_io import Document
+from cfgsweep.errors import UserError
+from cfgsweep.sweep.phase_settings import MOST_POINTS, PhaseSettings
+from cfgsweep.sweep.schema import Sweep
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of the scan, rising, and how exactly transitions are to be known."""
+
+    scan: tuple[float, ...]
+    tolerance: float
+
+    @property
+    def low(self) -> float:
+        return self.scan[0]
+
+    @property
+    def high(self) -> float:
+        return self.scan[-1]
+
+    @classmethod
+    def of(cls, sweep: Sweep, place: int = 0) -> Range:
+        """Of the searched axis at this place. What `phase` does not say, the sweep's own values do.
+
+        Raises UserError where low is not below high, or the tolerance is finer than numbers of this size.
+        """
+        settings = sweep.phase or PhaseSettings()
+        own = sorted(set(sweep.value or [])) if sweep.search[place] == "value" else []
+        low = _at(settings.low, place) if settings.low else (own[0] if own else None)
+        high = _at(settings.high, place) if settings.high else (own[-1] if own else None)
+        if low is None or high is None:
+            missing = "low" if low is None else "high"
+            raise UserError("is missing", where=f"phase.{missing}", allowed="a number: where to search")
+        if not math.isfinite(high - low):
+            raise UserError("too wide a range for floating point", where="phase", given=[low, high])
+        if not low < high:
+            raise UserError("the range is empty", where="phase", given=[low, high], allowed="low below high")
+        tolerance = _at(settings.tolerance, place) if settings.tolerance else (high - low) / 1000
+        least = 1e-9 * max(abs(low), abs(high))  # values are written with twelve digits
+        if not least <= tolerance < high - low:
+            allowed = f"from {least:.2g}, which values of this size can tell apart, to less than high - low"
+            raise UserError("not a tolerance for this range", where="phase.tolerance", given=tolerance, allowed=allowed)
+        inside = tuple(value for value in own if low <= value <= high)
+        if inside and settings.low is None and settings.high is None:
+            return cls(_enough(inside), tolerance)
+        return cls(tuple(short(v) for v in np.linspace(low, high, round(_at(settings.scan, place)))), tolerance)
+
+
+def ranges_of(sweep: Sweep, document: Document) -> list[Range]:
+    """One for every setting that the sweep searches. Raises UserError where there is nothing to search."""
+    if len(set(sweep.search)) < len(sweep.search):
+        raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
+    for name in ("low", "high", "scan", "tolerance"):
+        given = getattr(sweep.phase, name, None) or []
+        if len(given) > len(sweep.search):
+            where = document.where(("phase", name))
+            raise UserError("more than there are settings to search", where=where, given=given, allowed=sweep.search)
+    return [Range.of(sweep, place) for place in range(len(sweep.search))]
+
+
+def short(value: float) -> float:
+    """A number as people would write it: 0.0775, not 0.07750000000000001."""
+    return float(f"{value:.12g}")
+
+
+def _at(given: list[float] | list[int], place: int) -> float:
+    """The one at a place; a single one serves both axes of a map."""
+    return given[place] if place < len(given) else given[0]
+
+
+def _enough(values: tuple[float, ...]) -> tuple[float, ...]:
+    if not 5 <= len(values) <= MOST_POINTS:
+        allowed = f"5 to {MOST_POINTS} values, or low and high in `phase`"
+        raise UserError("too few or too many values for a scan", where="value", given=len(values), allowed=allowed)
+    return values

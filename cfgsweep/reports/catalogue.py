@@ -1,0 +1,165 @@
+"""What guiders and schedules there are, in words: read off the classes themselves, and written nowhere else."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from cfgsweep.config.parameters import Parameters, compact
+from cfgsweep.config.registry import look_up
+from cfgsweep.errors import UserError, shorten
+from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.guidance.schedulable import Within
+from cfgsweep.guidance.schedules import SCHEDULES, Schedule
+from cfgsweep.storage.png import refuse_a_finished_picture
+from cfgsweep.system.display import aligned
+
+WIDTH = 112  # of the text
+SPACES = {"model": "whatever the model predicts", "noise": "noise", "data": "pictures (x0)", "velocity": "velocities"}
+
+
+def guiders_table() -> list[str]:
+    """One line a guider: name, predictions a step, what it does, where it comes from."""
+    rows = [(name, str(len(usual_roles(cls))), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
+    return aligned([("guider", "predictions", "", ""), *rows])
+
+
+def schedules_table() -> list[str]:
+    """One line a schedule."""
+    return aligned([("schedule", "", ""), *((name, _summary(cls), cls.formula) for name, cls in SCHEDULES.items())])
+
+
+def guider_page(name: str) -> list[str]:
+    """Everything about one guider."""
+    cls = look_up("guider", GUIDERS, name)
+    facts = {
+        "formula": cls.formula,
+        "about": SPACES[cls.space] + ("" if cls.space == "model" else "; other predictions are converted and back"),
+        "cost": _costs(cls),
+        "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)",
+        "samplers": ", ".join(cls.samplers) if cls.samplers else "",
+        "source": cls.source,
+    }
+    return [*_heading(cls), *_facts(facts), "", *_parameters(cls)]
+
+
+def schedule_page(name: str) -> list[str]:
+    """Everything about one schedule."""
+    cls = look_up("schedule", SCHEDULES, name)
+    return [*_heading(cls), *_facts({"formula": cls.formula, "source": cls.source}), "", *_parameters(cls)]
+
+
+def _costs(cls: type[Guider]) -> str:
+    try:
+        guider = cls()
+    except ValidationError:
+        return "depends on its parameters"
+    usual = usual_roles(cls)
+    costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
+    fewer = {scale: guider.roles(_numbers(guider, scale)) for scale in guider.special}
+    costs += [f"{len(roles)} at scale {scale:g}" for scale, roles in fewer.items() if len(roles) < len(usual)]
+    return "; ".join(costs)
+
+
+def usual_roles(cls: type[Guider]) -> tuple[Any, ...]:
+    """The predictions a guider needs with its default parameters, at a scale that is not special."""
+    return cls().roles(_numbers(cls(), math.nan))
+
+
+def _numbers(guider: Guider, scale: float) -> dict[str, float]:
+    return {"scale": scale, **{name: values[-1] for name, values in guider.parameter_values(10).items()}}
+
+
+def _summary(cls: type[Parameters]) -> str:
+    return (inspect.getdoc(cls) or "").splitlines()[0]
+
+
+def _heading(cls: type[Parameters]) -> list[str]:
+    """The name, and the docstring with its paragraphs filled."""
+    paragraphs = (inspect.getdoc(cls) or "").split("\n\n")
+    lines = [line for paragraph in paragraphs for line in textwrap.wrap(" ".join(paragraph.split()), WIDTH)]
+    return [cls.name, *(f"  {line}" for line in lines), ""]
+
+
+def _facts(facts: Mapping[str, str]) -> list[str]:
+    lines = []
+    for name, fact in facts.items():
+        if fact:
+            wrapped = textwrap.wrap(fact, WIDTH - 12)
+            lines += [f"  {name:<10}{wrapped[0]}", *(f"  {'':<10}{line}" for line in wrapped[1:])]
+    return lines
+
+
+def _parameters(cls: type[Parameters]) -> list[str]:
+    numeric = cls.numeric() if issubclass(cls, Guider) else {}
+    rows = [("parameter", "default", "range", "")]
+    for name, field in cls.model_fields.items():
+        follows = "may follow a schedule" if name in numeric else ""
+        notes = "; ".join(filter(None, [field.description or "", follows]))
+        rows.append((name, _default(field), _range(field), notes))
+    return aligned(rows)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    return "none" if field.default is None else compact(field.default)
+
+
+def _range(field: FieldInfo) -> str:
+    """From the annotations that check it."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(get_args(field.annotation))
+    if field.annotation is bool:
+        return "true, false"
+    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
+    found = []
+    for entry in field.metadata:
+        within = getattr(entry, "func", None)
+        if isinstance(within, Within):
+            found += [f"≥ {within.low:g}"] + ([f"≤ {within.high:g}"] if math.isfinite(within.high) else [])
+        found += [text.format(f"{getattr(entry, sign):g}") for sign, text in signs.items() if hasattr(entry, sign)]
+    return " ".join(found)
+
+
+def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int = 50) -> None:
+    """Draw schedules over the steps, each scaled to `value`, into a PNG, SVG or PDF."""
+    from matplotlib.figure import Figure
+
+    refuse_a_finished_picture(path)
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for index, name in enumerate(names):
+        schedule = example(name, steps)
+        style = ("-", "--", "-.")[index // 10 % 3]
+        axes.plot(schedule.values(value, steps), label=shorten(schedule.title(), 40), linestyle=style)
+    axes.set(xlabel="step", ylabel="guidance scale")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        figure.savefig(path)
+    except ValueError:
+        formats = sorted(figure.canvas.get_supported_filetypes())
+        raise UserError("not a kind of picture", where="--plot", given=str(path), allowed=formats) from None
+
+
+def example(name: str, steps: int) -> Schedule:
+    """The schedule with its defaults, and something plausible for what has none."""
+    required: dict[str, dict[str, Any]] = {
+        "step": {"after": 1.0},
+        "interval": {"start": 0.2, "stop": 0.8, "outside": 1.0},
+        "list": {"numbers": [1 - step / steps for step in range(steps)]},
+        "piecewise": {"steps": [[steps // 3, 5.0], [2 * steps // 3, 2.0]]},
+    }
+    cls: type[Schedule] = look_up("schedule", SCHEDULES, name)
+    return cls(**required.get(name, {}))

@@ -1,0 +1,69 @@
+"""Grids and plots of a run, rendered and saved."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from cfgsweep.errors import UserError
+from cfgsweep.reports.grid_layout import arrange
+from cfgsweep.reports.grid_render import render
+from cfgsweep.reports.measure import means
+from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
+from cfgsweep.storage.run_folder import Run
+from cfgsweep.sweep.experiment import Experiment
+
+
+def _remove_pages_after(first: Path) -> None:
+    """Of an earlier, longer grid."""
+    for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
+        if path.stem.removeprefix(f"{first.stem}-").isdecimal():
+            path.unlink()
+
+
+def write_grids(
+    run: Run,
+    name: str,
+    experiments: Sequence[Experiment],
+    rows: str | None = None,
+    cols: str | None = None,
+    pages: str | None = None,
+    out: Path | None = None,
+) -> list[Path]:
+    """One file a page: `out`, `out-2`, ...; by default in the run's own folder."""
+    layout = arrange(experiments, rows, cols, pages)
+    records = run.records()
+
+    def picture(experiment: Experiment) -> Image.Image | None:
+        record = records.get(experiment.id)
+        try:
+            return run.load_image(record) if record and record["status"] == "done" else None
+        except OSError:  # missing, or no whole PNG
+            return None
+
+    first = out or run.grids / f"{name}.png"
+    if first.suffix.lower() != ".png":
+        raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
+    first.parent.mkdir(parents=True, exist_ok=True)
+    refuse_a_finished_picture(first)
+    if out is None:
+        _remove_pages_after(first)
+    paths = []
+    for page, sheet in enumerate(render(name, experiments, layout, picture), start=1):
+        paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))
+        save_png(sheet, paths[-1])
+    return paths
+
+
+def write_plot(run: Run, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
+    """The metrics over the swept number, beside the grids."""
+    from cfgsweep.reports.metric_plot import plot
+
+    if not metrics:
+        raise UserError("this run measured nothing", where="--plot", hint="give the sweep `metrics`, and run it again")
+    path = run.grids / f"{name}-metrics.png"
+    save_png(as_image(plot(name, experiments, metrics, means(run, experiments, metrics))), path)
+    return path

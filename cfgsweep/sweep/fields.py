@@ -1,0 +1,135 @@
+"""The kinds of field a sweep file has: how each is read, what is said of a wrong one, its JSON Schema."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
+
+from cfgsweep.config.json_schema import one_or_many, reference
+from cfgsweep.config.parameters import Number, number
+from cfgsweep.config.ranges import spread
+from cfgsweep.config.registry import make_list
+from cfgsweep.config.yaml_io import UserErrorInside
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.guidance.schedules import SCHEDULES, Schedule
+from cfgsweep.metrics.image import METRICS
+from cfgsweep.samplers import SAMPLERS
+
+Size = tuple[int, int] | None  # width, height in pixels; None: what the model was made for
+
+
+def _known_sampler(name: Any) -> str:
+    if not isinstance(name, str) or name not in SAMPLERS:
+        raise UserErrorInside(unknown_name("sampler", name, SAMPLERS))
+    return name
+
+
+def _known_metric(name: Any) -> str:
+    if not isinstance(name, str) or name not in METRICS:
+        raise UserErrorInside(unknown_name("metric", str(name), METRICS))
+    return name
+
+
+def _sizes(given: Any) -> list[Any]:
+    """`512`, `[512, 768]` (one size, width and height) or a list of sizes."""
+    pair = isinstance(given, list) and len(given) == 2 and all(isinstance(side, int) for side in given)
+    return [_size(size) for size in ([given] if pair else spread(given))]
+
+
+def _size(given: Any) -> Size:
+    if given is None or given == "native":
+        return None
+    sides = given if isinstance(given, list | tuple) else [given, given]
+    fine = len(sides) == 2 and all(isinstance(s, int) and not isinstance(s, bool) and 8 <= s <= 8192 for s in sides)
+    if not fine or any(side % 8 for side in sides):
+        allowed = "native, a side, or [width, height]; sides are multiples of 8, from 8 to 8192"
+        raise UserErrorInside(UserError("not a size", given=given, allowed=allowed))
+    return sides[0], sides[1]
+
+
+class _OneOrMany:
+    """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it."""
+
+    def __init__(self, item: dict[str, Any] | None = None, numeric: bool = False):
+        self.item, self.numeric = item, numeric
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
+
+
+def _label(given: Any) -> Any:
+    """A class by its number or its name; numbers of a range come as floats."""
+    given = int(given) if isinstance(given, float) and given.is_integer() else given
+    if isinstance(given, bool) or not isinstance(given, int | str) or given == "" or (type(given) is int and given < 0):
+        raise UserErrorInside(UserError("not a label", given=given, allowed="a class's number, from 0 on, or its name"))
+    return given
+
+
+SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
+PAIR = {"type": "array", "items": SIDE, "minItems": 2, "maxItems": 2}
+SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
+
+
+def _no_reserved_name(name: str) -> str:
+    """Windows knows devices by such names, whatever comes after a dot, and drops a dot at the end."""
+    devices = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
+    if name.split(".")[0].lower() in devices or name.endswith("."):
+        raise ValueError("not a name that every system takes for a folder")
+    return name
+
+
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_no_reserved_name)]
+Text = Annotated[str, Field(max_length=10_000)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Label = int | str
+Seed = Annotated[int, BeforeValidator(number), Field(ge=0, lt=2**63)]
+Steps = Annotated[int, BeforeValidator(number), Field(ge=1, le=1000)]
+Sampler = Annotated[str, BeforeValidator(_known_sampler)]
+
+Many = BeforeValidator(spread)
+Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
+Metrics = Annotated[
+    list[Annotated[str, BeforeValidator(_known_metric)]],
+    BeforeValidator(lambda given: spread(given) if given != [] else given),  # none is fine
+    _OneOrMany({"enum": sorted(METRICS)}),
+]
+Names = Annotated[list[Name], Many, _OneOrMany()]
+Texts = Annotated[list[Text], Many, _OneOrMany()]
+Labels = Annotated[
+    list[Annotated[Label, BeforeValidator(_label)]],
+    Many,
+    _OneOrMany({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}, numeric=True),
+]
+Numbers = Annotated[list[Number], Many, _OneOrMany(numeric=True)]
+Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
+StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
+Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
+Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
+Guiders = Annotated[
+    list[Guider], BeforeValidator(partial(make_list, "guider", GUIDERS)), _OneOrMany(reference("Guider"))
+]
+Schedules = Annotated[
+    list[Schedule], BeforeValidator(partial(make_list, "schedule", SCHEDULES)), _OneOrMany(reference("Schedule"))
+]
+
+
+def _groups(given: Any) -> Any:
+    """One group of axes is a list of one group."""
+    return [given] if isinstance(given, list) and given and all(isinstance(name, str) for name in given) else given
+
+
+def _conditions(given: Any) -> Any:
+    return [given] if isinstance(given, dict) else given
+
+
+NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 2}
+OBJECT = {"type": "object", "minProperties": 1}
+GROUPS_SCHEMA = {"anyOf": [NAMES, {"type": "array", "items": NAMES}]}
+CONDITIONS_SCHEMA = {"anyOf": [OBJECT, {"type": "array", "items": OBJECT}]}
+
+Groups = Annotated[list[list[str]], BeforeValidator(_groups), WithJsonSchema(GROUPS_SCHEMA)]
+Conditions = Annotated[list[dict[str, Any]], BeforeValidator(_conditions), WithJsonSchema(CONDITIONS_SCHEMA)]

@@ -1,0 +1,32 @@
+"""A sweep as a file would say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cfgsweep.config.parameters import Parameters
+from cfgsweep.sweep.phase_settings import PhaseSettings
+from cfgsweep.sweep.schema import AXES, Sweep
+
+
+def as_written(sweep: Sweep) -> dict[str, Any]:
+    """The sweep as a file would say it: one thing where an axis has one value."""
+    written: dict[str, Any] = {}
+    for field in Sweep.model_fields:
+        value = getattr(sweep, field)
+        if field in AXES and value is not None:
+            plain = [_plain(field, one) for one in value]
+            value = plain[0] if len(plain) == 1 else plain
+        elif isinstance(value, PhaseSettings):
+            value = value.spec()
+        if value not in (None, []):
+            written[field] = value
+    return written
+
+
+def _plain(field: str, value: Any) -> Any:
+    if isinstance(value, Parameters):
+        return value.spec()
+    if field == "size":
+        return "native" if value is None else list(value)
+    return value

@@ -1,0 +1,33 @@
+"""Titles of experiments: the settings that vary, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cfgsweep.config.parameters import Parameters, compact
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import AXES
+
+
+def varying(experiments: Sequence[Experiment]) -> list[str]:
+    """Names of the fields in which the experiments differ, in the order of a sweep file."""
+    return [name for name in AXES if len({getattr(e, name) for e in experiments}) > 1]
+
+
+def label(name: str, value: Any) -> str:
+    """One setting for a title: 'tnorm', 'cosine k_decay=0.7', 'value 0.1', 'seed 7', '512x768'."""
+    if isinstance(value, Parameters):
+        return value.title()
+    if name == "size":
+        return "native" if value is None else f"{value[0]}x{value[1]}"
+    if name in ("prompt", "negative_prompt"):
+        return ("" if name == "prompt" else "not ") + (value or '""')
+    if name == "sampler":
+        return str(value)
+    return f"{name} {compact(value)}"
+
+
+def title(experiment: Experiment, fields: list[str]) -> str:
+    """The settings that matter in this sweep, in one line."""
+    return ", ".join(label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()

@@ -1,0 +1,74 @@
+"""Captioned pictures: the emoji data set, and any other with a text for every picture."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from cfgsweep.errors import UserError, shorten
+from cfgsweep.storage.png import opened
+from cfgsweep.training.config import Data
+from cfgsweep.training.data.dataset import Entry, Pictures, to_pixels
+from cfgsweep.training.data.sources import as_tensors, read_rows
+
+Drawn = tuple[torch.Tensor, Entry]
+
+
+def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
+    """Read the data; return (training, held-out)."""
+    if data.name == "emoji":
+        return _read_emoji(data)
+    rows = read_rows(data, "text")
+    for row in rows.all:
+        if not isinstance(row.value, str):
+            raise UserError("not a text", where=row.where, given=row.value)
+    training, held_out = as_tensors(rows, data.size, "RGB")
+    return (
+        Pictures(training, [Entry(row.value) for row in rows.training]),
+        Pictures(held_out, [Entry(row.value) for row in rows.held_out]),
+    )
+
+
+def bare(codepoints: str) -> str:
+    """'2764-FE0F' -> '2764': the packages do not agree on where FE0F belongs."""
+    return "-".join(part for part in codepoints.split("-") if part != "FE0F")
+
+
+def is_held_out(codepoints: str) -> bool:
+    """One glyph in twenty, the same for everybody and in every style."""
+    return int(hashlib.sha256(bare(codepoints).encode()).hexdigest(), 16) % 20 == 0
+
+
+def _read_emoji(data: Data) -> tuple[Pictures, Pictures]:
+    parts: tuple[list[Drawn], list[Drawn]] = ([], [])
+    for number, row in enumerate(_emoji_rows(data)):
+        try:
+            if row["group"] not in data.leave_out:
+                parts[is_held_out(row["codepoints"])].append(_drawn(row))
+        except (OSError, TypeError, ValueError, AttributeError, KeyError) as error:
+            where = f"{data.path}, row {number}"
+            raise UserError(f"not a captioned picture: {shorten(str(error))}", where=where) from None
+    if not all(parts):
+        raise UserError("there is no picture to train on, or none held out", where="data.path", given=str(data.path))
+    training, held_out = (Pictures(torch.stack([p for p, _ in part]), [e for _, e in part]) for part in parts)
+    return training, held_out
+
+
+def _emoji_rows(data: Data) -> list[dict]:
+    columns = ["image", "label", "tags", "style", "group", "codepoints"]
+    try:
+        return pq.read_table(data.path, columns=columns).to_pylist()
+    except FileNotFoundError:
+        hint = f"build the emoji data set: python scripts/build_emoji.py {data.path}"
+        raise UserError("no such file", where="data.path", given=str(data.path), hint=hint) from None
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(shorten(str(error)), where="data.path", given=str(data.path), allowed=columns) from None
+
+
+def _drawn(row: dict) -> Drawn:
+    entry = Entry(row["label"], tuple(row["tags"] or ()), row["style"])
+    return to_pixels(opened(io.BytesIO(row["image"]["bytes"])).convert("RGB")), entry

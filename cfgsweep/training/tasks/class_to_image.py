@@ -1,0 +1,125 @@
+"""A U-Net on pixels, with class embeddings and one more for none of the classes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+from diffusers import DDPMPipeline, UNet2DModel
+from PIL import Image
+
+from cfgsweep.engine.engine import Engine, Finished
+from cfgsweep.errors import UserError
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.schedules import Constant
+from cfgsweep.models import device as devices
+from cfgsweep.models.families.class_conditional import ClassConditional
+from cfgsweep.samplers import config_of
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.training.config import Denoiser, TrainConfig
+from cfgsweep.training.data.dataset import Labelled, normalised, to_pixels
+from cfgsweep.training.noise import Noising
+from cfgsweep.training.tasks.autoencoder import sheet
+
+SAMPLE_SCALES, SAMPLE_STEPS = (0.0, 1.0, 2.0, 4.0), 30
+
+
+def build_unet(config: Denoiser, pictures: torch.Size, classes: int) -> UNet2DModel:
+    """An untrained U-Net for pictures [channels, height, width], with `classes` labels and a null label."""
+    channels, height, width = pictures
+    halved = 2 ** (len(config.channels) - 1)
+    if height % halved or width % halved:
+        hint = "give data.size, or the denoiser fewer levels"
+        allowed = f"multiples of {halved}"
+        raise UserError("a side that cannot be halved so often", given=f"{width}x{height}", allowed=allowed, hint=hint)
+    attended = len(config.channels) - 1
+    unet = UNet2DModel(
+        sample_size=(height, width),
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=config.channels,
+        layers_per_block=config.layers_per_block,
+        down_block_types=("DownBlock2D", *["AttnDownBlock2D"] * attended),
+        up_block_types=(*["AttnUpBlock2D"] * attended, "UpBlock2D"),
+        attention_head_dim=config.channels[-1] // config.heads,
+        norm_num_groups=config.groups,
+        num_class_embeds=classes + 1,
+    )
+    return unet.to(memory_format=torch.channels_last)
+
+
+class ClassToImageTask:
+    """Predict what was done to a picture, its label left out of some rows so that guidance has its other half."""
+
+    name = "denoiser"
+
+    def __init__(self, config: TrainConfig, training: Labelled, held_out: Labelled):
+        self.config, self.training, self.held_out = config, training, held_out
+        self.noising = Noising(config.noise, config.denoiser.velocity_weight)
+        self.null_label = len(training.names)
+        self.network = build_unet(config.denoiser, training.pixels.shape[1:], self.null_label)
+
+    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
+        chosen = torch.randint(len(self.training), (batch,), generator=generator)
+        dropped = torch.rand(batch, generator=generator) < self.config.denoiser.condition_dropout
+        labels = self.training.labels[chosen].masked_fill(dropped, self.null_label)
+        pixels = normalised(self.training.pixels[chosen])
+        errors, timesteps = self._errors(self.network, pixels, labels, generator)
+        return (self.noising.weight(timesteps) * errors).mean()
+
+    def _errors(
+        self, network: UNet2DModel, pixels: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean squared error of every row at a random timestep, and the timesteps. Both [n]."""
+        noise = torch.randn(pixels.shape, generator=generator)
+        timesteps = self.noising.timesteps(len(pixels), generator)
+        noisy = self.noising.noisy(pixels, noise, timesteps).contiguous(memory_format=torch.channels_last)
+        predicted = network(noisy, timesteps, labels, return_dict=False)[0]
+        return self.noising.errors(predicted, pixels, noise, timesteps), timesteps
+
+    @torch.no_grad()
+    def held_out_loss(self, network: UNet2DModel) -> float:
+        """Mean squared error of what is predicted, four fixed draws a picture, its label given."""
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        pixels, labels = self.held_out.pixels.repeat(4, 1, 1, 1), self.held_out.labels.repeat(4)
+        for rows in torch.arange(len(pixels)).split(128):
+            total += self._errors(network, normalised(pixels[rows]), labels[rows], generator)[0].sum().item()
+        return total / len(pixels)
+
+    def sample(self, network: UNet2DModel, path: Path) -> None:
+        """Labels across, guidance scales down."""
+        compute = devices.choose("cpu")
+        config = config_of(self.noising.saved_scheduler())
+        denoiser = ClassConditional.of_unet("model", copy.deepcopy(network), config, compute)
+        shown = range(min(10, self.null_label))
+        experiments = [
+            Experiment(
+                model="model",
+                revision=None,
+                prompt=None,
+                negative_prompt="",
+                label=label,
+                seed=label,
+                steps=SAMPLE_STEPS,
+                sampler="euler",
+                size=None,
+                guider=GUIDERS["cfg"](),
+                schedule=Constant(),
+                value=scale,
+            )
+            for scale in SAMPLE_SCALES
+            for label in shown
+        ]
+        found = Engine(denoiser, compute, 8).run(experiments)
+        done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
+        nothing = Image.new("RGB", denoiser.native_size)  # of a network that has gone astray
+        sheet(torch.stack([to_pixels(done.get(e, nothing)) for e in experiments]), columns=len(shown)).save(path)
+
+    def save(self, network: UNet2DModel, folder: Path) -> None:
+        """As an ordinary diffusers folder, the labels' names in its index as DiT has them."""
+        DDPMPipeline(unet=network, scheduler=self.noising.saved_scheduler()).save_pretrained(folder)
+        index = folder / "model_index.json"
+        names = {str(number): name for number, name in enumerate(self.training.names)}
+        index.write_text(json.dumps({**json.loads(index.read_text()), "id2label": names}, indent=2) + "\n")

@@ -1,0 +1,76 @@
+"""A small classifier of the pictures that a denoiser is trained on: what the metric `adherence` asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from transformers import ConvNextConfig, ConvNextForImageClassification
+
+from cfgsweep.training.config import Classifier
+from cfgsweep.training.data.dataset import Labelled, normalised
+from cfgsweep.training.tasks.autoencoder import sheet
+
+
+def build(config: Classifier, pictures: torch.Size, names: list[str]) -> ConvNextForImageClassification:
+    """An untrained ConvNeXt (Liu et al. 2022, arXiv 2201.03545) for pictures [channels, height, width]."""
+    channels, height, _ = pictures
+    return ConvNextForImageClassification(
+        ConvNextConfig(
+            num_channels=channels,
+            image_size=height,
+            patch_size=2,
+            num_stages=len(config.channels),
+            hidden_sizes=list(config.channels),
+            depths=[config.layers_per_block] * len(config.channels),
+            layer_scale_init_value=1.0,
+            id2label=dict(enumerate(names)),
+            label2id={name: number for number, name in enumerate(names)},
+        )
+    )
+
+
+class ClassifierTask:
+    """Tell the label of a picture that is moved about a little, under a little noise."""
+
+    name = "classifier"
+
+    def __init__(self, config: Classifier, training: Labelled, held_out: Labelled):
+        self.config, self.training, self.held_out = config, training, held_out
+        self.network = build(config, training.pixels.shape[1:], training.names)
+
+    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
+        chosen = torch.randint(len(self.training), (batch,), generator=generator)
+        pixels = self._moved(normalised(self.training.pixels[chosen]), generator)
+        pixels = pixels + self.config.pixel_noise * torch.randn(pixels.shape, generator=generator)
+        return F.cross_entropy(self.network(pixels).logits.float(), self.training.labels[chosen])
+
+    def _moved(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Every picture by some pixels of its own; what comes in is like what is at the edge."""
+        reach = self.config.shift
+        height, width = pixels.shape[-2:]
+        around = F.pad(pixels, (reach,) * 4, mode="replicate")
+        places = torch.randint(2 * reach + 1, (len(pixels), 2), generator=generator).tolist()
+        return torch.stack([p[:, y : y + height, x : x + width] for p, (y, x) in zip(around, places, strict=True)])
+
+    @torch.no_grad()
+    def held_out_loss(self, network: Any) -> float:
+        """The share of pictures that it takes for something else."""
+        return 1 - self._right(network).float().mean().item()
+
+    def _right(self, network: Any) -> torch.Tensor:
+        said = [network(normalised(part)).logits.argmax(1) for part in self.held_out.pixels.split(256)]
+        return torch.cat(said) == self.held_out.labels
+
+    @torch.no_grad()
+    def sample(self, network: Any, path: Path) -> None:
+        """The pictures that it takes for something else; all right: the first ones."""
+        wrong = self.held_out.pixels[~self._right(network)]
+        sheet((wrong if len(wrong) else self.held_out.pixels)[:40], columns=10).save(path)
+
+    def save(self, network: Any, folder: Path) -> None:
+        """As an ordinary transformers folder, its accuracy on held-out pictures in the configuration."""
+        network.config.held_out_accuracy = 1 - self.held_out_loss(network)
+        network.save_pretrained(folder)

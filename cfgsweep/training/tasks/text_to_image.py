@@ -1,0 +1,205 @@
+"""Stage two: a text encoder and a cross-attention U-Net on the latents of stage one."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderTiny,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from tokenizers import pre_tokenizers
+from tokenizers.trainers import BpeTrainer
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
+from cfgsweep.training.data.captions import caption, corpus
+from cfgsweep.training.data.dataset import Entry
+from cfgsweep.training.noise import Noising
+from cfgsweep.training.tasks.autoencoder import sheet
+
+SAMPLE_PROMPTS = (
+    "mdjrny-v4 style a photograph of an astronaut riding a horse",
+    "noto style a photograph of an astronaut riding a horse",
+    "a photograph of a cat",
+    "3d render style a photograph of a red apple",
+    "twemoji style a photograph of a grinning face",
+    "flat style a photograph of a rocket",
+    "a photograph of an elephant",
+    "3d render style a photograph of a robot riding a bicycle",
+)
+
+
+BOS, EOS, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
+
+
+def build_tokenizer(config: TextEncoder, entries: list[Entry], seed: int) -> CLIPTokenizer:
+    """CLIP's byte-level BPE, its merges learned from captions of `entries`.
+
+    The trainer numbers letters in the random order of a hash map, and breaks ties between merges by number.
+    Handed over as special tokens, the letters have their numbers beforehand, and the same captions always
+    give the same tokenizer.
+    """
+    empty = CLIPTokenizer(vocab={BOS: 0, EOS: 1}, merges=[]).backend_tokenizer
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = BpeTrainer(
+        vocab_size=config.vocabulary,
+        special_tokens=[BOS, EOS, *letters, *(letter + END_OF_WORD for letter in letters)],
+        end_of_word_suffix=END_OF_WORD,
+        show_progress=False,
+    )
+    empty.train_from_iterator(corpus(entries, random.Random(seed)), trainer)
+    learned = json.loads(empty.to_str())["model"]
+    tokenizer = CLIPTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
+    tokenizer.model_max_length = config.length
+    return tokenizer
+
+
+def build_text_encoder(config: TextEncoder, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=config.vocabulary,
+            hidden_size=config.width,
+            intermediate_size=4 * config.width,
+            projection_dim=config.width,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            max_position_embeddings=config.length,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def build_unet(config: Denoiser, text_width: int, latents: torch.Size) -> UNet2DConditionModel:
+    """An untrained U-Net for latents of shape [channels, height, width]."""
+    attended = len(config.channels) - 1
+    unet = UNet2DConditionModel(
+        sample_size=latents[-1],
+        in_channels=latents[0],
+        out_channels=latents[0],
+        block_out_channels=config.channels,
+        layers_per_block=config.layers_per_block,
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * attended),
+        up_block_types=(*["CrossAttnUpBlock2D"] * attended, "UpBlock2D"),
+        cross_attention_dim=text_width,
+        attention_head_dim=config.heads,  # diffusers' historical name: on this class it is the number of heads
+        norm_num_groups=config.groups,
+    )
+    return unet.to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class LatentSet:
+    """Scaled latents, float32 [n, channels, height, width], and what they show."""
+
+    latents: torch.Tensor
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What the denoiser learns from, and what it is measured on."""
+
+    training: LatentSet
+    composites: LatentSet
+    held_out: LatentSet
+
+
+class TextToImageTask:
+    """Predict what was done to latents, the caption left out of some rows so that guidance has its other half."""
+
+    name = "denoiser"
+
+    def __init__(self, config: TrainConfig, latents: Latents, vae: AutoencoderTiny):
+        self.config, self.latents, self.vae = config, latents, vae
+        known = latents.training.entries + latents.composites.entries
+        self.tokenizer = build_tokenizer(config.text_encoder, known, config.seed)
+        self.noising = Noising(config.noise, config.denoiser.velocity_weight)
+        text_encoder = build_text_encoder(config.text_encoder, self.tokenizer)
+        unet = build_unet(config.denoiser, config.text_encoder.width, latents.training.latents.shape[1:])
+        self.network = nn.ModuleDict({"text_encoder": text_encoder, "unet": unet})
+
+    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
+        share = self.config.data.composite_share if self.latents.composites.entries else 0.0
+        single = torch.rand(batch, generator=generator) >= share
+        kept = torch.rand(batch, generator=generator) >= self.config.denoiser.condition_dropout
+        rng = random.Random(int(torch.randint(2**62, (), generator=generator)))
+        latents, captions = [], []
+        for is_single, keep in zip(single.tolist(), kept.tolist(), strict=True):
+            source = self.latents.training if is_single else self.latents.composites
+            index = rng.randrange(len(source.entries))
+            latents.append(source.latents[index])
+            captions.append(caption(source.entries[index], rng) if keep else "")
+        errors, timesteps = self._errors(self.network, torch.stack(latents), captions, generator)
+        return (self.noising.weight(timesteps) * errors).mean()
+
+    def _errors(
+        self, network: nn.ModuleDict, latents: torch.Tensor, captions: list[str], generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean squared error of every row at a random timestep, and the timesteps. Both [n]."""
+        noise = torch.randn(latents.shape, generator=generator)
+        timesteps = self.noising.timesteps(len(latents), generator)
+        noisy = self.noising.noisy(latents, noise, timesteps)
+        text = network["text_encoder"](self._tokens(captions))[0]
+        predicted = network["unet"](noisy, timesteps, text, return_dict=False)[0]
+        return self.noising.errors(predicted, latents, noise, timesteps), timesteps
+
+    def _tokens(self, captions: list[str]) -> torch.Tensor:
+        settings = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
+        return self.tokenizer(captions, max_length=self.tokenizer.model_max_length, **settings).input_ids
+
+    @torch.no_grad()
+    def held_out_loss(self, network: nn.ModuleDict) -> float:
+        """Mean squared error of what is predicted, four fixed draws a picture, its style and label as the caption."""
+        generator, rng = torch.Generator().manual_seed(0), random.Random(0)
+        captions = [caption(entry, rng) for entry in self.latents.held_out.entries] * 4
+        latents = self.latents.held_out.latents.repeat(4, 1, 1, 1)
+        total = 0.0
+        for start in range(0, len(latents), 64):
+            rows = slice(start, start + 64)
+            errors, _ = self._errors(network, latents[rows], captions[rows], generator)
+            total += errors.sum().item()
+        return total / len(captions)
+
+    def sample(self, network: nn.ModuleDict, path: Path) -> None:
+        """Fixed prompts down, three seeds across, guidance scale 4."""
+        own = [entry.label for entry in self.latents.held_out.entries[:8]]
+        prompts = SAMPLE_PROMPTS if self.config.data.name == "emoji" else own
+        pipeline = self.pipeline(network)
+        pipeline.set_progress_bar_config(disable=True)
+        seeds = range(3)
+        images = pipeline(
+            [prompt for prompt in prompts for _ in seeds],
+            num_inference_steps=30,
+            guidance_scale=4.0,
+            generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in seeds],
+            output_type="pt",
+        ).images
+        sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)).save(path)
+
+    def save(self, network: nn.ModuleDict, folder: Path) -> None:
+        """The U-Net in half precision, the rest in float32: transformers loads a text encoder in the dtype it finds."""
+        pipeline = self.pipeline(network)
+        pipeline.unet.half()
+        pipeline.save_pretrained(folder)
+
+    def pipeline(self, network: nn.ModuleDict) -> StableDiffusionPipeline:
+        """The network as an ordinary Stable Diffusion pipeline."""
+        return StableDiffusionPipeline(
+            vae=self.vae,
+            text_encoder=network["text_encoder"],
+            tokenizer=self.tokenizer,
+            unet=network["unet"],
+            scheduler=self.noising.saved_scheduler(),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
