@@ -17,7 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from . import tiny
+from tests.support import tiny_models as tiny
 
 hypothesis.settings.register_profile("cfgsweep", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("cfgsweep")

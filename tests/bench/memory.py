@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import tiny
 from tests.bench.pages import publish, versions
+from tests.support import tiny_models as tiny
 
 SWEEP = """\
 name: memory

@@ -1,0 +1,94 @@
+"""Our guiders inside diffusers' own modular pipeline, on a tiny random SDXL."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from diffusers.guiders import ClassifierFreeGuidance
+
+from cfgsweep.engine.diffusers_modular import ModularGuider
+from cfgsweep.errors import UserError
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.schedules import SCHEDULES
+from tests.support import tiny_models as tiny
+
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny.modular_sdxl()
+
+
+def picture(pipeline, guider) -> torch.Tensor:
+    pipeline.update_components(guider=guider)
+    return pipeline(
+        prompt="a cat",
+        negative_prompt="a dog",
+        num_inference_steps=STEPS,
+        height=16,
+        width=16,
+        generator=torch.Generator().manual_seed(0),
+        output="latents",
+        output_type="latent",
+    )
+
+
+def ours(pipeline, name: str, schedule=None, value: float | None = None, **parameters) -> ModularGuider:
+    return ModularGuider(GUIDERS[name](**parameters), pipeline.scheduler, schedule, value)
+
+
+def test_plain_guidance_is_diffusers_own(pipeline) -> None:
+    expected = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
+    torch.testing.assert_close(picture(pipeline, ours(pipeline, "cfg", value=5.0)), expected, rtol=1e-4, atol=1e-4)
+    windowed = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0, start=0.5))
+    got = picture(pipeline, ours(pipeline, "cfg", value=5.0, start=0.5))
+    torch.testing.assert_close(got, windowed, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(got, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", sorted(GUIDERS.keys() - {"perp_neg", "sag"}))
+def test_every_guider_works_there(pipeline, name: str) -> None:
+    plain = picture(pipeline, ours(pipeline, "cfg", value=1.0))
+    scale = {"cfg_pp": 0.3, "tnorm": 0.1, "fullnorm": 0.1}.get(name, 3.0)
+    got = picture(pipeline, ours(pipeline, name, value=scale))
+    assert torch.isfinite(got).all()
+    assert not torch.allclose(got, plain, atol=1e-4)
+    torch.testing.assert_close(picture(pipeline, ours(pipeline, "cfg", value=1.0)), plain)
+
+
+def test_schedules_and_still_steps_work_there(pipeline) -> None:
+    falling = picture(pipeline, ours(pipeline, "cfg", SCHEDULES["linear"](), value=5.0))
+    assert not torch.allclose(falling, picture(pipeline, ours(pipeline, "cfg", value=5.0)), atol=1e-3)
+    still = picture(pipeline, ours(pipeline, "cfg", value=5.0, zero_init_steps=2))
+    assert torch.isfinite(still).all()
+
+
+def test_an_error_in_the_middle_of_a_pass_leaves_no_harm(pipeline, monkeypatch) -> None:
+    plain = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
+    calls, late = itertools.count(), pipeline.unet.mid_block.resnets[1]
+
+    def fail_in_the_harmed_pass(*given):
+        if next(calls) == 2:
+            raise ZeroDivisionError
+        return whole(*given)
+
+    whole = late.forward
+    with monkeypatch.context() as patched:
+        patched.setattr(late, "forward", fail_in_the_harmed_pass)
+        with pytest.raises(ZeroDivisionError):
+            picture(pipeline, ours(pipeline, "pag", value=3.0, layers=["mid"]))
+    assert torch.equal(picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0)), plain)
+
+
+def test_what_it_cannot_do_is_said(pipeline) -> None:
+    with pytest.raises(UserError, match="no prediction without text"):
+        picture(pipeline, ours(pipeline, "perp_neg"))
+    with pytest.raises(UserError, match="of other latents"):
+        picture(pipeline, ours(pipeline, "sag"))
+    with pytest.raises(UserError, match="by another model"):
+        picture(pipeline, ours(pipeline, "autoguidance", model="emoji"))
+    with pytest.raises(UserError, match="unknown layer"):
+        picture(pipeline, ours(pipeline, "pag", layers=["up.9"]))

@@ -1,0 +1,316 @@
+"""The engine: as many evaluations as planned, the same pixels whoever shares a batch, the reference's pictures."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
+
+from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.trace import Program
+from cfgsweep.errors import UserError
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
+from cfgsweep.models.source import Source
+from cfgsweep.samplers import SAMPLERS, Sampler, build_scheduler
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
+from tests.conftest import DEVICE
+from tests.support import tiny_models as tiny
+from tests.support.engine_runs import NotingLatents, hashes, largest_difference, run
+
+SWEEP = """\
+name: mixed
+model: tiny
+prompt: [a cat, two dogs]
+negative_prompt: ""
+seed: [1, 2]
+steps: [4, 6]
+size: [native, [24, 16]]
+sampler: {samplers}
+guider:
+  - tnorm
+  - fullnorm
+  - cfg
+  - cfg: {{start: 0.25, stop: 0.75}}
+  - cfg: {{zero_init_steps: 1, guidance_rescale: 0.7}}
+  - apg
+  - apg: {{momentum: {{linear: {{max_val: -0.5}}}}, start: 0.25}}
+  - pag: {{pag_scale: {{linear: {{}}}}, layers: [mid, up.1]}}
+  - slg: {{skip: attention, stop: 0.5}}
+  - seg: {{blur_sigma: 1.0, zero_init_steps: 1}}
+  - autoguidance
+  - perp_neg
+  - fdg
+  - mimic
+schedule: [constant, {{cosine: {{min_val: 0.0}}}}]
+value: [0.0, 1.0, 3.0]
+"""
+
+
+@pytest.fixture(scope="module")
+def compute() -> device.Compute:
+    return device.choose(DEVICE, "float32")
+
+
+@pytest.fixture(scope="module")
+def denoiser(tiny_model: Path, compute: device.Compute):
+    return load_model(Source("tiny", str(tiny_model)), compute)
+
+
+@pytest.fixture
+def mixed(sweep_file) -> list[Experiment]:
+    """Everything that may stand beside everything else, some of it many times over."""
+    everything = expand(*read_sweep(sweep_file(SWEEP.format(samplers=list(SAMPLERS)))))
+    return random.Random(0).sample(everything, 90)
+
+
+def test_a_picture_depends_on_its_experiment_alone(denoiser, compute, mixed) -> None:
+    together = hashes(run(denoiser, compute, mixed))
+    assert len(set(together.values())) > len(mixed) // 2
+    order = random.Random(1)
+    for size in (1, 2, 7, 30):
+        some = order.sample(mixed, size)
+        apart = hashes(run(denoiser, compute, some))
+        assert apart == {experiment: together[experiment] for experiment in some}
+
+
+def test_the_number_of_workers_changes_no_pixel(denoiser, compute, mixed) -> None:
+    one = device.Compute(compute.device, compute.dtype, workers=1)
+    three = device.Compute(compute.device, compute.dtype, workers=3)
+    assert hashes(run(denoiser, one, mixed[:20])) == hashes(run(denoiser, three, mixed[:20]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_many_pictures_that_part_at_the_last_step_all_arrive(denoiser, compute, sweep_file, batch_size: int) -> None:
+    text = "name: x\nmodel: tiny\nprompt: a\nguider: {cfg: {start: 0.75}}\nsteps: 4\nvalue: {linspace: [2, 9, 50]}\n"
+    run(denoiser, compute, expand(*read_sweep(sweep_file(text))), batch_size)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.skipif(DEVICE == "cpu", reason="half precision is for accelerators")
+def test_neighbours_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: str) -> None:
+    half = device.choose(DEVICE, dtype)
+    denoiser = load_model(Source("tiny", str(tiny_model)), half)
+    together = hashes(run(denoiser, half, mixed))
+    assert hashes(run(denoiser, half, mixed[:3])) == {e: together[e] for e in mixed[:3]}
+
+
+def test_batches_are_full_until_the_end(denoiser, compute, sweep_file) -> None:
+    text = "name: x\nmodel: tiny\nprompt: a\nguider: cfg\nsteps: 10\nvalue: {linspace: [2, 9, 13]}\n"
+    experiments = expand(*read_sweep(sweep_file(text)))
+    engine = Engine(denoiser, compute, 4)
+    list(engine.run(experiments))
+    assert engine.tally.rows == 4 * engine.tally.batches
+    assert engine.tally.rows - engine.tally.evaluations < 20  # of 236: the first call and the last few
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
+def test_plain_cfg_equals_the_pipeline(family: str, sampler: str, compute, request, sweep_file) -> None:
+    folder = request.getfixturevalue(family)
+    text = f"name: x\nmodel: tiny\nprompt: a cat\nnegative_prompt: a dog\nsteps: 7\nsampler: {sampler}\nguider: cfg\n"
+    (experiment,) = expand(*read_sweep(sweep_file(text + "seed: 5\nvalue: 4.0\n")))
+    denoiser = load_model(Source("tiny", str(folder)), compute)
+    ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
+    pipeline = denoiser.pipeline
+    pipeline.scheduler = build_scheduler(sampler, denoiser.scheduler_config)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        "a cat",
+        negative_prompt="a dog",
+        num_inference_steps=7,
+        guidance_scale=4.0,
+        generator=torch.Generator().manual_seed(5),
+    ).images[0]
+    assert ours.size == theirs.size == (16, 16)
+    assert largest_difference(ours, theirs) <= 1
+
+
+REFERENCES = {"prednorm": BaseNormGuidance, "tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
+
+
+@pytest.mark.parametrize(("guider", "value"), [("prednorm", 7.5), ("tnorm", 0.15), ("fullnorm", 0.3)])
+@pytest.mark.parametrize("schedule", ["constant", "{cosine: {min_val: 0.01, num_warmup_steps: 3}}"])
+def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedule, sweep_file) -> None:
+    """On the bundled model, against the loop that users of min_diffusion write."""
+    text = (
+        f"name: x\nmodel: emoji\nprompt: 3d render style a photograph of a cat\nsteps: 12\nseed: 7\nguider: {guider}\n"
+    )
+    sweep, document = read_sweep(sweep_file(text + f"schedule: {schedule}\nvalue: {value}\n"))
+    (experiment,) = expand(sweep, document)
+    compute = device.choose(DEVICE, "float32")
+    denoiser = load_model(Source.of("emoji"), compute)
+    ours = run(denoiser, compute, [experiment], batch_size=2)[experiment]
+
+    guide = REFERENCES[guider]({"g": experiment.scales()})
+    scheduler = build_scheduler("euler", denoiser.scheduler_config)
+    scheduler.set_timesteps(12)
+    latents = denoiser.noise((64, 64), torch.Generator().manual_seed(7)) * scheduler.init_noise_sigma
+    text_rows = torch.cat([denoiser.encode(""), denoiser.encode(experiment.prompt)])
+    for index, timestep in enumerate(scheduler.timesteps):
+        both = scheduler.scale_model_input(torch.cat([latents] * 2), timestep)
+        uncond, cond = denoiser.predict(both, timestep.expand(2), text_rows).chunk(2)
+        latents = scheduler.step(guide(uncond, cond, index), timestep, latents).prev_sample
+    assert largest_difference(ours, denoiser.decode(latents)) <= 1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 12])
+def test_the_sampler_table_knows_every_call(name: str, steps: int, denoiser) -> None:
+    scheduler = build_scheduler(name, denoiser.scheduler_config)
+    scheduler.set_timesteps(steps)
+    assert len(scheduler.timesteps) == len(SAMPLERS[name].steps_of_calls(steps))
+
+
+def test_a_step_of_heun_is_its_first_order_call_and_the_one_after(denoiser) -> None:
+    """As the scheduler itself says: it notes whether the next call begins a step."""
+    sampler = Sampler.start("heun", denoiser.scheduler_config, 6, torch.Generator())
+    latents, begun = torch.zeros(1, 4, 8, 8), []
+    for call in range(len(sampler.scheduler.timesteps)):
+        begun.append(sampler.scheduler.state_in_first_order)
+        latents = sampler.step(latents, latents, call)
+    assert SAMPLERS["heun"].steps_of_calls(6) == [sum(begun[: call + 1]) - 1 for call in range(len(begun))]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
+    """Stepping a fork leaves the original where it was, and both see the same noise."""
+    start = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
+    predictions = [torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(20)]
+    latents = torch.ones(1, 4, 8, 8)
+    for call in range(3):
+        latents = start.step(predictions[call], latents, call)
+    fork = start.fork()
+
+    def finish(sampler: Sampler, here: torch.Tensor, offset: int) -> torch.Tensor:
+        for call in range(3, 8):
+            here = sampler.step(predictions[call + offset], here, call)
+        return here
+
+    other = finish(fork, latents, 10)
+    assert torch.equal(finish(start.fork(), latents, 0), finish(start.fork(), latents, 0))  # forks see one noise
+    mine = finish(start, latents, 0)
+    alone = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
+    here = torch.ones(1, 4, 8, 8)
+    for call in range(3):
+        here = alone.step(predictions[call], here, call)
+    assert torch.equal(finish(alone, here, 0), mine)
+    assert not torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("sampler", ["euler_a", "ddpm"])
+def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_file, sampler: str) -> None:
+    """Guidance that differs by next to nothing gives next to the same picture, which other noise would not."""
+    text = f"name: x\nmodel: tiny\nprompt: a\nsampler: {sampler}\nsteps: 8\nguider: cfg\nvalue: [2.0, 2.000001]\n"
+    experiments = expand(*read_sweep(sweep_file(text + "seed: [1, 2]\n")))
+    pictures = run(denoiser, compute, experiments)
+    one, almost, other, _ = (pictures[e] for e in experiments)
+    assert largest_difference(one, almost) <= 1
+    assert largest_difference(one, other) > 20
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_nothing_is_clipped_that_a_latent_model_needs(sampler: str) -> None:
+    """A configuration saved by Euler says nothing of clipping, which DDIM's and DDPM's own defaults would do."""
+    config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+    assert not build_scheduler(sampler, config).config.clip_sample
+
+
+def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, monkeypatch) -> None:
+    calls = itertools.count()
+
+    def fail(*_: object) -> None:
+        if next(calls) == 5:
+            raise ZeroDivisionError
+        return predict(*_)
+
+    predict = denoiser.predict
+    monkeypatch.setattr(denoiser, "predict", fail)
+    with pytest.raises(ZeroDivisionError):
+        list(Engine(denoiser, compute, 4).run(mixed))
+
+
+@pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
+def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, request, sweep_file) -> None:
+    """After zero-init steps the next call is given the first latents, at a later noise level."""
+    text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 2}}\nvalue: 3\nseed: 4\n"
+    denoiser = load_model(Source("tiny", str(request.getfixturevalue(family))), compute)
+    seen = []
+
+    class Watching(NotingLatents):
+        def harmed(self, harm):
+            return self
+
+        def predict(self, latents, timesteps, *rest):
+            seen.append((latents[0].clone(), float(timesteps[0])))
+            return self.denoiser.predict(latents, timesteps, *rest)
+
+    for sampler in ("euler", "ddim"):
+        seen.clear()
+        (e,) = expand(*read_sweep(sweep_file(text), [f"sampler={sampler}"]))
+        list(Engine(Watching(denoiser), compute, 2).run([e]))
+        start = Sampler.start(sampler, denoiser.scheduler_config, 5, torch.Generator())
+        noise = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+        first = start.model_input(noise * start.scheduler.init_noise_sigma, 0)
+        assert len(seen) == 3
+        assert seen[0][1] == float(start.timestep(2))
+        torch.testing.assert_close(seen[0][0], first[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("spacing", ["leading", "linspace"])
+def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute, sweep_file) -> None:
+    """Against the paper's algorithm on DDIM: the guided picture, the unconditional noise."""
+    denoiser = load_model(Source("tiny", str(tiny_model)), compute)
+    denoiser.scheduler_config = {**denoiser.scheduler_config, "timestep_spacing": spacing}
+    text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 6\nsampler: ddim\nguider: cfg_pp\nvalue: 0.6\nseed: 4\n"
+    (e,) = expand(*read_sweep(sweep_file(text)))
+    ours = run(denoiser, compute, [e], batch_size=2)[e]
+    scheduler = build_scheduler("ddim", denoiser.scheduler_config)
+    scheduler.set_timesteps(6)
+    x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+    conditions = torch.cat([denoiser.encode("a cat"), denoiser.encode("")])
+    for t in scheduler.timesteps:
+        cond, uncond = denoiser.predict(torch.cat([x, x]), torch.stack([t, t]).float(), conditions).chunk(2)
+        guided = uncond + 0.6 * (cond - uncond)
+        kept, following = scheduler.alphas_cumprod[t], t - 1000 // 6
+        after = scheduler.alphas_cumprod[following] if following >= 0 else scheduler.final_alpha_cumprod
+        if after == kept:  # linspace ends at timestep 0, from where DDIM does not move
+            break
+        data = (x - (1 - kept) ** 0.5 * guided) / kept**0.5
+        x = after**0.5 * data + (1 - after) ** 0.5 * uncond
+    theirs = denoiser.decode(x)
+    assert largest_difference(ours, theirs) <= 1
+
+
+def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_path: Path, sweep_file) -> None:
+    """The same prompt through another network with its own text encoder; a model of another kind is refused."""
+    weak = tiny.stable_diffusion("epsilon")
+    with torch.no_grad():
+        for parameter in weak.text_encoder.parameters():
+            parameter.mul_(1.5)
+        for parameter in weak.unet.conv_out.parameters():
+            parameter.mul_(0.5)
+    weak.save_pretrained(tmp_path / "weak")
+    text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 4\nsampler: ddim\nvalue: 2.5\nseed: 4\nguider: "
+    guider = f"{{autoguidance: {{model: {tmp_path / 'weak'}}}}}\n"
+    (e,) = expand(*read_sweep(sweep_file(text + guider)))
+    ours = run(denoiser, compute, [e], batch_size=2)[e]
+    other = load_model(Source("weak", str(tmp_path / "weak")), compute)
+    scheduler = build_scheduler("ddim", denoiser.scheduler_config)
+    scheduler.set_timesteps(4)
+    x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
+    for t in scheduler.timesteps:
+        good, bad = (m.predict(x, t[None].float(), m.encode("a cat")) for m in (denoiser, other))
+        x = scheduler.step(bad + 2.5 * (good - bad), t, x).prev_sample
+    assert largest_difference(ours, denoiser.decode(x)) <= 1
+
+    guider = f"{{autoguidance: {{model: {tiny_v_model}}}}}\n"
+    (wrong,) = expand(*read_sweep(sweep_file(text + guider)))
+    with pytest.raises(UserError, match="not a model of the same kind"):
+        denoiser.harmed(Program(wrong)[0].branches[1].perturbation)

@@ -1,0 +1,91 @@
+"""kill -9 at random moments, many times over one command: what comes out is what would have come out undisturbed.
+
+CFGSWEEP_TEST_KILLS=50 has more of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.support.commands import finish, started, wait_for
+from tests.support.run_state import state_of
+from tests.support.trainings import label_training, weights_of
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("CFGSWEEP_TEST_KILLS", "4"))
+
+
+def kill_it_often(words: tuple[object, ...], progress: Callable[[], object], rng: random.Random) -> None:
+    """Begin it again and again; kill it at any moment, most often soon after there is something new."""
+    in_the_middle = 0
+    for _ in range(KILLS):
+        process, before = started(*words), progress()
+        if rng.random() < 0.8:
+            wait_for(lambda before=before: progress() != before, process)
+            time.sleep(rng.choice([0.01, 0.1, 0.5]) * rng.random())
+        else:
+            time.sleep(4 * rng.random())
+        in_the_middle += process.poll() is None and progress() != before
+        process.kill()
+        _, said = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), said
+    assert in_the_middle > KILLS / 2, "it was hardly ever killed in the middle: the test shows little"
+
+
+def pictures_in(run: Path) -> Callable[[], int]:
+    return lambda: len(list(run.glob("images/*.png")))
+
+
+def test_run(labelled: Path, tmp_path: Path, sweep_file) -> None:
+    seeds = {"range": [1, 6 * KILLS, 1]}
+    sweep = {"name": "k", "model": str(labelled), "label": [0, 1, 2, 3], "seed": seeds, "steps": 40, "guider": "cfg"}
+    words = (
+        "run",
+        sweep_file(yaml.safe_dump({**sweep, "value": [1, 3], "metrics": ["contrast", "diversity"]})),
+        "--quiet",
+    )
+    run, whole = tmp_path / "killed", tmp_path / "whole"
+    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(0))
+    for out in (run, whole):
+        finish(*words, "--out", out)
+    assert state_of(run) == state_of(whole)
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_phase(labelled: Path, tmp_path: Path, sweep_file) -> None:
+    sweep = {"name": "k", "model": str(labelled), "label": [0, 1, 2, 3], "seed": [1, 2], "steps": 30, "guider": "cfg"}
+    search = {"search": "value", "phase": {"low": 0, "high": 12, "scan": 4 * KILLS + 9, "tolerance": 0.02}}
+    words = ("phase", sweep_file(yaml.safe_dump({**sweep, **search})), "--quiet")
+    run, whole = tmp_path / "killed", tmp_path / "whole"
+    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(1))
+    for out in (run, whole):
+        finish(*words, "--out", out)
+    assert state_of(run) == state_of(whole)
+    assert (run / "phase.json").read_text() == (whole / "phase.json").read_text()
+
+
+def test_train(tmp_path: Path) -> None:
+    recipe = {"steps": 60 * KILLS, "batch": 8, "learning_rate": 0.002, "checkpoint_every": 3, "sample_every": 1000}
+    shape = {"channels": [8, 16], "recipe": recipe}
+    config = label_training(denoiser={**shape, "groups": 4}, classifier={**shape, "layers_per_block": 1})
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(config))
+    words = ("train", tmp_path / "train.yaml", "--quiet")
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+
+    def checkpoints() -> list[int]:
+        return [path.stat().st_mtime_ns for path in killed.glob("*/checkpoint.pt")]
+
+    kill_it_often((*words, "--out", killed), checkpoints, random.Random(2))
+    for out in (killed, whole):
+        finish(*words, "--out", out)
+    ours, theirs = weights_of(killed / "model"), weights_of(whole / "model")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

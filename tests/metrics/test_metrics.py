@@ -1,0 +1,142 @@
+"""Metrics: closed forms, the records that keep them, the plot; and the lesson that they tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from cfgsweep.metrics.classifier import Judge
+from cfgsweep.metrics.image import contrast, diversity, saturation
+from cfgsweep.training.config import Classifier, Recipe
+from cfgsweep.training.tasks.classifier import build
+from tests.support import tiny_models as tiny
+
+
+def flat(*colour: int) -> Image.Image:
+    return Image.new("RGB", (6, 4), colour)
+
+
+def test_saturation_is_that_of_the_colours() -> None:
+    assert saturation(flat(90, 90, 90)) == 0
+    assert saturation(flat(200, 0, 0)) == 1
+    assert saturation(flat(200, 100, 100)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_contrast_is_the_spread_of_the_luminance() -> None:
+    halves = np.zeros((4, 6), np.uint8)
+    halves[:, 3:] = 255
+    assert contrast(flat(9, 99, 200)) == 0
+    assert contrast(Image.fromarray(halves)) == pytest.approx(0.5)
+    assert contrast(Image.fromarray(halves // 2)) == pytest.approx(0.25, abs=0.005)
+
+
+def test_diversity_is_the_mean_distance_of_pairs() -> None:
+    assert diversity([flat(0, 0, 0)]) is None
+    assert diversity([flat(0, 0, 0), flat(255, 255, 255)]) == pytest.approx(1)
+    assert diversity([flat(0, 0, 0), flat(255, 255, 255), flat(0, 0, 0)]) == pytest.approx(2 / 3)
+
+
+def shade_classifier() -> Any:
+    """Four labels, by random weights."""
+    torch.manual_seed(1)
+    config = Classifier(channels=(8,), layers_per_block=1, recipe=Recipe(steps=1, batch=1, learning_rate=0.1))
+    return build(config, torch.Size((1, 8, 8)), ["first", "second", "third", "fourth"]).eval()
+
+
+def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
+    network, judge = shade_classifier(), Judge(shade_classifier())
+    generator = np.random.default_rng(0)
+    seen = set()
+    for _ in range(20):
+        grey = generator.integers(0, 256, (8, 8), dtype=np.uint8)
+        pixels = torch.from_numpy(grey).float()[None, None] / 127.5 - 1
+        said = int(network(pixels).logits.argmax())
+        image, seen = Image.fromarray(grey).convert("RGB"), seen | {said}
+        assert judge.adherence(image, said) == judge.adherence(image, network.config.id2label[said]) == 1
+        assert judge.adherence(image, (said + 1) % 4) == 0
+    assert len(seen) > 1
+
+
+@pytest.fixture(scope="module")
+def judged(saved) -> Path:
+    """A model of labels with a classifier beside it."""
+    folder = saved(tiny.labelled_unet())
+    network = shade_classifier()
+    network.config.held_out_accuracy = 0.25
+    network.save_pretrained(folder / "classifier")
+    return folder
+
+
+def sweep_of(model: object, **settings: Any) -> str:
+    base = {"name": "m", "model": str(model), "label": [0, 1], "seed": [1, 2, 3], "steps": 4, "guider": "cfg"}
+    return yaml.safe_dump({**base, "value": [0, 2], "metrics": ["adherence", "diversity", "contrast"], **settings})
+
+
+def test_a_run_measures_tells_and_keeps(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+    run, path = tmp_path / "r", sweep_file(sweep_of(judged, exclude=[{"label": 1, "seed": 3}]))
+    done = cli("run", path, "--out", run)
+    assert done.code == 0
+    lines = done.out.splitlines()
+    head = next(n for n, line in enumerate(lines) if line.split() == ["value", "adherence", "diversity", "contrast"])
+    assert f"adherence by {judged}'s classifier, right for 25.0% of held-out pictures" in lines
+
+    records = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+    judge = Judge.load(str(judged), None)
+    for record in records:
+        image = Image.open(run / record["image"])
+        assert record["metrics"]["contrast"] == contrast(image)
+        assert record["metrics"]["adherence"] == judge.adherence(image, record["label"])
+        alike = [r for r in records if (r["label"], r["value"]) == (record["label"], record["value"])]
+        assert len(alike) == 3 - record["label"]
+        assert record["metrics"]["diversity"] == diversity([Image.open(run / r["image"]) for r in alike])
+    for offset, value in ((1, 0.0), (2, 2.0)):
+        mine = [r for r in records if r["value"] == value]
+        means = [np.mean([r["metrics"][m] for r in mine]) for m in ("adherence", "diversity", "contrast")]
+        # Diversity is one number for each label, however many seeds it is of.
+        means[1] = np.mean([next(r["metrics"]["diversity"] for r in mine if r["label"] == label) for label in (0, 1)])
+        assert [float(word) for word in lines[head + offset].split()[1:]] == pytest.approx(means, abs=6e-4)
+
+    drawn = cli("grid", run, "--plot")
+    assert drawn.code == 0
+    plot = Image.open(run / "grids/m-metrics.png")
+    assert plot.width > 2 * plot.height
+    assert str(run / "grids/m-metrics.png") in drawn.out
+    assert cli("run", path, "--out", run).code == 0  # nothing to compute: the numbers stay
+    assert [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()] == records
+
+
+def test_metrics_asked_for_later_need_no_new_pictures(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+    run = tmp_path / "r"
+    assert cli("run", sweep_file(sweep_of(judged, metrics=[])), "--out", run).code == 0
+    refused = cli("grid", run, "--plot")
+    assert refused.code == 2
+    assert "measured nothing" in refused.err
+    again = cli("run", sweep_file(sweep_of(judged, metrics="saturation")), "--out", run)
+    assert "12 of 12 pictures were there already" in again.out
+    records = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+    assert all(record["metrics"] == {"saturation": 0.0} for record in records)
+
+
+def test_a_metric_that_cannot_be_had_is_refused_before_the_run(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    refused = cli("run", sweep_file(sweep_of(labelled)), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "takes a model with a classifier" in refused.err
+    assert not (tmp_path / "r").exists()
+    refused = cli("run", sweep_file(sweep_of("digits", metrics="adherance")), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "did you mean 'adherence'?" in refused.err
+
+
+def test_there_must_be_a_number_to_draw_over(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+    run = tmp_path / "r"
+    assert cli("run", sweep_file(sweep_of(judged, value=1, guider=["cfg", "apg"])), "--out", run).code == 0
+    refused = cli("grid", run, "--plot")
+    assert refused.code == 2
+    assert "no number varies" in refused.err

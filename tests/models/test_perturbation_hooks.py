@@ -1,0 +1,150 @@
+"""Harm to a denoiser: where it is wanted and nowhere else, in one thread and not in another, and gone afterwards."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from torch.nn import functional as F
+
+from cfgsweep.errors import UserError
+from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.models import device
+from cfgsweep.models.load import load_model
+from cfgsweep.models.source import Source
+from tests.conftest import DEVICE
+
+KINDS = ["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
+
+
+@pytest.fixture(scope="module")
+def denoiser(tiny_model: Path):
+    return load_model(Source("tiny", str(tiny_model)), device.choose(DEVICE, "float32"))
+
+
+@pytest.fixture
+def call(denoiser):
+    """Predict for four rows, the same every time."""
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(4, 4, 8, 8, generator=generator).to(DEVICE)
+    timesteps, condition = torch.full((4,), 500.0), denoiser.encode("a cat").expand(4, -1, -1)
+
+    def predict(perturbation: Perturbation | None = None) -> torch.Tensor:
+        return denoiser.harmed(perturbation).predict(latents, timesteps, condition)
+
+    return predict
+
+
+def harm(kind: str, *layers: str, sigma: float = 1.5) -> Perturbation:
+    return Perturbation(kind, layers or ("mid",), sigma if kind == "blur" else 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layer", ["mid", "down.0", "up.1.attentions.0", "down"])
+def test_it_changes_the_prediction_for_one_call(call, kind: str, layer: str) -> None:
+    whole = call()
+    harmed = call(harm(kind, layer))
+    assert not torch.allclose(harmed, whole, atol=1e-5)
+    assert torch.equal(call(harm(kind, layer)), harmed)
+    assert torch.equal(call(), whole)
+
+
+def test_kinds_and_places_differ(call) -> None:
+    wishes = [harm(kind, layer) for kind in KINDS for layer in ("mid", "down.0", "up.1")]
+    wishes += [harm("blur", "mid", sigma=MEAN), harm("identity", "mid", "down.0")]
+    results = [call(wish) for wish in wishes]
+    for i, one in enumerate(results):
+        for other in results[:i]:
+            assert not torch.equal(one, other)
+
+
+def test_threads_do_not_disturb_each_other(call) -> None:
+    wishes = [None, harm("identity"), harm("block", "down.0"), harm("blur"), None, harm("attention")] * 8
+    expected = {wish: call(wish) for wish in set(wishes)}
+    with ThreadPoolExecutor(4) as pool:
+        for wish, got in zip(wishes, pool.map(call, wishes), strict=True):
+            torch.testing.assert_close(got, expected[wish], rtol=1e-4, atol=1e-5)
+
+
+def test_an_error_in_the_middle_leaves_nothing_behind(call, denoiser, monkeypatch) -> None:
+    whole = call()
+    with monkeypatch.context() as patched:
+        patched.setattr(denoiser.pipeline.unet.mid_block.resnets[1], "forward", lambda *_: 1 / 0)
+        with pytest.raises(UserError, match="division by zero"):
+            call(harm("identity"))
+    assert torch.equal(call(), whole)
+
+
+def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
+    with pytest.raises(UserError) as refused:
+        denoiser.harmed(harm("identity", "up.0"))
+    text = str(refused.value)
+    assert "unknown layer 'up.0'" in text
+    for name in ("mid", "down.0", "down.0.attentions.0", "up.1", "up.1.attentions.1"):
+        assert name in text
+
+
+def test_blurring_by_nothing_is_no_harm_and_by_much_is_the_mean(call) -> None:
+    torch.testing.assert_close(call(harm("blur", sigma=0.0)), call(), rtol=1e-4, atol=1e-5)
+
+
+def test_identity_attention_is_what_its_paper_says(call, tiny_model) -> None:
+    """The attention map replaced by the identity, done independently on diffusers' own network."""
+    unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet.to(DEVICE)
+
+    class Identity:
+        def __call__(self, attention, hidden_states, **_):
+            value = attention.to_v(hidden_states)
+            rows, tokens, _ = value.shape
+            heads = value.view(rows, tokens, attention.heads, -1).transpose(1, 2)
+            scores = torch.eye(tokens, device=value.device).expand(rows, attention.heads, -1, -1)
+            return attention.to_out[0]((scores @ heads).transpose(1, 2).reshape(value.shape))
+
+    unet.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(Identity())
+    assert_equals(call(harm("identity")), unet, call)
+
+
+def test_skipped_parts_are_diffusers_own(call, tiny_model) -> None:
+    """diffusers' layer skip, given the place by hand, since it finds none by itself in a U-Net."""
+    from diffusers.hooks import LayerSkipConfig, apply_layer_skip
+
+    for kind, wish in (
+        ("block", {}),
+        ("attention", {"skip_ff": False}),
+        ("feed_forward", {"skip_attention": False}),
+        ("identity", {"skip_attention": False, "skip_attention_scores": True, "skip_ff": False}),
+    ):
+        unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet.to(DEVICE)
+        place = "mid_block.attentions.0.transformer_blocks"
+        apply_layer_skip(unet, LayerSkipConfig(indices=[0], fqn=place, **wish))
+        assert_equals(call(harm(kind)), unet, call)
+
+
+def assert_equals(got: torch.Tensor, unet, call) -> None:
+    latents, timesteps, condition = (cell.cell_contents for cell in closure_of(call))
+    with torch.inference_mode():
+        expected = unet(latents, timesteps.to(DEVICE), condition, return_dict=False)[0]
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def closure_of(call) -> list:
+    names = call.__code__.co_freevars
+    return [call.__closure__[names.index(name)] for name in ("latents", "timesteps", "condition")]
+
+
+def test_queries_are_blurred_as_a_picture() -> None:
+    """Against a Gaussian blur by torch's own convolution, on a picture that is not square."""
+    from cfgsweep.models.perturbation_hooks import _blurred
+
+    tokens = torch.randn(2, 8 * 6, 5, generator=torch.Generator().manual_seed(1))
+    sigma, reach = 0.5, 1
+    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    weights = weights / weights.sum()
+    picture = F.pad(tokens.transpose(1, 2).reshape(2, 5, 8, 6), (reach,) * 4, mode="reflect")
+    kernel = (weights[:, None] * weights[None, :]).expand(5, 1, -1, -1)
+    expected = F.conv2d(picture, kernel, groups=5).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(_blurred(tokens, sigma, (32, 24)), expected)
+    torch.testing.assert_close(_blurred(tokens, MEAN, (32, 24)), tokens.mean(1, keepdim=True).expand_as(tokens))

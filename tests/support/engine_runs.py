@@ -1,0 +1,44 @@
+"""Experiments through an engine, with the bytes of their latents kept beside the pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.engine import Engine
+from cfgsweep.storage.png import pixels_sha256
+from cfgsweep.sweep.experiment import Experiment
+
+
+def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
+    engine = Engine(NotingLatents(denoiser), compute, batch_size)
+    pictures = {finished.experiment: finished.image for finished in engine.run(experiments)}
+    assert pictures.keys() == set(experiments)
+    assert engine.tally.evaluations == cost(experiments).evaluations
+    return pictures
+
+
+class NotingLatents:
+    """The denoiser, whose pictures bring the bytes of their latents: 256 levels hide most of what float32 tells."""
+
+    def __init__(self, denoiser):
+        self.denoiser = denoiser
+
+    def __getattr__(self, name: str):
+        return getattr(self.denoiser, name)
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        image = self.denoiser.decode(latents)
+        image.info["latents"] = latents.cpu().numpy().tobytes()
+        return image
+
+
+def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, tuple[str, bytes]]:
+    return {experiment: (pixels_sha256(image), image.info["latents"]) for experiment, image in pictures.items()}
+
+
+def largest_difference(a: Image.Image, b: Image.Image) -> int:
+    """In steps of the 256 levels; rounding may move a level by one."""
+    return int(np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max())

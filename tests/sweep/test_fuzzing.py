@@ -1,0 +1,73 @@
+"""Whatever is handed in as a sweep file: a sweep or an error for people, no traceback, no hang, bounded memory.
+
+CFGSWEEP_TEST_EXAMPLES=100000 has hypothesis look longer; `python -m tests.fuzz.sweeps` goes on from raw bytes for as
+long as one likes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+
+from cfgsweep.config.yaml_io import Document
+from cfgsweep.engine.cost import cost
+from cfgsweep.errors import UserError
+from cfgsweep.execution.sanity_checks import cautions
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import AXES, Sweep, read_sweep, schema
+from tests.support.json_schema_strategies import of_schema
+
+EXAMPLES = int(os.environ.get("CFGSWEEP_TEST_EXAMPLES", "200"))
+MOST = 2000  # experiments to expand: more of the same shows nothing new
+
+
+def plan(sweep: Sweep, document: Document) -> None:
+    if math.prod(len(sweep.axis(name)) for name in AXES) <= MOST:
+        experiments = expand(sweep, document)
+        assert cost(experiments).evaluations <= cost(experiments).unshared
+        cautions(experiments)
+
+
+@pytest.mark.parametrize("wrong", [0, 30])
+def test_the_schema_and_the_reader_agree_and_nothing_else_happens(tmp_path: Path, wrong: int) -> None:
+    """What reads as a sweep is allowed by the schema; what the schema allows is a sweep or a UserError."""
+    whole, path, seen = schema(), tmp_path / "sweep.yaml", {"sweeps": 0, "errors": 0}
+    checker = jsonschema.Draft202012Validator(whole)
+    own_guiders = whole["$defs"]["Guider"]["anyOf"][0]  # without diffusers', whose names the schema does not know
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    @given(of_schema(whole, wrong, Guider=own_guiders))
+    def check(document: Any) -> None:
+        if isinstance(document, dict):
+            document = {**document, "name": "f", "model": "emoji", "prompt": "a cat"}
+            document.pop("label", None)
+        path.write_text(yaml.safe_dump(document, allow_unicode=True))
+        try:
+            sweep, read = read_sweep(path)
+            plan(sweep, read)
+        except UserError:
+            seen["errors"] += 1
+        else:
+            seen["sweeps"] += 1
+            checker.validate(document)
+
+    check()
+    assert min(seen.values()) > EXAMPLES / 20, f"{seen}: one-sided: the test shows little"
+
+
+def test_raw_bytes(tmp_path: Path) -> None:
+    """Some seconds of what `python -m tests.fuzz.sweeps` does for hours."""
+    pytest.importorskip("atheris", reason="there is no atheris for this machine")
+    command = [sys.executable, "-m", "tests.fuzz.sweeps", "-runs=3000", "-seed=1"]
+    fuzzed = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
+    assert fuzzed.returncode == 0, fuzzed.stderr[-3000:]
+    assert "Done 3000 runs" in fuzzed.stderr
