@@ -93,11 +93,11 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
 ) -> None:
     """What a sweep would run and what it costs, without running it."""
-    from cfgsweep.execution.dry_run import survey
+    from cfgsweep.execution.dry_run import summarise_plan
     from cfgsweep.sweep.schema import read_sweep
 
     sweep, document = read_sweep(config, set)
-    found = survey(sweep, document, out or Path("outputs") / sweep.name, model)
+    found = summarise_plan(sweep, document, out or Path("outputs") / sweep.name, model)
     if as_json:
         print(json.dumps(found.as_json()))
     else:

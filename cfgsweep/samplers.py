@@ -17,7 +17,13 @@ from cfgsweep.errors import UserError, shorten
 if TYPE_CHECKING:
     import torch
 
-PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")  # as diffusers' schedulers know them
+# What a denoiser predicts: the noise, the picture, alpha_t noise - sigma_t x0, or noise - x0 (flow matching).
+PredictionKind = Literal["epsilon", "x0", "v", "flow"]
+PREDICTION_TYPES: dict[str, PredictionKind] = {
+    "epsilon": "epsilon",
+    "sample": "x0",
+    "v_prediction": "v",
+}  # by diffusers' words
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,15 @@ def is_flow(model_config: Mapping[str, Any]) -> bool:
     return str(model_config.get("_class_name", "")).startswith("FlowMatch")
 
 
-def predicted_by(model_config: Mapping[str, Any]) -> Any:
-    """What a model predicts, in the words of schedulers' configurations. Raises UserError where it is none of them."""
+def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
+    """What a model predicts, from its scheduler's configuration. Raises UserError where that is none of the kinds."""
     if is_flow(model_config):
-        return "flow_prediction"
+        return "flow"
     given = model_config.get("prediction_type", "epsilon")
     if given not in PREDICTION_TYPES:
         place = "the model's scheduler_config.json: prediction_type"
         raise UserError("not what a model can predict", where=place, given=given, allowed=PREDICTION_TYPES)
-    return given
+    return PREDICTION_TYPES[given]
 
 
 def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
@@ -133,7 +139,7 @@ def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tupl
 
     sampler = Sampler.start(name, model_config, steps, torch.Generator())
     steps_of_calls = SAMPLERS[name].steps_of_calls(steps)
-    return tuple(sampler.noise_ratios(steps_of_calls.index(step))[0] for step in range(steps))
+    return tuple(sampler.sigmas_at(steps_of_calls.index(step))[0] for step in range(steps))
 
 
 class Sampler:
@@ -192,7 +198,7 @@ class Sampler:
         share = float(self.scheduler.sigmas[call])
         return math.hypot(1 - share, share)
 
-    def noise_ratios(self, call: int) -> tuple[float, float]:
+    def sigmas_at(self, call: int) -> tuple[float, float]:
         """sigma / alpha of the latents at the call, and after its step (0 after the last of most samplers)."""
         scheduler = self.scheduler
         sigmas: Any = getattr(scheduler, "sigmas", None)

@@ -11,7 +11,7 @@ from cfgsweep.config.parameters import number
 from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
 
-Share = Annotated[float, BeforeValidator(number), Field(ge=0, le=1)]
+Fraction = Annotated[float, BeforeValidator(number), Field(ge=0, le=1)]
 
 
 def steps_between(start: float, stop: float, steps: int) -> range:
@@ -20,7 +20,7 @@ def steps_between(start: float, stop: float, steps: int) -> range:
     return range(first, end)
 
 
-def refuse_unless_in_order(problem: str, **ends: float) -> None:
+def check_in_order(problem: str, **ends: float) -> None:
     """Two ends of an interval, by name: the first has to be below the second."""
     (low, first), (high, second) = ends.items()
     if first >= second:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from cfgsweep.engine.trajectory import Row, Trajectory
-from cfgsweep.guidance.perturbations import Harm
+from cfgsweep.guidance.perturbations import Perturbation
 
 
 def pad(rows: Sequence, size: int) -> list:
@@ -18,7 +18,7 @@ def pad(rows: Sequence, size: int) -> list:
     return [*rows, *[rows[-1]] * (size - len(rows))]
 
 
-class Waiting:
+class BatchQueue:
     """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself.
 
     A trajectory's rows stay together where they can, for it waits for the last of them; and who is furthest behind
@@ -27,14 +27,14 @@ class Waiting:
 
     def __init__(self, batch_size: int):
         self.batch_size = batch_size
-        self.queues: dict[Harm | None, list[list[Row]]] = {}
+        self.queues: dict[Perturbation | None, list[list[Row]]] = {}
 
     def __bool__(self) -> bool:
         return any(self.queues.values())
 
     def add(self, trajectory: Trajectory) -> None:
         """Its rows that can go now."""
-        groups: dict[Harm | None, list[Row]] = {}
+        groups: dict[Perturbation | None, list[Row]] = {}
         for branch in trajectory.ask():
             groups.setdefault(branch.perturbation, []).append((trajectory, branch))
         for perturbation, rows in groups.items():

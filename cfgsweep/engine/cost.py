@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cfgsweep.engine.prefix_tree import Node, Root, roots
+from cfgsweep.engine.prefix_tree import Node, StartKey, roots
 from cfgsweep.engine.trace import (
-    Program,
+    GuidanceTrace,
 )
 from cfgsweep.sweep.experiment import Experiment
 
@@ -23,9 +23,9 @@ class Cost:
 
 def cost(experiments: Iterable[Experiment]) -> Cost:
     """How many evaluations the experiments take. Roots with the same guidance cost the same, and are counted once."""
-    groups: dict[Root, list[Experiment]] = {}
+    groups: dict[StartKey, list[Experiment]] = {}
     for experiment in experiments:
-        groups.setdefault(Root.of(experiment), []).append(experiment)
+        groups.setdefault(StartKey.of(experiment), []).append(experiment)
     known: dict[tuple, Cost] = {}
     costs = []
     for root, members in groups.items():
@@ -41,7 +41,7 @@ def cost(experiments: Iterable[Experiment]) -> Cost:
 
 
 def _cost_of_root(members: Iterable[Experiment]) -> Cost:
-    programs = [(Program(experiment), experiment) for experiment in members]
+    programs = [(GuidanceTrace(experiment), experiment) for experiment in members]
     total, stack = 0, [Node(0, programs)]
     while stack:
         node = stack.pop()

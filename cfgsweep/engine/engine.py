@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from PIL import Image
 
-from cfgsweep.engine.batching import Waiting, Workers, pad
-from cfgsweep.engine.prefix_tree import Node, Root, roots
-from cfgsweep.engine.trace import Branch, perturbations
+from cfgsweep.engine.batching import BatchQueue, Workers, pad
+from cfgsweep.engine.prefix_tree import Node, StartKey, roots
+from cfgsweep.engine.trace import ForwardPass, perturbations
 from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
-from cfgsweep.guidance.apply import blurred_where_it_looks, guide, standing_still
-from cfgsweep.guidance.base import Moment
+from cfgsweep.guidance.apply import blur_attended, guide, zero_init_prediction
+from cfgsweep.guidance.base import StepContext
 from cfgsweep.guidance.perturbations import BlurredInput
-from cfgsweep.guidance.predictions import Prediction, picture_of
+from cfgsweep.guidance.predictions import PredictionKind, to_x0
 from cfgsweep.models.denoiser import Denoiser, NotFinite
 from cfgsweep.models.device import Compute, one_thread_per_operation
 from cfgsweep.samplers import SAMPLERS, Sampler, predicted_by
@@ -64,7 +64,7 @@ class Engine:
         self.tally = Tally()
         self._whole = denoiser
         self._trace: Callable[[Sequence[Experiment], int, torch.Tensor], None] | None = None
-        self._conditions: dict[Branch, torch.Tensor] = {}
+        self._conditions: dict[ForwardPass, torch.Tensor] = {}
 
     def run(
         self,
@@ -88,9 +88,9 @@ class Engine:
             yield from self._run(group, watch)
 
     def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished | Failed]:
-        waiting = Waiting(self.batch_size)
-        looks = any(isinstance(harm, BlurredInput) for harm in perturbations(experiments))
-        self._whole = self.denoiser.attending() if looks else self.denoiser
+        waiting = BatchQueue(self.batch_size)
+        looks = any(isinstance(perturbation, BlurredInput) for perturbation in perturbations(experiments))
+        self._whole = self.denoiser.with_attention() if looks else self.denoiser
         starts = iter(roots(experiments).items())
         parked: list[Fork] = []
         live, limit = 0, self._live_limit(len(experiments))
@@ -128,7 +128,7 @@ class Engine:
         waves = -(-experiments // most)
         return -(-experiments // waves)
 
-    def _admit(self, parked: list[Fork], starts: Iterator[tuple[Root, Node]], room: int) -> Iterator[Trajectory]:
+    def _admit(self, parked: list[Fork], starts: Iterator[tuple[StartKey, Node]], room: int) -> Iterator[Trajectory]:
         """Up to `room` trajectories: the latest forks first (they finish, and free memory), then new starts."""
         chosen = parked[max(0, len(parked) - room) :] if room > 0 else []
         del parked[len(parked) - len(chosen) :]
@@ -139,7 +139,7 @@ class Engine:
                 return
             yield self._begin(*start)
 
-    def _begin(self, root: Root, node: Node) -> Trajectory:
+    def _begin(self, root: StartKey, node: Node) -> Trajectory:
         generator = torch.Generator().manual_seed(root.seed)
         noise = self.denoiser.noise(root.size or self.denoiser.native_size, generator)
         sampler = Sampler.start(root.sampler, self.denoiser.scheduler_config, root.steps, generator)
@@ -154,27 +154,27 @@ class Engine:
         latents = torch.cat([self._input(trajectory, branch) for trajectory, branch in padded])
         timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
         conditions = torch.cat([self._condition(branch) for _, branch in padded])
-        harm = batch[0][1].perturbation
-        denoiser = self._whole if harm is None else self.denoiser.harmed(harm)
+        perturbation = batch[0][1].perturbation
+        denoiser = self._whole if perturbation is None else self.denoiser.perturbed(perturbation)
         self.tally.batches += 1
         self.tally.rows += len(padded)
         self.tally.evaluations += len(batch)
         return lambda: denoiser.predict(latents, timesteps, conditions)[: len(batch)]
 
-    def _input(self, trajectory: Trajectory, branch: Branch) -> torch.Tensor:
+    def _input(self, trajectory: Trajectory, branch: ForwardPass) -> torch.Tensor:
         """What the denoiser is given, one row."""
         if not isinstance(branch.perturbation, BlurredInput):
             return trajectory.model_input
         assert branch.needs is not None  # which it waited for
-        ratio, _ = trajectory.sampler.noise_ratios(trajectory.node.call)
+        sigma, _ = trajectory.sampler.sigmas_at(trajectory.node.call)
         seen, attention = trajectory.predictions[branch.needs], trajectory.attention[branch.needs]
-        sigma = branch.perturbation.sigma
-        blurred = blurred_where_it_looks(trajectory.seen, seen, attention, ratio, self._prediction, sigma)
+        blur_sigma = branch.perturbation.blur_sigma
+        blurred = blur_attended(trajectory.seen, seen, attention, sigma, self._prediction, blur_sigma)
         return blurred * trajectory.sampler.length(trajectory.node.call)
 
-    def _condition(self, branch: Branch) -> torch.Tensor:
+    def _condition(self, branch: ForwardPass) -> torch.Tensor:
         if branch not in self._conditions:
-            self._conditions[branch] = self.denoiser.harmed(branch.perturbation).encode(branch.condition)
+            self._conditions[branch] = self.denoiser.perturbed(branch.perturbation).encode(branch.condition)
         return self._conditions[branch]
 
     def _take_steps(self, forks: Sequence[Fork]) -> Iterator[Trajectory]:
@@ -194,8 +194,8 @@ class Engine:
                     yield Trajectory(fork.node, latents, fork.sampler, memory, past=fork.past)
 
     def _x0(self, fork: Fork, guided: torch.Tensor) -> torch.Tensor:
-        ratio, _ = fork.parent.sampler.noise_ratios(fork.parent.node.call)
-        return picture_of(guided, fork.parent.seen, ratio, self._prediction)
+        sigma, _ = fork.parent.sampler.sigmas_at(fork.parent.node.call)
+        return to_x0(guided, fork.parent.seen, sigma, self._prediction)
 
     def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, Any]]:
         """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""
@@ -207,12 +207,12 @@ class Engine:
             return [guide(operation.guider, at, self._prediction)]
         at = self._moment(pad(forks, GUIDED_ROWS))
         if operation.guider is None:
-            still = standing_still(at, self._prediction)
+            still = zero_init_prediction(at, self._prediction)
             return zip(still.split(1), [fork.parent.memory for fork in forks], strict=False)
         guided, memory = guide(operation.guider, at, self._prediction)
         return zip(guided.split(1), [None] * len(guided) if memory is None else memory.split(1), strict=True)
 
-    def _moment(self, forks: Sequence[Fork]) -> Moment:
+    def _moment(self, forks: Sequence[Fork]) -> StepContext:
         """What the guider of these forks is given, one row per fork."""
         operation, parents = forks[0].operation, [fork.parent for fork in forks]
         latents = torch.cat([parent.seen for parent in parents])
@@ -221,24 +221,24 @@ class Engine:
             tensor = torch.tensor(list(values), dtype=torch.float64).float()
             return tensor.to(latents.device).view(-1, *[1] * (latents.ndim - 1))
 
-        ratios = [parent.sampler.noise_ratios(parent.node.call) for parent in parents]
+        ratios = [parent.sampler.sigmas_at(parent.node.call) for parent in parents]
         names = operation.guider.number_names() if operation.guider else ()
         stateful = operation.guider is not None and operation.guider.stateful and not operation.guider.one_by_one
         memories = [torch.zeros_like(p.model_input) if p.memory is None else p.memory for p in parents]
-        return Moment(
+        return StepContext(
             predictions={
                 name: torch.cat([fork.parent.predictions[fork.operation.branches[place]] for fork in forks])
                 for place, name in enumerate(operation.names)
             },
             numbers={name: column(fork.operation.numbers[place] for fork in forks) for place, name in enumerate(names)},
             latents=latents,
-            ratio=column(now for now, _ in ratios),
-            next_ratio=column(after for _, after in ratios),
+            sigma=column(now for now, _ in ratios),
+            next_sigma=column(after for _, after in ratios),
             memory=torch.cat(memories) if stateful else None,
         )
 
     @property
-    def _prediction(self) -> Prediction:
+    def _prediction(self) -> PredictionKind:
         """What the model predicts, as its scheduler's configuration has it."""
         return predicted_by(self.denoiser.scheduler_config)
 

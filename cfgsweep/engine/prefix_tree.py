@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.engine.trace import (
-    Branch,
-    Operation,
-    Program,
+    ForwardPass,
+    GuidanceOp,
+    GuidanceTrace,
 )
 from cfgsweep.sweep.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class StartKey:
     """Where trajectories begin: equal roots have equal first latents."""
 
     model: str
@@ -26,11 +26,11 @@ class Root:
     steps: int
 
     @classmethod
-    def of(cls, e: Experiment) -> Root:
+    def of(cls, e: Experiment) -> StartKey:
         return cls(e.model, e.revision, e.seed, e.size, e.sampler, e.steps)
 
 
-Member = tuple[Program, Experiment]
+Member = tuple[GuidanceTrace, Experiment]
 
 
 @dataclass
@@ -41,18 +41,18 @@ class Node:
     members: Sequence[Member]
 
     @functools.cached_property
-    def operations(self) -> dict[Operation, list[Member]]:
+    def operations(self) -> dict[GuidanceOp, list[Member]]:
         """The operations that members ask for at this call, each with those that ask for it."""
-        asked: dict[Operation, list[Member]] = {}
+        asked: dict[GuidanceOp, list[Member]] = {}
         for member in self.members:
             asked.setdefault(member[0][self.call], []).append(member)
         return asked
 
-    def children(self) -> Iterator[tuple[Operation, Node]]:
+    def children(self) -> Iterator[tuple[GuidanceOp, Node]]:
         for operation, members in self.operations.items():
             yield operation, Node(self.call + 1, members)
 
-    def branches(self) -> list[Branch]:
+    def branches(self) -> list[ForwardPass]:
         """Predictions needed at this call, each once."""
         return list(dict.fromkeys(branch for operation in self.operations for branch in operation.branches))
 
@@ -61,9 +61,9 @@ class Node:
         return self.call == len(self.members[0][0])
 
 
-def roots(experiments: Iterable[Experiment]) -> dict[Root, Node]:
+def roots(experiments: Iterable[Experiment]) -> dict[StartKey, Node]:
     """The tree's top: one node for every distinct start."""
-    members: dict[Root, list[Member]] = {}
+    members: dict[StartKey, list[Member]] = {}
     for experiment in experiments:
-        members.setdefault(Root.of(experiment), []).append((Program(experiment), experiment))
+        members.setdefault(StartKey.of(experiment), []).append((GuidanceTrace(experiment), experiment))
     return {root: Node(0, group) for root, group in members.items()}

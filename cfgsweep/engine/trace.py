@@ -15,26 +15,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cfgsweep.guidance import COND, Guider, Role
-from cfgsweep.guidance.perturbations import BlurredInput, Condition, Harm
+from cfgsweep.guidance import COND, Branch, Guider
+from cfgsweep.guidance.perturbations import BlurredInput, Condition, Perturbation
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.experiment import Conditions, Experiment
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class ForwardPass:
     """One prediction a guider needs: the denoiser under this condition, harmed or whole."""
 
     condition: Condition
-    perturbation: Harm | None = None
+    perturbation: Perturbation | None = None
 
     @property
-    def needs(self) -> Branch | None:
+    def needs(self) -> ForwardPass | None:
         """The prediction that has to be there before this one can be asked for."""
-        return Branch(self.condition) if isinstance(self.perturbation, BlurredInput) else None
+        return ForwardPass(self.condition) if isinstance(self.perturbation, BlurredInput) else None
 
 
-class Operation(NamedTuple):
+class GuidanceOp(NamedTuple):
     """What guidance does at one call.
 
     guider None: the only branch's prediction is taken as it is; without a branch, the latents stand still.
@@ -45,13 +45,13 @@ class Operation(NamedTuple):
     guider: Guider | None
     numbers: tuple[float, ...]
     names: tuple[str, ...]
-    branches: tuple[Branch, ...]
+    branches: tuple[ForwardPass, ...]
 
 
-STANDING_STILL = Operation(None, (), (), ())
+ZERO_STEP = GuidanceOp(None, (), (), ())
 
 
-class Program(Sequence[Operation]):
+class GuidanceTrace(Sequence[GuidanceOp]):
     """An experiment's operation at every call, reduced to what it really does there; worked out when asked for.
 
     A hundred thousand programs of fifty calls have to fit into memory, so all that is kept is the scales; the rest
@@ -61,7 +61,7 @@ class Program(Sequence[Operation]):
     __slots__ = ("conditions", "formula", "idle", "scales", "window", "zero")
 
     def __init__(self, e: Experiment):
-        self.formula = formula_of(e.guider, e.steps, e.sampler, e.noise_levels)
+        self.formula = compile_guider(e.guider, e.steps, e.sampler, e.noise_levels)
         calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
@@ -76,15 +76,15 @@ class Program(Sequence[Operation]):
         if not 0 <= call < len(self):
             raise IndexError(call)
         if call < self.zero:
-            return STANDING_STILL
+            return ZERO_STEP
         if call not in self.window or self.idle:
             return _alone(COND, self.conditions)
         scale, variation = self.scales[call], self.formula.at(call)
-        roles = self.formula.roles(scale, variation)
-        if len(roles) == 1:
-            return _alone(roles[0], self.conditions)
-        names, branches = _branches(roles, self.conditions)
-        return Operation(variation.guider, (scale, *variation.others), names, branches)
+        branches = self.formula.branches(scale, variation)
+        if len(branches) == 1:
+            return _alone(branches[0], self.conditions)
+        names, passes = _branches(branches, self.conditions)
+        return GuidanceOp(variation.guider, (scale, *variation.others), names, passes)
 
     @property
     def is_idle(self) -> bool:
@@ -111,56 +111,58 @@ class Program(Sequence[Operation]):
         return total
 
 
-class Variation(NamedTuple):
+class GuiderAtStep(NamedTuple):
     """A guider's numeric parameters at a step, and the plainest guider that does the same with them."""
 
     guider: Guider
     others: tuple[float, ...]  # all numbers but the scale
 
     @classmethod
-    def of(cls, guider: Guider, numbers: dict[str, float]) -> Variation:
-        plain, numbers = guider.reduced(numbers)
-        return cls(_interned(plain.kind()), tuple(numbers.values()))
+    def of(cls, guider: Guider, numbers: dict[str, float]) -> GuiderAtStep:
+        plain, numbers = guider.simplified(numbers)
+        return cls(_interned(plain.batch_key()), tuple(numbers.values()))
 
 
-class Formula:
+class CompiledGuider:
     """What programs with one guider and one number of steps share."""
 
     def __init__(self, guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]):
         calls = SAMPLERS[sampler].steps_of_calls(steps)
         window, values = guider.window(steps, noise_levels), guider.parameter_values(steps)
         self.window = range(bisect_left(calls, window.start), bisect_left(calls, window.stop))
-        self.zero = bisect_left(calls, guider.still_steps)
-        self.special = guider.special
+        self.zero = bisect_left(calls, guider.zero_steps)
+        self.special_scales = guider.special_scales
         rows = list(zip(*values.values(), strict=True))
         self.varies = len(set(rows)) > 1
-        kinds = {row: Variation.of(guider, dict(zip(values, row, strict=True))) for row in set(rows)}
+        kinds = {row: GuiderAtStep.of(guider, dict(zip(values, row, strict=True))) for row in set(rows)}
         self.variations = [kinds[rows[step]] for step in calls] if self.varies else [kinds[rows[0]]]
-        self._roles: dict[tuple[float, Variation], tuple[Role, ...]] = {}
+        self._known_branches: dict[tuple[float, GuiderAtStep], tuple[Branch, ...]] = {}
         self._distinct: dict[Conditions, tuple[int, list[tuple[float, int]]]] = {}
 
-    def at(self, call: int) -> Variation:
+    def at(self, call: int) -> GuiderAtStep:
         """The guider as it is at a call."""
         return self.variations[call if self.varies else 0]
 
-    def roles(self, scale: float, variation: Variation) -> tuple[Role, ...]:
+    def branches(self, scale: float, variation: GuiderAtStep) -> tuple[Branch, ...]:
         """The predictions needed. Rescaling needs the conditional one whatever the formula needs."""
-        key = (scale if scale in self.special else math.nan, variation)
-        if key not in self._roles:
+        key = (scale if scale in self.special_scales else math.nan, variation)
+        if key not in self._known_branches:
             numbers = dict(zip(variation.guider.number_names(), (key[0], *variation.others), strict=True))
-            roles = variation.guider.roles(numbers)
-            self._roles[key] = (COND, *roles) if numbers["guidance_rescale"] and COND not in roles else roles
-        return self._roles[key]
+            branches = variation.guider.branches(numbers)
+            self._known_branches[key] = (
+                (COND, *branches) if numbers["guidance_rescale"] and COND not in branches else branches
+            )
+        return self._known_branches[key]
 
     def distinct(self, given: Conditions) -> tuple[int, list[tuple[float, int]]]:
         """Different predictions at an ordinary scale, and how many fewer at those at which there are fewer."""
         if given not in self._distinct:
 
             def count(scale: float) -> int:
-                return len(set(_branches(self.roles(scale, self.at(0)), given)[1]))
+                return len(set(_branches(self.branches(scale, self.at(0)), given)[1]))
 
             ordinary = count(math.nan)
-            saved = [(scale, ordinary - count(scale)) for scale in self.special]
+            saved = [(scale, ordinary - count(scale)) for scale in self.special_scales]
             self._distinct[given] = ordinary, [entry for entry in saved if entry[1]]
         return self._distinct[given]
 
@@ -172,30 +174,32 @@ def _interned(guider: Guider) -> Guider:
 
 
 @functools.lru_cache(maxsize=4096)
-def formula_of(guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> Formula:
+def compile_guider(guider: Guider, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> CompiledGuider:
     """The one formula of all that have these in common."""
-    return Formula(guider, steps, sampler, noise_levels)
+    return CompiledGuider(guider, steps, sampler, noise_levels)
 
 
 @functools.lru_cache(maxsize=4096)
-def _alone(role: Role, given: Conditions) -> Operation:
-    return Operation(None, (), ("alone",), _branches((role,), given)[1])
+def _alone(role: Branch, given: Conditions) -> GuidanceOp:
+    return GuidanceOp(None, (), ("alone",), _branches((role,), given)[1])
 
 
 @functools.lru_cache(maxsize=4096)
-def _branches(roles: tuple[Role, ...], given: Conditions) -> tuple[tuple[str, ...], tuple[Branch, ...]]:
+def _branches(branches: tuple[Branch, ...], given: Conditions) -> tuple[tuple[str, ...], tuple[ForwardPass, ...]]:
     """Names and branches of the roles, given what pictures are to show, what not, and what says nothing."""
     conditions = dict(zip(("prompt", "negative_prompt", "nothing"), given, strict=True))
-    return tuple(r.name for r in roles), tuple(Branch(conditions[r.condition], r.perturbation) for r in roles)
+    return tuple(r.name for r in branches), tuple(
+        ForwardPass(conditions[r.condition], r.perturbation) for r in branches
+    )
 
 
-def perturbations(experiments: Iterable[Experiment]) -> dict[Harm, Guider]:
+def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, Guider]:
     """Every harm that the experiments ask for, with one of the guiders that do."""
-    found: dict[Harm, Guider] = {}
+    found: dict[Perturbation, Guider] = {}
     for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
-        formula = formula_of(guider, steps, sampler, levels)
-        for scale in (math.nan, *guider.special):
+        formula = compile_guider(guider, steps, sampler, levels)
+        for scale in (math.nan, *guider.special_scales):
             for variation in set(formula.variations):
-                harms = (role.perturbation for role in formula.roles(scale, variation))
-                found |= {harm: guider for harm in harms if harm is not None}
+                perturbations_wanted = (role.perturbation for role in formula.branches(scale, variation))
+                found |= {perturbation: guider for perturbation in perturbations_wanted if perturbation is not None}
     return found

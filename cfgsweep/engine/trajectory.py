@@ -10,28 +10,28 @@ from typing import Any
 import torch
 
 from cfgsweep.engine.prefix_tree import Node
-from cfgsweep.engine.trace import Branch, Operation
+from cfgsweep.engine.trace import ForwardPass, GuidanceOp
 from cfgsweep.samplers import Sampler
 
-Predictions = dict[Branch, torch.Tensor]
+Predictions = dict[ForwardPass, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class CallHistory:
     """The calls of the denoiser on one's way: what was predicted at each, and whether every number of it was finite.
 
     finite: one truth per name, still on the device: to look at it is to wait for the device.
     """
 
-    before: Past | None
+    before: CallHistory | None
     call: int
     names: tuple[str, ...]
     finite: list[torch.Tensor]
 
     def first_trouble(self) -> tuple[int, str] | None:
         """The first call whose prediction was not finite, and the prediction's name."""
-        way: list[Past] = []
-        link: Past | None = self
+        way: list[CallHistory] = []
+        link: CallHistory | None = self
         while link is not None:
             way.append(link)
             link = link.before
@@ -56,15 +56,15 @@ class Trajectory:
     predictions: Predictions = field(default_factory=dict)
     attention: Predictions = field(default_factory=dict)  # of whole predictions, where the denoiser tells it
     finite: Predictions = field(default_factory=dict)  # is every number of a prediction?
-    past: Past | None = None
-    asked: set[Branch] = field(default_factory=set)
+    past: CallHistory | None = None
+    asked: set[ForwardPass] = field(default_factory=set)
 
     @cached_property
-    def wanted(self) -> list[Branch]:
+    def wanted(self) -> list[ForwardPass]:
         """The predictions that its members need next."""
         return [] if self.node.finished else self.node.branches()
 
-    def ask(self) -> list[Branch]:
+    def ask(self) -> list[ForwardPass]:
         """The predictions that can be asked for now and have not been yet."""
         found = [b for b in self.wanted if b not in self.asked and (b.needs is None or b.needs in self.predictions)]
         self.asked.update(found)
@@ -94,18 +94,18 @@ class Fork:
     """A step still to be taken: what one operation makes of a trajectory's predictions."""
 
     parent: Trajectory
-    operation: Operation
+    operation: GuidanceOp
     node: Node
     sampler: Sampler
 
     @property
-    def past(self) -> Past | None:
+    def past(self) -> CallHistory | None:
         """The parent's, and this call."""
         finite = [self.parent.finite[branch] for branch in self.operation.branches]
-        return Past(self.parent.past, self.parent.node.call, self.operation.names, finite)
+        return CallHistory(self.parent.past, self.parent.node.call, self.operation.names, finite)
 
 
-Row = tuple[Trajectory, Branch]
+Row = tuple[Trajectory, ForwardPass]
 
 
 def deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:

@@ -9,14 +9,14 @@ from cfgsweep.config.yaml_io import Document
 from cfgsweep.engine.cost import cost
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.storage.open_run import runs_as
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import varying
 
 
 @dataclass(frozen=True)
-class Survey:
+class PlanSummary:
     """The answer of `cfgsweep plan`. Evaluations are rows through the denoiser, still to be done."""
 
     name: str
@@ -44,14 +44,14 @@ class Survey:
         ]
 
 
-def survey(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> Survey:
+def summarise_plan(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> PlanSummary:
     """Count experiments and evaluations; those whose pictures are in the folder are done."""
-    run = Run(folder)
+    run = RunFolder(folder)
     experiments = expand(sweep, document, runs_as(sweep, run, model))
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
     axes = {name: len({getattr(e, name) for e in experiments}) for name in varying(experiments)}
-    return Survey(
+    return PlanSummary(
         sweep.name, axes, len(experiments), len(pending), to_do.evaluations, to_do.unshared, cautions(experiments)
     )

@@ -10,7 +10,7 @@ from cfgsweep.engine.cost import Cost, cost, own_and_shared
 from cfgsweep.engine.engine import Engine, Failed, Finished
 from cfgsweep.engine.trace import perturbations
 from cfgsweep.errors import RunFailed, shorten
-from cfgsweep.execution.session import Session, told_where
+from cfgsweep.execution.session import RunSession, error_context
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.storage.records import Record
@@ -34,7 +34,7 @@ class Spent:
 
 
 def compute(
-    session: Session, experiments: Sequence[Experiment], titled_by: list[str] | None = None, unit: str = "pictures"
+    session: RunSession, experiments: Sequence[Experiment], titled_by: list[str] | None = None, unit: str = "pictures"
 ) -> Spent:
     """Save the pictures of those experiments that are not in the session's folder yet.
 
@@ -58,7 +58,7 @@ class _Job:
 
     def __init__(
         self,
-        session: Session,
+        session: RunSession,
         experiments: Sequence[Experiment],
         pending: Sequence[Experiment],
         titled_by: list[str],
@@ -110,9 +110,9 @@ class _Job:
             raise RunFailed(f"{title(failed.experiment, self.titled_by)}: {failed.reason}")
 
     def _check_layers(self, denoiser: Denoiser) -> None:
-        for harm, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
-            with told_where(f"guider {guider.name} on {denoiser.name}"):
-                denoiser.harmed(harm)
+        for perturbation, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
+            with error_context(f"guider {guider.name} on {denoiser.name}"):
+                denoiser.perturbed(perturbation)
 
     def _say_what_is_cut_short(self, denoiser: Denoiser) -> None:
         texts = {text for e in self.pending for text in e.conditions[:2] if e.model == denoiser.name}

@@ -11,10 +11,10 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.local import Spent, compute, saved
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.sanity_checks import cautions
-from cfgsweep.execution.session import Session
-from cfgsweep.reports.measure import Measuring
+from cfgsweep.execution.session import RunSession
+from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import write_grids
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import title, varying
@@ -31,11 +31,11 @@ class Outcome:
 
 def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Outcome:
     """Compute what is missing in the folder, and write the default grid."""
-    session = Session.begin(sweep, document, folder, options, display)
+    session = RunSession.begin(sweep, document, folder, options, display)
     experiments = session.expand(sweep, document)
     for caution in cautions(experiments):
         display.notice(caution)
-    measuring = Measuring(sweep.metrics, experiments, session.sources)
+    measuring = RunMetrics(sweep.metrics, experiments, session.sources)
     with session.at_work():
         session.run.write_sweep(sweep)
         _name_strangers(session.run, experiments, display)
@@ -62,18 +62,18 @@ def _tell(spent: Spent, total: int, display: Display) -> None:
 
 
 def _write(
-    run: Run, sweep: Sweep, experiments: Sequence[Experiment], measuring: Measuring | None, display: Display
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], measuring: RunMetrics | None, display: Display
 ) -> list[Path]:
     """Everything that is made of the pictures there are."""
     run.sort_records(experiments)
     if sweep.metrics and measuring is not None:
         measuring.measure(run)
-        for line in [*aligned(measuring.table(run)), *measuring.judged_by()]:
+        for line in [*aligned(measuring.table(run)), *measuring.classifier_accuracy()]:
             display.say(line)
     return write_grids(run, sweep.name, experiments)
 
 
-def _name_strangers(run: Run, experiments: Sequence[Experiment], display: Display) -> None:
+def _name_strangers(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:
     """Say what is in the folder and no longer belongs to its sweep. It is left alone."""
     others = run.records().keys() - {e.id for e in experiments}
     if others:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cfgsweep.engine.trace import Program
-from cfgsweep.guidance.guiders.perturbation import Pushed
+from cfgsweep.engine.trace import GuidanceTrace
+from cfgsweep.guidance.guiders.perturbation import PerturbedGuider
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.sweep.experiment import Experiment
 
@@ -28,12 +28,12 @@ def _same_texts(e: Experiment) -> bool:
 
 def _idle_scale(e: Experiment) -> bool:
     """Of constant scales only: a plan of a hundred thousand experiments cannot look at every step of every one."""
-    constant = isinstance(e.schedule, Constant) and e.value in e.guider.special
-    return constant and not _same_texts(e) and Program(e).is_idle
+    constant = isinstance(e.schedule, Constant) and e.value in e.guider.special_scales
+    return constant and not _same_texts(e) and GuidanceTrace(e).is_idle
 
 
 def _no_push(e: Experiment) -> bool:
-    return isinstance(e.guider, Pushed) and getattr(e.guider, e.guider.push) == 0
+    return isinstance(e.guider, PerturbedGuider) and getattr(e.guider, e.guider.push) == 0
 
 
 def _nothing_to_avoid(e: Experiment) -> bool:

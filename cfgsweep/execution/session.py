@@ -18,8 +18,8 @@ from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source, reachable, why_not_here
 from cfgsweep.storage.environment import Environment
-from cfgsweep.storage.run_folder import Run
-from cfgsweep.storage.verify import mend
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
@@ -28,12 +28,12 @@ from cfgsweep.system.display import Display
 from cfgsweep.system.locks import held
 
 
-class Session:
+class RunSession:
     """A run folder and its models, ready to compute experiments; the model last used stays loaded."""
 
     def __init__(
         self,
-        run: Run,
+        run: RunFolder,
         environment: Environment,
         compute: devices.Compute,
         sources: Mapping[str, Source],
@@ -54,13 +54,13 @@ class Session:
         folder: Path,
         options: Options,
         display: Display,
-        like: Run | None = None,
-    ) -> Session:
+        like: RunFolder | None = None,
+    ) -> RunSession:
         """Settle what runs, where and in which batch shape. Writes nothing yet, and loads no model.
 
         like: a run whose pictures a new folder begins with, so that the others have to be made as they were.
         """
-        run = Run(folder)
+        run = RunFolder(folder)
         environment = Environment(run.environment() or (like.environment() if like else {}), display)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = _resolve_models(sweep, document, options, compute, display)
@@ -79,7 +79,7 @@ class Session:
             if waited:  # the other may have settled what was open
                 self.environment = Environment(self.run.environment(), self.display)
                 self.compute_on = self.environment.settle_compute(self.options.device, self.options.dtype)
-            mend(self.run, self.display)
+            repair(self.run, self.display)
             try:
                 yield
             except FileNotFoundError as error:
@@ -163,11 +163,11 @@ def _resolve_models(
     """For every model asked for, the one that runs. `--model` overrides the sweep's and never falls back."""
     fallback = None
     if sweep.fallback and options.model is None:
-        with told_where(document.where(("fallback",))):
+        with error_context(document.where(("fallback",))):
             fallback = Source.bundled(sweep.fallback)
     sources = {}
     for name in sweep.model:
-        with told_where("--model" if options.model else document.where(("model",))):
+        with error_context("--model" if options.model else document.where(("model",))):
             source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
             reason = why_not_here(source, compute.device) if fallback else None
             if fallback and reason:
@@ -181,7 +181,7 @@ def _resolve_models(
 
 
 @contextmanager
-def told_where(where: str) -> Iterator[None]:
+def error_context(where: str) -> Iterator[None]:
     """User errors from inside say where they are, if they do not already."""
     try:
         yield

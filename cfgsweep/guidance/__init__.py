@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
 from cfgsweep.guidance.guiders.cfg import CFG, CFGPlusPlus, CFGZero, PerpNeg
 from cfgsweep.guidance.guiders.frequency import FDG
-from cfgsweep.guidance.guiders.from_diffusers import PREFIX, guider_of_diffusers
+from cfgsweep.guidance.guiders.from_diffusers import PREFIX, diffusers_guider
 from cfgsweep.guidance.guiders.norms import EPCFG, BetaCFG, FullNorm, MagnitudeAware, PredNorm, TNorm
 from cfgsweep.guidance.guiders.perturbation import PAG, SAG, SEG, SLG, AutoGuidance
 from cfgsweep.guidance.guiders.projected import APG, TCFG, APGMix, Mahiro
@@ -17,7 +17,7 @@ class _Guiders(dict[str, type[Guider]]):
 
     def __missing__(self, name: str) -> type[Guider]:
         if name.startswith(PREFIX):
-            return guider_of_diffusers(name)
+            return diffusers_guider(name)
         raise KeyError(name)
 
 
@@ -50,4 +50,4 @@ GUIDERS = _Guiders(
     )
 )
 
-__all__ = ["COND", "GUIDERS", "PREFIX", "UNCOND", "Guider", "Moment", "Role"]
+__all__ = ["COND", "GUIDERS", "PREFIX", "UNCOND", "Branch", "Guider", "StepContext"]

@@ -8,20 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cfgsweep.guidance.base import Guider, Moment
-from cfgsweep.guidance.predictions import SPACES, Prediction, at_level, converted
+from cfgsweep.guidance.base import Guider, StepContext
+from cfgsweep.guidance.predictions import at_level, convert
 from cfgsweep.guidance.tensor_ops import gaussian_blur
+from cfgsweep.samplers import PredictionKind
 
 
-def guide(guider: Guider, at: Moment, prediction: Prediction) -> tuple[Tensor, Any]:
+def guide(guider: Guider, ctx: StepContext, prediction: PredictionKind) -> tuple[Tensor, Any]:
     """The guided prediction, of the kind that the model gives, and what the guider remembers. All rows at once."""
-    given = SPACES[prediction]
-    space = given if guider.space == "model" else guider.space
-    inside = replace(at, predictions={name: converted(p, at, given, space) for name, p in at.predictions.items()})
+    space = prediction if guider.space == "model" else guider.space
+    inside = replace(ctx, predictions={name: convert(p, ctx, prediction, space) for name, p in ctx.predictions.items()})
     guided, memory = guider.advance(inside)
-    guided = converted(guided, at, space, given)
-    if "cond" in at.predictions and at.numbers["guidance_rescale"].any():
-        guided = rescaled(guided, at.cond, at.numbers["guidance_rescale"])
+    guided = convert(guided, ctx, space, prediction)
+    if "cond" in ctx.predictions and ctx.numbers["guidance_rescale"].any():
+        guided = rescaled(guided, ctx.cond, ctx.numbers["guidance_rescale"])
     return guided, memory
 
 
@@ -32,29 +32,29 @@ def rescaled(guided: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
     return amount * (guided * factor) + (1 - amount) * guided
 
 
-def standing_still(at: Moment, prediction: Prediction) -> Tensor:
+def zero_init_prediction(ctx: StepContext, prediction: PredictionKind) -> Tensor:
     """The prediction under which a first-order sampler leaves the latents, as the denoiser sees them, what they are.
 
     For small steps that is a velocity of zero, which is what CFG-Zero*'s zero-init gives a flow model. A zero as
     noise prediction is something else: it takes all that is there for picture.
     """
-    if prediction == "flow_prediction":  # the velocity itself
-        return torch.zeros_like(at.latents)
-    length, next_length = ((1 + ratio.square()).sqrt() for ratio in (at.ratio, at.next_ratio))
-    step = at.next_ratio - at.ratio
-    slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, at.sigma)
-    noise = at.latents * slope.nan_to_num(nan=1.0)  # the limit at pure noise, where both lengths are infinite
-    return converted(noise, at, "noise", SPACES[prediction])
+    if prediction == "flow":  # the velocity itself
+        return torch.zeros_like(ctx.latents)
+    length, next_length = ((1 + sigma.square()).sqrt() for sigma in (ctx.sigma, ctx.next_sigma))
+    step = ctx.next_sigma - ctx.sigma
+    slope = ((next_length - length) / step.where(step != 0, 1)).where(step != 0, ctx.sigma_t)
+    noise = ctx.latents * slope.nan_to_num(nan=1.0)  # the limit at pure noise, where both lengths are infinite
+    return convert(noise, ctx, "epsilon", prediction)
 
 
-def blurred_where_it_looks(
-    latents: Tensor, predicted: Tensor, attention: Tensor, ratio: float, prediction: Prediction, blur_sigma: float
+def blur_attended(
+    latents: Tensor, predicted: Tensor, attention: Tensor, sigma: float, prediction: PredictionKind, blur_sigma: float
 ) -> Tensor:
     """Latents whose picture (x0) is blurred where it gets more than average attention, under the same noise.
 
     attention: [rows, 1, height, width], 1 on average. Hong et al. 2022, arXiv 2210.00939; kernel as in diffusers.
     """
-    at = at_level(latents, ratio)
-    data, noise = (converted(predicted, at, SPACES[prediction], space) for space in ("data", "noise"))
-    blurred = gaussian_blur(data, blur_sigma, reach=4)
-    return at.alpha * blurred.where(attention > 1, data) + at.sigma * noise
+    ctx = at_level(latents, sigma)
+    x0, noise = (convert(predicted, ctx, prediction, kind) for kind in ("x0", "epsilon"))
+    blurred = gaussian_blur(x0, blur_sigma, reach=4)
+    return ctx.alpha_t * blurred.where(attention > 1, x0) + ctx.sigma_t * noise

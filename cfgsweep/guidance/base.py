@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 
 from pydantic import Field, model_validator
 
-from cfgsweep.config.fractions import Share, refuse_unless_in_order, steps_between
+from cfgsweep.config.fractions import Fraction, check_in_order, steps_between
 from cfgsweep.config.parameters import Number, Parameters, Whole
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.guidance.perturbations import Harm
-from cfgsweep.guidance.schedulable import Within, ZeroToOne, alternatives, numbers
+from cfgsweep.guidance.perturbations import Perturbation
+from cfgsweep.guidance.schedulable import Bounds, ZeroToOne, alternatives, numbers
 from cfgsweep.guidance.schedules import Schedule
+from cfgsweep.samplers import PredictionKind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Space = Literal["model", "noise", "data", "velocity", "flow"]
 LEAST_ALPHA = 1e-4  # flow models begin at pure noise, in which no picture can be told
 
 
-class Role(NamedTuple):
+class Branch(NamedTuple):
     """One prediction that a guider asks for, under the name by which its formula calls it.
 
     condition: the prompt, the negative prompt, or no text at all.
@@ -31,14 +31,14 @@ class Role(NamedTuple):
 
     name: str
     condition: Literal["prompt", "negative_prompt", "nothing"]
-    perturbation: Harm | None = None
+    perturbation: Perturbation | None = None
 
 
-COND, UNCOND = Role("cond", "prompt"), Role("uncond", "negative_prompt")
+COND, UNCOND = Branch("cond", "prompt"), Branch("uncond", "negative_prompt")
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepContext:
     """What a guider is given at one step, for many rows at once.
 
     predictions: by role name, [rows, channels, height, width], in the guider's space.
@@ -51,19 +51,19 @@ class Moment:
     predictions: Mapping[str, Tensor]
     numbers: Mapping[str, Tensor]
     latents: Tensor
-    ratio: Tensor
-    next_ratio: Tensor
+    sigma: Tensor
+    next_sigma: Tensor
     memory: Any = None
 
     @functools.cached_property
-    def alpha(self) -> Tensor:
+    def alpha_t(self) -> Tensor:
         """What the picture is multiplied by in `latents`: alpha² + sigma² = 1."""
-        return ((1 + self.ratio**2) ** -0.5).clamp(min=LEAST_ALPHA)
+        return ((1 + self.sigma**2) ** -0.5).clamp(min=LEAST_ALPHA)
 
     @functools.cached_property
-    def sigma(self) -> Tensor:
+    def sigma_t(self) -> Tensor:
         """What the noise is multiplied by in `latents`; 1 where the ratio is infinite."""
-        return (1 + self.ratio**-2) ** -0.5
+        return (1 + self.sigma**-2) ** -0.5
 
     @property
     def cond(self) -> Tensor:
@@ -91,7 +91,7 @@ class Moment:
 class Guider(Parameters):
     """Combines the predictions of one step into the guided one.
 
-    A subclass gives `roles` (what it needs) and `combine` (its formula). The guidance scale is the sweep's
+    A subclass gives `branches` (what it needs) and `combine` (its formula). The guidance scale is the sweep's
     schedule and value; every parameter of type Numeric may follow a schedule of its own.
 
     default_scale: the guidance scale where the sweep gives no value.
@@ -106,16 +106,16 @@ class Guider(Parameters):
     """
 
     default_scale: ClassVar[float] = 7.5
-    alone: ClassVar[Mapping[float, Role]] = {0.0: UNCOND, 1.0: COND}
-    space: ClassVar[Space] = "model"
+    single_branch_scales: ClassVar[Mapping[float, Branch]] = {0.0: UNCOND, 1.0: COND}
+    space: ClassVar[PredictionKind | Literal["model"]] = "model"
     stateful: ClassVar[bool] = False
     one_by_one: ClassVar[bool] = False
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
     lists: ClassVar[tuple[str, ...]] = ("sigma",)
 
-    start: Share = Field(0.0, description="guidance is off before this fraction of the steps")
-    stop: Share = Field(1.0, description="guidance is off from this fraction of the steps on")
+    start: Fraction = Field(0.0, description="guidance is off before this fraction of the steps")
+    stop: Fraction = Field(1.0, description="guidance is off from this fraction of the steps on")
     sigma: tuple[Number, Number] | None = Field(
         None, description="[low, high]: guidance is on only at these noise levels sigma/alpha (arXiv 2404.07724)"
     )
@@ -128,14 +128,19 @@ class Guider(Parameters):
 
     @model_validator(mode="after")
     def _windows_are_not_empty(self) -> Guider:
-        start, stop = self.shares
-        refuse_unless_in_order("the window is empty", start=start, stop=stop)
-        if self.sigma is not None:
-            refuse_unless_in_order("not an interval of noise", low=self.sigma[0], high=self.sigma[1])
+        start, stop = self.window_fractions
+        check_in_order("the window is empty", start=start, stop=stop)
+        if self.noise_interval is not None:
+            check_in_order("not an interval of noise", low=self.noise_interval[0], high=self.noise_interval[1])
         return self
 
+    @property
+    def noise_interval(self) -> tuple[float, float] | None:
+        """Sigmas between which guidance is on: the parameter `sigma` of sweep files."""
+        return self.sigma
+
     @classmethod
-    def numeric(cls) -> dict[str, Within]:
+    def numeric(cls) -> dict[str, Bounds]:
         """The parameters that may follow a schedule, and their bounds."""
         return _numeric(cls)
 
@@ -148,33 +153,33 @@ class Guider(Parameters):
     def alternatives(cls, key: str, value: Any) -> list[Any]:
         return alternatives(value) if key in cls.numeric() else super().alternatives(key, value)
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
         """The predictions needed at a step with these numbers (a scale of NaN stands for all that are not special).
 
         A single one is the whole answer, and the formula is not asked.
         """
-        alone = self.alone.get(at["scale"])
-        return (COND, UNCOND) if alone is None else (alone,)
+        single_branch_scales = self.single_branch_scales.get(numbers["scale"])
+        return (COND, UNCOND) if single_branch_scales is None else (single_branch_scales,)
 
     @property
-    def special(self) -> tuple[float, ...]:
+    def special_scales(self) -> tuple[float, ...]:
         """Scales at which fewer predictions may be enough than at others."""
-        return tuple(self.alone)
+        return tuple(self.single_branch_scales)
 
-    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+    def simplified(self, numbers: dict[str, float]) -> tuple[Guider, dict[str, float]]:
         """The plainest guider that does the same with these numeric parameters, and its own parameters.
 
         What has no effect at a step must not keep experiments apart there.
         """
-        return self, at
+        return self, numbers
 
     @property
-    def shares(self) -> tuple[float, float]:
+    def window_fractions(self) -> tuple[float, float]:
         """The fractions of the steps from which and until which guidance is on."""
         return self.start, self.stop
 
     @property
-    def still_steps(self) -> int:
+    def zero_steps(self) -> int:
         """First steps that leave the latents as they are."""
         return self.zero_init_steps
 
@@ -188,22 +193,22 @@ class Guider(Parameters):
         """Is the guidance scale among its own parameters, and given there?"""
         return False
 
-    def kind(self) -> Guider:
+    def batch_key(self) -> Guider:
         """What is the same for guiders of one formula: neither the window nor the numbers of a step."""
         whole_way: dict[str, Any] = {"start": 0.0, "stop": 1.0, "sigma": None, "zero_init_steps": 0}
         return self.model_copy(update={**whole_way, **dict.fromkeys(self.numeric(), 0.0)})
 
-    def advance(self, at: Moment) -> tuple[Tensor, Any]:
+    def advance(self, ctx: StepContext) -> tuple[Tensor, Any]:
         """The guided prediction, and what goes on to the next step."""
         if self.stateful:
-            at = replace(at, memory=self.remember(at))
-        return self.combine(at), at.memory
+            ctx = replace(ctx, memory=self.remember(ctx))
+        return self.combine(ctx), ctx.memory
 
-    def remember(self, at: Moment) -> Tensor | None:
+    def remember(self, ctx: StepContext) -> Tensor | None:
         """What goes on to the next step, and is in `at.memory` when `combine` is asked. Only where stateful."""
         return None
 
-    def combine(self, at: Moment) -> Tensor:
+    def combine(self, ctx: StepContext) -> Tensor:
         """The guided prediction."""
         raise NotImplementedError
 
@@ -212,15 +217,15 @@ class Guider(Parameters):
 
         noise_levels: sigma / alpha at every step, falling; needed where the guider has a `sigma`.
         """
-        window = steps_between(*self.shares, steps)
+        window = steps_between(*self.window_fractions, steps)
         if not window:
             raise UserError(
                 "the window contains no step: guidance would do nothing",
                 given=f"start {self.start}, stop {self.stop} at {steps} steps",
             )
-        if self.sigma is None:
+        if self.noise_interval is None:
             return window
-        low, high = self.sigma
+        low, high = self.noise_interval
         inside = [step for step in window if low <= noise_levels[step] <= high]
         if not inside:
             told = ", ".join(f"{noise_levels[step]:.3g}" for step in window)
@@ -237,10 +242,10 @@ class Guider(Parameters):
 
 
 @functools.cache
-def _numeric(cls: type[Guider]) -> dict[str, Within]:
+def _numeric(cls: type[Guider]) -> dict[str, Bounds]:
     found = {}
     for name, field in cls.model_fields.items():
         if Schedule in get_args(field.annotation):
             validators = [getattr(entry, "func", None) for entry in field.metadata]
-            found[name] = next((bounds for bounds in validators if isinstance(bounds, Within)), Within())
+            found[name] = next((bounds for bounds in validators if isinstance(bounds, Bounds)), Bounds())
     return found

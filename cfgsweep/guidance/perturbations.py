@@ -17,7 +17,7 @@ Kind = Literal["identity", "block", "attention", "attention_residual", "feed_for
 
 
 @dataclass(frozen=True, slots=True)
-class Perturbation:
+class LayerPerturbation:
     """One kind of harm, in some layers.
 
     kind: identity: self-attention attends to itself alone, its scores the identity matrix.
@@ -27,12 +27,12 @@ class Perturbation:
         blur: the queries of the self-attention are blurred.
         watched: nothing is harmed; it is only seen where the self-attention looks.
     layers: as people name them; resolved for the model at hand.
-    sigma: of the blur, in positions of the layer; from MEAN on, every query is the mean of all.
+    blur_sigma: in positions of the layer; from MEAN on, every query is the mean of all.
     """
 
     kind: Kind
     layers: tuple[str, ...]
-    sigma: float = 0.0
+    blur_sigma: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class DiffusersPass:
 class BlurredInput:
     """The whole denoiser, given latents whose picture is blurred where the denoiser looks most.
 
-    sigma: of the blur, in positions of the latents.
+    blur_sigma: in positions of the latents.
     """
 
-    sigma: float
+    blur_sigma: float
 
 
-Harm = BlurredInput | Perturbation | OtherModel | DiffusersPass
+Perturbation = BlurredInput | LayerPerturbation | OtherModel | DiffusersPass

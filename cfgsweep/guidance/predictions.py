@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
-from cfgsweep.guidance.base import Moment, Space
-
-# As a scheduler's configuration calls what a model predicts; flow models have schedulers of their own.
-Prediction = Literal["epsilon", "sample", "v_prediction", "flow_prediction"]
+from cfgsweep.guidance.base import StepContext
+from cfgsweep.samplers import PredictionKind
 
 
-SPACES: dict[Prediction, Space] = {
-    "epsilon": "noise",
-    "sample": "data",
-    "v_prediction": "velocity",
-    "flow_prediction": "flow",
-}
-
-
-def picture_of(predicted: Tensor, latents: Tensor, ratio: float, prediction: Prediction) -> Tensor:
+def to_x0(predicted: Tensor, latents: Tensor, sigma: float, prediction: PredictionKind) -> Tensor:
     """The picture (x0) that a prediction stands for."""
-    return converted(predicted, at_level(latents, ratio), SPACES[prediction], "data")
+    return convert(predicted, at_level(latents, sigma), prediction, "x0")
 
 
-def at_level(latents: Tensor, ratio: float) -> Moment:
+def at_level(latents: Tensor, sigma: float) -> StepContext:
     """Latents at a noise level, for conversions."""
-    level = latents.new_full((1,) * latents.ndim, ratio)
-    return Moment(predictions={}, numbers={}, latents=latents, ratio=level, next_ratio=level)
+    level = latents.new_full((1,) * latents.ndim, sigma)
+    return StepContext(predictions={}, numbers={}, latents=latents, sigma=level, next_sigma=level)
 
 
-def converted(predicted: Tensor, at: Moment, given: Space, wanted: Space) -> Tensor:
+def convert(predicted: Tensor, ctx: StepContext, given: PredictionKind, wanted: PredictionKind) -> Tensor:
     """A prediction in one space, as what it says in another. latents = alpha x0 + sigma noise."""
     if given == wanted:
         return predicted
     match given:
-        case "noise":
-            data, noise = (at.latents - at.sigma * predicted) / at.alpha, predicted
-        case "data":
-            data, noise = predicted, (at.latents - at.alpha * predicted) / at.sigma
+        case "epsilon":
+            data, noise = (ctx.latents - ctx.sigma_t * predicted) / ctx.alpha_t, predicted
+        case "x0":
+            data, noise = predicted, (ctx.latents - ctx.alpha_t * predicted) / ctx.sigma_t
         case "flow":
-            longer = at.alpha + at.sigma  # (1 - t) x0 + t noise is at.latents over this, and t at.sigma over this
-            data = (at.latents - at.sigma * predicted) / longer
-            noise = (at.latents + at.alpha * predicted) / longer
+            longer = (
+                ctx.alpha_t + ctx.sigma_t
+            )  # (1 - t) x0 + t noise is ctx.latents over this, and t ctx.sigma_t over this
+            data = (ctx.latents - ctx.sigma_t * predicted) / longer
+            noise = (ctx.latents + ctx.alpha_t * predicted) / longer
         case _:
-            data = at.alpha * at.latents - at.sigma * predicted
-            noise = at.sigma * at.latents + at.alpha * predicted
+            data = ctx.alpha_t * ctx.latents - ctx.sigma_t * predicted
+            noise = ctx.sigma_t * ctx.latents + ctx.alpha_t * predicted
     match wanted:
-        case "noise":
+        case "epsilon":
             return noise
-        case "data":
+        case "x0":
             return data
         case "flow":
             return noise - data
-    return at.alpha * noise - at.sigma * data
+    return ctx.alpha_t * noise - ctx.sigma_t * data

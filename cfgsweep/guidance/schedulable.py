@@ -32,7 +32,7 @@ def alternatives(value: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Within:
+class Bounds:
     """Bounds of a number, and of every number of a schedule that takes its place."""
 
     low: float = float("-inf")
@@ -49,12 +49,12 @@ class Within:
 
 NUMERIC_SCHEMA = {"anyOf": [{"type": "number"}, reference("Schedule")]}
 Numeric = Annotated[float | Schedule, BeforeValidator(_number_or_schedule), WithJsonSchema(NUMERIC_SCHEMA)]
-FromZero = Annotated[Numeric, AfterValidator(Within(0))]
-Positive = Annotated[Numeric, AfterValidator(Within(1e-6))]
-ZeroToOne = Annotated[Numeric, AfterValidator(Within(0, 1))]
+NonNegative = Annotated[Numeric, AfterValidator(Bounds(0))]
+Positive = Annotated[Numeric, AfterValidator(Bounds(1e-6))]
+ZeroToOne = Annotated[Numeric, AfterValidator(Bounds(0, 1))]
 
 
-def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Within, name: str) -> list[float]:
+def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Bounds, name: str) -> list[float]:
     """The number at every step. A schedule without a `max_val` is scaled to the parameter's default.
 
     Raises UserError where that is 0 or a schedule itself, or where the schedule leaves the bounds.

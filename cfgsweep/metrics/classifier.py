@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cfgsweep.guidance.perturbations import Condition
 
 
-class Judge:
+class LabelClassifier:
     """A model's own classifier, which `cfgsweep train` puts beside it.
 
     network: an image classifier of transformers'. accuracy: on held-out pictures, where it is known.
@@ -22,7 +22,7 @@ class Judge:
         self.accuracy = told if isinstance(told, float) else None
 
     @classmethod
-    def load(cls, place: str, revision: str | None) -> Judge:
+    def load(cls, place: str, revision: str | None) -> LabelClassifier:
         from transformers import AutoModelForImageClassification
 
         from cfgsweep.models.load import quieten_libraries

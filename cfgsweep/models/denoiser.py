@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.guidance.perturbations import Condition, Harm
+from cfgsweep.guidance.perturbations import Condition, Perturbation
 from cfgsweep.models.device import is_out_of_memory
 
 
@@ -54,14 +54,14 @@ class Denoiser(Protocol):
         """Unit noise [1, channels, height, width] for a picture of `size`, float32 on the denoiser's device."""
         ...
 
-    def harmed(self, harm: Harm | None) -> Denoiser:
+    def perturbed(self, perturbation: Perturbation | None) -> Denoiser:
         """What encodes and predicts in this one's place under a harm; itself without one.
 
         Whole and harmed ones may be called at the same time. Raises UserError where a layer or a model is not there.
         """
         ...
 
-    def attending(self) -> Denoiser:
+    def with_attention(self) -> Denoiser:
         """One whose predictions are the same, with one more channel: the attention that each position gets.
 
         1 on average. Raises UserError where the model has no such attention.

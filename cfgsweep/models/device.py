@@ -32,7 +32,7 @@ class Compute:
     workers: int
 
     @property
-    def records_networks(self) -> bool:
+    def traces_networks(self) -> bool:
         """Is Python between the operations worth getting rid of? An accelerator works while Python goes ahead."""
         return self.device == "cpu"
 

@@ -26,7 +26,7 @@ class Passes:
         self.network.eval()
         self._one_at_a_time = threading.Lock()
 
-    def harmed(self, wanted: DiffusersPass) -> Callable[..., torch.Tensor]:
+    def perturbed(self, wanted: DiffusersPass) -> Callable[..., torch.Tensor]:
         """A function that calls the network as it is in that pass. Raises UserError where diffusers cannot have it."""
         prepared(wanted, self.network).cleanup_models(self.network)
 

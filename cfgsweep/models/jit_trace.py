@@ -21,7 +21,7 @@ warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
 warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
 
 
-class Recorded:
+class TracedNetwork:
     """Calls a network by recordings of it, one for every shape of its inputs.
 
     TorchScript is deprecated in favour of compilers, which need a C++ toolchain and minutes. Should it go, or fail,

@@ -16,13 +16,20 @@ from PIL import Image
 from torch import nn
 
 from cfgsweep.errors import UserError
-from cfgsweep.guidance.perturbations import BlurredInput, Condition, DiffusersPass, Harm, OtherModel, Perturbation
+from cfgsweep.guidance.perturbations import (
+    BlurredInput,
+    Condition,
+    DiffusersPass,
+    LayerPerturbation,
+    OtherModel,
+    Perturbation,
+)
 from cfgsweep.models.codecs import Codec
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.diffusers_passes import Passes
-from cfgsweep.models.jit_trace import Call, Recorded
-from cfgsweep.models.perturbation_hooks import Perturber
+from cfgsweep.models.jit_trace import Call, TracedNetwork
+from cfgsweep.models.perturbation_hooks import PerturbationHooks
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import noised, predicted_by
 
@@ -55,9 +62,9 @@ class NetworkDenoiser(ABC):
         if min(height, width) < 1:
             raise UserError("its configuration has no picture", where=name, given=f"sample_size {side}")
         self.native_size = (width * codec.factor, height * codec.factor)
-        self.perturber = Perturber.of(network)
-        self._predict: Call = Recorded(self._call) if compute.records_networks else self._call
-        self._harmed: dict[Harm, Self] = {}
+        self.perturbation_hooks = PerturbationHooks.of(network)
+        self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
+        self._perturbed: dict[Perturbation, Self] = {}
 
     @abstractmethod
     def encode(self, condition: Condition) -> torch.Tensor:
@@ -104,24 +111,26 @@ class NetworkDenoiser(ABC):
         prediction: torch.Tensor = self.network(latents, timesteps, conditions, return_dict=False)[0]
         return prediction
 
-    def harmed(self, harm: Harm | None) -> Self:
-        if harm is None:
+    def perturbed(self, perturbation: Perturbation | None) -> Self:
+        if perturbation is None:
             return self
-        if harm not in self._harmed:
-            match harm:
-                case Perturbation():
-                    self._harmed[harm] = self._with(self.perturber.harmed(self._call, harm))
+        if perturbation not in self._perturbed:
+            match perturbation:
+                case LayerPerturbation():
+                    self._perturbed[perturbation] = self._with(
+                        self.perturbation_hooks.perturbed(self._call, perturbation)
+                    )
                 case DiffusersPass():
-                    self._harmed[harm] = self._with(self._passes.harmed(harm))
+                    self._perturbed[perturbation] = self._with(self._passes.perturbed(perturbation))
                 case BlurredInput():
-                    self._harmed[harm] = self
+                    self._perturbed[perturbation] = self
                 case OtherModel():
-                    self._harmed[harm] = self._other(harm)
-        return self._harmed[harm]
+                    self._perturbed[perturbation] = self._other(perturbation)
+        return self._perturbed[perturbation]
 
-    def attending(self) -> Self:
-        network = self.perturber.attending(self._call)
-        return self._with(Recorded(network) if self.compute.records_networks else network)
+    def with_attention(self) -> Self:
+        network = self.perturbation_hooks.with_attention(self._call)
+        return self._with(TracedNetwork(network) if self.compute.traces_networks else network)
 
     def _with(self, network: Call) -> Self:
         """This model but for its network."""
@@ -133,15 +142,15 @@ class NetworkDenoiser(ABC):
     def _passes(self) -> Passes:
         return Passes(self.network)
 
-    def _other(self, harm: OtherModel) -> Self:
+    def _other(self, perturbation: OtherModel) -> Self:
         """Another model of the same kind."""
         from cfgsweep.models.load import load_model
 
-        other = load_model(Source.of(harm.name), self.compute)
+        other = load_model(Source.of(perturbation.name), self.compute)
         assert isinstance(other, NetworkDenoiser)  # all families are
         mine, its = (model._kind for model in (self, other))
         if mine != its:
-            raise UserError("not a model of the same kind", where=harm.name, given=its, allowed=mine)
+            raise UserError("not a model of the same kind", where=perturbation.name, given=its, allowed=mine)
         assert isinstance(other, type(self))
         return other
 

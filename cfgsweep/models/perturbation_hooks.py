@@ -20,28 +20,28 @@ from torch import nn
 from torch.nn import functional as F
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
 from cfgsweep.guidance.tensor_ops import gaussian_blur
 
-WATCHED = Perturbation("watched", ("mid.attentions.0.transformer_blocks.0",))
+ATTENTION_BLOCK = LayerPerturbation("watched", ("mid.attentions.0.transformer_blocks.0",))
 
 
 @dataclass(frozen=True)
-class _Harm:
+class ActivePerturbation:
     """What is wanted of the blocks during one call. `shape`: height and width of the latents."""
 
-    perturbation: Perturbation
+    perturbation: LayerPerturbation
     blocks: frozenset[nn.Module]
     shape: tuple[int, int]
 
 
-class Perturber:
+class PerturbationHooks:
     """Harms a network for one call at a time, per thread."""
 
-    _of: weakref.WeakKeyDictionary[nn.Module, Perturber] = weakref.WeakKeyDictionary()
+    _of: weakref.WeakKeyDictionary[nn.Module, PerturbationHooks] = weakref.WeakKeyDictionary()
 
     @classmethod
-    def of(cls, network: nn.Module) -> Perturber:
+    def of(cls, network: nn.Module) -> PerturbationHooks:
         """The one of this network, which is prepared at the first time."""
         if network not in cls._of:
             cls._of[network] = cls(network)
@@ -69,26 +69,28 @@ class Perturber:
             found |= matching
         return frozenset(found)
 
-    def harmed(self, call: Callable[..., torch.Tensor], perturbation: Perturbation) -> Callable[..., torch.Tensor]:
+    def perturbed(
+        self, call: Callable[..., torch.Tensor], perturbation: LayerPerturbation
+    ) -> Callable[..., torch.Tensor]:
         """A function that calls the network, latents first, made one in which the network is harmed."""
         self.blocks(perturbation.layers)  # raises now what would otherwise be raised in the middle of a run
 
-        def harmed_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
+        def perturbed_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
             with self.applied(perturbation, latents):
                 return call(latents, *others)
 
-        return harmed_call
+        return perturbed_call
 
-    def attending(self, call: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def with_attention(self, call: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         """A function that calls the whole network, and tells in one more channel of the prediction where it looks.
 
         That is the attention that every position of the middle gets from all others, the mean of the heads: 1 on
         average.
         """
-        self.blocks(WATCHED.layers)
+        self.blocks(ATTENTION_BLOCK.layers)
 
         def attending_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
-            with self.applied(WATCHED, latents):
+            with self.applied(ATTENTION_BLOCK, latents):
                 prediction = call(latents, *others)
                 attention: torch.Tensor = self._local.attention
             height, width = latents.shape[-2:]
@@ -98,18 +100,18 @@ class Perturber:
         return attending_call
 
     @contextmanager
-    def applied(self, perturbation: Perturbation, latents: torch.Tensor) -> Iterator[None]:
+    def applied(self, perturbation: LayerPerturbation, latents: torch.Tensor) -> Iterator[None]:
         """Within, calls from this thread with these latents are harmed."""
         height, width = latents.shape[-2:]
-        self._local.harm = _Harm(perturbation, self.blocks(perturbation.layers), (height, width))
+        self._local.active = ActivePerturbation(perturbation, self.blocks(perturbation.layers), (height, width))
         try:
             yield
         finally:
-            self._local.harm = None
+            self._local.active = None
 
-    def _harm(self, block: nn.Module) -> _Harm | None:
-        harm: _Harm | None = getattr(self._local, "harm", None)
-        return harm if harm is not None and block in harm.blocks else None
+    def _active(self, block: nn.Module) -> ActivePerturbation | None:
+        perturbation: ActivePerturbation | None = getattr(self._local, "active", None)
+        return perturbation if perturbation is not None and block in perturbation.blocks else None
 
     def _prepare(self, block: BasicTransformerBlock) -> None:
         block.attn1.set_processor(_SelfAttention(self, block, block.attn1.processor))
@@ -120,8 +122,8 @@ class Perturber:
         """A hook after which the module gives back what it was given, while harm of this kind is wanted."""
 
         def hook(_: nn.Module, args: tuple, kwargs: dict[str, Any], output: torch.Tensor) -> torch.Tensor:
-            harm = self._harm(block)
-            if harm is None or harm.perturbation.kind != kind:
+            perturbation = self._active(block)
+            if perturbation is None or perturbation.perturbation.kind != kind:
                 return output
             return args[0] if args else kwargs["hidden_states"]
 
@@ -131,12 +133,12 @@ class Perturber:
 class _SelfAttention:
     """A block's own attention processor, except while harm is wanted."""
 
-    def __init__(self, perturber: Perturber, block: nn.Module, whole: Any):
-        self.perturber, self.block, self.whole = perturber, block, whole
+    def __init__(self, perturbation_hooks: PerturbationHooks, block: nn.Module, whole: Any):
+        self.perturbation_hooks, self.block, self.whole = perturbation_hooks, block, whole
 
     def __call__(self, attention: Any, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        harm = self.perturber._harm(self.block)
-        match harm.perturbation.kind if harm else None:
+        perturbation = self.perturbation_hooks._active(self.block)
+        match perturbation.perturbation.kind if perturbation else None:
             case "identity":
                 return _projected(attention, attention.to_v(hidden_states))
             case "attention":
@@ -144,10 +146,12 @@ class _SelfAttention:
             case "attention_residual":
                 return torch.zeros_like(hidden_states)
             case "watched":
-                self.perturber._local.attention = _attention_got(attention, hidden_states)
+                self.perturbation_hooks._local.attention = _attention_got(attention, hidden_states)
             case "blur":
-                assert harm is not None
-                return _attend_blurred(attention, hidden_states, harm.perturbation.sigma, harm.shape)
+                assert perturbation is not None
+                return _attend_blurred(
+                    attention, hidden_states, perturbation.perturbation.blur_sigma, perturbation.shape
+                )
         return self.whole(attention, hidden_states, *args, **kwargs)
 
 

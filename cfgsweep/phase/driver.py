@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.execution.local import compute
-from cfgsweep.execution.session import Session
+from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.line_search import Search
@@ -19,7 +19,7 @@ from cfgsweep.phase.transitions import Measure, Transition, Vector
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.checks import check_parts
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import label, varying
+from cfgsweep.sweep.titles import axis_label, varying
 from cfgsweep.system.display import Display
 
 
@@ -50,7 +50,7 @@ class Finder:
 
     def __init__(
         self,
-        session: Session,
+        session: RunSession,
         axis: Axis | PlaneAxis,
         begin: Callable[[Measure], Searcher],
         bases: Sequence[Experiment],
@@ -69,7 +69,7 @@ class Finder:
             self._check(one)
 
     def _begin(self, base: Experiment) -> Found:
-        title = ", ".join(label(name, getattr(base, name)) for name in self._varied) or base.guider.title()
+        title = ", ".join(axis_label(name, getattr(base, name)) for name in self._varied) or base.guider.title()
         return Found(base, title, self.begin(self._distances[base.model].measure))
 
     def _check(self, one: Found) -> None:
@@ -97,7 +97,7 @@ class Finder:
             if spent.failed:
                 failed = spent.failed[0]
                 raise RunFailed(
-                    f"a search needs every picture; {label('value', failed.experiment.value)}: {failed.reason}"
+                    f"a search needs every picture; {axis_label('value', failed.experiment.value)}: {failed.reason}"
                 )
             self.evaluations, self.batches = planned, self.batches + spent.batches
             self._learn(wanted)

@@ -11,7 +11,7 @@ from PIL import Image
 from cfgsweep.config.parameters import compact
 from cfgsweep.phase.report import Report
 from cfgsweep.storage.png import as_image
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 
 COLOURS = {"abrupt": "#c0392b", "gradual": "#d68910"}
 MOST = 6  # transitions whose pictures are shown, the steepest; and searches drawn into one figure
@@ -19,7 +19,7 @@ ROOM = 0.02  # of the range, for the label of a transition
 INK = "#3366aa"
 
 
-def draw_searches(report: Report, run: Run) -> Image.Image:
+def draw_searches(report: Report, run: RunFolder) -> Image.Image:
     """One row of plots and one of pictures for every search."""
     searches = report["searches"][:MOST]
     figure = Figure(figsize=(12, 4.6 * len(searches)), layout="constrained")
@@ -66,7 +66,7 @@ def _parting(axes: Axes, search: Report) -> None:
             )
 
 
-def _pictures(part: Any, search: Report, run: Run) -> None:
+def _pictures(part: Any, search: Report, run: RunFolder) -> None:
     """Before, half-way and after, of the steepest transitions in their order."""
     steepest = sorted(search["transitions"], key=lambda t: -t["steepness"])[:MOST]
     shown = sorted(steepest, key=lambda t: t["location"])

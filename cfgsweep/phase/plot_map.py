@@ -14,14 +14,14 @@ from scipy.spatial import cKDTree
 from cfgsweep.config.parameters import compact
 from cfgsweep.phase.report import Report
 from cfgsweep.storage.png import as_image
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 
 PIXELS = 400  # a side of the map
 THUMBNAILS = 6  # pictures along a side of the second panel
 COLOURS = colormaps["Set2"].colors + colormaps["Set3"].colors  # type: ignore[attr-defined]
 
 
-def draw_maps(report: Report, run: Run) -> Image.Image:
+def draw_maps(report: Report, run: RunFolder) -> Image.Image:
     """A row for every map: the plane by kinds, the pictures on it, and one of each kind."""
     searches = [search for search in report["searches"] if search["points"]]
     figure = Figure(figsize=(14, 5.4 * max(1, len(searches))), layout="constrained")
@@ -61,7 +61,7 @@ def _kinds(axes: Axes, report: Report, search: Report) -> None:
     _label(axes, report)
 
 
-def _pictures(axes: Axes, report: Report, search: Report, run: Run) -> None:
+def _pictures(axes: Axes, report: Report, search: Report, run: RunFolder) -> None:
     rows = [
         np.concatenate([np.asarray(run.load_image_at(search["points"][place]["image"])) for place in row], axis=1)
         for row in _nearest(report, search, THUMBNAILS)[::-1]
@@ -75,7 +75,7 @@ def _label(axes: Axes, report: Report) -> None:
     axes.set(xlabel=across, ylabel=up)
 
 
-def _typical(part: Any, search: Report, run: Run) -> None:
+def _typical(part: Any, search: Report, run: RunFolder) -> None:
     for kind, (axes, typical) in enumerate(
         zip(part.subplots(len(search["typical"]), 1, squeeze=False)[:, 0], search["typical"], strict=True)
     ):

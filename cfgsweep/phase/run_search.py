@@ -8,7 +8,7 @@ from typing import Any
 
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.session import Session
+from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.driver import Finder, Searcher
@@ -20,7 +20,7 @@ from cfgsweep.phase.report import Report, as_json
 from cfgsweep.phase.search_range import Range, ranges_of
 from cfgsweep.phase.transitions import Measure
 from cfgsweep.storage.open_run import sweep_of_run
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep, read_sweep
@@ -28,16 +28,16 @@ from cfgsweep.sweep.titles import varying
 from cfgsweep.system.display import Display
 
 
-def read(source: Path, overrides: Sequence[str]) -> tuple[Sweep, Document, Run | None]:
+def read(source: Path, overrides: Sequence[str]) -> tuple[Sweep, Document, RunFolder | None]:
     """A sweep file; or a run's folder, whose pictures are then taken over."""
-    run = Run(source) if source.is_dir() else None
+    run = RunFolder(source) if source.is_dir() else None
     if run is not None:
         sweep_of_run(source)  # refuses what is none
     sweep, document = read_sweep(run.sweep_file if run else source, list(overrides))
     return sweep, document, run
 
 
-def folder_for(sweep: Sweep, run: Run | None) -> Path:
+def folder_for(sweep: Sweep, run: RunFolder | None) -> Path:
     """Where a search goes if nobody says: beside the run it begins with, or into the folder of an earlier search."""
     if run is None:
         return Path("outputs") / sweep.name
@@ -45,7 +45,7 @@ def folder_for(sweep: Sweep, run: Run | None) -> Path:
 
 
 def find_phases(
-    sweep: Sweep, document: Document, taken_from: Run | None, folder: Path, options: Options, display: Display
+    sweep: Sweep, document: Document, taken_from: RunFolder | None, folder: Path, options: Options, display: Display
 ) -> Report:
     """Search, and write `phase.json`, `phase.png` and the sweep of all values that were looked at."""
     sweep = sweep.model_copy(update={"search": sweep.search or ["value"], "phase": sweep.phase or PhaseSettings()})
@@ -53,7 +53,7 @@ def find_phases(
     assert settings is not None
     distances.check_name(settings.distance)
     ranges = ranges_of(sweep, document)
-    session = Session.begin(sweep, document, folder, options, display, taken_from)
+    session = RunSession.begin(sweep, document, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
     alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
     start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
@@ -78,7 +78,7 @@ def find_phases(
 
 
 def _finder(
-    session: Session, axes: list[Axis], ranges: list[Range], experiments: list[Experiment], settings: PhaseSettings
+    session: RunSession, axes: list[Axis], ranges: list[Range], experiments: list[Experiment], settings: PhaseSettings
 ) -> Finder:
     """One search for every experiment that differs in more than what is searched."""
     axis = axes[0] if len(axes) == 1 else PlaneAxis(*axes)

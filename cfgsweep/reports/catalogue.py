@@ -17,18 +17,24 @@ from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.config.registry import look_up
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
-from cfgsweep.guidance.schedulable import Within
+from cfgsweep.guidance.schedulable import Bounds
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.storage.png import refuse_a_finished_picture
 from cfgsweep.system.display import aligned
 
 WIDTH = 112  # of the text
-SPACES = {"model": "whatever the model predicts", "noise": "noise", "data": "pictures (x0)", "velocity": "velocities"}
+SPACES: dict[str, str] = {
+    "model": "whatever the model predicts",
+    "epsilon": "noise",
+    "x0": "pictures (x0)",
+    "v": "velocities",
+    "flow": "flow velocities",
+}
 
 
 def guiders_table() -> list[str]:
     """One line a guider: name, predictions a step, what it does, where it comes from."""
-    rows = [(name, str(len(usual_roles(cls))), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
+    rows = [(name, str(len(usual_branches(cls))), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
     return aligned([("guider", "predictions", "", ""), *rows])
 
 
@@ -62,16 +68,16 @@ def _costs(cls: type[Guider]) -> str:
         guider = cls()
     except ValidationError:
         return "depends on its parameters"
-    usual = usual_roles(cls)
+    usual = usual_branches(cls)
     costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
-    fewer = {scale: guider.roles(_numbers(guider, scale)) for scale in guider.special}
-    costs += [f"{len(roles)} at scale {scale:g}" for scale, roles in fewer.items() if len(roles) < len(usual)]
+    fewer = {scale: guider.branches(_numbers(guider, scale)) for scale in guider.special_scales}
+    costs += [f"{len(branches)} at scale {scale:g}" for scale, branches in fewer.items() if len(branches) < len(usual)]
     return "; ".join(costs)
 
 
-def usual_roles(cls: type[Guider]) -> tuple[Any, ...]:
+def usual_branches(cls: type[Guider]) -> tuple[Any, ...]:
     """The predictions a guider needs with its default parameters, at a scale that is not special."""
-    return cls().roles(_numbers(cls(), math.nan))
+    return cls().branches(_numbers(cls(), math.nan))
 
 
 def _numbers(guider: Guider, scale: float) -> dict[str, float]:
@@ -126,7 +132,7 @@ def _range(field: FieldInfo) -> str:
     found = []
     for entry in field.metadata:
         within = getattr(entry, "func", None)
-        if isinstance(within, Within):
+        if isinstance(within, Bounds):
             found += [f"≥ {within.low:g}"] + ([f"≤ {within.high:g}"] if math.isfinite(within.high) else [])
         found += [text.format(f"{getattr(entry, sign):g}") for sign, text in signs.items() if hasattr(entry, sign)]
     return " ".join(found)

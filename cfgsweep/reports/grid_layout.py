@@ -8,7 +8,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import label, varying
+from cfgsweep.sweep.titles import axis_label, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
 
@@ -78,7 +78,7 @@ def heading_of(experiment: Experiment, fields: Sequence[str]) -> Heading:
 
 
 def words(heading: Heading) -> str:
-    return ", ".join(label(field, value) for field, value in heading)
+    return ", ".join(axis_label(field, value) for field, value in heading)
 
 
 @dataclass(frozen=True)

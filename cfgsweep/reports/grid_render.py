@@ -19,7 +19,7 @@ from cfgsweep.reports.grid_layout import (
     words,
 )
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import label, varying
+from cfgsweep.sweep.titles import axis_label, varying
 
 WIDTH = 1600  # pixels that a grid may take before its pictures are no longer enlarged
 
@@ -89,7 +89,7 @@ def _caption(name: str, experiments: Sequence[Experiment], heading: Heading) -> 
         "size",
     )
     same = [
-        label(field, getattr(first, field))
+        axis_label(field, getattr(first, field))
         for field in fields
         if field not in differing and _worth_saying(first, field)
     ]
@@ -207,7 +207,7 @@ class _Painter:
 
     def _row_lines(self, heading: Heading) -> list[str]:
         most = max(2, self.cell[1] // 18 // max(1, len(heading)))
-        return [line for part in heading for line in self._wrap(label(*part), 240, self.font, most)]
+        return [line for part in heading for line in self._wrap(axis_label(*part), 240, self.font, most)]
 
     def _wrap(self, text: str, width: float, font: Any, most: int = 12) -> list[str]:
         """At most so many lines no wider than `width`, cut within a word where there is no other way."""

@@ -7,27 +7,27 @@ from collections.abc import Mapping, Sequence
 from PIL import Image
 
 from cfgsweep.errors import UserError
-from cfgsweep.metrics.classifier import Judge
+from cfgsweep.metrics.classifier import LabelClassifier
 from cfgsweep.metrics.image import PER_PICTURE, diversity
 from cfgsweep.models.source import Source
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import label, varying
+from cfgsweep.sweep.titles import axis_label, varying
 
 OVER = ("seed", "label", "prompt")  # what numbers are averaged over
 OF_A_GROUP = ("diversity",)  # one number for all that differ in the seed
 
 
-class Measuring:
+class RunMetrics:
     """The metrics of one sweep. Raises UserError, before anything runs, where one cannot be had."""
 
     def __init__(self, metrics: Sequence[str], experiments: Sequence[Experiment], sources: Mapping[str, Source]):
         self.metrics, self.experiments = metrics, experiments
         by_name = {source.name: source for source in sources.values()}
         models = {e.model for e in experiments} if "adherence" in metrics else set()
-        self.judges = {name: _judge(by_name[name]) for name in sorted(models)}
+        self.classifiers = {name: _judge(by_name[name]) for name in sorted(models)}
 
-    def measure(self, run: Run) -> None:
+    def measure(self, run: RunFolder) -> None:
         """Measure what is there, and put it into the records."""
         done, found = run.done(self.experiments), dict[str, dict[str, float]]()
         for alike in differing_in_seed(self.experiments):
@@ -41,22 +41,25 @@ class Measuring:
     def _of_one(self, e: Experiment, image: Image.Image) -> dict[str, float]:
         values = {name: measure(image) for name, measure in PER_PICTURE.items() if name in self.metrics}
         if "adherence" in self.metrics:
-            values["adherence"] = self.judges[e.model].adherence(image, e.label)
+            values["adherence"] = self.classifiers[e.model].adherence(image, e.label)
         return values
 
-    def judged_by(self) -> list[str]:
+    def classifier_accuracy(self) -> list[str]:
         """How far the classifiers can be believed, in words."""
-        known = [(name, judge.accuracy) for name, judge in self.judges.items() if judge.accuracy is not None]
+        known = [(name, judge.accuracy) for name, judge in self.classifiers.items() if judge.accuracy is not None]
         return [
             f"adherence by {name}'s classifier, right for {right:.1%} of held-out pictures" for name, right in known
         ]
 
-    def table(self, run: Run) -> list[tuple[str, ...]]:
+    def table(self, run: RunFolder) -> list[tuple[str, ...]]:
         """Means over seeds, labels and prompts, one row for everything else that varies."""
         rows = means(run, self.experiments, self.metrics)
         heads = [name for name in varying(self.experiments) if name not in OVER]
         body = [
-            (*(label(*part).removeprefix(f"{part[0]} ") for part in key), *(_rounded(values, m) for m in self.metrics))
+            (
+                *(axis_label(*part).removeprefix(f"{part[0]} ") for part in key),
+                *(_rounded(values, m) for m in self.metrics),
+            )
             for key, values in rows.items()
         ]
         return [(*heads, *self.metrics), *body]
@@ -78,7 +81,9 @@ def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment
 Key = tuple[tuple[str, object], ...]
 
 
-def means(run: Run, experiments: Sequence[Experiment], metrics: Sequence[str]) -> dict[Key, dict[str, list[float]]]:
+def means(
+    run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str]
+) -> dict[Key, dict[str, list[float]]]:
     """For every combination of what varies and is not averaged over: each metric's numbers."""
     fields = [name for name in varying(experiments) if name not in OVER]
     records, found = run.records(), dict[Key, dict[str, list[float]]]()
@@ -91,9 +96,9 @@ def means(run: Run, experiments: Sequence[Experiment], metrics: Sequence[str]) -
     return found
 
 
-def _judge(source: Source) -> Judge:
+def _judge(source: Source) -> LabelClassifier:
     try:
-        return Judge.load(source.place, source.revision)
+        return LabelClassifier.load(source.place, source.revision)
     except Exception:  # whatever transformers raises for what is no classifier of this kind
         hint = "`cfgsweep train` puts one beside a model of labels where the training file has a `classifier`"
         raise UserError(

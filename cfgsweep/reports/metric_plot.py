@@ -10,7 +10,7 @@ import numpy as np
 from cfgsweep.errors import UserError
 from cfgsweep.reports.measure import OVER, Key
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import label, varying
+from cfgsweep.sweep.titles import axis_label, varying
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def plot(name: str, experiments: Sequence[Experiment], metrics: Sequence[str], n
     figure = Figure(figsize=(3.6 * len(metrics), 3.2), layout="constrained", dpi=120)
     lines: dict[str, list[tuple[float, Mapping[str, list[float]]]]] = {}
     for key, values in numbers.items():
-        title = ", ".join(label(*part) for part in key if part[0] != over)
+        title = ", ".join(axis_label(*part) for part in key if part[0] != over)
         lines.setdefault(title, []).append((dict(key)[over], values))  # type: ignore[arg-type]
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for title, points in lines.items():

@@ -13,7 +13,7 @@ from cfgsweep.reports.grid_layout import arrange
 from cfgsweep.reports.grid_render import render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -25,7 +25,7 @@ def _remove_pages_after(first: Path) -> None:
 
 
 def write_grids(
-    run: Run,
+    run: RunFolder,
     name: str,
     experiments: Sequence[Experiment],
     rows: str | None = None,
@@ -58,7 +58,7 @@ def write_grids(
     return paths
 
 
-def write_plot(run: Run, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
+def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
     """The metrics over the swept number, beside the grids."""
     from cfgsweep.reports.metric_plot import plot
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from cfgsweep.errors import UserError
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep, read_sweep
 
 
-def runs_as(sweep: Sweep, run: Run, model: str | None = None) -> dict[str, str]:
+def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str, str]:
     """What ran in the folder for the sweep's models, where it tells (a fallback may have taken a model's place)."""
     if model is not None:
         return dict.fromkeys(sweep.model, model)
     return {asked: entry["runs"] for asked, entry in run.environment().get("models", {}).items()}
 
 
-def sweep_of_run(folder: Path) -> tuple[Run, Sweep, list[Experiment]]:
+def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
     """What a run folder was asked for."""
-    run = Run(folder)
+    run = RunFolder(folder)
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
     run.check()

@@ -31,7 +31,7 @@ from cfgsweep.system.locks import LOCKS
 REPORTS = ("phase.json", "phase.png")
 
 
-class Run:
+class RunFolder:
     """One run folder. Every write is whole or absent, so that a kill at any moment loses nothing that was done."""
 
     def __init__(self, folder: Path):
@@ -156,7 +156,7 @@ class Run:
         with open_atomic(self.sweep_file) as file:
             file.write(dump(as_written(sweep)))
 
-    def take_over(self, other: Run) -> int:
+    def take_over(self, other: RunFolder) -> int:
         """Copy another run's whole pictures and records that are not here yet; return how many."""
         known = self.records()
         found = [r for r in other.records().values() if r["id"] not in known and other._is_whole(r)]
@@ -189,7 +189,7 @@ class Run:
         reports = (self.folder / name for name in REPORTS if name.endswith(".png"))
         return [*self.grids.glob("[!.]*.png"), *(path for path in reports if path.exists())]
 
-    def strangers(self) -> list[Path]:
+    def unknown_files(self) -> list[Path]:
         """Files that a run does not have, as its records tell."""
         pictures = {self.image_path(name) for name in self.records()}
         known = {*self._own_files(), *pictures, *self.drawings()}

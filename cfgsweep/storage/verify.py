@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cfgsweep.storage.png import hash_of_file, record_in
 from cfgsweep.storage.records import Record
-from cfgsweep.storage.run_folder import Run
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.display import Display
 from cfgsweep.system.files import is_left_behind
 
 
-def findings(run: Run) -> Iterator[str]:
+def findings(run: RunFolder) -> Iterator[str]:
     """One sentence for everything that is broken, or belongs to nobody."""
     for number in run.broken_lines():
         yield f"{run.records_file.name}, line {number}: no whole record; the next run goes without it"
@@ -36,7 +36,7 @@ def findings(run: Run) -> Iterator[str]:
     for path in run.drawings():
         if hash_of_file(path) is None:
             yield f"{path.relative_to(run.folder)}: damaged; it can be drawn again from the pictures"
-    for path in run.strangers():
+    for path in run.unknown_files():
         yield _about(path.relative_to(run.folder), path, records)
 
 
@@ -56,7 +56,7 @@ def own_record(path: Path) -> Record | None:
     return record
 
 
-def mend(run: Run, display: Display) -> None:
+def repair(run: RunFolder, display: Display) -> None:
     """What needs no computing: remove what kills left behind, and give pictures their records back."""
     run.remove_left_behind()
     for number in run.broken_lines():

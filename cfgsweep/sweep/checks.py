@@ -73,8 +73,8 @@ def check_parts(experiments: Iterable[Experiment], where: Callable[[tuple[str]],
 
 def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:
     guider.parameter_values(steps)
-    if guider.still_steps >= window.stop:
-        given = f"zero_init_steps {guider.still_steps}, guidance on in steps {window.start} to {window.stop - 1}"
+    if guider.zero_steps >= window.stop:
+        given = f"zero_init_steps {guider.zero_steps}, guidance on in steps {window.start} to {window.stop - 1}"
         raise UserError("all that would be guided stands still", given=given)
     if guider.samplers is not None and sampler not in guider.samplers:
         raise UserError(f"{guider.name} is not defined for this sampler", given=sampler, allowed=guider.samplers)

@@ -55,7 +55,7 @@ class Experiment:
     @property
     def noise_levels(self) -> tuple[float, ...]:
         """sigma / alpha at every step where the guider asks for it, else nothing: it takes torch to know."""
-        return _noise_levels(self.model, self.revision, self.sampler, self.steps) if self.guider.sigma else ()
+        return _noise_levels(self.model, self.revision, self.sampler, self.steps) if self.guider.noise_interval else ()
 
     def scales(self) -> list[float]:
         """The guidance scale at every step."""

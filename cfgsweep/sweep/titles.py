@@ -15,7 +15,7 @@ def varying(experiments: Sequence[Experiment]) -> list[str]:
     return [name for name in AXES if len({getattr(e, name) for e in experiments}) > 1]
 
 
-def label(name: str, value: Any) -> str:
+def axis_label(name: str, value: Any) -> str:
     """One setting for a title: 'tnorm', 'cosine k_decay=0.7', 'value 0.1', 'seed 7', '512x768'."""
     if isinstance(value, Parameters):
         return value.title()
@@ -30,4 +30,4 @@ def label(name: str, value: Any) -> str:
 
 def title(experiment: Experiment, fields: list[str]) -> str:
     """The settings that matter in this sweep, in one line."""
-    return ", ".join(label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()
+    return ", ".join(axis_label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.session import Session
+from cfgsweep.execution.session import RunSession
 from cfgsweep.phase.axis import Axis
 from cfgsweep.phase.driver import Finder, Found
 from cfgsweep.phase.line_search import Search
@@ -69,7 +69,7 @@ def row(seeds: list[int]) -> str:
 
 def search(seeds: list[int], folder: Path) -> tuple[Finder, Range]:
     sweep, document = read_sweep(ROOT / "configs/phase.yaml", [f"seed={seeds}"])
-    session = Session.begin(sweep, document, folder, Options(model="emoji"), SilentDisplay())
+    session = RunSession.begin(sweep, document, folder, Options(model="emoji"), SilentDisplay())
     bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
     session.run.create()
     assert sweep.phase is not None

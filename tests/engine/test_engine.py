@@ -11,7 +11,7 @@ import torch
 from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
 
 from cfgsweep.engine.engine import Engine
-from cfgsweep.engine.trace import Program
+from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
@@ -244,7 +244,7 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
     seen = []
 
     class Watching(NotingLatents):
-        def harmed(self, harm):
+        def perturbed(self, perturbation):
             return self
 
         def predict(self, latents, timesteps, *rest):
@@ -313,4 +313,4 @@ def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_pat
     guider = f"{{autoguidance: {{model: {tiny_v_model}}}}}\n"
     (wrong,) = expand(*read_sweep(sweep_file(text + guider)))
     with pytest.raises(UserError, match="not a model of the same kind"):
-        denoiser.harmed(Program(wrong)[0].branches[1].perturbation)
+        denoiser.perturbed(GuidanceTrace(wrong)[0].branches[1].perturbation)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.engine.cost import cost, own_and_shared
-from cfgsweep.engine.prefix_tree import Root
-from cfgsweep.engine.trace import Branch, Program
+from cfgsweep.engine.prefix_tree import StartKey
+from cfgsweep.engine.trace import ForwardPass, GuidanceTrace
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import Constant, Cosine, Listed
 from cfgsweep.samplers import SAMPLERS
@@ -84,9 +84,9 @@ def brute_force(some: list[Experiment]) -> set:
     """Every distinct prediction: where it starts, all that guidance did before, and the branch."""
     needed = set()
     for e in some:
-        operations = tuple(Program(e))
+        operations = tuple(GuidanceTrace(e))
         for call, operation in enumerate(operations):
-            needed |= {(Root.of(e), operations[:call], branch) for branch in operation.branches}
+            needed |= {(StartKey.of(e), operations[:call], branch) for branch in operation.branches}
     return needed
 
 
@@ -114,14 +114,14 @@ def test_tnorm_of_ten_values_shares_its_first_call() -> None:
 
 
 def test_a_scale_at_which_one_branch_matters_runs_that_branch() -> None:
-    assert {len(operation.branches) for operation in Program(experiment(value=1.0))} == {1}
-    assert Program(experiment(value=1.0))[0].branches == (Branch("a"),)
-    assert Program(experiment(value=0.0, negative_prompt="n"))[0].branches == (Branch("n"),)
+    assert {len(operation.branches) for operation in GuidanceTrace(experiment(value=1.0))} == {1}
+    assert GuidanceTrace(experiment(value=1.0))[0].branches == (ForwardPass("a"),)
+    assert GuidanceTrace(experiment(value=0.0, negative_prompt="n"))[0].branches == (ForwardPass("n"),)
     assert cost([experiment(value=1.0)]).evaluations == STEPS
 
 
 def test_outside_its_window_guidance_runs_the_condition_alone() -> None:
-    operations = list(Program(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS))))
+    operations = list(GuidanceTrace(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS))))
     assert [len(operation.branches) for operation in operations] == [1, 1, 2, 2, 1, 1]
 
 
@@ -136,7 +136,7 @@ def test_windows_that_end_later_share_what_comes_before() -> None:
 def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
     numbers = tuple(float(n) for n in range(2, 2 + STEPS))
     for name, kind in SAMPLERS.items():
-        operations = Program(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
+        operations = GuidanceTrace(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
         assert [operation.numbers[0] for operation in operations] == [numbers[s] for s in kind.steps_of_calls(STEPS)]
 
 
@@ -165,7 +165,7 @@ def test_a_window_may_be_told_in_noise(tiny_model, sweep_file) -> None:
         expected = [2 if low <= sigma <= high else 1 for sigma in sigmas.tolist()]
         assert 2 in expected
         assert expected[0] == expected[-1] == 1
-        assert [len(operation.branches) for operation in Program(e)] == expected
+        assert [len(operation.branches) for operation in GuidanceTrace(e)] == expected
 
 
 @pytest.mark.parametrize(

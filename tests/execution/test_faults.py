@@ -87,7 +87,7 @@ def test_a_signal_keeps_what_is_done_and_draws_it(
 def test_a_second_signal_ends_it_at_once(labelled: Path, tmp_path: Path) -> None:
     """The first is held up by a block that must not be cut: the second does not wait for it."""
     script = (
-        "import time, cfgsweep.interrupts as i\n"
+        "import time, cfgsweep.system.signals as i\n"
         "i.listen()\n"
         "with i.uninterrupted():\n    print('in', flush=True)\n    time.sleep(60)\n"
     )
@@ -168,7 +168,7 @@ def test_waiting_for_a_folder_and_what_the_other_did(cli, labelled: Path, tmp_pa
 def test_the_lock_of_a_dead_process_is_nobodys(cli, labelled: Path, tmp_path: Path, file_of) -> None:
     (tmp_path / "r").mkdir()
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom cfgsweep.locks import held\n"
+        "import sys, time\nfrom pathlib import Path\nfrom cfgsweep.system.locks import held\n"
         "with held(Path(sys.argv[1]), False, print):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, tmp_path / "r"], stdout=subprocess.PIPE, text=True)
@@ -250,13 +250,14 @@ def test_a_folder_that_may_only_be_read(labelled: Path, tmp_path: Path, file_of,
 def test_too_many_open_files(labelled: Path, tmp_path: Path, file_of) -> None:
     script = (
         "import sys, os, resource\nfrom cfgsweep import cli\n"
-        "import cfgsweep.runner, cfgsweep.models.class_conditional\n"
-        "save = cfgsweep.session.Run.save\n"
+        "import cfgsweep.execution.run_sweep, cfgsweep.models.families.class_conditional\n"
+        "from cfgsweep.storage.run_folder import RunFolder\n"
+        "save = RunFolder.save\n"
         "def starved(*given):\n"
         "    used = len(os.listdir('/proc/self/fd'))\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (used - 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
         "    return save(*given)\n"
-        "cfgsweep.session.Run.save = starved\n"
+        "RunFolder.save = starved\n"
         "sys.exit(cli.run_command(sys.argv[1:]))\n"
     )
     words = ["run", file_of(labelled), "--out", tmp_path / "r", "--quiet"]
@@ -311,15 +312,15 @@ def test_damage_is_found_and_mended(
 ) -> None:
     assert cli("verify", copy).code == 0
     damage(copy)
-    strangers = {p: p.read_bytes() for p in (copy / "images/mine.png", copy / "notes.txt") if p.exists()}
+    unknown_files = {p: p.read_bytes() for p in (copy / "images/mine.png", copy / "notes.txt") if p.exists()}
     found = cli("verify", copy)
     assert found.code == 1
     for word in words:
         assert word in found.out
     mended = cli("run", file_of(labelled), "--out", copy)
     assert mended.code == 0
-    assert {p: p.read_bytes() for p in strangers} == strangers
-    for path in strangers:
+    assert {p: p.read_bytes() for p in unknown_files} == unknown_files
+    for path in unknown_files:
         path.unlink()
     assert state_of(copy) == state_of(undisturbed)
     assert cli("verify", copy).code == 0
@@ -407,7 +408,7 @@ def test_a_search_says_which_picture_it_lacks(cli, astray: Path, tmp_path: Path,
 WITH_LITTLE_MEMORY = """
 import resource, sys
 from cfgsweep import cli
-import cfgsweep.models.class_conditional, cfgsweep.runner as runner
+import cfgsweep.models.families.class_conditional, cfgsweep.execution.run_sweep as runner
 compute = runner.compute
 def limited(*given):
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

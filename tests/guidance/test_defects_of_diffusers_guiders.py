@@ -17,9 +17,9 @@ from diffusers.hooks import LayerSkipConfig
 from diffusers.hooks.smoothed_energy_guidance_utils import SmoothedEnergyGuidanceConfig, _gaussian_blur_2d
 
 from cfgsweep.engine.engine import Engine
-from cfgsweep.engine.trace import Program
+from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.perturbation_hooks import _blurred
@@ -33,8 +33,8 @@ MID = "mid_block.attentions.0.transformer_blocks"
 
 def predictions(rows: int = 1) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    roles = ("cond", "uncond", "perturbed")
-    return {role: torch.randn(rows, 4, 8, 8, generator=generator) for role in roles}
+    branches = ("cond", "uncond", "perturbed")
+    return {role: torch.randn(rows, 4, 8, 8, generator=generator) for role in branches}
 
 
 def at_step(guider, step: int, steps: int = 50):
@@ -51,9 +51,9 @@ def denoiser(tiny_model: Path):
 def call(denoiser):
     latents = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
-    def predict(perturbation: Perturbation | None = None) -> torch.Tensor:
+    def predict(perturbation: LayerPerturbation | None = None) -> torch.Tensor:
         condition = denoiser.encode("a").expand(4, -1, -1)
-        return denoiser.harmed(perturbation).predict(latents, torch.full((4,), 500.0), condition)
+        return denoiser.perturbed(perturbation).predict(latents, torch.full((4,), 500.0), condition)
 
     return predict
 
@@ -65,7 +65,7 @@ def test_smoothed_energy_guidance_harms_the_denoiser(tiny_model, call) -> None:
     for _ in range(3):  # as a pipeline does for each of its three passes
         seg.prepare_models(unet)
     assert not any(hasattr(module, "_diffusers_hook") for module in unet.modules()), "diffusers mended it"
-    assert not torch.allclose(call(Perturbation("blur", ("mid",), 1.0)), call(), atol=1e-5)
+    assert not torch.allclose(call(LayerPerturbation("blur", ("mid",), 1.0)), call(), atol=1e-5)
 
 
 def test_a_finite_blur_is_no_mean_and_an_infinite_one_is() -> None:
@@ -98,7 +98,7 @@ def test_without_cfg_the_harmed_pass_is_still_of_the_prompt(sweep_file) -> None:
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
     text = "name: x\nmodel: tiny\nprompt: the prompt\nguider: slg\nvalue: 1\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
-    branches = Program(e)[10].branches
+    branches = GuidanceTrace(e)[10].branches
     assert [branch.condition for branch in branches] == ["the prompt", "the prompt"]
     assert branches[1].perturbation is not None
 
@@ -108,7 +108,7 @@ def test_windows_include_their_first_step_and_short_runs(sweep_file) -> None:
     assert [at_step(slg, step, 9).num_conditions for step in range(9)] == [2] * 9  # no harm at all
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 9\nguider: {slg: {start: 0.0, stop: 0.3}}\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
-    assert [len(operation.branches) for operation in Program(e)] == [3, 3] + [1] * 7
+    assert [len(operation.branches) for operation in GuidanceTrace(e)] == [3, 3] + [1] * 7
 
 
 def test_layers_are_found_by_name_and_by_list(tiny_model, call) -> None:
@@ -118,7 +118,7 @@ def test_layers_are_found_by_name_and_by_list(tiny_model, call) -> None:
     short.prepare_models(unet)
     with pytest.raises((TypeError, ValueError)):  # the third pass is the one to harm
         short.prepare_models(unet)
-    assert not torch.equal(call(Perturbation("block", ("mid", "down.0.attentions.0"))), call())
+    assert not torch.equal(call(LayerPerturbation("block", ("mid", "down.0.attentions.0"))), call())
 
 
 def test_magnitude_aware_guidance_takes_pictures() -> None:
@@ -156,7 +156,7 @@ def test_autoguidance_is_guided_away_from_a_worse_answer_to_the_same_prompt(swee
     batches = at_step(auto, 10).prepare_inputs({"text": ("the prompt", "nothing")})
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
     (e,) = expand(*read_sweep(sweep_file("name: x\nmodel: tiny\nprompt: the prompt\nguider: autoguidance\n")))
-    assert [branch.condition for branch in Program(e)[10].branches] == ["the prompt", "the prompt"]
+    assert [branch.condition for branch in GuidanceTrace(e)[10].branches] == ["the prompt", "the prompt"]
 
 
 def test_projected_guidance_ends_in_the_conditional_prediction() -> None:
@@ -171,9 +171,9 @@ def test_norms_are_each_sample_s_own() -> None:
     some = predictions(rows=2)
     some["cond"][1] *= 10
     together = TNormGuidance({"g": [0.2]})(some["uncond"], some["cond"], 0)
-    alone = TNormGuidance({"g": [0.2]})(some["uncond"][:1], some["cond"][:1], 0)
-    assert not torch.allclose(together[:1], alone, atol=1e-3)
-    torch.testing.assert_close(guided(GUIDERS["tnorm"](), some, scale=0.2)[:1], alone)
+    single_branch_scales = TNormGuidance({"g": [0.2]})(some["uncond"][:1], some["cond"][:1], 0)
+    assert not torch.allclose(together[:1], single_branch_scales, atol=1e-3)
+    torch.testing.assert_close(guided(GUIDERS["tnorm"](), some, scale=0.2)[:1], single_branch_scales)
 
 
 def test_frequencies_of_any_picture() -> None:

@@ -44,8 +44,8 @@ def test_every_sample_is_treated_by_itself(name: str, seed: int, some: list[floa
     cond, uncond = two(seed, len(some))
     together = combined(name, cond, uncond, some)
     for row, scale in enumerate(some):
-        alone = combined(name, cond[row : row + 1], uncond[row : row + 1], [scale])
-        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-5, atol=2e-6)
+        single_branch_scales = combined(name, cond[row : row + 1], uncond[row : row + 1], [scale])
+        torch.testing.assert_close(together[row : row + 1], single_branch_scales, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", REFERENCES)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.guidance.apply import guide, standing_still
+from cfgsweep.guidance.apply import guide, zero_init_prediction
 from cfgsweep.guidance.schedules import SCHEDULES
 from tests.support.guidance_steps import guided, moment
 
@@ -112,32 +112,32 @@ def perp_neg(c, u, e, s, w=1.0):
     return e + s * (pos - w * (neg - (neg * pos).sum() / norm(pos) ** 2 * pos))
 
 
-X0, VELOCITY = "x0", "velocity"
+X0, VELOCITY = "x0", "v"
 FORMULAS: dict[str, tuple[str, Callable]] = {
-    "cfg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u)),
-    "prednorm": ("noise", lambda c, u, w, e, x, s: (g := u + s * (c - u)) * norm(u) / norm(g)),
-    "tnorm": ("noise", lambda c, u, w, e, x, s: u + s * norm(u) / norm(c - u) * (c - u)),
+    "cfg": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u)),
+    "prednorm": ("epsilon", lambda c, u, w, e, x, s: (g := u + s * (c - u)) * norm(u) / norm(g)),
+    "tnorm": ("epsilon", lambda c, u, w, e, x, s: u + s * norm(u) / norm(c - u) * (c - u)),
     "fullnorm": (
-        "noise",
+        "epsilon",
         lambda c, u, w, e, x, s: (g := u + s * norm(u) / norm(c - u) * (c - u)) * norm(u) / norm(g),
     ),
     "cfg_zero": (VELOCITY, lambda c, u, w, e, x, s: zero_star(c, u, s)),
     # One first-order step: the guided picture at the next noise level, with the unconditional noise put back.
-    "cfg_pp": ("noise", lambda c, u, w, e, x, s: u + s * 1 / (1 - 0.9) * (c - u)),
+    "cfg_pp": ("epsilon", lambda c, u, w, e, x, s: u + s * 1 / (1 - 0.9) * (c - u)),
     "apg": (X0, lambda c, u, w, e, x, s: apg(c, u, s)),
     "apg_mix": (X0, lambda c, u, w, e, x, s: apg(c, u, 10.0, r=10.0)),
-    "tcfg": ("noise", lambda c, u, w, e, x, s: tcfg(c, u, s)),
+    "tcfg": ("epsilon", lambda c, u, w, e, x, s: tcfg(c, u, s)),
     "mambo_g": (VELOCITY, lambda c, u, w, e, x, s: mambo(c, u, s)),
-    "pag": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
-    "slg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 2.8 * (c - w)),
-    "seg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
-    "sag": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) + 0.75 * (u - w)),
-    "autoguidance": ("noise", lambda c, u, w, e, x, s: w + s * (c - w)),
+    "pag": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
+    "slg": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u) + 2.8 * (c - w)),
+    "seg": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u) + 3.0 * (c - w)),
+    "sag": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u) + 0.75 * (u - w)),
+    "autoguidance": ("epsilon", lambda c, u, w, e, x, s: w + s * (c - w)),
     "dynamic_threshold": (X0, lambda c, u, w, e, x, s: imagen(c, u, s)),
     "mimic": (X0, lambda c, u, w, e, x, s: mimic(c, u, s)),
-    "beta_cfg": ("noise", lambda c, u, w, e, x, s: u + s * (c - u) / norm(c - u) ** 0.5),
-    "ep_cfg": ("noise", lambda c, u, w, e, x, s: ep_cfg(c, u, s)),
-    "perp_neg": ("noise", lambda c, u, w, e, x, s: perp_neg(c, u, e, s)),
+    "beta_cfg": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u) / norm(c - u) ** 0.5),
+    "ep_cfg": ("epsilon", lambda c, u, w, e, x, s: ep_cfg(c, u, s)),
+    "perp_neg": ("epsilon", lambda c, u, w, e, x, s: perp_neg(c, u, e, s)),
     "mahiro": (X0, lambda c, u, w, e, x, s: mahiro(c, u, s)),
     "skimmed": (X0, lambda c, u, w, e, x, s: skimmed(c, u, s, x / ALPHA)),
 }
@@ -145,12 +145,12 @@ SCALES = {"cfg_pp": 0.6, "tnorm": 0.15, "fullnorm": 0.15}
 
 
 def to_noise(space: str, value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    return {"noise": value, X0: (x - ALPHA * value) / SIGMA, VELOCITY: SIGMA * x + ALPHA * value}[space]
+    return {"epsilon": value, X0: (x - ALPHA * value) / SIGMA, VELOCITY: SIGMA * x + ALPHA * value}[space]
 
 
 def from_noise(space: str, noise: np.ndarray, x: np.ndarray) -> np.ndarray:
     x0 = (x - SIGMA * noise) / ALPHA
-    return {"noise": noise, X0: x0, VELOCITY: ALPHA * noise - SIGMA * x0}[space]
+    return {"epsilon": noise, X0: x0, VELOCITY: ALPHA * noise - SIGMA * x0}[space]
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -244,14 +244,14 @@ def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, se
     """At such a number fewer predictions are computed; just beside it all are, and the result is the same."""
     guider, some = GUIDERS[name](**parameters), predictions(seed)
 
-    def result(at: dict[str, float]) -> torch.Tensor:
+    def result(numbers: dict[str, float]) -> torch.Tensor:
         own = {n: v[0] for n, v in guider.parameter_values(1).items()}
-        plain, others = guider.reduced({**own, **{n: v for n, v in at.items() if n != "scale"}})
-        needed = plain.roles({**others, "scale": at["scale"]})
+        plain, others = guider.simplified({**own, **{n: v for n, v in numbers.items() if n != "scale"}})
+        needed = plain.branches({**others, "scale": numbers["scale"]})
         kept = {role.name: some[role.name] for role in needed}
         if len(needed) == 1:
             return kept[needed[0].name]
-        return guided(plain, kept, sigma=SIGMA, scale=at["scale"], **others)
+        return guided(plain, kept, sigma=SIGMA, scale=numbers["scale"], **others)
 
     there = result(numbers)
     for moved in numbers:
@@ -260,7 +260,7 @@ def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, se
 
 
 @pytest.mark.parametrize("name", GUIDERS)
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample", "flow_prediction"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v", "x0", "flow"])
 def test_it_does_not_matter_what_kind_of_prediction_the_model_makes(name: str, prediction) -> None:
     guider = GUIDERS[name]()
     if guider.space == "model" and name in ("prednorm", "tnorm", "fullnorm"):
@@ -268,8 +268,8 @@ def test_it_does_not_matter_what_kind_of_prediction_the_model_makes(name: str, p
     noise = predictions(11)
     at = moment(guider, noise, sigma=SIGMA, scale=SCALES.get(name, 9.0))
     x = at.latents
-    kinds = {"epsilon": lambda n: n, "v_prediction": lambda n: (n - SIGMA * x) / ALPHA}
-    kinds |= {"sample": lambda n: (x - SIGMA * n) / ALPHA, "flow_prediction": lambda n: n - (x - SIGMA * n) / ALPHA}
+    kinds = {"epsilon": lambda n: n, "v": lambda n: (n - SIGMA * x) / ALPHA}
+    kinds |= {"x0": lambda n: (x - SIGMA * n) / ALPHA, "flow": lambda n: n - (x - SIGMA * n) / ALPHA}
     convert = kinds[prediction]
     other = moment(guider, {role: convert(n) for role, n in noise.items()}, sigma=SIGMA, scale=SCALES.get(name, 9.0))
     torch.testing.assert_close(guide(guider, other, prediction)[0], convert(guide(guider, at, "epsilon")[0]))
@@ -296,7 +296,7 @@ def test_momentum_is_carried_from_step_to_step() -> None:
         at = moment(guider, some, sigma=SIGMA, scale=4.0)
         if memory is not None:
             at = type(at)(**{**vars(at), "memory": memory})
-        got, memory = guide(guider, at, "sample")
+        got, memory = guide(guider, at, "x0")
         running = some["cond"] - some["uncond"] - 0.5 * running
         torch.testing.assert_close(got, some["cond"] + 3.0 * running)
 
@@ -313,15 +313,15 @@ def test_rescaling_draws_the_contrast_back(amount: float, seed: int) -> None:
     torch.testing.assert_close(got, rescale_noise_cfg(plain, some["cond"], guidance_rescale=amount))
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v", "x0"])
 def test_standing_still_is_what_a_first_order_step_does_not_change(prediction) -> None:
     at = moment(GUIDERS["cfg"](), predictions(1), sigma=SIGMA)
-    x, still = at.latents, standing_still(at, prediction)
-    noises = {"epsilon": still, "v_prediction": SIGMA * x + ALPHA * still, "sample": (x - ALPHA * still) / SIGMA}
+    x, still = at.latents, zero_init_prediction(at, prediction)
+    noises = {"epsilon": still, "v": SIGMA * x + ALPHA * still, "x0": (x - ALPHA * still) / SIGMA}
     noise = noises[prediction]
     data = (x - SIGMA * noise) / ALPHA
-    after = 1 / (1 + at.next_ratio**2) ** 0.5
-    torch.testing.assert_close(after * data + at.next_ratio * after * noise, x)
+    after = 1 / (1 + at.next_sigma**2) ** 0.5
+    torch.testing.assert_close(after * data + at.next_sigma * after * noise, x)
 
 
 # Against diffusers, where it is right ---------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def diffusers_guider(name: str, **settings):
 )
 def test_it_equals_diffusers(name: str, ours: dict, theirs: str, settings: dict) -> None:
     # In the space that diffusers takes predictions to be in, which is the model's own.
-    kind = {"cfg_zero": "v_prediction"}.get(name, "epsilon")
+    kind = {"cfg_zero": "v"}.get(name, "epsilon")
     some = predictions(2, rows=2)
     got = guided(GUIDERS[name](**ours), some, prediction=kind, scale=7.5)
     reference = diffusers_guider(theirs, guidance_scale=7.5, **settings)

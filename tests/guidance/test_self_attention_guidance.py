@@ -65,9 +65,9 @@ def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_
     list(engine.run(both))
     assert engine.tally.evaluations == cost(both).evaluations
     pair = experiments(sweep_file, ["cfg", "sag"], value=5, seed=3)
-    alone = [cost([e]).evaluations for e in pair]
-    assert alone == [2 * STEPS, 3 * STEPS]
-    assert cost(pair).evaluations == sum(alone) - 2  # both predictions of the first step
+    single_branch_scales = [cost([e]).evaluations for e in pair]
+    assert single_branch_scales == [2 * STEPS, 3 * STEPS]
+    assert cost(pair).evaluations == sum(single_branch_scales) - 2  # both predictions of the first step
 
 
 def test_a_model_without_attention_in_the_middle_is_refused(cli, tmp_path: Path, sweep_file) -> None:

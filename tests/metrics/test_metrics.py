@@ -12,7 +12,7 @@ import torch
 import yaml
 from PIL import Image
 
-from cfgsweep.metrics.classifier import Judge
+from cfgsweep.metrics.classifier import LabelClassifier
 from cfgsweep.metrics.image import contrast, diversity, saturation
 from cfgsweep.training.config import Classifier, Recipe
 from cfgsweep.training.tasks.classifier import build
@@ -51,7 +51,7 @@ def shade_classifier() -> Any:
 
 
 def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
-    network, judge = shade_classifier(), Judge(shade_classifier())
+    network, judge = shade_classifier(), LabelClassifier(shade_classifier())
     generator = np.random.default_rng(0)
     seen = set()
     for _ in range(20):
@@ -88,7 +88,7 @@ def test_a_run_measures_tells_and_keeps(cli, judged: Path, tmp_path: Path, sweep
     assert f"adherence by {judged}'s classifier, right for 25.0% of held-out pictures" in lines
 
     records = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
-    judge = Judge.load(str(judged), None)
+    judge = LabelClassifier.load(str(judged), None)
     for record in records:
         image = Image.open(run / record["image"])
         assert record["metrics"]["contrast"] == contrast(image)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cfgsweep.models import device
-from cfgsweep.models.jit_trace import Recorded
+from cfgsweep.models.jit_trace import TracedNetwork
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 
@@ -26,7 +26,7 @@ def rows(denoiser, count: int, side: int = 8, seed: int = 0) -> tuple[torch.Tens
 
 @pytest.mark.parametrize(("count", "side"), [(1, 8), (2, 8), (8, 8), (3, 12)])
 def test_bits_are_the_network_s(denoiser, count: int, side: int) -> None:
-    recorded = Recorded(denoiser._call)
+    recorded = TracedNetwork(denoiser._call)
     for seed in range(4):
         inputs = rows(denoiser, count, side, seed)
         with torch.inference_mode():
@@ -36,7 +36,7 @@ def test_bits_are_the_network_s(denoiser, count: int, side: int) -> None:
 
 
 def test_threads_share_a_recording(denoiser) -> None:
-    recorded = Recorded(denoiser._call)
+    recorded = TracedNetwork(denoiser._call)
     inputs = [rows(denoiser, 4, seed=seed) for seed in range(12)]
 
     def call(some):
@@ -62,6 +62,6 @@ def test_what_cannot_be_recorded_is_called() -> None:
         return x if torch.jit.is_tracing() is False else x.numpy_does_not_exist()
 
     for network in (fickle, broken):
-        recorded = Recorded(network)
+        recorded = TracedNetwork(network)
         recorded(torch.ones(2))
         assert list(recorded._calls.values()) == [network]

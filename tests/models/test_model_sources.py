@@ -89,7 +89,8 @@ def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: 
     told = json.loads(config.read_text())
     config.write_text(json.dumps({key: told[key] for key in ("_class_name", "beta_start", "beta_end")}))
     code = (
-        "import sys; from cfgsweep import device, models; from cfgsweep.models.source import Source; "
+        "import sys; from cfgsweep.models import device; from cfgsweep.models.load import load_model; "
+        "from cfgsweep.models.source import Source; "
         "print(load_model(Source.of(sys.argv[1]), device.choose('cpu')).fingerprint())"
     )
     prints = {

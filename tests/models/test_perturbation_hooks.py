@@ -11,7 +11,7 @@ from diffusers import StableDiffusionPipeline
 from torch.nn import functional as F
 
 from cfgsweep.errors import UserError
-from cfgsweep.guidance.perturbations import MEAN, Perturbation
+from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
@@ -32,29 +32,29 @@ def call(denoiser):
     latents = torch.randn(4, 4, 8, 8, generator=generator).to(DEVICE)
     timesteps, condition = torch.full((4,), 500.0), denoiser.encode("a cat").expand(4, -1, -1)
 
-    def predict(perturbation: Perturbation | None = None) -> torch.Tensor:
-        return denoiser.harmed(perturbation).predict(latents, timesteps, condition)
+    def predict(perturbation: LayerPerturbation | None = None) -> torch.Tensor:
+        return denoiser.perturbed(perturbation).predict(latents, timesteps, condition)
 
     return predict
 
 
-def harm(kind: str, *layers: str, sigma: float = 1.5) -> Perturbation:
-    return Perturbation(kind, layers or ("mid",), sigma if kind == "blur" else 0.0)  # type: ignore[arg-type]
+def perturbation(kind: str, *layers: str, sigma: float = 1.5) -> LayerPerturbation:
+    return LayerPerturbation(kind, layers or ("mid",), sigma if kind == "blur" else 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layer", ["mid", "down.0", "up.1.attentions.0", "down"])
 def test_it_changes_the_prediction_for_one_call(call, kind: str, layer: str) -> None:
     whole = call()
-    harmed = call(harm(kind, layer))
-    assert not torch.allclose(harmed, whole, atol=1e-5)
-    assert torch.equal(call(harm(kind, layer)), harmed)
+    perturbed = call(perturbation(kind, layer))
+    assert not torch.allclose(perturbed, whole, atol=1e-5)
+    assert torch.equal(call(perturbation(kind, layer)), perturbed)
     assert torch.equal(call(), whole)
 
 
 def test_kinds_and_places_differ(call) -> None:
-    wishes = [harm(kind, layer) for kind in KINDS for layer in ("mid", "down.0", "up.1")]
-    wishes += [harm("blur", "mid", sigma=MEAN), harm("identity", "mid", "down.0")]
+    wishes = [perturbation(kind, layer) for kind in KINDS for layer in ("mid", "down.0", "up.1")]
+    wishes += [perturbation("blur", "mid", sigma=MEAN), perturbation("identity", "mid", "down.0")]
     results = [call(wish) for wish in wishes]
     for i, one in enumerate(results):
         for other in results[:i]:
@@ -62,7 +62,14 @@ def test_kinds_and_places_differ(call) -> None:
 
 
 def test_threads_do_not_disturb_each_other(call) -> None:
-    wishes = [None, harm("identity"), harm("block", "down.0"), harm("blur"), None, harm("attention")] * 8
+    wishes = [
+        None,
+        perturbation("identity"),
+        perturbation("block", "down.0"),
+        perturbation("blur"),
+        None,
+        perturbation("attention"),
+    ] * 8
     expected = {wish: call(wish) for wish in set(wishes)}
     with ThreadPoolExecutor(4) as pool:
         for wish, got in zip(wishes, pool.map(call, wishes), strict=True):
@@ -74,13 +81,13 @@ def test_an_error_in_the_middle_leaves_nothing_behind(call, denoiser, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(denoiser.pipeline.unet.mid_block.resnets[1], "forward", lambda *_: 1 / 0)
         with pytest.raises(UserError, match="division by zero"):
-            call(harm("identity"))
+            call(perturbation("identity"))
     assert torch.equal(call(), whole)
 
 
 def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
     with pytest.raises(UserError) as refused:
-        denoiser.harmed(harm("identity", "up.0"))
+        denoiser.perturbed(perturbation("identity", "up.0"))
     text = str(refused.value)
     assert "unknown layer 'up.0'" in text
     for name in ("mid", "down.0", "down.0.attentions.0", "up.1", "up.1.attentions.1"):
@@ -88,7 +95,7 @@ def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
 
 
 def test_blurring_by_nothing_is_no_harm_and_by_much_is_the_mean(call) -> None:
-    torch.testing.assert_close(call(harm("blur", sigma=0.0)), call(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(call(perturbation("blur", sigma=0.0)), call(), rtol=1e-4, atol=1e-5)
 
 
 def test_identity_attention_is_what_its_paper_says(call, tiny_model) -> None:
@@ -104,7 +111,7 @@ def test_identity_attention_is_what_its_paper_says(call, tiny_model) -> None:
             return attention.to_out[0]((scores @ heads).transpose(1, 2).reshape(value.shape))
 
     unet.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(Identity())
-    assert_equals(call(harm("identity")), unet, call)
+    assert_equals(call(perturbation("identity")), unet, call)
 
 
 def test_skipped_parts_are_diffusers_own(call, tiny_model) -> None:
@@ -120,7 +127,7 @@ def test_skipped_parts_are_diffusers_own(call, tiny_model) -> None:
         unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet.to(DEVICE)
         place = "mid_block.attentions.0.transformer_blocks"
         apply_layer_skip(unet, LayerSkipConfig(indices=[0], fqn=place, **wish))
-        assert_equals(call(harm(kind)), unet, call)
+        assert_equals(call(perturbation(kind)), unet, call)
 
 
 def assert_equals(got: torch.Tensor, unet, call) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.session import Session
+from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics.distances import rms
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
@@ -37,7 +37,7 @@ def finder_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     settings = {"name": "x", "model": str(folder), "prompt": "red green blue", "seed": [1, 3, 5, 6, 8], "steps": 20}
     text = yaml.safe_dump({**settings, "sampler": "ddim", "guider": guider, "search": "value", "phase": where})
     sweep, document = read_sweep(sweep_file(text))
-    session = Session.begin(sweep, document, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
+    session = RunSession.begin(sweep, document, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
     session._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
     bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
     session.run.create()

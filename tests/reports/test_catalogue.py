@@ -9,14 +9,14 @@ from PIL import Image
 
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
-from cfgsweep.reports.catalogue import usual_roles
+from cfgsweep.reports.catalogue import usual_branches
 
 
 def test_every_guider_is_listed_with_its_cost_and_source(cli) -> None:
     printed = cli("guiders").out.splitlines()[1:]
     assert [line.split()[0] for line in printed] == list(GUIDERS)
     for line, cls in zip(printed, GUIDERS.values(), strict=True):
-        assert line.split()[1] == str(len(usual_roles(cls)))
+        assert line.split()[1] == str(len(usual_branches(cls)))
         assert cls.source
         assert cls.source in line
 

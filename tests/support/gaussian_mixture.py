@@ -38,8 +38,8 @@ class Mixture:
     def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
         return torch.randn(1, *SHAPE, generator=generator)
 
-    def harmed(self, harm: object) -> Mixture:
-        assert harm is None
+    def perturbed(self, perturbation: object) -> Mixture:
+        assert perturbation is None
         return self
 
     def encode(self, text: str) -> torch.Tensor:

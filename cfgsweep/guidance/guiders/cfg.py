@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
 from cfgsweep.guidance.schedulable import Numeric
 from cfgsweep.guidance.tensor_ops import along
 
@@ -24,14 +24,14 @@ class CFG(Guider):
     original_formulation: bool = Field(False, description="count the scale from 0 at the conditional prediction")
 
     @property
-    def special(self) -> tuple[float, ...]:
-        return tuple(scale - self.original_formulation for scale in super().special)
+    def special_scales(self) -> tuple[float, ...]:
+        return tuple(scale - self.original_formulation for scale in super().special_scales)
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles({"scale": at["scale"] + self.original_formulation})
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches({"scale": numbers["scale"] + self.original_formulation})
 
-    def combine(self, at: Moment) -> Tensor:
-        return at.cond + at.scale * at.difference if self.original_formulation else at.cfg
+    def combine(self, ctx: StepContext) -> Tensor:
+        return ctx.cond + ctx.scale * ctx.difference if self.original_formulation else ctx.cfg
 
 
 class CFGZero(Guider):
@@ -43,17 +43,17 @@ class CFGZero(Guider):
     name = "cfg_zero"
     formula = "a uncond + scale (cond - a uncond), a = <cond, uncond> / |uncond|²"
     source = "Fan et al. 2025, arXiv 2503.18886"
-    space = "velocity"
+    space = "v"
     optimize_uncondition: bool = Field(True, description="off: CFG, for zero_init_steps alone")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles(at) if at["scale"] == 1 or not self.optimize_uncondition else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches(numbers) if numbers["scale"] == 1 or not self.optimize_uncondition else (COND, UNCOND)
 
-    def combine(self, at: Moment) -> Tensor:
-        uncond = at.uncond
+    def combine(self, ctx: StepContext) -> Tensor:
+        uncond = ctx.uncond
         if self.optimize_uncondition:
-            uncond = along(at.cond, uncond)
-        return uncond + at.scale * (at.cond - uncond)
+            uncond = along(ctx.cond, uncond)
+        return uncond + ctx.scale * (ctx.cond - uncond)
 
 
 class CFGPlusPlus(Guider):
@@ -67,13 +67,13 @@ class CFGPlusPlus(Guider):
     formula = "uncond + scale r / (r - r') (cond - uncond), r = sigma / alpha now, r' after the step"
     source = "Chung et al. 2024, arXiv 2406.08070"
     default_scale = 0.6
-    alone = {0.0: UNCOND}
+    single_branch_scales = {0.0: UNCOND}
     samplers = ("euler", "ddim")
 
-    def combine(self, at: Moment) -> Tensor:
-        fall = at.ratio - at.next_ratio
-        weight = (at.ratio / fall.where(fall != 0, 1)).where(fall != 0, 1)  # a step that goes nowhere has no weight
-        return at.uncond + at.scale * weight * at.difference
+    def combine(self, ctx: StepContext) -> Tensor:
+        fall = ctx.sigma - ctx.next_sigma
+        weight = (ctx.sigma / fall.where(fall != 0, 1)).where(fall != 0, 1)  # a step that goes nowhere has no weight
+        return ctx.uncond + ctx.scale * weight * ctx.difference
 
 
 class PerpNeg(Guider):
@@ -88,20 +88,20 @@ class PerpNeg(Guider):
     differences_only = False
     neg_scale: Numeric = Field(1.0, description="the negative prompt's weight")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        if at["scale"] == 0:
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        if numbers["scale"] == 0:
             return (EMPTY,)
-        if at["neg_scale"] == 0:
-            return (COND,) if at["scale"] == 1 else (COND, EMPTY)
+        if numbers["neg_scale"] == 0:
+            return (COND,) if numbers["scale"] == 1 else (COND, EMPTY)
         return COND, UNCOND, EMPTY
 
-    def combine(self, at: Moment) -> Tensor:
-        empty = at.predictions["empty"]
-        towards = at.cond - empty
-        if "uncond" in at.predictions:
-            away = at.uncond - empty
-            return empty + at.scale * (towards - at.numbers["neg_scale"] * (away - along(away, towards)))
-        return empty + at.scale * towards
+    def combine(self, ctx: StepContext) -> Tensor:
+        empty = ctx.predictions["empty"]
+        towards = ctx.cond - empty
+        if "uncond" in ctx.predictions:
+            away = ctx.uncond - empty
+            return empty + ctx.scale * (towards - ctx.numbers["neg_scale"] * (away - along(away, towards)))
+        return empty + ctx.scale * towards
 
 
-EMPTY = Role("empty", "nothing")
+EMPTY = Branch("empty", "nothing")

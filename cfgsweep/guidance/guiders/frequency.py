@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cfgsweep.config.parameters import Whole
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
 from cfgsweep.guidance.schedulable import Numeric
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ class FDG(Guider):
     high_scale: Numeric = Field(10.0, description="scale of the finest level")
     levels: Annotated[Whole, Field(ge=2, le=6)] = 2
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles(at) if at["scale"] == at["high_scale"] else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches(numbers) if numbers["scale"] == numbers["high_scale"] else (COND, UNCOND)
 
-    def combine(self, at: Moment) -> Tensor:
+    def combine(self, ctx: StepContext) -> Tensor:
         """The pyramid is linear, so guiding its levels is guiding by the pyramid of the difference."""
-        guidance, coarser = at.uncond, at.difference
+        guidance, coarser = ctx.uncond, ctx.difference
         for level in range(self.levels - 1):
             smaller = _smaller(coarser)
-            scale = at.numbers["high_scale"] + (at.scale - at.numbers["high_scale"]) * level / (self.levels - 1)
+            scale = ctx.numbers["high_scale"] + (ctx.scale - ctx.numbers["high_scale"]) * level / (self.levels - 1)
             detail = coarser - _larger(smaller, coarser.shape)
-            guidance = guidance + self._to_full_size(scale * detail, at.cond, level)
+            guidance = guidance + self._to_full_size(scale * detail, ctx.cond, level)
             coarser = smaller
-        return guidance + self._to_full_size(at.scale * coarser, at.cond, self.levels - 1)
+        return guidance + self._to_full_size(ctx.scale * coarser, ctx.cond, self.levels - 1)
 
     def _to_full_size(self, x: Tensor, like: Tensor, level: int) -> Tensor:
         height, width = like.shape[-2:]

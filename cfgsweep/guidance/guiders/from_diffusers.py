@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, create_model, model_validator
 from cfgsweep.config.parameters import Number, Whole, plain
 from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, shorten, unknown_name
-from cfgsweep.guidance.base import Guider, Moment, Role
+from cfgsweep.guidance.base import Branch, Guider, StepContext
 from cfgsweep.guidance.perturbations import DiffusersPass
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _nested(given: Any) -> Any:
     return tuple(map(_nested, given)) if isinstance(given, list | tuple) else given
 
 
-class OfDiffusers(Guider):
+class DiffusersGuider(Guider):
     """A guider of diffusers. `start`, `stop` and the like are its own where it has them.
 
     offered: the parameters of its class.
@@ -59,14 +59,14 @@ class OfDiffusers(Guider):
     offered: ClassVar[tuple[str, ...]]
 
     @model_validator(mode="after")
-    def _draws_nothing(self) -> OfDiffusers:
+    def _draws_nothing(self) -> DiffusersGuider:
         if _dropout(json.loads(self.own_settings)):
             problem = "diffusers draws its dropout for a whole batch: a picture would depend on its neighbours"
             raise UserErrorInside(UserError(problem, where=type(self).name, allowed="dropout: 1.0"))
         return self
 
     @model_validator(mode="after")
-    def _is_taken(self) -> OfDiffusers:
+    def _is_taken(self) -> DiffusersGuider:
         try:
             _instance(type(self).name, self.own_settings)
         except REFUSALS as error:
@@ -79,7 +79,7 @@ class OfDiffusers(Guider):
         return json.dumps({key: plain(getattr(self, key)) for key in self.offered}, sort_keys=True)
 
     @property
-    def special(self) -> tuple[float, ...]:
+    def special_scales(self) -> tuple[float, ...]:
         return (0.0, 1.0)  # where diffusers leaves a prediction out
 
     @property
@@ -91,11 +91,11 @@ class OfDiffusers(Guider):
         return SCALE in self._given()
 
     @property
-    def shares(self) -> tuple[float, float]:
-        return (0.0, 1.0) if "start" in self.offered else super().shares
+    def window_fractions(self) -> tuple[float, float]:
+        return (0.0, 1.0) if "start" in self.offered else super().window_fractions
 
     @property
-    def still_steps(self) -> int:
+    def zero_steps(self) -> int:
         return 0 if "zero_init_steps" in self.offered else self.zero_init_steps
 
     @classmethod
@@ -107,19 +107,19 @@ class OfDiffusers(Guider):
         place = [float(step) for step in range(steps)]
         return {"guidance_rescale": [0.0] * steps, "step": place, "steps": [float(steps)] * steps}
 
-    def kind(self) -> OfDiffusers:
+    def batch_key(self) -> DiffusersGuider:
         return self
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        where = {"scale": at["scale"], "step": int(at["step"]), "steps": int(at["steps"])}
-        return _roles(type(self).name, self.own_settings, **where)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        where = {"scale": numbers["scale"], "step": int(numbers["step"]), "steps": int(numbers["steps"])}
+        return _known_branches(type(self).name, self.own_settings, **where)
 
-    def advance(self, at: Moment) -> tuple[Tensor, Any]:
+    def advance(self, ctx: StepContext) -> tuple[Tensor, Any]:
         """One row's guided prediction, and the guider after it: what goes on to the next step."""
-        guider = copy.deepcopy(at.memory) if at.memory is not None else _instance(type(self).name, self.own_settings)
-        scale, step, steps = (at.numbers[name].item() for name in ("scale", "step", "steps"))
+        guider = copy.deepcopy(ctx.memory) if ctx.memory is not None else _instance(type(self).name, self.own_settings)
+        scale, step, steps = (ctx.numbers[name].item() for name in ("scale", "step", "steps"))
         _begin(guider, scale, round(step), round(steps))
-        return guider.forward(**{name: x for name, x in at.predictions.items() if name != AGAIN}).pred, guider
+        return guider.forward(**{name: x for name, x in ctx.predictions.items() if name != AGAIN}).pred, guider
 
 
 def _dropout(settings: Any) -> bool:
@@ -133,20 +133,20 @@ AGAIN = "again"  # the name of a prediction that is there to say that the first 
 
 
 @functools.lru_cache(maxsize=65536)
-def _roles(name: str, settings: str, scale: float, step: int, steps: int) -> tuple[Role, ...]:
+def _known_branches(name: str, settings: str, scale: float, step: int, steps: int) -> tuple[Branch, ...]:
     from diffusers.guiders.guider_utils import BaseGuidance
 
     guider = _instance(name, settings)
     prepares = type(guider).prepare_models is not BaseGuidance.prepare_models
-    roles = []
+    branches = []
     for place, data in enumerate(_begin(guider, scale, step, steps)):
         known_scale = None if math.isnan(scale) else scale
-        harm = DiffusersPass(name, settings, known_scale, step, steps, place) if prepares else None
-        roles.append(Role(getattr(data, guider._identifier_key), data.text, harm))
-    handed_on = _tried(guider, [role.name for role in roles])
-    if len(roles) == 1 and not handed_on:
-        roles.append(roles[0]._replace(name=AGAIN))
-    return tuple(roles)
+        perturbation = DiffusersPass(name, settings, known_scale, step, steps, place) if prepares else None
+        branches.append(Branch(getattr(data, guider._identifier_key), data.text, perturbation))
+    handed_on = _tried(guider, [role.name for role in branches])
+    if len(branches) == 1 and not handed_on:
+        branches.append(branches[0]._replace(name=AGAIN))
+    return tuple(branches)
 
 
 def _tried(guider: Any, names: list[str]) -> bool:
@@ -207,7 +207,7 @@ def _classes() -> dict[str, Any]:
 
 
 @functools.cache
-def guider_of_diffusers(name: str) -> type[Guider]:
+def diffusers_guider(name: str) -> type[Guider]:
     """The class for `diffusers.X`, its parameters those of X. Raises UserError where there is no such guider."""
     import diffusers
 
@@ -217,7 +217,7 @@ def guider_of_diffusers(name: str) -> type[Guider]:
     asked = list(inspect.signature(theirs.__init__).parameters.values())[1:]
     offered = {each.name: each for each in asked if each.name != "enabled"}
     fields: dict[str, Any] = {key: (_kind(each.default), _nested(each.default)) for key, each in offered.items()}
-    made = cast(type[OfDiffusers], create_model(name.removeprefix(PREFIX), __base__=OfDiffusers, **fields))
+    made = cast(type[DiffusersGuider], create_model(name.removeprefix(PREFIX), __base__=DiffusersGuider, **fields))
     made.name, made.offered = name, tuple(offered)
     made.source = f"diffusers {diffusers.__version__}"
     made.__doc__ = (inspect.getdoc(theirs) or "").split("\n\n")[0]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from cfgsweep.config.fractions import refuse_unless_in_order
+from cfgsweep.config.fractions import check_in_order
 from cfgsweep.config.parameters import Number
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.schedulable import FromZero
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
+from cfgsweep.guidance.schedulable import NonNegative
 from cfgsweep.guidance.tensor_ops import norm, per_sample, positive, quantile
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class PredNorm(Guider):
     name = "prednorm"
     formula = "g |uncond| / |g|, g = uncond + scale (cond - uncond)"
     source = "`BaseNormGuidance` of PyPI cf_guidance 0.0.3"
-    alone = {0.0: UNCOND}
+    single_branch_scales = {0.0: UNCOND}
 
-    def combine(self, at: Moment) -> Tensor:
-        return at.cfg * (norm(at.uncond) / norm(at.cfg))
+    def combine(self, ctx: StepContext) -> Tensor:
+        return ctx.cfg * (norm(ctx.uncond) / norm(ctx.cfg))
 
 
 class TNorm(Guider):
@@ -40,11 +40,11 @@ class TNorm(Guider):
     formula = "uncond + scale |uncond| (cond - uncond) / |cond - uncond|"
     source = "`TNormGuidance` of PyPI cf_guidance 0.0.3"
     default_scale = 0.15
-    alone = {0.0: UNCOND}
+    single_branch_scales = {0.0: UNCOND}
 
-    def combine(self, at: Moment) -> Tensor:
+    def combine(self, ctx: StepContext) -> Tensor:
         # Where both predictions are the same (an empty prompt) there is no direction, and nothing to add.
-        return at.uncond + (at.scale * at.difference) / positive(norm(at.difference)) * norm(at.uncond)
+        return ctx.uncond + (ctx.scale * ctx.difference) / positive(norm(ctx.difference)) * norm(ctx.uncond)
 
 
 class FullNorm(TNorm):
@@ -54,9 +54,9 @@ class FullNorm(TNorm):
     formula = "g |uncond| / |g|, g as tnorm makes it"
     source = "`FullNormGuidance` of PyPI cf_guidance 0.0.3"
 
-    def combine(self, at: Moment) -> Tensor:
-        guided = super().combine(at)
-        return guided * (norm(at.uncond) / norm(guided))
+    def combine(self, ctx: StepContext) -> Tensor:
+        guided = super().combine(ctx)
+        return guided * (norm(ctx.uncond) / norm(guided))
 
 
 class EPCFG(Guider):
@@ -68,18 +68,18 @@ class EPCFG(Guider):
     name = "ep_cfg"
     formula = "g sqrt(E(cond) / E(g)), g = uncond + scale (cond - uncond), E = sum of squares from `low` to `high`"
     source = "Zhang et al. 2024, arXiv 2412.09966"
-    space = "noise"
-    alone = {1.0: COND}
+    space = "epsilon"
+    single_branch_scales = {1.0: COND}
     low: Annotated[Number, Field(ge=0, lt=1)] = Field(0.45, description="lower percentile, as a fraction")
     high: Annotated[Number, Field(gt=0, le=1)] = Field(0.55, description="upper percentile; 0 and 1 count everything")
 
     @model_validator(mode="after")
     def _percentiles_are_in_order(self) -> EPCFG:
-        refuse_unless_in_order("no percentiles lie between", low=self.low, high=self.high)
+        check_in_order("no percentiles lie between", low=self.low, high=self.high)
         return self
 
-    def combine(self, at: Moment) -> Tensor:
-        return at.cfg * (self._energy(at.cond) / positive(self._energy(at.cfg))).sqrt()
+    def combine(self, ctx: StepContext) -> Tensor:
+        return ctx.cfg * (self._energy(ctx.cond) / positive(self._energy(ctx.cfg))).sqrt()
 
     def _energy(self, x: Tensor) -> Tensor:
         squares = x.square()
@@ -93,14 +93,14 @@ class BetaCFG(Guider):
     name = "beta_cfg"
     formula = "uncond + scale (cond - uncond) / |cond - uncond|^gamma"
     source = "Malarz et al. 2025, arXiv 2502.10574"
-    space = "noise"
-    gamma: FromZero = Field(0.5, description="0 is CFG, 1 forgets the length altogether")
+    space = "epsilon"
+    gamma: NonNegative = Field(0.5, description="0 is CFG, 1 forgets the length altogether")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles(at) if at["scale"] == 0 or at["gamma"] == 0 else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches(numbers) if numbers["scale"] == 0 or numbers["gamma"] == 0 else (COND, UNCOND)
 
-    def combine(self, at: Moment) -> Tensor:
-        return at.uncond + at.scale * at.difference / positive(norm(at.difference)) ** at.numbers["gamma"]
+    def combine(self, ctx: StepContext) -> Tensor:
+        return ctx.uncond + ctx.scale * ctx.difference / positive(norm(ctx.difference)) ** ctx.numbers["gamma"]
 
 
 class MagnitudeAware(Guider):
@@ -109,12 +109,12 @@ class MagnitudeAware(Guider):
     name = "mambo_g"
     formula = "uncond + w (cond - uncond), w = 1 + (scale - 1) exp(-alpha |cond - uncond| / |uncond|)"
     source = "Zhu et al. 2025 (MAMBO-G), arXiv 2508.03442"
-    space = "velocity"
-    alpha: FromZero = Field(8.0, description="0 is CFG")
+    space = "v"
+    alpha: NonNegative = Field(8.0, description="0 is CFG")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles(at) if at["scale"] == 1 or at["alpha"] == 0 else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches(numbers) if numbers["scale"] == 1 or numbers["alpha"] == 0 else (COND, UNCOND)
 
-    def combine(self, at: Moment) -> Tensor:
-        ratio = norm(at.difference) / positive(norm(at.uncond))
-        return at.uncond + (1 + (at.scale - 1) * (-at.numbers["alpha"] * ratio).exp()) * at.difference
+    def combine(self, ctx: StepContext) -> Tensor:
+        relative = norm(ctx.difference) / positive(norm(ctx.uncond))
+        return ctx.uncond + (1 + (ctx.scale - 1) * (-ctx.numbers["alpha"] * relative).exp()) * ctx.difference

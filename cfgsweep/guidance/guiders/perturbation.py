@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
 from cfgsweep.guidance.guiders.cfg import CFG
-from cfgsweep.guidance.perturbations import MEAN, BlurredInput, Kind, OtherModel, Perturbation
-from cfgsweep.guidance.schedulable import FromZero, Numeric
+from cfgsweep.guidance.perturbations import MEAN, BlurredInput, Kind, LayerPerturbation, OtherModel
+from cfgsweep.guidance.schedulable import NonNegative, Numeric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,18 +34,18 @@ LAYERS: Any = Field(
 )
 
 
-class Pushed(Guider):
+class PerturbedGuider(Guider):
     """CFG, and on top a push from a worse prediction towards the whole one; a push of 0 is CFG."""
 
     differences_only = False
 
     push: ClassVar[str]  # the parameter that weighs the push
 
-    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
-        return (self, at) if at[self.push] else (CFG(), {"guidance_rescale": at["guidance_rescale"]})
+    def simplified(self, numbers: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return (self, numbers) if numbers[self.push] else (CFG(), {"guidance_rescale": numbers["guidance_rescale"]})
 
 
-class Perturbed(Pushed):
+class LayerPerturbedGuider(PerturbedGuider):
     """Pushed away from what the denoiser predicts for the same prompt with some of its layers harmed.
 
     A linear formula: scale 1 is pure perturbed guidance at two predictions a step.
@@ -54,19 +54,19 @@ class Perturbed(Pushed):
     lists = ("sigma", "layers")
     layers: Layers = LAYERS
 
-    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+    def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
         raise NotImplementedError
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        harmed = Role("perturbed", "prompt", self.perturbation(at))
-        return (COND, harmed) if at["scale"] == 1 else (COND, UNCOND, harmed)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        perturbed = Branch("perturbed", "prompt", self.perturbation(numbers))
+        return (COND, perturbed) if numbers["scale"] == 1 else (COND, UNCOND, perturbed)
 
-    def combine(self, at: Moment) -> Tensor:
-        guided = at.cfg if "uncond" in at.predictions else at.cond
-        return guided + at.numbers[self.push] * (at.cond - at.predictions["perturbed"])
+    def combine(self, ctx: StepContext) -> Tensor:
+        guided = ctx.cfg if "uncond" in ctx.predictions else ctx.cond
+        return guided + ctx.numbers[self.push] * (ctx.cond - ctx.predictions["perturbed"])
 
 
-class PAG(Perturbed):
+class PAG(LayerPerturbedGuider):
     """Perturbed-attention guidance: away from self-attention whose scores are the identity."""
 
     name = "pag"
@@ -75,11 +75,11 @@ class PAG(Perturbed):
     push = "pag_scale"
     pag_scale: Numeric = 3.0
 
-    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
-        return Perturbation("identity", self.layers)
+    def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
+        return LayerPerturbation("identity", self.layers)
 
 
-class SLG(Perturbed):
+class SLG(LayerPerturbedGuider):
     """Skip-layer and spatio-temporal guidance: away from a denoiser with layers, or parts of them, left out.
 
     skip: block, attention and feed_forward (their input handed on, as diffusers does), attention_scores (STG-A, and
@@ -93,12 +93,12 @@ class SLG(Perturbed):
     slg_scale: Numeric = 2.8
     skip: Literal["block", "attention", "feed_forward", "attention_scores", "attention_residual"] = "block"
 
-    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
+    def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
         kind: Kind = "identity" if self.skip == "attention_scores" else self.skip
-        return Perturbation(kind, self.layers)
+        return LayerPerturbation(kind, self.layers)
 
 
-class SEG(Perturbed):
+class SEG(LayerPerturbedGuider):
     """Smoothed-energy guidance: away from self-attention whose queries are blurred."""
 
     name = "seg"
@@ -106,13 +106,15 @@ class SEG(Perturbed):
     source = "Hong 2024, arXiv 2408.00760"
     push = "seg_scale"
     seg_scale: Numeric = 3.0
-    blur_sigma: FromZero = Field(MEAN, description="in positions of the layer; from 9999 on, the mean of all queries")
+    blur_sigma: NonNegative = Field(
+        MEAN, description="in positions of the layer; from 9999 on, the mean of all queries"
+    )
 
-    def perturbation(self, at: Mapping[str, float]) -> Perturbation:
-        return Perturbation("blur", self.layers, at["blur_sigma"])
+    def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
+        return LayerPerturbation("blur", self.layers, numbers["blur_sigma"])
 
 
-class SAG(Pushed):
+class SAG(PerturbedGuider):
     """Self-attention guidance: away from what is predicted for latents blurred where the denoiser looks.
 
     Where it looks is what the self-attention of its middle tells, at the unconditional prediction; the blurred
@@ -123,17 +125,17 @@ class SAG(Pushed):
     formula = "uncond + scale (cond - uncond) + sag_scale (uncond - blurred)"
     source = "Hong et al. 2022, arXiv 2210.00939; `StableDiffusionSAGPipeline` of diffusers"
     push = "sag_scale"
-    alone = {0.0: UNCOND}
+    single_branch_scales = {0.0: UNCOND}
     sag_scale: Numeric = 0.75
-    blur_sigma: FromZero = Field(1.0, description="in positions of the latents")
+    blur_sigma: NonNegative = Field(1.0, description="in positions of the latents")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        blurred = Role("blurred", "negative_prompt", BlurredInput(at["blur_sigma"]))
-        return (UNCOND, blurred) if at["scale"] == 0 else (COND, UNCOND, blurred)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        blurred = Branch("blurred", "negative_prompt", BlurredInput(numbers["blur_sigma"]))
+        return (UNCOND, blurred) if numbers["scale"] == 0 else (COND, UNCOND, blurred)
 
-    def combine(self, at: Moment) -> Tensor:
-        guided = at.cfg if "cond" in at.predictions else at.uncond
-        return guided + at.numbers[self.push] * (at.uncond - at.predictions["blurred"])
+    def combine(self, ctx: StepContext) -> Tensor:
+        guided = ctx.cfg if "cond" in ctx.predictions else ctx.uncond
+        return guided + ctx.numbers[self.push] * (ctx.uncond - ctx.predictions["blurred"])
 
 
 class AutoGuidance(Guider):
@@ -152,11 +154,11 @@ class AutoGuidance(Guider):
     skip: Literal["block", "attention", "feed_forward"] = "block"
     model: str | None = Field(None, description="a weaker model, as in the paper; layers do not matter then")
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        harm = OtherModel(self.model) if self.model else Perturbation(self.skip, self.layers)
-        weak = Role("perturbed", "prompt", harm)
-        return {0.0: (weak,), 1.0: (COND,)}.get(at["scale"], (COND, weak))
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        perturbation = OtherModel(self.model) if self.model else LayerPerturbation(self.skip, self.layers)
+        weak = Branch("perturbed", "prompt", perturbation)
+        return {0.0: (weak,), 1.0: (COND,)}.get(numbers["scale"], (COND, weak))
 
-    def combine(self, at: Moment) -> Tensor:
-        weak = at.predictions["perturbed"]
-        return weak + at.scale * (at.cond - weak)
+    def combine(self, ctx: StepContext) -> Tensor:
+        weak = ctx.predictions["perturbed"]
+        return weak + ctx.scale * (ctx.cond - weak)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cfgsweep.guidance.base import COND, Guider, Moment
+from cfgsweep.guidance.base import COND, Guider, StepContext
 from cfgsweep.guidance.schedulable import Numeric, Positive, ZeroToOne
 from cfgsweep.guidance.schedules import Step
 from cfgsweep.guidance.tensor_ops import along, dot, norm, per_sample, positive, precise
@@ -26,26 +26,26 @@ class APG(Guider):
         "cond + (scale - 1) (d - along(d, cond) + eta along(d, cond)), d = cond - uncond with momentum, |d| bounded"
     )
     source = "Sadat et al. 2024, arXiv 2410.02416"
-    space = "data"
+    space = "x0"
     stateful = True
-    alone = {}  # at scale 1, too: a step that does nothing still has to be remembered
+    single_branch_scales = {}  # at scale 1, too: a step that does nothing still has to be remembered
     eta: Numeric = Field(0.0, description="weight of the part along cond; 1 keeps it")
     norm_threshold: Positive = Field(15.0, description="longest difference; a large number bounds nothing")
     momentum: Numeric = Field(-0.5, description="of the running difference; negative pushes against its history")
 
-    def remember(self, at: Moment) -> Tensor:
-        assert at.memory is not None  # zeros at the first step
-        return at.difference + at.numbers["momentum"] * at.memory
+    def remember(self, ctx: StepContext) -> Tensor:
+        assert ctx.memory is not None  # zeros at the first step
+        return ctx.difference + ctx.numbers["momentum"] * ctx.memory
 
-    def combine(self, at: Moment) -> Tensor:
-        return at.cond + (at.scale - 1) * self.update(at)
+    def combine(self, ctx: StepContext) -> Tensor:
+        return ctx.cond + (ctx.scale - 1) * self.update(ctx)
 
-    def update(self, at: Moment) -> Tensor:
-        assert at.memory is not None  # `remember` made it
-        length = norm(at.memory)
-        bounded = at.memory * (at.numbers["norm_threshold"] / positive(length)).clamp(max=1)
-        parallel = along(precise(bounded), precise(at.cond)).to(bounded.dtype)
-        return bounded - parallel + at.numbers["eta"] * parallel
+    def update(self, ctx: StepContext) -> Tensor:
+        assert ctx.memory is not None  # `remember` made it
+        length = norm(ctx.memory)
+        bounded = ctx.memory * (ctx.numbers["norm_threshold"] / positive(length)).clamp(max=1)
+        parallel = along(precise(bounded), precise(ctx.cond)).to(bounded.dtype)
+        return bounded - parallel + ctx.numbers["eta"] * parallel
 
 
 class APGMix(APG):
@@ -61,13 +61,13 @@ class APGMix(APG):
         Step(max_val=0.0, at=0.12, after=1.0), description="of APG; by default none in the first 12 % of the steps"
     )
 
-    def reduced(self, at: dict[str, float]) -> tuple[Guider, dict[str, float]]:
-        return self, at if at["share"] else {**at, "apg_scale": 0.0, "eta": 0.0, "norm_threshold": 1.0}
+    def simplified(self, numbers: dict[str, float]) -> tuple[Guider, dict[str, float]]:
+        return self, numbers if numbers["share"] else {**numbers, "apg_scale": 0.0, "eta": 0.0, "norm_threshold": 1.0}
 
-    def combine(self, at: Moment) -> Tensor:
-        projected = at.cond + (at.numbers["apg_scale"] - 1) * self.update(at)
-        share = at.numbers["share"]
-        return (1 - share) * at.cfg + share * projected
+    def combine(self, ctx: StepContext) -> Tensor:
+        projected = ctx.cond + (ctx.numbers["apg_scale"] - 1) * self.update(ctx)
+        share = ctx.numbers["share"]
+        return (1 - share) * ctx.cfg + share * projected
 
 
 class TCFG(Guider):
@@ -79,15 +79,15 @@ class TCFG(Guider):
     name = "tcfg"
     formula = "u' + scale (cond - u'), u' = <uncond, v> v, v = first right singular vector of [cond, uncond]"
     source = "Kwon et al. 2025, arXiv 2503.18137"
-    space = "noise"
-    alone = {1.0: COND}
+    space = "epsilon"
+    single_branch_scales = {1.0: COND}
 
-    def combine(self, at: Moment) -> Tensor:
+    def combine(self, ctx: StepContext) -> Tensor:
         # Of two vectors, the singular direction is a combination, and its weights are the major axis of a 2 x 2 matrix.
-        cc, cu, uu = (dot(a, b) for a, b in ((at.cond, at.cond), (at.cond, at.uncond), (at.uncond, at.uncond)))
+        cc, cu, uu = (dot(a, b) for a, b in ((ctx.cond, ctx.cond), (ctx.cond, ctx.uncond), (ctx.uncond, ctx.uncond)))
         angle = 0.5 * (2 * cu).atan2(cc - uu)
-        shared = along(at.uncond, angle.cos() * at.cond + angle.sin() * at.uncond)
-        return shared + at.scale * (at.cond - shared)
+        shared = along(ctx.uncond, angle.cos() * ctx.cond + angle.sin() * ctx.uncond)
+        return shared + ctx.scale * (ctx.cond - shared)
 
 
 class Mahiro(Guider):
@@ -99,15 +99,15 @@ class Mahiro(Guider):
     name = "mahiro"
     formula = "(s g + (4 - s) scale cond) / 4, s = 2 (1 + similarity), g = uncond + scale (cond - uncond)"
     source = "ComfyUI, node Mahiro"
-    space = "data"
-    alone = {1.0: COND}
+    space = "x0"
+    single_branch_scales = {1.0: COND}
     differences_only = False
 
-    def combine(self, at: Moment) -> Tensor:
+    def combine(self, ctx: StepContext) -> Tensor:
         from torch.nn.functional import cosine_similarity
 
-        guided, leap = at.cfg, at.scale * at.cond
-        away, merged = (x.sign() * x.abs().sqrt() for x in (at.scale * at.uncond, (leap + guided) / 2))
+        guided, leap = ctx.cfg, ctx.scale * ctx.cond
+        away, merged = (x.sign() * x.abs().sqrt() for x in (ctx.scale * ctx.uncond, (leap + guided) / 2))
         alike = cosine_similarity(away, merged, dim=1).flatten(1).mean(dim=1)
         weight = per_sample(2 * (alike + 1), guided)
         return (weight * guided + (4 - weight) * leap) / 4

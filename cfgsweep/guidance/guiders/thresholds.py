@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cfgsweep.config.parameters import Number
-from cfgsweep.guidance.base import COND, UNCOND, Guider, Moment, Role
-from cfgsweep.guidance.schedulable import FromZero, Numeric, ZeroToOne
+from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
+from cfgsweep.guidance.schedulable import NonNegative, Numeric, ZeroToOne
 from cfgsweep.guidance.tensor_ops import positive, quantile
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ class DynamicThreshold(Guider):
     name = "dynamic_threshold"
     formula = "clamp(g, -s, s) floor / s, s = max(floor, percentile of |g|), g = uncond + scale (cond - uncond)"
     source = "Saharia et al. 2022 (Imagen), arXiv 2205.11487"
-    space = "data"
-    alone = {}  # at scale 1, too, values are cut off
+    space = "x0"
+    single_branch_scales = {}  # at scale 1, too, values are cut off
     differences_only = False
     percentile: ZeroToOne = 0.995
     floor: Annotated[Number, Field(gt=0)] = Field(
         3.0, description="1 for pixels, as in the paper; latents of unit variance reach about 3"
     )
 
-    def combine(self, at: Moment) -> Tensor:
-        limit = quantile(at.cfg.abs(), at.numbers["percentile"]).clamp(min=self.floor)
-        return at.cfg.clamp(-limit, limit) * (self.floor / limit)
+    def combine(self, ctx: StepContext) -> Tensor:
+        limit = quantile(ctx.cfg.abs(), ctx.numbers["percentile"]).clamp(min=self.floor)
+        return ctx.cfg.clamp(-limit, limit) * (self.floor / limit)
 
 
 class Mimic(Guider):
@@ -47,22 +47,22 @@ class Mimic(Guider):
     name = "mimic"
     formula = "clamp(g - m, ±t) r / t + m, r = max|g' - m'|, t = max(r, percentile of |g - m|), g' at mimic_scale"
     source = "sd-dynamic-thresholding (mcmonkey): MEAN, AD, separate channels"
-    space = "data"
+    space = "x0"
     default_scale = 15.0
     differences_only = False
     mimic_scale: Numeric = 7.0
     percentile: ZeroToOne = 1.0
 
-    def combine(self, at: Moment) -> Tensor:
-        guided, mimicked = at.cfg, at.uncond + at.numbers["mimic_scale"] * at.difference
+    def combine(self, ctx: StepContext) -> Tensor:
+        guided, mimicked = ctx.cfg, ctx.uncond + ctx.numbers["mimic_scale"] * ctx.difference
         mean, other_mean = (x.mean((-2, -1), keepdim=True) for x in (guided, mimicked))
         centred = guided - mean
         reach = (mimicked - other_mean).abs().amax((-2, -1), keepdim=True)
-        limit = _per_channel_quantile(centred.abs(), at.numbers["percentile"]).maximum(reach)
+        limit = _per_channel_quantile(centred.abs(), ctx.numbers["percentile"]).maximum(reach)
         return centred.clamp(-limit, limit) / positive(limit) * reach + mean
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        return super().roles(at) if at["scale"] == at["mimic_scale"] else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        return super().branches(numbers) if numbers["scale"] == numbers["mimic_scale"] else (COND, UNCOND)
 
 
 def _per_channel_quantile(x: Tensor, at: Tensor) -> Tensor:
@@ -80,27 +80,27 @@ class Skimmed(Guider):
     name = "skimmed"
     formula = "cfg, its scale lowered to `skimming` where cond, cond - uncond, the result and its change agree in sign"
     source = "Skimmed_CFG (Extraltodeus), single scale"
-    space = "data"
+    space = "x0"
     default_scale = 15.0
-    skimming: FromZero = Field(7.0, description="the scale that is left where it is skimmed")
+    skimming: NonNegative = Field(7.0, description="the scale that is left where it is skimmed")
     full_negative: bool = Field(False, description="skim the unconditional side down to scale 0")
 
-    def combine(self, at: Moment) -> Tensor:
-        skimming = at.numbers["skimming"].minimum(at.scale.clamp(min=0))
+    def combine(self, ctx: StepContext) -> Tensor:
+        skimming = ctx.numbers["skimming"].minimum(ctx.scale.clamp(min=0))
         first = skimming * 0 if self.full_negative else skimming
-        uncond = _skim(at, at.uncond, at.cond, first)
-        cond = _skim(at, at.cond, uncond, skimming)
-        return uncond + at.scale * (cond - uncond)
+        uncond = _skim(ctx, ctx.uncond, ctx.cond, first)
+        cond = _skim(ctx, ctx.cond, uncond, skimming)
+        return uncond + ctx.scale * (cond - uncond)
 
-    def roles(self, at: Mapping[str, float]) -> tuple[Role, ...]:
-        plain = at["scale"] <= at["skimming"] and not self.full_negative
-        return super().roles(at) if plain else (COND, UNCOND)
+    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
+        plain = numbers["scale"] <= numbers["skimming"] and not self.full_negative
+        return super().branches(numbers) if plain else (COND, UNCOND)
 
 
-def _skim(at: Moment, one: Tensor, other: Tensor, skimming: Tensor) -> Tensor:
+def _skim(ctx: StepContext, one: Tensor, other: Tensor, skimming: Tensor) -> Tensor:
     """`one`, lowered where guidance away from `other` would push its values outwards."""
-    guided, low = (other + scale * (one - other) for scale in (at.scale, skimming))
+    guided, low = (other + scale * (one - other) for scale in (ctx.scale, skimming))
     outwards = (one - other).sign() == one.sign()
     outwards &= one.sign() == guided.sign()
-    outwards &= guided.sign() == (guided - at.latents / at.alpha).sign()  # latents as x0 + noise, as it takes them
-    return one - outwards * (guided - low) / at.scale.where(at.scale != 0, 1)
+    outwards &= guided.sign() == (guided - ctx.latents / ctx.alpha_t).sign()  # latents as x0 + noise, as it takes them
+    return one - outwards * (guided - low) / ctx.scale.where(ctx.scale != 0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from cfgsweep.config.fractions import Share, refuse_unless_in_order, steps_between
+from cfgsweep.config.fractions import Fraction, check_in_order, steps_between
 from cfgsweep.config.parameters import Number, Whole
 from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
@@ -16,7 +16,7 @@ class Step(Schedule):
 
     name = "step"
     formula = "value before `at` of the steps, `after` from there on"
-    at: Share = 0.5
+    at: Fraction = 0.5
     after: Number = Field(description="the number from there on")
 
     def shape(self, value: float, steps: int) -> list[float]:
@@ -29,15 +29,15 @@ class Interval(Schedule):
 
     name = "interval"
     formula = "value from `start` to `stop` of the steps, `outside` elsewhere"
-    start: Share = 0.0
-    stop: Share = 1.0
+    start: Fraction = 0.0
+    stop: Fraction = 1.0
     outside: Number = Field(
         description="what leaves guidance off: 1 for a guidance scale, 0 for pag_scale and its like"
     )
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Interval:
-        refuse_unless_in_order("the interval is empty", start=self.start, stop=self.stop)
+        check_in_order("the interval is empty", start=self.start, stop=self.stop)
         return self
 
     def shape(self, value: float, steps: int) -> list[float]:
