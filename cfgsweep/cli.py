@@ -136,8 +136,8 @@ def phase(
     overrides = [f"phase.{name}={value}" for name, value in flags.items() if value is not None]
     overrides += [f"search={search}"] if search else []
     from cfgsweep.execution.options import Options
-    from cfgsweep.phase.report import table
-    from cfgsweep.phase.run_search import find_phases, folder_for, read
+    from cfgsweep.phases.report import table
+    from cfgsweep.phases.run_search import find_phases, folder_for, read
 
     sweep, document, run = read(source, [*(set or []), *overrides])
     display = displays.choose(quiet or as_json)

@@ -16,7 +16,7 @@ from cfgsweep.metrics import distances
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
-from cfgsweep.phase.transitions import Background, Curve, Transition
+from cfgsweep.phases.transitions import Background, Curve, Transition
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
-from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.driver import Finder, Found
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.search_range import Range
+from cfgsweep.phases.axis import Axis
+from cfgsweep.phases.driver import Finder, Found
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.search_range import Range
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.bench.pages import publish

@@ -21,8 +21,8 @@ with atheris.instrument_imports(include=["cfgsweep", "yaml"]):
     from cfgsweep.engine.cost import cost
     from cfgsweep.errors import UserError
     from cfgsweep.execution.sanity_checks import cautions
-    from cfgsweep.phase.axis import Axis
-    from cfgsweep.phase.search_range import ranges_of
+    from cfgsweep.phases.axis import Axis
+    from cfgsweep.phases.search_range import ranges_of
     from cfgsweep.sweep.expand import expand
     from cfgsweep.sweep.schema import AXES, read_sweep, schema
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from cfgsweep.config.parameters import compact
 from cfgsweep.engine.cost import cost
-from cfgsweep.phase.driver import Finder, Found
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.map_search import PlaneSearch
-from cfgsweep.phase.search_range import Range
-from cfgsweep.phase.transitions import ABRUPT, OUTLIER, Transition
+from cfgsweep.phases.driver import Finder, Found
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.map_search import PlaneSearch
+from cfgsweep.phases.search_range import Range
+from cfgsweep.phases.transitions import ABRUPT, OUTLIER, Transition
 from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]

@@ -10,15 +10,15 @@ from cfgsweep.config.yaml_io import Document
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
-from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.driver import Finder, Searcher
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.map_search import PlaneAxis, PlaneSearch
-from cfgsweep.phase.plot_curve import draw_searches
-from cfgsweep.phase.plot_map import draw_maps
-from cfgsweep.phase.report import Report, as_json
-from cfgsweep.phase.search_range import Range, ranges_of
-from cfgsweep.phase.transitions import Measure
+from cfgsweep.phases.axis import Axis
+from cfgsweep.phases.driver import Finder, Searcher
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.map_search import PlaneAxis, PlaneSearch
+from cfgsweep.phases.plot_curve import draw_searches
+from cfgsweep.phases.plot_map import draw_maps
+from cfgsweep.phases.report import Report, as_json
+from cfgsweep.phases.search_range import Range, ranges_of
+from cfgsweep.phases.transitions import Measure
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from cfgsweep.config.parameters import compact
-from cfgsweep.phase.report import Report
+from cfgsweep.phases.report import Report
 from cfgsweep.storage.png import as_image
 from cfgsweep.storage.run_folder import RunFolder
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from cfgsweep.phase.search_range import short
-from cfgsweep.phase.transitions import Background, Curve, Measure, Transition, Vector
+from cfgsweep.phases.search_range import short
+from cfgsweep.phases.transitions import Background, Curve, Measure, Transition, Vector
 
 GRAIN = 0.75  # of the smallest transition: an interval in which the picture goes farther may hide what it does there
 MARGIN = 0.05  # of an interval, either side of where a crossing probably is

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.metrics.distances import rms
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.transitions import Background, Curve, Transition
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.transitions import Background, Curve, Transition
 
 LOW, HIGH, TOLERANCE = 0.0, 1.0, 1e-4
 Known = tuple[float, float, float]  # location, width from 10 % to 90 %, size

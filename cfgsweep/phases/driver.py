@@ -12,10 +12,10 @@ from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.execution.local import compute
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
-from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.map_search import PlaneAxis
-from cfgsweep.phase.transitions import Measure, Transition, Vector
+from cfgsweep.phases.axis import Axis
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.map_search import PlaneAxis
+from cfgsweep.phases.transitions import Measure, Transition, Vector
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.checks import check_parts
 from cfgsweep.sweep.experiment import Experiment

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.cluster.hierarchy import average, fcluster
 from scipy.spatial.distance import squareform
 
-from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.search_range import Range, short
-from cfgsweep.phase.transitions import LEVELS, Measure, Vector
+from cfgsweep.phases.axis import Axis
+from cfgsweep.phases.search_range import Range, short
+from cfgsweep.phases.transitions import LEVELS, Measure, Vector
 from cfgsweep.sweep.experiment import Experiment
 
 Point = tuple[float, float]

@@ -19,10 +19,10 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics.distances import rms
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
-from cfgsweep.phase.axis import Axis
-from cfgsweep.phase.driver import Finder
-from cfgsweep.phase.line_search import Search
-from cfgsweep.phase.search_range import Range
+from cfgsweep.phases.axis import Axis
+from cfgsweep.phases.driver import Finder
+from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.search_range import Range
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.conftest import DEVICE

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.metrics.distances import rms
-from cfgsweep.phase.map_search import PlaneSearch
-from cfgsweep.phase.search_range import Range
+from cfgsweep.phases.map_search import PlaneSearch
+from cfgsweep.phases.search_range import Range
 
 ACROSS = Range(tuple(np.linspace(0, 2, 9).tolist()), 0.05)
 UP = Range(tuple(np.linspace(-1, 1, 7).tolist()), 0.05)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cfgsweep.config.parameters import compact
-from cfgsweep.phase.report import Report
+from cfgsweep.phases.report import Report
 from cfgsweep.storage.png import as_image
 from cfgsweep.storage.run_folder import RunFolder
 
