@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -58,7 +58,7 @@ class Document:
         place = self.source if known is None else f"{self.source}:{self.lines[known]}"
         if known is not None and self.lines[known] < 0:
             place = "--set"
-        return f"{place}: {name}" if name else place
+        return ": ".join(part for part in (place, name) if part)
 
     def override(self, assignments: Sequence[str]) -> None:
         """Apply `--set key=value` (value in YAML; dots reach into mappings)."""
@@ -156,21 +156,22 @@ def validate(model: type[T], document: Document) -> T:
     try:
         return model.model_validate(document.data)
     except ValidationError as invalid:
-        raise _explain(invalid, model, document) from None
+        raise explain(invalid, model, document.where) from None
 
 
-def _explain(invalid: ValidationError, model: type[BaseModel], document: Document) -> UserError:
+def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[Key], str]) -> UserError:
+    """The first thing wrong with a model's fields as a UserError. `where` names the place of a key."""
     error = invalid.errors()[0]
     key = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
-    where = document.where(key)
+    place = where(key)
     original = error.get("ctx", {}).get("error")
     if isinstance(original, UserErrorInside):
-        return original.error.at(document.where((*key, *original.inside)))
+        return original.error.at(where((*key, *original.inside)))
     if error["type"] == "extra_forbidden":
-        return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), where)
+        return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), place)
     if error["type"] == "missing":
-        return UserError("is missing", where=where, allowed=_fields(model, key[:-1]))
-    return UserError(error["msg"].removeprefix("Value error, "), where=where, given=error["input"])
+        return UserError("is missing", where=place, allowed=_fields(model, key[:-1]))
+    return UserError(error["msg"].removeprefix("Value error, "), where=place, given=error["input"])
 
 
 def _fields(model: Any, key: Key) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cfgsweep.config import yaml_io
 from cfgsweep.config.json_schema import bundled, named_schema, prefixed_schema, range_schema
 from cfgsweep.config.parameters import Parameters
+from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
@@ -80,10 +84,44 @@ class Sweep(BaseModel):
     metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
+    def __init__(self, /, **fields: Any) -> None:
+        """Sweep(name="norms", model="emoji", prompt="a cat", guider=["tnorm", "fullnorm"], value=[0.05, 0.1]).
+
+        Fields are given as a sweep file gives them; tuples, ranges, arrays and paths are taken, too.
+
+        Raises UserError where a file with these fields would be refused.
+        """
+        try:
+            super().__init__(**{name: as_yaml(value) for name, value in fields.items()})
+        except ValidationError as invalid:
+            raise yaml_io.explain(invalid, Sweep, yaml_io.Document({}, "").where) from None
+
+    # pydantic's mark of an __init__ that `model_validate` does not call: a file's errors keep their lines.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @model_validator(mode="after")
+    def _check_fields_together(self) -> Sweep:
+        _check_conditions(self)
+        _check_zip(self)
+        _check_duplicates(self)
+        _check_exclude(self)
+        return self
+
     def axis(self, name: str) -> list[Any]:
         """The values of an axis; [None] for a `value` that is left to the guiders."""
         values = getattr(self, name)
         return [None] if values is None else values
+
+
+# For help(Sweep) and notebooks: names and defaults alone. The fields' annotations fill pages.
+Sweep.__signature__ = inspect.Signature(
+    [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+        if not field.is_required()
+        else inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+        for name, field in Sweep.model_fields.items()
+    ]
+)
 
 
 def schema() -> dict[str, Any]:
@@ -97,46 +135,61 @@ def read_sweep(path: Path, overrides: list[str] | None = None) -> tuple[Sweep, y
     """Read and check a sweep file, `--set` overrides applied."""
     document = yaml_io.read(path)
     document.override(overrides or [])
-    sweep = yaml_io.validate(Sweep, document)
-    _check_axes(sweep, document)
-    return sweep, document
+    return yaml_io.validate(Sweep, document), document
 
 
-def _check_axes(sweep: Sweep, document: yaml_io.Document) -> None:
-    """What only shows when the fields are seen together: conditions, zips, duplicates, exclusions of no field."""
+def as_yaml(value: Any) -> Any:
+    """A Python value as YAML would have it: lists for tuples, ranges and arrays, text for paths."""
+    if isinstance(value, Mapping):
+        return {key: as_yaml(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [as_yaml(one) for one in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _check_conditions(sweep: Sweep) -> None:
+    """Either prompts or labels, and a negative prompt with prompts alone."""
     if (sweep.prompt is None) == (sweep.label is None):
         problem = "is missing" if sweep.prompt is None else "there is a label, too: a model takes one or the other"
         allowed = "a prompt for models that read texts, a label for models of labels"
-        raise UserError(problem, where=document.where(("prompt",)), allowed=allowed)
+        raise UserErrorInside(UserError(problem, allowed=allowed), ("prompt",))
     if sweep.label is not None and sweep.negative_prompt != [""]:
         problem = "a model of labels is guided away from its own null label, and reads no text"
-        raise UserError(problem, where=document.where(("negative_prompt",)), given=sweep.negative_prompt[0])
+        raise UserErrorInside(UserError(problem, given=sweep.negative_prompt[0]), ("negative_prompt",))
+
+
+def _check_zip(sweep: Sweep) -> None:
     zipped: set[str] = set()
     for number, group in enumerate(sweep.zip):
-        where = document.where(("zip", number))
+        key = ("zip", number)
         for name in group:
             if name not in AXES:
-                raise unknown_name("axis", name, AXES, where)
+                raise UserErrorInside(unknown_name("axis", name, AXES), key)
             if name in zipped:
-                raise UserError(f"{name!r} is zipped twice", where=where)
+                raise UserErrorInside(UserError(f"{name!r} is zipped twice"), key)
             zipped.add(name)
         lengths = {name: len(sweep.axis(name)) for name in group}
         if len(set(lengths.values())) != 1:
-            raise UserError("zipped axes must be equally long", where=where, given=lengths)
+            raise UserErrorInside(UserError("zipped axes must be equally long", given=lengths), key)
+
+
+def _check_duplicates(sweep: Sweep) -> None:
+    """An axis names a value once, unless it is zipped."""
+    zipped = {name for group in sweep.zip for name in group}
     for name in AXES:
-        if name not in zipped:
-            _refuse_duplicates(name, sweep.axis(name), document)
+        seen: set[Any] = set()
+        for index, value in enumerate([] if name in zipped else sweep.axis(name)):
+            if value in seen:
+                given = value.spec() if isinstance(value, Parameters) else value
+                error = UserError("the same value twice", given=given, allowed="distinct values")
+                raise UserErrorInside(error, (name, index))
+            seen.add(value)
+
+
+def _check_exclude(sweep: Sweep) -> None:
     for number, conditions in enumerate(sweep.exclude):
         for field in conditions:
             if field not in AXES:
-                raise unknown_name("field", field, AXES, document.where(("exclude", number, field)))
-
-
-def _refuse_duplicates(name: str, values: list[Any], document: yaml_io.Document) -> None:
-    seen: set[Any] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            given = value.spec() if isinstance(value, Parameters) else value
-            where = document.where((name, index))
-            raise UserError("the same value twice", where=where, given=given, allowed="distinct values")
-        seen.add(value)
+                raise UserErrorInside(unknown_name("field", field, AXES), ("exclude", number, field))
