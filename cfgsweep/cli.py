@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
 from cfgsweep.system.display import harmless, tell
 
@@ -268,7 +268,7 @@ def run_command(words: list[str]) -> int:
     """
     try:
         app(words)
-    except UserError as error:
+    except CfgsweepError as error:
         print(f"error: {harmless(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:

@@ -1,13 +1,15 @@
-"""The one exception a user is meant to see."""
+"""Errors whose text is written for the person at the command line or in a notebook."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Self
 
 
-class UserError(Exception):
-    """Something a user can mend: where it is, what was given, what is allowed, the nearest valid name.
+class CfgsweepError(Exception):
+    """A problem, where it is, what was given, what is allowed, and a hint.
 
     where: file, line and key, as far as they are known ("configs/tnorm.yaml:11: guider").
     """
@@ -25,8 +27,8 @@ class UserError(Exception):
         self.allowed = allowed if isinstance(allowed, str) else ", ".join(allowed)
         super().__init__(problem)
 
-    def at(self, where: str) -> UserError:
-        """The same error, told where it is; a place already known stays."""
+    def at(self, where: str) -> Self:
+        """Sets the place, unless one is known already, and returns the error."""
         self.where = self.where or where
         return self
 
@@ -41,12 +43,37 @@ class UserError(Exception):
         return "\n".join(lines)
 
 
-class RunFailed(UserError):
-    """What a run could not do, for no fault of its input. The command ends in exit code 1."""
+class UserError(CfgsweepError, ValueError):
+    """An error in what the user gave. The command ends with exit code 2.
+
+    It is a ValueError, so that pydantic passes it on from a validator.
+
+    inside: the place within the field whose validator raised it, e.g. the index in a list.
+    """
+
+    inside: tuple[str | int, ...] = ()
+
+    def at_key(self, *inside: str | int) -> Self:
+        """Sets the place within the field and returns the error."""
+        self.inside = inside
+        return self
+
+
+class RunFailed(CfgsweepError):
+    """A run that failed although its input was right. The command ends with exit code 1."""
+
+
+@contextmanager
+def error_context(where: str) -> Iterator[None]:
+    """Gives errors raised inside the block this place, unless they have one."""
+    try:
+        yield
+    except CfgsweepError as error:
+        raise error.at(where) from None
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:
-    """'tnrom' is no guider; the known ones; did you mean 'tnorm'?"""
+    """An error that lists the known names and suggests the nearest one ("did you mean 'tnorm'?")."""
     names = sorted(known)
     close = difflib.get_close_matches(str(given).lower(), names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else ""

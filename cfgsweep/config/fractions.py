@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from cfgsweep.config.parameters import number
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
 
 Fraction = Annotated[float, BeforeValidator(number), Field(ge=0, le=1)]
@@ -24,4 +23,4 @@ def check_in_order(problem: str, **ends: float) -> None:
     """Two ends of an interval, by name: the first has to be below the second."""
     (low, first), (high, second) = ends.items()
     if first >= second:
-        raise UserErrorInside(UserError(problem, given=ends, allowed=f"{low} below {high}"))
+        raise UserError(problem, given=ends, allowed=f"{low} below {high}")

@@ -7,7 +7,6 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
 
 MAX_POINTS = 1_000_000
@@ -22,23 +21,20 @@ def spread(given: Any) -> list[Any]:
     """One thing -> [it]; a list -> its things; ranges -> their numbers."""
     items = given if isinstance(given, list) else [given]
     if not items:
-        raise UserErrorInside(UserError("the axis is empty", allowed="at least one value"))
+        raise UserError("the axis is empty", allowed="at least one value")
     spread_out = (points(item) if isinstance(item, dict) and RANGES.keys() & item.keys() else [item] for item in items)
     return list(itertools.chain.from_iterable(spread_out))
 
 
 def points(given: dict[str, Any]) -> list[float]:
     """The numbers of a range, exact in decimal: 0.08, 0.082, ... and never 0.08399999999999999."""
-    try:
-        kind = next(iter(RANGES.keys() & given.keys()))
-        if len(given) != 1:
-            raise unknown_name("key", next(key for key in given if key != kind), [kind])
-        a, b, c = _three_numbers(given, kind)
-        count = _count(kind, a, b, c, given)
-        if count > MAX_POINTS:
-            raise UserError("too many points", given=given, allowed=f"at most {MAX_POINTS}")
-    except UserError as error:
-        raise UserErrorInside(error) from None
+    kind = next(iter(RANGES.keys() & given.keys()))
+    if len(given) != 1:
+        raise unknown_name("key", next(key for key in given if key != kind), [kind])
+    a, b, c = _three_numbers(given, kind)
+    count = _count(kind, a, b, c, given)
+    if count > MAX_POINTS:
+        raise UserError("too many points", given=given, allowed=f"at most {MAX_POINTS}")
     if kind == "range":
         return [float(a + c * i) for i in range(count)]
     if kind == "linspace":

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.config.ranges import spread
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
 
 Registry = Mapping[str, type[Parameters]]
@@ -32,23 +31,18 @@ def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
         item = {item: {}}
     if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item)), str):
         allowed = "a name, or {name: {parameter: value}}"
-        raise UserErrorInside(UserError(f"not a {kind}", given=item, allowed=allowed))
+        raise UserError(f"not a {kind}", given=item, allowed=allowed)
     ((name, parameters),) = item.items()
-    try:
-        cls = look_up(kind, registry, name)
-    except UserError as error:
-        raise UserErrorInside(error) from None
+    cls = look_up(kind, registry, name)
     if isinstance(parameters, list) and cls.short:
         parameters = {cls.short: parameters}
     if parameters is None:
         parameters = {}
     if not isinstance(parameters, dict):
-        raise UserErrorInside(
-            UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
-        )
+        raise UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
     for key in parameters:
         if key not in cls.model_fields:
-            raise UserErrorInside(unknown_name(f"parameter of {kind} {cls.name}", key, cls.model_fields))
+            raise unknown_name(f"parameter of {kind} {cls.name}", key, cls.model_fields)
     several = {key: cls.alternatives(key, value) for key, value in parameters.items()}
     chosen = itertools.product(*several.values())
     return [make(kind, cls, dict(zip(several, values, strict=True))) for values in chosen]
@@ -60,11 +54,11 @@ def make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parame
     except ValidationError as invalid:
         error = invalid.errors()[0]
         original = error.get("ctx", {}).get("error")
-        if isinstance(original, UserErrorInside):
+        if isinstance(original, UserError):
             raise original from None
         place = ".".join(str(part) for part in error["loc"])
         problem = error["msg"].removeprefix("Value error, ")
-        raise UserErrorInside(UserError(f"{kind} {cls.name}: {place}: {problem}", given=error["input"])) from None
+        raise UserError(f"{kind} {cls.name}: {place}: {problem}", given=error["input"]) from None
 
 
 def make_list(kind: str, registry: Registry, given: Any) -> list[Any]:
@@ -73,6 +67,6 @@ def make_list(kind: str, registry: Registry, given: Any) -> list[Any]:
     for index, item in enumerate(spread(given)):
         try:
             made += make_all(kind, registry, item)
-        except UserErrorInside as error:
-            raise UserErrorInside(error.error, (index,) if isinstance(given, list) else ()) from None
+        except UserError as error:
+            raise error.at_key(*([index] if isinstance(given, list) else [])) from None
     return made

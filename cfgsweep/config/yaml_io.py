@@ -110,6 +110,8 @@ def _parse(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"not valid YAML: {error.problem}", where=f"{source}{line}") from None
+    except UserError:
+        raise
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
         raise UserError(f"not valid YAML: {shorten(str(error))}", where=source) from None
     except RecursionError:
@@ -165,8 +167,8 @@ def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[K
     key = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
     place = where(key)
     original = error.get("ctx", {}).get("error")
-    if isinstance(original, UserErrorInside):
-        return original.error.at(where((*key, *original.inside)))
+    if isinstance(original, UserError):
+        return original.at(where((*key, *original.inside)))
     if error["type"] == "extra_forbidden":
         return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), place)
     if error["type"] == "missing":
@@ -181,11 +183,3 @@ def _fields(model: Any, key: Key) -> list[str]:
         kinds = (inner.annotation, *get_args(inner.annotation)) if inner else ()  # itself, or one of `A | None`
         model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
     return list(getattr(model, "model_fields", {}))
-
-
-class UserErrorInside(ValueError):
-    """Carries a UserError through pydantic, which lets only ValueErrors pass. `inside`: its place in the field."""
-
-    def __init__(self, error: UserError, inside: Key = ()):
-        super().__init__(str(error))
-        self.error, self.inside = error, inside

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from cfgsweep.engine.cost import Cost, cost, own_and_shared
 from cfgsweep.engine.engine import Engine, Failed, Finished
 from cfgsweep.engine.trace import perturbations
-from cfgsweep.errors import RunFailed, shorten
-from cfgsweep.execution.session import RunSession, error_context
+from cfgsweep.errors import RunFailed, error_context, shorten
+from cfgsweep.execution.session import RunSession
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.storage.records import Record

@@ -11,7 +11,7 @@ import torch
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
-from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.errors import RunFailed, UserError, error_context
 from cfgsweep.execution.options import Options
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
@@ -178,12 +178,3 @@ def _resolve_models(
                 raise UserError("its weights are neither cached nor downloadable", given=source.name, hint=hint)
         sources[name] = source
     return sources
-
-
-@contextmanager
-def error_context(where: str) -> Iterator[None]:
-    """User errors from inside say where they are, if they do not already."""
-    try:
-        yield
-    except UserError as error:
-        raise error.at(where) from None

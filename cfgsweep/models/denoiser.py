@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
-from cfgsweep.errors import UserError, shorten
+from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.guidance.perturbations import Condition, Perturbation
 from cfgsweep.models.device import is_out_of_memory
 
@@ -23,7 +23,7 @@ def running(name: str) -> Iterator[None]:
     """What a model's own parts raise, whose files went together well enough to load, is told with the model."""
     try:
         yield
-    except (UserError, NotFinite):
+    except (CfgsweepError, NotFinite):
         raise
     except Exception as error:
         if is_out_of_memory(error):

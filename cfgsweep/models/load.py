@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cfgsweep.errors import UserError, shorten
+from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.models.source import Source, family_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def load_model(source: Source, compute: Compute) -> Denoiser:
 
     try:
         return _loader(family_of(source))(source, compute)
-    except UserError:
+    except CfgsweepError:
         raise
     except Exception as error:  # the libraries have no one word for a folder that is damaged or of another kind
         if is_out_of_memory(error):

@@ -9,8 +9,7 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.config.registry import make
-from cfgsweep.config.yaml_io import UserErrorInside
-from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.errors import UserError, error_context, unknown_name
 from cfgsweep.guidance import Guider
 from cfgsweep.sweep.experiment import Experiment
 
@@ -60,10 +59,8 @@ class Axis:
             return dataclasses.replace(e, value=value)
         before: Parameters = getattr(e, self.part)
         given = {key: getattr(before, key) for key in before.model_fields_set} | {self.parameter: value}
-        try:
+        with error_context(f"{self.name} = {value:g}"):
             changed: Any = make(self.part, type(before), given)
-        except UserErrorInside as error:
-            raise error.error.at(f"{self.name} = {value:g}") from None
         return dataclasses.replace(e, **{self.part: changed})
 
 

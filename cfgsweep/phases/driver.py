@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from cfgsweep.engine.cost import cost
-from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.errors import RunFailed, error_context
 from cfgsweep.execution.local import compute
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
@@ -75,10 +75,8 @@ class Finder:
     def _check(self, one: Found) -> None:
         """Refuse, before a model is loaded, values that an experiment cannot have."""
         for value in one.search.wanted(1):
-            try:
+            with error_context(f"{self.axis.name} = {value}"):
                 check_parts([self.at(one, value)], lambda _: "")
-            except UserError as error:
-                raise error.at(f"{self.axis.name} = {value}") from None
 
     def at(self, one: Found, value: Any) -> Experiment:
         """The experiment of a search at a value, or at a point of a plane."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, error_context
 from cfgsweep.guidance import Guider
 from cfgsweep.models.source import conditioned_on, scheduler_config
 from cfgsweep.samplers import check_sampler
@@ -48,27 +48,21 @@ def _check_conditions(sweep: Sweep, models: Iterable[tuple[str, str | None]], wh
 
 def _check_samplers(used: Iterable[tuple[str, str | None, str]], where: Any) -> None:
     for model, revision, sampler in sorted(used, key=str):
-        try:
+        with error_context(where(("sampler",))):
             check_sampler(sampler, scheduler_config(model, revision))
-        except UserError as error:
-            raise error.at(where(("sampler",))) from None
 
 
 def check_parts(experiments: Iterable[Experiment], where: Callable[[tuple[str]], str]) -> None:
     """Refuse guiders and schedules that cannot be what they say, or would do nothing, in so many steps."""
     experiments = list(experiments)
-    for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
-        try:
+    with error_context(where(("guider",))):
+        for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
             _check_guider(guider, guider.window(steps, levels), steps, sampler)
-        except UserError as error:
-            raise error.at(where(("guider",))) from None
     # What a schedule refuses, it refuses at any value, unless it is to be scaled to one.
     values = {(e.schedule, e.steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
-    for (schedule, steps, _), value in values.items():
-        try:
+    with error_context(where(("schedule",))):
+        for (schedule, steps, _), value in values.items():
             schedule.values(value, steps)
-        except UserError as error:
-            raise error.at(where(("schedule",))) from None
 
 
 def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:

@@ -12,7 +12,6 @@ from cfgsweep.config.json_schema import one_or_many, reference
 from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.config.registry import make_list
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
@@ -24,13 +23,13 @@ Size = tuple[int, int] | None  # width, height in pixels; None: what the model w
 
 def _known_sampler(name: Any) -> str:
     if not isinstance(name, str) or name not in SAMPLERS:
-        raise UserErrorInside(unknown_name("sampler", name, SAMPLERS))
+        raise unknown_name("sampler", name, SAMPLERS)
     return name
 
 
 def _known_metric(name: Any) -> str:
     if not isinstance(name, str) or name not in METRICS:
-        raise UserErrorInside(unknown_name("metric", str(name), METRICS))
+        raise unknown_name("metric", str(name), METRICS)
     return name
 
 
@@ -47,7 +46,7 @@ def _size(given: Any) -> Size:
     fine = len(sides) == 2 and all(isinstance(s, int) and not isinstance(s, bool) and 8 <= s <= 8192 for s in sides)
     if not fine or any(side % 8 for side in sides):
         allowed = "native, a side, or [width, height]; sides are multiples of 8, from 8 to 8192"
-        raise UserErrorInside(UserError("not a size", given=given, allowed=allowed))
+        raise UserError("not a size", given=given, allowed=allowed)
     return sides[0], sides[1]
 
 
@@ -65,7 +64,7 @@ def _label(given: Any) -> Any:
     """A class by its number or its name; numbers of a range come as floats."""
     given = int(given) if isinstance(given, float) and given.is_integer() else given
     if isinstance(given, bool) or not isinstance(given, int | str) or given == "" or (type(given) is int and given < 0):
-        raise UserErrorInside(UserError("not a label", given=given, allowed="a class's number, from 0 on, or its name"))
+        raise UserError("not a label", given=given, allowed="a class's number, from 0 on, or its name")
     return given
 
 

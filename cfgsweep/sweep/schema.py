@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from cfgsweep.config import yaml_io
 from cfgsweep.config.json_schema import bundled, named_schema, prefixed_schema, range_schema
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
@@ -154,10 +153,10 @@ def _check_conditions(sweep: Sweep) -> None:
     if (sweep.prompt is None) == (sweep.label is None):
         problem = "is missing" if sweep.prompt is None else "there is a label, too: a model takes one or the other"
         allowed = "a prompt for models that read texts, a label for models of labels"
-        raise UserErrorInside(UserError(problem, allowed=allowed), ("prompt",))
+        raise UserError(problem, allowed=allowed).at_key("prompt")
     if sweep.label is not None and sweep.negative_prompt != [""]:
         problem = "a model of labels is guided away from its own null label, and reads no text"
-        raise UserErrorInside(UserError(problem, given=sweep.negative_prompt[0]), ("negative_prompt",))
+        raise UserError(problem, given=sweep.negative_prompt[0]).at_key("negative_prompt")
 
 
 def _check_zip(sweep: Sweep) -> None:
@@ -166,13 +165,13 @@ def _check_zip(sweep: Sweep) -> None:
         key = ("zip", number)
         for name in group:
             if name not in AXES:
-                raise UserErrorInside(unknown_name("axis", name, AXES), key)
+                raise unknown_name("axis", name, AXES).at_key(*key)
             if name in zipped:
-                raise UserErrorInside(UserError(f"{name!r} is zipped twice"), key)
+                raise UserError(f"{name!r} is zipped twice").at_key(*key)
             zipped.add(name)
         lengths = {name: len(sweep.axis(name)) for name in group}
         if len(set(lengths.values())) != 1:
-            raise UserErrorInside(UserError("zipped axes must be equally long", given=lengths), key)
+            raise UserError("zipped axes must be equally long", given=lengths).at_key(*key)
 
 
 def _check_duplicates(sweep: Sweep) -> None:
@@ -184,7 +183,7 @@ def _check_duplicates(sweep: Sweep) -> None:
             if value in seen:
                 given = value.spec() if isinstance(value, Parameters) else value
                 error = UserError("the same value twice", given=given, allowed="distinct values")
-                raise UserErrorInside(error, (name, index))
+                raise error.at_key(name, index)
             seen.add(value)
 
 
@@ -192,4 +191,4 @@ def _check_exclude(sweep: Sweep) -> None:
     for number, conditions in enumerate(sweep.exclude):
         for field in conditions:
             if field not in AXES:
-                raise UserErrorInside(unknown_name("field", field, AXES), ("exclude", number, field))
+                raise unknown_name("field", field, AXES).at_key("exclude", number, field)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfgsweep.config.ranges import points, spread
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
 
 decimals = st.decimals(-100, 100, places=4)
@@ -57,7 +56,7 @@ def test_logspace_has_one_ratio(first: float, last: float, count: int) -> None:
     ],
 )
 def test_what_makes_no_range_is_refused(bad: dict) -> None:
-    with pytest.raises(UserErrorInside):
+    with pytest.raises(UserError):
         points(bad)
 
 
@@ -66,7 +65,7 @@ def test_a_list_may_hold_ranges() -> None:
 
 
 def test_an_axis_is_never_empty() -> None:
-    with pytest.raises(UserErrorInside, match="empty"):
+    with pytest.raises(UserError, match="empty"):
         spread([])
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 from pydantic import BeforeValidator, create_model, model_validator
 
 from cfgsweep.config.parameters import Number, Whole, plain
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.guidance.base import Branch, Guider, StepContext
 from cfgsweep.guidance.perturbations import DiffusersPass
@@ -62,7 +61,7 @@ class DiffusersGuider(Guider):
     def _draws_nothing(self) -> DiffusersGuider:
         if _dropout(json.loads(self.own_settings)):
             problem = "diffusers draws its dropout for a whole batch: a picture would depend on its neighbours"
-            raise UserErrorInside(UserError(problem, where=type(self).name, allowed="dropout: 1.0"))
+            raise UserError(problem, where=type(self).name, allowed="dropout: 1.0")
         return self
 
     @model_validator(mode="after")
@@ -70,7 +69,7 @@ class DiffusersGuider(Guider):
         try:
             _instance(type(self).name, self.own_settings)
         except REFUSALS as error:
-            raise UserErrorInside(UserError(f"diffusers refuses: {error}", where=type(self).name)) from None
+            raise UserError(f"diffusers refuses: {error}", where=type(self).name) from None
         return self
 
     @property

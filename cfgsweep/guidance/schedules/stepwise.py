@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from cfgsweep.config.fractions import Fraction, check_in_order, steps_between
 from cfgsweep.config.parameters import Number, Whole
-from cfgsweep.config.yaml_io import UserErrorInside
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules.base import Schedule
 
@@ -77,7 +76,7 @@ class Piecewise(Schedule):
         firsts = [first for first, _ in self.steps]
         if firsts != sorted(set(firsts)) or firsts[0] < 0:
             allowed = "steps from 0 on, each later than the one before"
-            raise UserErrorInside(UserError("not in order", given=firsts, allowed=allowed))
+            raise UserError("not in order", given=firsts, allowed=allowed)
         return self
 
     def shape(self, value: float, steps: int) -> list[float]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
 from cfgsweep.storage.png import opened
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import to_pixels
@@ -173,7 +173,7 @@ def _huggingface(data: Data, column: str) -> Rows:
         else:
             found = datasets.load_dataset("parquet", data_files=place, streaming=True)
         parts = {name: _rows_of(part, column, place) for name, part in found.items()}
-    except UserError:
+    except CfgsweepError:
         raise
     except Exception as error:  # whatever the libraries below it raise for files that are not what they seem
         hint = "" if data.path else "without a network, give data.path: a folder with its IDX files"
