@@ -27,6 +27,9 @@ class Parameters(BaseModel):
     formula, source: what is computed, and where it comes from (paper or package), for people.
     lists: parameters that take a list as one value, where for others a list is an axis.
     short: the parameter that `{name: [...]}` is short for.
+    defaults_version: raised when a default changes, since ids leave out what is at its default.
+    foreign_defaults: parameters whose defaults another package may change: ids have them always.
+    code_hash: the first 16 hex digits of the SHA-256 of the file that has the class, where it is a user's own file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -36,6 +39,9 @@ class Parameters(BaseModel):
     source: ClassVar[str] = ""
     lists: ClassVar[tuple[str, ...]] = ()
     short: ClassVar[str] = ""
+    defaults_version: ClassVar[int] = 1
+    foreign_defaults: ClassVar[tuple[str, ...]] = ()
+    code_hash: ClassVar[str | None] = None
 
     @classmethod
     def alternatives(cls, key: str, value: Any) -> list[Any]:
@@ -64,6 +70,17 @@ class Parameters(BaseModel):
         """Name and every parameter, defaults too: what an experiment's id is made of."""
         values = {key: getattr(self, key) for key in type(self).model_fields}
         return {self.name: plain({k: v.settings() if isinstance(v, Parameters) else v for k, v in values.items()})}
+
+    def id_settings(self) -> dict[str, Any]:
+        """What an experiment's id is made of: name and parameters that are not at their default, of what version."""
+        given = self._given() | {key: getattr(self, key) for key in self.foreign_defaults}
+        values = {key: value.id_settings() if isinstance(value, Parameters) else value for key, value in given.items()}
+        settings: dict[str, Any] = {self.name: plain(values)}
+        if self.defaults_version != 1:
+            settings["defaults_version"] = self.defaults_version
+        if self.code_hash is not None:
+            settings["code_hash"] = self.code_hash
+        return settings
 
     def title(self) -> str:
         """'cosine', or 'cosine k_decay=0.7'."""

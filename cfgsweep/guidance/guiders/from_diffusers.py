@@ -217,7 +217,7 @@ def diffusers_guider(name: str) -> type[Guider]:
     offered = {each.name: each for each in asked if each.name != "enabled"}
     fields: dict[str, Any] = {key: (_kind(each.default), _nested(each.default)) for key, each in offered.items()}
     made = cast(type[DiffusersGuider], create_model(name.removeprefix(PREFIX), __base__=DiffusersGuider, **fields))
-    made.name, made.offered = name, tuple(offered)
+    made.name, made.offered, made.foreign_defaults = name, tuple(offered), tuple(offered)
     made.source = f"diffusers {diffusers.__version__}"
     made.__doc__ = (inspect.getdoc(theirs) or "").split("\n\n")[0]
     made.lists = ("sigma", *(key for key, (kind, _) in fields.items() if kind is Anything))
