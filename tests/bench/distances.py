@@ -1,7 +1,7 @@
-"""Which distance shows flips best, and from which steepness on the eye calls one: `python -m tests.bench.distances`.
+"""Which distance finds flips best, and from which steepness the eye sees them: `python -m tests.bench.distances`.
 
 A dense sweep of T-Normalization on the bundled model (121 values from 0 to 0.3, six seeds), and for every distance the
-transitions in it. The table goes to DISTANCES.md beside this file. `... distances RUN` takes a run that is there.
+transitions in it. The table goes to DISTANCES.md beside this file. `... distances RUN` takes an existing run.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def main(folder: Path) -> None:
     records = run.records()
     denoiser = load_model(Source.of("emoji"), device.choose())
     lines = [
-        "# Distances, and what they show",
+        "# Distances, and the transitions that each finds",
         "",
         "`python -m tests.bench.distances`: a dense sweep of T-Normalization on the bundled model, 121 values.",
-        "Locations with steepness in median slopes; in bold what is called abrupt.",
+        "Last column: the location of each transition, its steepness in median slopes in brackets; bold: abrupt.",
         "",
         "| distance | seed | steepest slope / median | transitions |",
         "| --- | --- | --- | --- |",

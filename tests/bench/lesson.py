@@ -1,4 +1,4 @@
-"""The lesson as notebooks teach it, against ours, in one process, as ratios: `python -m tests.bench.lesson`.
+"""Training and sampling digits in a notebook, against cfgsweep, in one process: `python -m tests.bench.lesson`.
 
 The notebook is rebuilt from its description: batches of 20 through a DataLoader that turns pictures into tensors one
 by one, a label dropped by a Python loop over the batch, a time embedding made by a loop over its dimensions, and 300
@@ -193,11 +193,11 @@ def compared(size: int) -> list[str]:
 
 def main() -> None:
     lines = [
-        "# The lesson, as notebooks teach it and as ours",
+        "# Training and sampling digits, in a notebook and in cfgsweep",
         "",
         f"`python -m tests.bench.lesson`, {device.cores()} cores, float32, {versions()}; the best of {ROUNDS} rounds. "
         "The U-Net of `configs/train/digits.yaml` in both, "
-        "on scikit-learn's digits as they are (8 x 8), and as the bundled model draws them (16 x 16).",
+        "on scikit-learn's digits in their own size (8 x 8) and in that of the bundled model (16 x 16).",
         "",
         "| pixels | a second | notebook | cfgsweep | times |",
         "| --- | --- | --- | --- | --- |",

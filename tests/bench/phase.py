@@ -1,8 +1,8 @@
-"""Searches for phase changes against looking by hand and against bisection: `python -m tests.bench.phase`.
+"""Searches for phase changes against sweeping by hand and against bisection: `python -m tests.bench.phase`.
 
-What counts is how often the denoiser is called, for a call of a full batch takes hardly longer than one of two rows.
-All three begin with the same scan and know every transition that the search finds to the same tolerance. The table
-goes to PHASE.md beside this file.
+The cost is the number of calls of the denoiser, because a call of a full batch takes hardly longer than one of two
+rows. All three begin with the same scan and locate every transition that the search finds to the same tolerance. The
+table is written to PHASE.md beside this file.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ def main() -> None:
     lines = [
         "# Calls of the denoiser that a search takes",
         "",
-        "`python -m tests.bench.phase`: `configs/phase.yaml` on the bundled model. Bisection looks at one value after",
-        "the other, also in the scan, and then for the 10 %, 50 % and 90 % crossings of every transition; by hand one",
-        "makes 12 pictures between two, and does so again until they are as close as the tolerance.",
+        "`python -m tests.bench.phase`: `configs/phase.yaml` on the bundled model. Bisection computes one value after",
+        "the other, also in the scan, and then bisects to the 10 %, 50 % and 90 % crossings of every transition.",
+        "By hand, one computes 12 pictures between two neighbours, and repeats this until they are as close as the",
+        "tolerance.",
         "",
         "| seeds | transitions | values | calls | s | bisection, calls | times | by hand, calls | times "
         "| after the scan | bisection | times |",

@@ -49,10 +49,10 @@ def main() -> None:
         measure("windows", denoiser, compute, lambda e: callback_loop(pipeline, e)),
     ]
     lines = [
-        "# Results of the bench",
+        "# Speed and memory",
         "",
         f"`python -m tests.bench.sweep`, {compute.workers} cores, {device.describe(compute)}, {compute.dtype_name}, "
-        f"{versions()}. The loops and cfgsweep took turns.",
+        f"{versions()}. The loops and cfgsweep ran alternately.",
         "",
         "| sweep | pictures | loop, s a picture | cfgsweep, s a picture | times as fast | evaluations done | distinct "
         "| without sharing | batch rows used | wall time inside the denoiser | time of both workers |",
