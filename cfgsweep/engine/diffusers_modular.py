@@ -116,7 +116,9 @@ class ModularGuider(BaseGuidance):
     def _enter(self, denoiser: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         self._latents = args[0] if args else kwargs["sample"]
         if self._perturbation is not None:
-            self._pass.enter_context(PerturbationHooks.of(denoiser).applied(self._perturbation, self._latents))
+            hooks = PerturbationHooks(denoiser)
+            self._pass.callback(hooks.remove)
+            self._pass.enter_context(hooks.applied(self._perturbation, self._latents))
 
     def _leave(self, *_: object) -> None:
         self._perturbation = None

@@ -13,7 +13,7 @@ Condition = str | int | None
 
 MEAN = 9999.0  # a blur so wide that it is the mean, as the authors of SEG have it
 
-Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur", "watched"]
+Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,6 @@ class LayerPerturbation:
         attention, feed_forward: the self-attention, or the feed-forward, hands on its input in place of its output.
         attention_residual: the self-attention adds nothing to what flows past it.
         blur: the queries of the self-attention are blurred.
-        watched: nothing is harmed; it is only seen where the self-attention looks.
     layers: as people name them; resolved for the model at hand.
     blur_sigma: in positions of the layer; from MEAN on, every query is the mean of all.
     """

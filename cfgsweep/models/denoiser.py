@@ -1,4 +1,4 @@
-"""What the engine asks of a model family."""
+"""The protocol of a model, as the engine uses it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from cfgsweep.models.device import is_out_of_memory
 
 
 class NotFinite(ArithmeticError):
-    """A picture of which some numbers are not finite."""
+    """Decoding gave pixels of which some are not finite."""
 
 
 @contextmanager
 def running(name: str) -> Iterator[None]:
-    """What a model's own parts raise, whose files went together well enough to load, is told with the model."""
+    """Converts exceptions of a model's own parts to a UserError with the model's name.
+
+    The files of a model can load without error and still not fit together. UserError, NotFinite and errors for lack
+    of memory pass unchanged.
+    """
     try:
         yield
     except (CfgsweepError, NotFinite):
@@ -28,14 +32,14 @@ def running(name: str) -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        told = shorten(str(error) or type(error).__name__)
-        raise UserError(f"the model cannot be run: {told}", where="model", given=name) from error
+        reason = shorten(str(error) or type(error).__name__)
+        raise UserError(f"the model cannot be run: {reason}", where="model", given=name) from error
 
 
 class Denoiser(Protocol):
-    """A model family's adapter: conditioning in, prediction out, decode. It knows nothing of guidance.
+    """A model: conditions in, predictions out, latents to pictures. It knows nothing of guidance.
 
-    Whatever is asked of it raises UserError where its parts do not go together.
+    Every method raises UserError where the parts of the model do not fit together.
     """
 
     name: str
@@ -47,50 +51,58 @@ class Denoiser(Protocol):
         ...
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Bytes of the weights, and roughly of what one more row in a batch takes at this size."""
+        """Bytes of the weights, and approximate bytes per row of a batch for pictures of this size (width, height)."""
         ...
 
     def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-        """Unit noise [1, channels, height, width] for a picture of `size`, float32 on the denoiser's device."""
+        """Standard normal noise [1, channels, height, width] for a picture of `size`, float32, on the model's device.
+
+        size: width and height in pixels.
+        """
         ...
 
     def perturbed(self, perturbation: Perturbation | None) -> Denoiser:
-        """What encodes and predicts in this one's place under a harm; itself without one.
+        """The denoiser that encodes and predicts under a perturbation; this denoiser if it is None.
 
-        Whole and harmed ones may be called at the same time. Raises UserError where a layer or a model is not there.
+        Perturbed and unperturbed denoisers may be called from several threads at the same time. Raises UserError where
+        the model does not have a layer, or another model cannot be loaded.
         """
         ...
 
     def with_attention(self) -> Denoiser:
-        """One whose predictions are the same, with one more channel: the attention that each position gets.
+        """A denoiser with the same predictions, and after their channels one more: the attention each position gets.
 
-        1 on average. Raises UserError where the model has no such attention.
+        Its `predict` returns [rows, channels + 1, height, width]; the last channel is 1 on average. Raises UserError
+        where the model has no such attention.
         """
         ...
 
     def encode(self, condition: Condition) -> torch.Tensor:
-        """What the network is given for a text [1, tokens, width], a label [1], or for nothing.
+        """The network's input for a condition: [1, tokens, width] for a text, [1] for a label.
 
         Raises UserError where the model has no such label.
         """
         ...
 
     def is_cut_short(self, condition: Condition) -> bool:
-        """Does `encode` leave out the end of this text?"""
+        """Whether the text is longer than what `encode` reads."""
         ...
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """One prediction per row, float32. latents [rows, c, h, w], timesteps [rows], conditions [rows, ...]."""
+        """The network's prediction of every row, float32 [rows, channels, height, width].
+
+        latents: [rows, channels, height, width]. timesteps: [rows]. conditions: encoded ones, [rows, ...].
+        """
         ...
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
-        """Latents [1, c, h, w] to a picture. Raises NotFinite."""
+        """The picture of latents [1, channels, height, width]. Raises NotFinite."""
         ...
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
-        """A picture to latents [1, c, h, w], the same every time."""
+        """The latents of a picture, [1, channels, height, width], without any random draw."""
         ...
 
     def features(self, image: Image.Image) -> torch.Tensor:
-        """What the middle of the network makes of a picture, the same every time."""
+        """Activations of the network's middle for a picture, without any random draw."""
         ...

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
-from cfgsweep.models.source import Source, family_of
+from cfgsweep.models.family import family_of
+from cfgsweep.models.source import Source
 
 if TYPE_CHECKING:
-    from cfgsweep.models.denoiser import Denoiser
     from cfgsweep.models.device import Compute
-# CROSS models.load
+    from cfgsweep.models.network import NetworkDenoiser
 
 
-def load_model(source: Source, compute: Compute) -> Denoiser:
-    """Load a model; a UserError says what is wrong with it."""
+def load_model(source: Source, compute: Compute) -> NetworkDenoiser:
+    """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
     quieten_libraries()
     from cfgsweep.models.device import is_out_of_memory
 
     try:
-        return _loader(family_of(source))(source, compute)
+        denoiser = family_of(source).load(source, compute)
     except CfgsweepError:
         raise
-    except Exception as error:  # the libraries have no one word for a folder that is damaged or of another kind
+    except Exception as error:  # diffusers and transformers have no common exception for damaged or unknown folders
         if is_out_of_memory(error):
             raise UserError("not enough memory to load the model", where="model", given=source.name) from None
         refused = "no file named" in str(error) or "Could not find the necessary `safetensors`" in str(error)
         hint = "weights as pickles are refused; --allow-pickle loads them" if refused else ""
         problem = f"the model cannot be loaded: {shorten(str(error), 300)}"
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
-
-
-def _loader(family: str) -> Callable[[Source, Compute], Denoiser]:
-    from cfgsweep.models.families.class_conditional import ClassConditional
-    from cfgsweep.models.families.stable_diffusion import StableDiffusion
-
-    match family:
-        case "DiTPipeline":
-            return ClassConditional.load_dit
-        case "DDPMPipeline":
-            return ClassConditional.load_unet
-    return StableDiffusion.load
+    denoiser.load_other = lambda name: load_model(Source.of(name), compute)
+    return denoiser
 
 
 def quieten_libraries() -> None:

@@ -1,4 +1,4 @@
-"""What every model family has in common: a network of diffusers', called, harmed, recorded and told apart."""
+"""What all model families have in common: a diffusers network that is called, perturbed, traced and fingerprinted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import functools
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
@@ -24,23 +24,28 @@ from cfgsweep.guidance.perturbations import (
     OtherModel,
     Perturbation,
 )
+from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.codecs import Codec
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.diffusers_passes import Passes
 from cfgsweep.models.jit_trace import Call, TracedNetwork
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
-from cfgsweep.models.source import Source
 from cfgsweep.samplers import noised, predicted_by
 
-FEATURES_AT = 100  # the timestep of `features`, of 1000
+FEATURES_TIMESTEP = 100  # of 1000
 
 
 class NetworkDenoiser(ABC):
-    """A denoiser made of a network and a codec. A family says what a condition is to its network."""
+    """A denoiser made of a network and a codec. Subclasses define how a condition is encoded for the network.
 
-    conditioned_on: str  # "prompt" or "label", as the sweep file calls it
-    nothing: Condition  # the condition that says nothing
+    conditioned_on: "prompt" or "label", the key of sweep files. unconditional: the condition without any content.
+    load_other: loads another model by its name onto the same device, for perturbations by another model.
+    """
+
+    conditioned_on: ClassVar[str]
+    unconditional: ClassVar[Condition]
+    load_other: Callable[[str], NetworkDenoiser] | None = None
 
     def __init__(
         self,
@@ -62,24 +67,24 @@ class NetworkDenoiser(ABC):
         if min(height, width) < 1:
             raise UserError("its configuration has no picture", where=name, given=f"sample_size {side}")
         self.native_size = (width * codec.factor, height * codec.factor)
-        self.perturbation_hooks = PerturbationHooks.of(network)
+        self.perturbation_hooks = PerturbationHooks(network)
         self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
         self._perturbed: dict[Perturbation, Self] = {}
 
     @abstractmethod
     def encode(self, condition: Condition) -> torch.Tensor:
-        """What the network is given in place of a condition, one row."""
+        """The network's input for a condition, one row."""
 
     @abstractmethod
     def is_cut_short(self, condition: Condition) -> bool:
-        """Does `encode` leave out the end of it?"""
+        """Whether the condition is a text longer than what `encode` reads."""
 
     def fingerprint(self) -> str:
-        """Over the configurations and 64 values of every tensor: cheap, and any training changes every tensor."""
+        """A hash of the configurations and of 64 values of every tensor, since training changes every tensor."""
         digest = hashlib.sha256()
         for config in (self.scheduler_config, *(part.config for part in [self.network, *self.codec.parts])):
-            told = {key: value for key, value in config.items() if not key.startswith("_")}  # diffusers' own notes
-            digest.update(json.dumps(told, sort_keys=True, default=str).encode())
+            settings = {key: value for key, value in config.items() if not key.startswith("_")}  # diffusers' own notes
+            digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
         for part in self.parts:
             for name, tensor in sorted(part.state_dict().items()):
                 flat = tensor.detach().flatten()
@@ -95,7 +100,7 @@ class NetworkDenoiser(ABC):
 
     @property
     def _activations(self) -> int:
-        """Numbers alive at once for every position of the input, at the peak of a forward pass."""
+        """Approximate numbers held per position of the input at the peak of a forward pass."""
         return 64 * self.network.config.block_out_channels[0]
 
     def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
@@ -115,48 +120,53 @@ class NetworkDenoiser(ABC):
         if perturbation is None:
             return self
         if perturbation not in self._perturbed:
-            match perturbation:
-                case LayerPerturbation():
-                    self._perturbed[perturbation] = self._with(
-                        self.perturbation_hooks.perturbed(self._call, perturbation)
-                    )
-                case DiffusersPass():
-                    self._perturbed[perturbation] = self._with(self._passes.perturbed(perturbation))
-                case BlurredInput():
-                    self._perturbed[perturbation] = self
-                case OtherModel():
-                    self._perturbed[perturbation] = self._other(perturbation)
+            self._perturbed[perturbation] = self._make_perturbed(perturbation)
         return self._perturbed[perturbation]
 
+    def _make_perturbed(self, perturbation: Perturbation) -> Self:
+        match perturbation:
+            case LayerPerturbation():
+                return self._with(self.perturbation_hooks.perturbed(self._call, perturbation))
+            case DiffusersPass():
+                return self._with(self._passes.perturbed(perturbation))
+            case OtherModel():
+                return self._other_model(perturbation)
+            case BlurredInput():  # the engine blurs the latents; the network is the same
+                return self
+
     def with_attention(self) -> Self:
-        network = self.perturbation_hooks.with_attention(self._call)
-        return self._with(TracedNetwork(network) if self.compute.traces_networks else network)
+        call = self._attention_recorder.with_attention(self._call)
+        return self._with(TracedNetwork(call) if self.compute.traces_networks else call)
 
     def _with(self, network: Call) -> Self:
-        """This model but for its network."""
+        """This denoiser with another network call."""
         twin = copy.copy(self)
         twin._predict = network
         return twin
 
     @functools.cached_property
+    def _attention_recorder(self) -> AttentionRecorder:
+        return AttentionRecorder(self.network)
+
+    @functools.cached_property
     def _passes(self) -> Passes:
         return Passes(self.network)
 
-    def _other(self, perturbation: OtherModel) -> Self:
-        """Another model of the same kind."""
-        from cfgsweep.models.load import load_model
-
-        other = load_model(Source.of(perturbation.name), self.compute)
-        assert isinstance(other, NetworkDenoiser)  # all families are
-        mine, its = (model._kind for model in (self, other))
-        if mine != its:
-            raise UserError("not a model of the same kind", where=perturbation.name, given=its, allowed=mine)
-        assert isinstance(other, type(self))
+    def _other_model(self, perturbation: OtherModel) -> Self:
+        """Another model that takes the same latents and conditions. Raises UserError where it does not."""
+        if self.load_other is None:
+            raise UserError("no other model can be loaded for this one", where=self.name, given=perturbation.name)
+        other = self.load_other(perturbation.name)
+        if self._kind != other._kind:
+            raise UserError(
+                "not a model of the same kind", where=perturbation.name, given=other._kind, allowed=self._kind
+            )
+        assert isinstance(other, type(self))  # the kind includes the condition, and each family has one
         return other
 
     @property
     def _kind(self) -> str:
-        """What models have to have in common for one to take another's latents and give predictions in its place."""
+        """What two models must have in common for one to predict in place of the other."""
         predicted = predicted_by(self.scheduler_config)
         return f"{self.codec.channels} channels, {predicted}, conditioned on a {self.conditioned_on}"
 
@@ -168,22 +178,26 @@ class NetworkDenoiser(ABC):
         return self.codec.encode(image)
 
     def features(self, image: Image.Image) -> torch.Tensor:
-        """Of the picture under a little noise, as the network is used to; Tang et al. 2023 (DIFT), arXiv 2306.03881."""
+        """Activations of the network's middle for a slightly noised picture, without condition, float32.
+
+        Tang et al. 2023 (DIFT), arXiv 2306.03881. The noise is the same at every call.
+        """
         latents = self.encode_picture(image)
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(self._device)
-        timestep = torch.tensor([FEATURES_AT], device=self._device)
+        timestep = torch.tensor([FEATURES_TIMESTEP], device=self._device)
         noisy = noised(self.scheduler_config, latents, noise, timestep)
-        seen: list[Any] = []
-        hook = self._middle.register_forward_hook(lambda *given: seen.append(given[-1]))
+        outputs: list[Any] = []
+        hook = self._middle.register_forward_hook(lambda *given: outputs.append(given[-1]))
         try:
             with torch.inference_mode():
-                self._call(noisy.to(self.compute.dtype), timestep, self.encode(self.nothing))
+                self._call(noisy.to(self.compute.dtype), timestep, self.encode(self.unconditional))
         finally:
             hook.remove()
-        return seen[0].float()
+        return outputs[0].float()
 
     @property
     def _middle(self) -> nn.Module:
+        """The module whose output `features` returns."""
         return self.network.mid_block
 
     @property

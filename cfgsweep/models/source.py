@@ -13,8 +13,6 @@ from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# The families that there are, by the pipeline's class in model_index.json, and what each is conditioned on.
-CONDITIONED_ON = {"StableDiffusionPipeline": "prompt", "DiTPipeline": "label", "DDPMPipeline": "label"}
 
 
 def bundled_names() -> list[str]:
@@ -138,38 +136,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
     """A model's noise schedule, without loading or downloading the model."""
-    source = _anywhere(name, revision)
+    source = find_source(name, revision)
     path = source.known_file("scheduler/scheduler_config.json") if source else None
     if path is None:
         return STABLE_DIFFUSION_NOISE  # as nearly every model of this family has it
     return read_json(path)
 
 
-def conditioned_on(name: str, revision: str | None) -> str | None:
-    """'prompt' or 'label', without loading or downloading the model; None where that cannot be told yet."""
-    source = _anywhere(name, revision)
-    if source is not None and source.single_file:
-        return "prompt"
-    path = source.known_file("model_index.json") if source else None
-    return CONDITIONED_ON.get(str(read_json(path).get("_class_name"))) if path else None
-
-
-def _anywhere(name: str, revision: str | None) -> Source | None:
+def find_source(name: str, revision: str | None) -> Source | None:
     """Where a model is, or None: what is planned here may run on another machine."""
     try:
         return Source.of(name, revision, allow_pickle=True)
     except UserError:
         return None
-
-
-def family_of(source: Source) -> str:
-    """The pipeline's class. Raises UserError where it is none of those that can be swept."""
-    if source.single_file:
-        return "StableDiffusionPipeline"
-    family = str(read_json(source.file("model_index.json")).get("_class_name"))
-    if family not in CONDITIONED_ON:
-        raise UserError("not a model of a known family", where=source.name, given=family, allowed=list(CONDITIONED_ON))
-    return family
 
 
 def why_not_here(source: Source, device: str) -> str | None:

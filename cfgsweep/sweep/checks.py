@@ -7,7 +7,8 @@ from typing import Any
 
 from cfgsweep.errors import UserError, error_context
 from cfgsweep.guidance import Guider
-from cfgsweep.models.source import conditioned_on, scheduler_config
+from cfgsweep.models.family import conditioned_on
+from cfgsweep.models.source import scheduler_config
 from cfgsweep.samplers import check_sampler
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep

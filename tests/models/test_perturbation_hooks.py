@@ -14,6 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
+from cfgsweep.models.perturbation_hooks import PerturbationHooks, blur_tokens
 from cfgsweep.models.source import Source
 from tests.conftest import DEVICE
 
@@ -85,6 +86,16 @@ def test_an_error_in_the_middle_leaves_nothing_behind(call, denoiser, monkeypatc
     assert torch.equal(call(), whole)
 
 
+def test_removed_hooks_leave_the_network_as_it_was(tiny_model: Path) -> None:
+    unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet
+    processors = dict(unet.attn_processors)
+    hooks = PerturbationHooks(unet)
+    assert unet.attn_processors != processors
+    hooks.remove()
+    assert unet.attn_processors == processors
+    assert not any(module._forward_hooks for module in unet.modules())
+
+
 def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
     with pytest.raises(UserError) as refused:
         denoiser.perturbed(perturbation("identity", "up.0"))
@@ -144,8 +155,6 @@ def closure_of(call) -> list:
 
 def test_queries_are_blurred_as_a_picture() -> None:
     """Against a Gaussian blur by torch's own convolution, on a picture that is not square."""
-    from cfgsweep.models.perturbation_hooks import _blurred
-
     tokens = torch.randn(2, 8 * 6, 5, generator=torch.Generator().manual_seed(1))
     sigma, reach = 0.5, 1
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
@@ -153,5 +162,5 @@ def test_queries_are_blurred_as_a_picture() -> None:
     picture = F.pad(tokens.transpose(1, 2).reshape(2, 5, 8, 6), (reach,) * 4, mode="reflect")
     kernel = (weights[:, None] * weights[None, :]).expand(5, 1, -1, -1)
     expected = F.conv2d(picture, kernel, groups=5).flatten(2).transpose(1, 2)
-    torch.testing.assert_close(_blurred(tokens, sigma, (32, 24)), expected)
-    torch.testing.assert_close(_blurred(tokens, MEAN, (32, 24)), tokens.mean(1, keepdim=True).expand_as(tokens))
+    torch.testing.assert_close(blur_tokens(tokens, sigma, (32, 24)), expected)
+    torch.testing.assert_close(blur_tokens(tokens, MEAN, (32, 24)), tokens.mean(1, keepdim=True).expand_as(tokens))

@@ -26,7 +26,7 @@ class ClassConditional(NetworkDenoiser):
     """
 
     conditioned_on = "label"
-    nothing = None
+    unconditional = None
 
     names: Mapping[int, str] = {}
 

@@ -22,7 +22,7 @@ class StableDiffusion(NetworkDenoiser):
     """A `StableDiffusionPipeline` taken apart. Predicts epsilon or v, whichever the model was trained for."""
 
     conditioned_on = "prompt"
-    nothing = ""
+    unconditional = ""
 
     def __init__(self, name: str, pipeline: StableDiffusionPipeline, compute: Compute):
         self.pipeline = pipeline

@@ -1,0 +1,38 @@
+"""The table of model families: what it says of a family is what the loaded model says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cfgsweep.errors import UserError
+from cfgsweep.models import device
+from cfgsweep.models.family import FAMILIES, conditioned_on, family_of
+from cfgsweep.models.load import load_model
+from cfgsweep.models.source import Source
+from tests.support import tiny_models as tiny
+
+PIPELINES = {
+    "StableDiffusionPipeline": tiny.stable_diffusion,
+    "DiTPipeline": tiny.dit,
+    "DDPMPipeline": tiny.labelled_unet,
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_table_agrees_with_the_model(saved, name: str) -> None:
+    folder = saved(PIPELINES[name]())
+    source = Source.of(str(folder))
+    assert family_of(source) is FAMILIES[name]
+    denoiser = load_model(source, device.choose("cpu", "float32"))
+    assert denoiser.conditioned_on == FAMILIES[name].conditioned_on == conditioned_on(str(folder), None)
+
+
+def test_a_class_that_is_in_no_row_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
+    assert conditioned_on(str(tmp_path), None) is None
+    with pytest.raises(UserError, match="not a model of a known family") as refused:
+        family_of(Source.of(str(tmp_path)))
+    assert all(name in str(refused.value) for name in FAMILIES)
