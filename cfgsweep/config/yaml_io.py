@@ -162,8 +162,14 @@ def validate(model: type[T], document: Document) -> T:
 
 
 def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[Key], str]) -> UserError:
-    """The first thing wrong with a model's fields as a UserError. `where` names the place of a key."""
-    error = invalid.errors()[0]
+    """One thing wrong with a model's fields as a UserError: an unknown key if there is one, else the first error.
+
+    A misspelt key often makes another error, since the right one is missing then.
+
+    where: names the place of a key.
+    """
+    errors = invalid.errors()
+    error = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     key = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
     place = where(key)
     original = error.get("ctx", {}).get("error")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from cfgsweep.config.yaml_io import Document, validate
 from cfgsweep.errors import CfgsweepError, RunFailed, UserError, error_context
+from cfgsweep.training.config import TrainConfig
 
 
 def refuse(given: object) -> object:
@@ -34,6 +35,15 @@ def test_error_context_gives_a_place_to_errors_without_one(kind: type[CfgsweepEr
         raise kind("problem")
     with pytest.raises(kind, match=r"^inner: problem"), error_context("outer"), error_context("inner"):
         raise kind("problem")
+
+
+def test_a_misspelt_key_of_a_training_file_comes_before_what_is_missing_for_it() -> None:
+    recipe = {"stpes": 10, "batch": 1, "learning_rate": 0.1}
+    document = Document({"name": "x", "denoiser": {"recipe": recipe}}, "F")
+    with pytest.raises(UserError) as caught:
+        validate(TrainConfig, document)
+    assert str(caught.value).startswith("F: denoiser.recipe.stpes: unknown key")
+    assert str(caught.value).endswith("did you mean 'steps'?")
 
 
 def test_a_failed_run_is_not_the_user_s_error() -> None:

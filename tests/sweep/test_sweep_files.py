@@ -98,6 +98,8 @@ def test_overrides_replace_fields(sweep_file) -> None:
     ("change", "expected"),
     [
         (("value:", "valeu:"), ["F:5: valeu: unknown key", "did you mean 'value'?"]),
+        (("guider:", "guidr:"), ["F:4: guidr: unknown key", "did you mean 'guider'?"]),
+        (("name: test", "nme: [test]"), ["F:1: nme: unknown key", "did you mean 'name'?"]),
         (("[tnorm, fullnorm]", "[tnorm, fulnorm]"), ["F:4: guider.1: unknown guider 'fulnorm'", "'fullnorm'?"]),
         (("[0.1, 0.2]", "[0.1, 0.1]"), ["F:5: value.1: the same value twice", "0.1"]),
         (("[0.1, 0.2]", "[]"), ["F:5: value: the axis is empty"]),
@@ -145,6 +147,7 @@ def test_what_is_wrong_is_said_with_its_place(sweep_file, change: tuple[str, str
         ("exclude: [{value: 0.7}]", ["F:6: exclude.0: excludes nothing"]),
         ("exclude: [{valeu: 0.1}]", ["F:6: exclude.0.valeu: unknown field", "'value'?"]),
         ("exclude: [{value: [0.1, 0.2]}]", ["F:6: exclude: every cell is excluded"]),
+        ("phase: {scan: 1, lwo: 0}", ["F:6: phase.lwo: unknown key", "did you mean 'low'?"]),
         ("name: again", ["F:6: key 'name' is there twice"]),
         ("seed: [1, 2", ["F:", "not valid YAML"]),
         ("seed: !!python/object/apply:os.system [ls]", ["F:6", "not valid YAML", "constructor"]),
