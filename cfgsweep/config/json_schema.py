@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -54,20 +53,24 @@ def reference(name: str) -> dict[str, Any]:
 
 def bundled(schema: dict[str, Any], definitions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The schema with its definitions, references pointing to them."""
-    whole = {**schema, "$defs": {**schema.get("$defs", {}), **definitions}}
-    text = json.dumps(whole).replace(ELSEWHERE, "#/$defs/")
-    found: dict[str, Any] = json.loads(text, object_hook=_in_words_of_json_schema)
-    return found
+    return _rewritten({**schema, "$defs": {**schema.get("$defs", {}), **definitions}})
 
 
+# pydantic keeps its own words for the bounds of a number where another validator comes before them.
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
-def _in_words_of_json_schema(found: dict[str, Any]) -> dict[str, Any]:
-    """pydantic keeps its own words for the bounds of numbers that a validator of ours has seen first."""
-    if found.get("type") not in ("number", "integer"):
-        return found
-    return {BOUNDS.get(key, key): value for key, value in found.items()}
+def _rewritten(node: Any) -> Any:
+    """The same schema with references into its own `$defs`, and bounds in the words of JSON Schema."""
+    if isinstance(node, list | tuple):
+        return [_rewritten(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    words = BOUNDS if node.get("type") in ("number", "integer") else {}
+    found = {words.get(key, key): _rewritten(value) for key, value in node.items()}
+    if "$ref" in found:
+        found["$ref"] = found["$ref"].replace(ELSEWHERE, "#/$defs/")
+    return found
 
 
 def only(key: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -246,6 +246,5 @@ def _numeric(cls: type[Guider]) -> dict[str, Bounds]:
     found = {}
     for name, field in cls.model_fields.items():
         if Schedule in get_args(field.annotation):
-            validators = [getattr(entry, "func", None) for entry in field.metadata]
-            found[name] = next((bounds for bounds in validators if isinstance(bounds, Bounds)), Bounds())
+            found[name] = next((entry for entry in field.metadata if isinstance(entry, Bounds)), Bounds())
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from cfgsweep.config.json_schema import reference
 from cfgsweep.config.parameters import number
@@ -38,10 +39,14 @@ class Bounds:
     low: float = float("-inf")
     high: float = float("inf")
 
-    def __call__(self, value: float | Schedule) -> float | Schedule:
+    def check(self, value: float | Schedule) -> float | Schedule:
+        """Returns the value. Raises ValueError if it is a number outside; schedules are checked at each step."""
         if not isinstance(value, Schedule) and not self.low <= value <= self.high:
             raise ValueError(f"must lie {self}")
         return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __str__(self) -> str:
         return f"from {self.low:g}" + ("" if self.high == float("inf") else f" to {self.high:g}")
@@ -49,9 +54,9 @@ class Bounds:
 
 NUMERIC_SCHEMA = {"anyOf": [{"type": "number"}, reference("Schedule")]}
 Numeric = Annotated[float | Schedule, BeforeValidator(_number_or_schedule), WithJsonSchema(NUMERIC_SCHEMA)]
-NonNegative = Annotated[Numeric, AfterValidator(Bounds(0))]
-Positive = Annotated[Numeric, AfterValidator(Bounds(1e-6))]
-ZeroToOne = Annotated[Numeric, AfterValidator(Bounds(0, 1))]
+NonNegative = Annotated[Numeric, Bounds(0)]
+Positive = Annotated[Numeric, Bounds(1e-6)]
+ZeroToOne = Annotated[Numeric, Bounds(0, 1)]
 
 
 def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Bounds, name: str) -> list[float]:

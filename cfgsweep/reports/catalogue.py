@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -128,14 +129,23 @@ def _range(field: FieldInfo) -> str:
         return ", ".join(get_args(field.annotation))
     if field.annotation is bool:
         return "true, false"
-    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
-    found = []
-    for entry in field.metadata:
-        within = getattr(entry, "func", None)
-        if isinstance(within, Bounds):
-            found += [f"≥ {within.low:g}"] + ([f"≤ {within.high:g}"] if math.isfinite(within.high) else [])
-        found += [text.format(f"{getattr(entry, sign):g}") for sign, text in signs.items() if hasattr(entry, sign)]
-    return " ".join(found)
+    return " ".join(bound for entry in field.metadata for bound in _bounds(entry))
+
+
+def _bounds(entry: Any) -> list[str]:
+    """The bounds that one annotation of a field sets."""
+    match entry:
+        case Bounds(low=low, high=high):
+            return [f"≥ {low:g}"] + ([f"≤ {high:g}"] if math.isfinite(high) else [])
+        case Ge(ge=limit):
+            return [f"≥ {limit:g}"]
+        case Gt(gt=limit):
+            return [f"> {limit:g}"]
+        case Le(le=limit):
+            return [f"≤ {limit:g}"]
+        case Lt(lt=limit):
+            return [f"< {limit:g}"]
+    return []
 
 
 def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int = 50) -> None:
