@@ -1,15 +1,13 @@
-"""How many evaluations of the denoiser experiments take, shared and alone."""
+"""Counts the evaluations of the denoiser that experiments take, with sharing and without."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cfgsweep.engine.prefix_tree import Node, StartKey, roots
-from cfgsweep.engine.trace import (
-    GuidanceTrace,
-)
+from cfgsweep.engine.prefix_tree import Member, Node, StartKey, group_by_start
+from cfgsweep.engine.trace import ForwardPass, GuidanceTrace
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -21,51 +19,72 @@ class Cost:
     unshared: int
 
 
+@dataclass(frozen=True, slots=True)
+class StartCost:
+    """The cost of the experiments of one start.
+
+    totals, shared: per experiment, in order: all of its evaluations, and those that it shares with another.
+    """
+
+    evaluations: int
+    totals: Sequence[int]
+    shared: Sequence[int]
+
+
 def cost(experiments: Iterable[Experiment]) -> Cost:
-    """How many evaluations the experiments take. Roots with the same guidance cost the same, and are counted once."""
-    groups: dict[StartKey, list[Experiment]] = {}
-    for experiment in experiments:
-        groups.setdefault(StartKey.of(experiment), []).append(experiment)
-    known: dict[tuple, Cost] = {}
-    costs = []
-    for root, members in groups.items():
-        key = (
-            root.sampler,
-            root.steps,
-            *((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels) for e in members),
-        )
+    """The cost of experiments of which nothing but the cost is wanted. A plan has it, too."""
+    return total_cost(count for _, count in costs_of_starts(experiments, GuidanceTrace))
+
+
+def total_cost(counts: Iterable[StartCost]) -> Cost:
+    """The sum over starts."""
+    evaluations = unshared = 0
+    for count in counts:
+        evaluations += count.evaluations
+        unshared += sum(count.totals)
+    return Cost(evaluations, unshared)
+
+
+def costs_of_starts(
+    experiments: Iterable[Experiment], trace_of: Callable[[Experiment], GuidanceTrace]
+) -> Iterator[tuple[list[Experiment], StartCost]]:
+    """For every start its experiments and their cost. Starts that differ in nothing but the seed are counted once."""
+    known: dict[Hashable, StartCost] = {}
+    for start, members in group_by_start(experiments).items():
+        key = _cost_key(start, members)
         if key not in known:
-            known[key] = _cost_of_root(members)
-        costs.append(known[key])
-    return Cost(sum(c.evaluations for c in costs), sum(c.unshared for c in costs))
+            known[key] = _count([(trace_of(experiment), experiment) for experiment in members])
+        yield members, known[key]
 
 
-def _cost_of_root(members: Iterable[Experiment]) -> Cost:
-    programs = [(GuidanceTrace(experiment), experiment) for experiment in members]
-    total, stack = 0, [Node(0, programs)]
+def _cost_key(start: StartKey, members: Sequence[Experiment]) -> Hashable:
+    """What the cost depends on. Guiders and schedules are compared by identity, which is quick; the plan holds them."""
+    guidance = ((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels) for e in members)
+    return (start.sampler, start.steps, *guidance)
+
+
+def _count(members: Sequence[Member]) -> StartCost:
+    """Walk the tree depth first. All members of a node have shared equally much on the way to it."""
+    evaluations, shared = 0, {trace: 0 for trace, _ in members}
+    stack = [(Node(0, members), 0)]
     while stack:
-        node = stack.pop()
-        if len(node.members) == 1:  # nobody to share with from here on
-            total += node.members[0][0].branches_from(node.call)
-        elif not node.finished:
-            total += len(node.branches())
-            stack.extend(child for _, child in node.children())
-    return Cost(total, sum(one.branches_from(0) for one, _ in programs))
-
-
-def own_and_shared(experiments: Iterable[Experiment]) -> dict[Experiment, tuple[int, int]]:
-    """For every experiment: evaluations that are its alone, and those it shares with others of the sweep."""
-    total: dict[Experiment, int] = {}
-    shared: Counter[Experiment] = Counter()
-    stack = list(roots(experiments).values())
-    for top in stack:
-        total |= {experiment: one.branches_from(0) for one, experiment in top.members}
-    while stack:
-        node = stack.pop()
-        if node.finished or len(node.members) == 1:  # from here on all is its own
+        node, shared_so_far = stack.pop()
+        if node.finished or len(node.members) == 1:  # nothing is shared from here on
+            evaluations += node.members[0][0].evaluations_from(node.call)
+            shared.update((trace, shared_so_far) for trace, _ in node.members)
             continue
-        users = Counter(branch for one, _ in node.members for branch in set(one[node.call].branches))
-        for one, experiment in node.members:
-            shared[experiment] += sum(users[branch] > 1 for branch in set(one[node.call].branches))
-        stack.extend(child for _, child in node.children())
-    return {experiment: (count - shared[experiment], shared[experiment]) for experiment, count in total.items()}
+        users = _users(node)
+        evaluations += len(users)
+        for operation, child in node.children():
+            shared_here = sum(users[p] > 1 for p in set(operation.passes))
+            stack.append((child, shared_so_far + shared_here))
+    return StartCost(evaluations, [trace.evaluations_from(0) for trace, _ in members], list(shared.values()))
+
+
+def _users(node: Node) -> Counter[ForwardPass]:
+    """For every prediction that is needed at the node's call, the number of members that need it."""
+    users: Counter[ForwardPass] = Counter()
+    for operation, members in node.operations.items():
+        for forward_pass in set(operation.passes):
+            users[forward_pass] += len(members)
+    return users

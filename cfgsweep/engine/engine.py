@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 
 from cfgsweep.engine.batching import BatchQueue, Workers, pad
-from cfgsweep.engine.prefix_tree import Node, StartKey, roots
-from cfgsweep.engine.trace import ForwardPass, perturbations
+from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import Node, StartKey
+from cfgsweep.engine.trace import ForwardPass
 from cfgsweep.engine.trajectory import Fork, Row, Trajectory, deliver, forks_of
 from cfgsweep.guidance.apply import blur_attended, guide, zero_init_prediction
 from cfgsweep.guidance.base import StepContext
@@ -26,7 +27,6 @@ from cfgsweep.models.denoiser import Denoiser, NotFinite
 from cfgsweep.models.device import Compute, one_thread_per_operation
 from cfgsweep.samplers import SAMPLERS, Sampler, predicted_by
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.fields import Size
 
 GUIDED_ROWS = 32  # the fixed shape of guidance: a whole number of any CPU's vectors, so that no row is a remainder
 
@@ -68,7 +68,7 @@ class Engine:
 
     def run(
         self,
-        experiments: Sequence[Experiment],
+        plan: Plan,
         watch: Callable[[], None] = lambda: None,
         trace: Callable[[Sequence[Experiment], int, torch.Tensor], None] | None = None,
     ) -> Iterator[Finished | Failed]:
@@ -81,19 +81,16 @@ class Engine:
         fit into one batch.
         """
         self._trace = trace
-        sizes: dict[Size, list[Experiment]] = {}
-        for experiment in experiments:
-            sizes.setdefault(experiment.size, []).append(experiment)
-        for group in sizes.values():
-            yield from self._run(group, watch)
+        for part in plan.by_size():
+            yield from self._run(part, watch)
 
-    def _run(self, experiments: Sequence[Experiment], watch: Callable[[], None]) -> Iterator[Finished | Failed]:
+    def _run(self, plan: Plan, watch: Callable[[], None]) -> Iterator[Finished | Failed]:
         waiting = BatchQueue(self.batch_size)
-        looks = any(isinstance(perturbation, BlurredInput) for perturbation in perturbations(experiments))
+        looks = any(isinstance(perturbation, BlurredInput) for perturbation in plan.perturbations)
         self._whole = self.denoiser.with_attention() if looks else self.denoiser
-        starts = iter(roots(experiments).items())
+        starts = iter(plan.starts.items())
         parked: list[Fork] = []
-        live, limit = 0, self._live_limit(len(experiments))
+        live, limit = 0, self._live_limit(len(plan.experiments))
         with one_thread_per_operation(self.compute), Workers(self.compute.workers) as workers:
             while True:
                 admitted = list(self._admit(parked, starts, limit - live))
@@ -200,8 +197,8 @@ class Engine:
     def _guide(self, forks: Sequence[Fork]) -> Iterable[tuple[torch.Tensor, Any]]:
         """The guided prediction [1, c, h, w] and the memory of every fork, in one call at the fixed shape."""
         operation = forks[0].operation
-        if operation.guider is None and operation.branches:
-            return [(fork.parent.predictions[fork.operation.branches[0]], fork.parent.memory) for fork in forks]
+        if operation.guider is None and operation.passes:
+            return [(fork.parent.predictions[fork.operation.passes[0]], fork.parent.memory) for fork in forks]
         if operation.guider is not None and operation.guider.one_by_one:
             at = replace(self._moment(forks), memory=forks[0].parent.memory)
             return [guide(operation.guider, at, self._prediction)]
@@ -227,7 +224,7 @@ class Engine:
         memories = [torch.zeros_like(p.model_input) if p.memory is None else p.memory for p in parents]
         return StepContext(
             predictions={
-                name: torch.cat([fork.parent.predictions[fork.operation.branches[place]] for fork in forks])
+                name: torch.cat([fork.parent.predictions[fork.operation.passes[place]] for fork in forks])
                 for place, name in enumerate(operation.names)
             },
             numbers={name: column(fork.operation.numbers[place] for fork in forks) for place, name in enumerate(names)},

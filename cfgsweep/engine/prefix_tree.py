@@ -1,4 +1,4 @@
-"""The tree of shared prefixes: one node for all experiments that agree on every call so far."""
+"""The tree of shared prefixes: one node for all experiments whose guidance is the same at every call so far."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cfgsweep.engine.trace import (
-    ForwardPass,
-    GuidanceOp,
-    GuidanceTrace,
-)
+from cfgsweep.engine.trace import ForwardPass, GuidanceOp, GuidanceTrace
 from cfgsweep.sweep.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
 class StartKey:
-    """Where trajectories begin: equal roots have equal first latents."""
+    """What the first latents and the sampler depend on: experiments with equal keys begin as one trajectory."""
 
     model: str
     revision: str | None
@@ -35,35 +31,37 @@ Member = tuple[GuidanceTrace, Experiment]
 
 @dataclass
 class Node:
-    """Members that agree on every operation before `call`: one latent serves them all."""
+    """Experiments that have every operation before `call` in common: one latent serves all of them."""
 
     call: int
     members: Sequence[Member]
 
     @functools.cached_property
     def operations(self) -> dict[GuidanceOp, list[Member]]:
-        """The operations that members ask for at this call, each with those that ask for it."""
-        asked: dict[GuidanceOp, list[Member]] = {}
+        """The members by their operation at this call."""
+        by_operation: dict[GuidanceOp, list[Member]] = {}
         for member in self.members:
-            asked.setdefault(member[0][self.call], []).append(member)
-        return asked
+            by_operation.setdefault(member[0][self.call], []).append(member)
+        return by_operation
 
     def children(self) -> Iterator[tuple[GuidanceOp, Node]]:
+        """One node per distinct operation at this call."""
         for operation, members in self.operations.items():
             yield operation, Node(self.call + 1, members)
 
-    def branches(self) -> list[ForwardPass]:
-        """Predictions needed at this call, each once."""
-        return list(dict.fromkeys(branch for operation in self.operations for branch in operation.branches))
+    def passes(self) -> list[ForwardPass]:
+        """The distinct predictions that the members need at this call."""
+        return list(dict.fromkeys(p for operation in self.operations for p in operation.passes))
 
     @property
     def finished(self) -> bool:
+        """True after the last call of the denoiser."""
         return self.call == len(self.members[0][0])
 
 
-def roots(experiments: Iterable[Experiment]) -> dict[StartKey, Node]:
-    """The tree's top: one node for every distinct start."""
-    members: dict[StartKey, list[Member]] = {}
+def group_by_start(experiments: Iterable[Experiment]) -> dict[StartKey, list[Experiment]]:
+    """Experiments by their start, in the order in which the starts first appear."""
+    groups: dict[StartKey, list[Experiment]] = {}
     for experiment in experiments:
-        members.setdefault(StartKey.of(experiment), []).append((GuidanceTrace(experiment), experiment))
-    return {root: Node(0, group) for root, group in members.items()}
+        groups.setdefault(StartKey.of(experiment), []).append(experiment)
+    return groups

@@ -39,13 +39,13 @@ class GuidanceOp(NamedTuple):
 
     guider None: the only branch's prediction is taken as it is; without a branch, the latents stand still.
     numbers: those of `Guider.number_names`.
-    names: what the guider calls the predictions of the branches.
+    names: what the guider calls the predictions of the passes.
     """
 
     guider: Guider | None
     numbers: tuple[float, ...]
     names: tuple[str, ...]
-    branches: tuple[ForwardPass, ...]
+    passes: tuple[ForwardPass, ...]
 
 
 ZERO_STEP = GuidanceOp(None, (), (), ())
@@ -92,18 +92,18 @@ class GuidanceTrace(Sequence[GuidanceOp]):
         alone = _alone(COND, self.conditions)
         return self.zero == 0 and all(operation == alone for operation in self)
 
-    def branches_from(self, call: int) -> int:
+    def evaluations_from(self, call: int) -> int:
         """Predictions needed from this call on, by this program alone."""
         first = max(call, self.zero)
         guided = range(max(first, self.window.start), self.window.stop)
         if self.idle or not guided:
             return max(0, len(self) - first)
-        return max(0, len(self) - first - len(guided)) + self._guided_branches(guided)
+        return max(0, len(self) - first - len(guided)) + self._guided_evaluations(guided)
 
-    def _guided_branches(self, calls: range) -> int:
+    def _guided_evaluations(self, calls: range) -> int:
         """Where only the scale varies, calls are counted by its special values and not looked at one by one."""
         if self.formula.varies:
-            return sum(len(set(self[call].branches)) for call in calls)
+            return sum(len(set(self[call].passes)) for call in calls)
         ordinary, fewer = self.formula.distinct(self.conditions)
         total = ordinary * len(calls)
         for scale, saved in fewer:

@@ -62,7 +62,7 @@ class Trajectory:
     @cached_property
     def wanted(self) -> list[ForwardPass]:
         """The predictions that its members need next."""
-        return [] if self.node.finished else self.node.branches()
+        return [] if self.node.finished else self.node.passes()
 
     def ask(self) -> list[ForwardPass]:
         """The predictions that can be asked for now and have not been yet."""
@@ -101,7 +101,7 @@ class Fork:
     @property
     def past(self) -> CallHistory | None:
         """The parent's, and this call."""
-        finite = [self.parent.finite[branch] for branch in self.operation.branches]
+        finite = [self.parent.finite[branch] for branch in self.operation.passes]
         return CallHistory(self.parent.past, self.parent.node.call, self.operation.names, finite)
 
 

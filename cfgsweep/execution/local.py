@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cfgsweep.engine.cost import Cost, cost, own_and_shared
+from cfgsweep.engine.cost import Cost
 from cfgsweep.engine.engine import Engine, Failed, Finished
-from cfgsweep.engine.trace import perturbations
+from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import RunFailed, error_context, shorten
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models import device as devices
@@ -66,8 +66,8 @@ class _Job:
     ):
         self.session, self.experiments, self.titled_by, self.unit = session, experiments, titled_by, unit
         self.pending = dict.fromkeys(pending)  # in order, and quick to take from
-        self.total, self.planned = len(pending), cost(pending)
-        self.shares = own_and_shared(experiments) if pending else {}
+        self.plan = Plan(experiments)
+        self.total, self.planned = len(pending), self.plan.subset(pending).cost
         self.evaluations, self.batches, self.started = 0, 0, time.monotonic()
         self.failed: list[Failed] = []
 
@@ -76,31 +76,35 @@ class _Job:
         self._say_what_is_cut_short(denoiser)
         self._check_labels(denoiser)
         self._check_layers(denoiser)
-        while mine := [e for e in self.pending if e.model == denoiser.name]:
+        while (plan := self._plan_of(denoiser)).experiments:
             engine = self.session.engine(denoiser, (e.size for e in self.experiments if e.model == denoiser.name))
             try:
-                self._compute(engine, mine)
+                self._compute(engine, plan)
             except (RuntimeError, MemoryError) as error:
                 if not devices.is_out_of_memory(error):
                     raise
                 if engine.batch_size == 1:
-                    self._one_by_one(engine, mine)
+                    self._one_by_one(engine, plan)
                     break
                 half = engine.batch_size // 2
                 self.session.note_batch_size(denoiser, half)
                 self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
             devices.release_memory(self.session.compute_on)
 
-    def _one_by_one(self, engine: Engine, mine: Sequence[Experiment]) -> None:
+    def _one_by_one(self, engine: Engine, plan: Plan) -> None:
         """At batch 1: whose memory fails alone, fails."""
-        for e in [e for e in mine if e in self.pending]:
+        for e in [e for e in plan.experiments if e in self.pending]:
             try:
-                self._compute(engine, [e])
+                self._compute(engine, plan.subset([e]))
             except (RuntimeError, MemoryError) as error:
                 if not devices.is_out_of_memory(error):
                     raise
                 self._fail(Failed(e, "not enough memory for even one row at a time"))
             devices.release_memory(self.session.compute_on)
+
+    def _plan_of(self, denoiser: Denoiser) -> Plan:
+        """The plan of this model's pending experiments."""
+        return self.plan.subset(e for e in self.pending if e.model == denoiser.name)
 
     def _fail(self, failed: Failed) -> None:
         self.failed.append(failed)
@@ -110,7 +114,7 @@ class _Job:
             raise RunFailed(f"{title(failed.experiment, self.titled_by)}: {failed.reason}")
 
     def _check_layers(self, denoiser: Denoiser) -> None:
-        for perturbation, guider in perturbations([e for e in self.pending if e.model == denoiser.name]).items():
+        for perturbation, guider in self._plan_of(denoiser).perturbations.items():
             with error_context(f"guider {guider.name} on {denoiser.name}"):
                 denoiser.perturbed(perturbation)
 
@@ -126,7 +130,7 @@ class _Job:
         for label in {e.label: None for e in self.pending if e.model == denoiser.name and e.label is not None}:
             denoiser.encode(label)
 
-    def _compute(self, engine: Engine, mine: Sequence[Experiment]) -> None:
+    def _compute(self, engine: Engine, plan: Plan) -> None:
         evaluations, batches = self.evaluations, self.batches
 
         def watch() -> None:
@@ -134,7 +138,7 @@ class _Job:
             self.batches = batches + engine.tally.batches
             self.session.display.update(self._status())
 
-        for finished in engine.run(mine, watch):
+        for finished in engine.run(plan, watch):
             with uninterrupted():
                 if isinstance(finished, Failed):
                     self._fail(finished)
@@ -150,7 +154,7 @@ class _Job:
         return Status(done, self.total, self.unit, fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
 
     def _record(self, finished: Finished, batch_size: int) -> Record:
-        own, shared = self.shares[finished.experiment]
+        own, shared = self.plan.own_and_shared[finished.experiment]
         return {
             **self._settings(finished.experiment),
             "width": finished.image.width,

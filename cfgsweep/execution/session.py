@@ -11,6 +11,7 @@ import torch
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import RunFailed, UserError, error_context
 from cfgsweep.execution.options import Options
 from cfgsweep.models import device as devices
@@ -120,7 +121,7 @@ class RunSession:
 
         for name in dict.fromkeys(e.model for e in experiments):
             mine = [e for e in experiments if e.model == name]
-            for _ in self.engine(self.denoiser(name), [e.size for e in mine]).run(mine, trace=trace):
+            for _ in self.engine(self.denoiser(name), [e.size for e in mine]).run(Plan(mine), trace=trace):
                 pass
         return seen
 

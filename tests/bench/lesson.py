@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cfgsweep.config import yaml_io
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.models import device
 from cfgsweep.models.families.class_conditional import ClassConditional
 from cfgsweep.samplers import config_of
@@ -141,7 +142,7 @@ def notebook_samples(network: nn.Module, shape: torch.Size) -> int:
 
 
 def ours_samples(engine: Engine, experiments: list[Experiment]) -> int:
-    return len(list(engine.run(experiments)))
+    return len(list(engine.run(Plan(experiments))))
 
 
 def a_second(does: Callable[[], int]) -> float:
@@ -169,7 +170,7 @@ def compared(size: int) -> list[str]:
     denoiser = ClassConditional.of_unet("digits", build_unet(config.denoiser, shape, NULL), noise, compute)
     engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory(denoiser.native_size)))
     same, usual = lesson(STEPS, "ddpm"), lesson(50, "euler")
-    list(engine.run(usual[:2]))  # warm up
+    list(engine.run(Plan(usual[:2])))  # warm up
 
     found: dict[str, list[float]] = {name: [] for name in ("their training", "our training", "their", "same", "usual")}
     for _ in range(ROUNDS):

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from cfgsweep.engine.plan import Plan
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.phases.axis import Axis
@@ -85,7 +86,7 @@ def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> in
     """Of the denoiser for these values, all of them together; counted."""
     base = found[0].base
     engine = finder.session.engine(finder.session.denoiser(base.model), [base.size])
-    list(engine.run([finder.at(one, value) for one in found for value in values]))
+    list(engine.run(Plan(finder.at(one, value) for one in found for value in values)))
     return engine.tally.batches
 
 

@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine, Tally
+from cfgsweep.engine.plan import Plan
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
@@ -76,13 +77,13 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     clock = Stopwatch(denoiser.predict)  # type: ignore[attr-defined]
     denoiser.predict = clock  # type: ignore[attr-defined]
     engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory((64, 64))))  # type: ignore
-    loop(experiments[0]), list(engine.run(experiments[:2]))  # warm up
+    loop(experiments[0]), list(engine.run(Plan(experiments[:2])))  # warm up
     clock.reset()
     theirs = ours = 0.0
     for turn in range(TURNS):
         theirs += seconds_of(lambda turn=turn: [loop(e) for e in experiments[turn::TURNS]])
         engine.tally = Tally()
-        ours += seconds_of(lambda: list(engine.run(experiments))) / TURNS
+        ours += seconds_of(lambda: list(engine.run(Plan(experiments)))) / TURNS
     denoiser.predict = clock.call  # type: ignore[attr-defined]
 
     planned, tally, count = cost(experiments), engine.tally, len(experiments)

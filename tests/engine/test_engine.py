@@ -11,6 +11,7 @@ import torch
 from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
 
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
@@ -105,7 +106,7 @@ def test_batches_are_full_until_the_end(denoiser, compute, sweep_file) -> None:
     text = "name: x\nmodel: tiny\nprompt: a\nguider: cfg\nsteps: 10\nvalue: {linspace: [2, 9, 13]}\n"
     experiments = expand(*read_sweep(sweep_file(text)))
     engine = Engine(denoiser, compute, 4)
-    list(engine.run(experiments))
+    list(engine.run(Plan(experiments)))
     assert engine.tally.rows == 4 * engine.tally.batches
     assert engine.tally.rows - engine.tally.evaluations < 20  # of 236: the first call and the last few
 
@@ -233,7 +234,7 @@ def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, m
     predict = denoiser.predict
     monkeypatch.setattr(denoiser, "predict", fail)
     with pytest.raises(ZeroDivisionError):
-        list(Engine(denoiser, compute, 4).run(mixed))
+        list(Engine(denoiser, compute, 4).run(Plan(mixed)))
 
 
 @pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
@@ -254,7 +255,7 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
     for sampler in ("euler", "ddim"):
         seen.clear()
         (e,) = expand(*read_sweep(sweep_file(text), [f"sampler={sampler}"]))
-        list(Engine(Watching(denoiser), compute, 2).run([e]))
+        list(Engine(Watching(denoiser), compute, 2).run(Plan([e])))
         start = Sampler.start(sampler, denoiser.scheduler_config, 5, torch.Generator())
         noise = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(4))
         first = start.model_input(noise * start.scheduler.init_noise_sigma, 0)
@@ -313,4 +314,4 @@ def test_autoguidance_by_a_weaker_model(denoiser, compute, tiny_v_model, tmp_pat
     guider = f"{{autoguidance: {{model: {tiny_v_model}}}}}\n"
     (wrong,) = expand(*read_sweep(sweep_file(text + guider)))
     with pytest.raises(UserError, match="not a model of the same kind"):
-        denoiser.perturbed(GuidanceTrace(wrong)[0].branches[1].perturbation)
+        denoiser.perturbed(GuidanceTrace(wrong)[0].passes[1].perturbation)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfgsweep.engine.cost import cost, own_and_shared
+import cfgsweep.engine.cost
+import cfgsweep.engine.plan
+from cfgsweep.engine.cost import cost
+from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.trace import ForwardPass, GuidanceTrace
 from cfgsweep.guidance import GUIDERS
@@ -86,7 +90,7 @@ def brute_force(some: list[Experiment]) -> set:
     for e in some:
         operations = tuple(GuidanceTrace(e))
         for call, operation in enumerate(operations):
-            needed |= {(StartKey.of(e), operations[:call], branch) for branch in operation.branches}
+            needed |= {(StartKey.of(e), operations[:call], branch) for branch in operation.passes}
     return needed
 
 
@@ -101,11 +105,39 @@ def test_evaluations_are_the_distinct_predictions(some: list[Experiment]) -> Non
 @settings(max_examples=100)
 @given(st.lists(experiments, min_size=1, max_size=8, unique=True))
 def test_own_and_shared_add_up(some: list[Experiment]) -> None:
-    parts = own_and_shared(some)
+    parts = Plan(some).own_and_shared
     assert {e: sum(parts[e]) for e in some} == {e: cost([e]).unshared for e in some}
     everything = brute_force(some)
     for e in some:
         assert parts[e][0] == len(everything) - len(brute_force([other for other in some if other != e]))
+
+
+@settings(max_examples=100)
+@given(st.lists(experiments, min_size=1, max_size=8, unique=True))
+def test_the_cost_of_a_plan_is_that_of_its_experiments(some: list[Experiment]) -> None:
+    plan, half = Plan(some), some[: len(some) // 2]
+    assert plan.cost == cost(some)
+    assert plan.subset(half).cost == cost(half)
+    assert plan.subset(some) is plan
+
+
+def test_a_run_makes_one_trace_per_experiment(cli, sweep_file, tmp_path, labelled, monkeypatch) -> None:
+    """Cost, own and shared counts, and the engine all use the same; so does a run that continues another."""
+    text = f"name: x\nmodel: {labelled}\nlabel: [0, 1]\nseed: [1, 2]\nsteps: 2\nguider: [cfg, tnorm]\nvalue: [2, 3]\n"
+    made = Counter()
+
+    class CountedTrace(GuidanceTrace):
+        def __init__(self, e: Experiment):
+            made[e] += 1
+            super().__init__(e)
+
+    monkeypatch.setattr(cfgsweep.engine.plan, "GuidanceTrace", CountedTrace)
+    monkeypatch.setattr(cfgsweep.engine.cost, "GuidanceTrace", CountedTrace)
+    for pending, limit in ((5, ["--limit", "5"]), (11, [])):
+        made.clear()
+        assert cli("run", sweep_file(text), "--out", tmp_path / "out", "--device", "cpu", *limit).code == 0
+        assert pending <= len(made) <= 16
+        assert set(made.values()) == {1}
 
 
 def test_tnorm_of_ten_values_shares_its_first_call() -> None:
@@ -114,15 +146,15 @@ def test_tnorm_of_ten_values_shares_its_first_call() -> None:
 
 
 def test_a_scale_at_which_one_branch_matters_runs_that_branch() -> None:
-    assert {len(operation.branches) for operation in GuidanceTrace(experiment(value=1.0))} == {1}
-    assert GuidanceTrace(experiment(value=1.0))[0].branches == (ForwardPass("a"),)
-    assert GuidanceTrace(experiment(value=0.0, negative_prompt="n"))[0].branches == (ForwardPass("n"),)
+    assert {len(operation.passes) for operation in GuidanceTrace(experiment(value=1.0))} == {1}
+    assert GuidanceTrace(experiment(value=1.0))[0].passes == (ForwardPass("a"),)
+    assert GuidanceTrace(experiment(value=0.0, negative_prompt="n"))[0].passes == (ForwardPass("n"),)
     assert cost([experiment(value=1.0)]).evaluations == STEPS
 
 
 def test_outside_its_window_guidance_runs_the_condition_alone() -> None:
     operations = list(GuidanceTrace(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS))))
-    assert [len(operation.branches) for operation in operations] == [1, 1, 2, 2, 1, 1]
+    assert [len(operation.passes) for operation in operations] == [1, 1, 2, 2, 1, 1]
 
 
 def test_windows_that_end_later_share_what_comes_before() -> None:
@@ -141,7 +173,9 @@ def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
 
 
 def test_planning_imports_no_torch() -> None:
-    code = "import sys, cfgsweep.execution.dry_run, cfgsweep.cli; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, cfgsweep.execution.dry_run, cfgsweep.engine.plan, cfgsweep.cli\nsys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -165,7 +199,7 @@ def test_a_window_may_be_told_in_noise(tiny_model, sweep_file) -> None:
         expected = [2 if low <= sigma <= high else 1 for sigma in sigmas.tolist()]
         assert 2 in expected
         assert expected[0] == expected[-1] == 1
-        assert [len(operation.branches) for operation in GuidanceTrace(e)] == expected
+        assert [len(operation.passes) for operation in GuidanceTrace(e)] == expected
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from diffusers.hooks import LayerSkipConfig
 from diffusers.hooks.smoothed_energy_guidance_utils import SmoothedEnergyGuidanceConfig, _gaussian_blur_2d
 
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
@@ -98,7 +99,7 @@ def test_without_cfg_the_harmed_pass_is_still_of_the_prompt(sweep_file) -> None:
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
     text = "name: x\nmodel: tiny\nprompt: the prompt\nguider: slg\nvalue: 1\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
-    branches = GuidanceTrace(e)[10].branches
+    branches = GuidanceTrace(e)[10].passes
     assert [branch.condition for branch in branches] == ["the prompt", "the prompt"]
     assert branches[1].perturbation is not None
 
@@ -108,7 +109,7 @@ def test_windows_include_their_first_step_and_short_runs(sweep_file) -> None:
     assert [at_step(slg, step, 9).num_conditions for step in range(9)] == [2] * 9  # no harm at all
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 9\nguider: {slg: {start: 0.0, stop: 0.3}}\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
-    assert [len(operation.branches) for operation in GuidanceTrace(e)] == [3, 3] + [1] * 7
+    assert [len(operation.passes) for operation in GuidanceTrace(e)] == [3, 3] + [1] * 7
 
 
 def test_layers_are_found_by_name_and_by_list(tiny_model, call) -> None:
@@ -147,7 +148,7 @@ def test_standing_still_may_be_rescaled(denoiser, sweep_file) -> None:
             seen.append(latents)
             return denoiser.decode(latents)
 
-    list(Engine(Watching(), denoiser.compute, 2).run([e]))  # type: ignore[arg-type]
+    list(Engine(Watching(), denoiser.compute, 2).run(Plan([e])))  # type: ignore[arg-type]
     assert torch.isfinite(seen[0]).all()
 
 
@@ -156,7 +157,7 @@ def test_autoguidance_is_guided_away_from_a_worse_answer_to_the_same_prompt(swee
     batches = at_step(auto, 10).prepare_inputs({"text": ("the prompt", "nothing")})
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
     (e,) = expand(*read_sweep(sweep_file("name: x\nmodel: tiny\nprompt: the prompt\nguider: autoguidance\n")))
-    assert [branch.condition for branch in GuidanceTrace(e)[10].branches] == ["the prompt", "the prompt"]
+    assert [branch.condition for branch in GuidanceTrace(e)[10].passes] == ["the prompt", "the prompt"]
 
 
 def test_projected_guidance_ends_in_the_conditional_prediction() -> None:

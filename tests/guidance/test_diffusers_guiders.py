@@ -12,6 +12,7 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
@@ -61,7 +62,7 @@ def latents_of(denoiser, experiments, batch_size: int = 4) -> list[torch.Tensor]
 
     noting = Noting()
     engine = Engine(noting, denoiser.compute, batch_size)  # type: ignore[arg-type]
-    for finished in engine.run(experiments):
+    for finished in engine.run(Plan(experiments)):
         seen[finished.experiment] = noting.last
     assert engine.tally.evaluations == cost(experiments).evaluations
     return [seen[e] for e in experiments]

@@ -13,6 +13,7 @@ from diffusers.pipelines.deprecated.stable_diffusion_sag.pipeline_stable_diffusi
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
@@ -62,7 +63,7 @@ def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_
     for e in both:
         assert hashes(run(denoiser, compute, [e], batch_size=4)) == {e: together[e]}
     engine = Engine(denoiser, compute, 4)  # type: ignore[arg-type]
-    list(engine.run(both))
+    list(engine.run(Plan(both)))
     assert engine.tally.evaluations == cost(both).evaluations
     pair = experiments(sweep_file, ["cfg", "sag"], value=5, seed=3)
     single_branch_scales = [cost([e]).evaluations for e in pair]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
@@ -108,7 +109,7 @@ def test_guiders_of_pictures_are_right_from_pure_noise_on(flow: Path, sweep_file
     compute = device.choose(DEVICE, "float32")
     denoiser = load_model(Source.of(str(flow)), compute)
     experiments = expand(*read_sweep(sweep_file(text)))
-    done = {f.experiment: f.image for f in Engine(denoiser, compute, 4).run(experiments)}
+    done = {f.experiment: f.image for f in Engine(denoiser, compute, 4).run(Plan(experiments))}
     cfg, apg, still = (done[e] for e in experiments)
     assert levels_apart(cfg, apg) <= 1
     assert levels_apart(cfg, still) > 1
@@ -121,7 +122,7 @@ def test_a_flow_stands_still_and_tells_where_it_is_heading(flow: Path, sweep_fil
     (e,) = expand(*read_sweep(sweep_file(text)))
     told: list[torch.Tensor] = []
     engine = Engine(load_model(Source.of(str(flow)), compute), compute, 4)
-    list(engine.run([e], trace=lambda members, call, x0: told.append(x0.cpu())))
+    list(engine.run(Plan([e]), trace=lambda members, call, x0: told.append(x0.cpu())))
     unet, scheduler = tiny.labelled_unet().unet, FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(6)
     x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3))
@@ -221,9 +222,9 @@ def test_the_same_pixels_whoever_is_beside(labelled: Path, sweep_file) -> None:
     compute = device.choose(DEVICE, "float32")
     denoiser = load_model(Source.of(str(labelled)), compute)
     many = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2, 3], seed=[1, 2], value=[1.0, 2.0]))))
-    together = {f.experiment: f.image.tobytes() for f in Engine(denoiser, compute, 4).run(many)}
+    together = {f.experiment: f.image.tobytes() for f in Engine(denoiser, compute, 4).run(Plan(many))}
     for experiment in many[::5]:
-        (alone,) = Engine(denoiser, compute, 4).run([experiment])
+        (alone,) = Engine(denoiser, compute, 4).run(Plan([experiment]))
         assert alone.image.tobytes() == together[experiment]
 
 

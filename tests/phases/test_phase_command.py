@@ -14,6 +14,7 @@ from PIL import Image
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics.distances import rms
@@ -53,7 +54,7 @@ def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sw
     engine = Engine(denoiser, device.choose(DEVICE, "float32"), 8)
     for one in finder.found:
         values = np.linspace(0, 6, 121).tolist()
-        done = {f.experiment.value: f.image for f in engine.run([finder.axis.at(one.base, v) for v in values])}
+        done = {f.experiment.value: f.image for f in engine.run(Plan(finder.axis.at(one.base, v) for v in values))}
         pictures = [np.asarray(done[value], float) / 255 for value in values]
         jumps = [i for i in range(120) if rms(pictures[i], pictures[i + 1]) > 0.3]
         abrupt = [t for t in one.search.transitions if t.verdict == "abrupt"]

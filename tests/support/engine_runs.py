@@ -8,13 +8,14 @@ from PIL import Image
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.plan import Plan
 from cfgsweep.storage.png import pixels_sha256
 from cfgsweep.sweep.experiment import Experiment
 
 
 def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
     engine = Engine(NotingLatents(denoiser), compute, batch_size)
-    pictures = {finished.experiment: finished.image for finished in engine.run(experiments)}
+    pictures = {finished.experiment: finished.image for finished in engine.run(Plan(experiments))}
     assert pictures.keys() == set(experiments)
     assert engine.tally.evaluations == cost(experiments).evaluations
     return pictures

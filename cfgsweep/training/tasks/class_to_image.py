@@ -11,6 +11,7 @@ from diffusers import DDPMPipeline, UNet2DModel
 from PIL import Image
 
 from cfgsweep.engine.engine import Engine, Finished
+from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import Constant
@@ -112,7 +113,7 @@ class ClassToImageTask:
             for scale in SAMPLE_SCALES
             for label in shown
         ]
-        found = Engine(denoiser, compute, 8).run(experiments)
+        found = Engine(denoiser, compute, 8).run(Plan(experiments))
         done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
         nothing = Image.new("RGB", denoiser.native_size)  # of a network that has gone astray
         sheet(torch.stack([to_pixels(done.get(e, nothing)) for e in experiments]), columns=len(shown)).save(path)
