@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -71,7 +72,7 @@ def run(
     from cfgsweep.execution.options import Options
     from cfgsweep.execution.run_sweep import run_sweep
 
-    options = Options(model, device, dtype, batch_size, limit, allow_pickle, fail_fast, retry_failed, wait)
+    options = Options(model, device, dtype, batch_size, limit, allow_pickle, fail_fast, retry_failed, wait, _command())
     try:
         outcome = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
     finally:
@@ -141,7 +142,7 @@ def phase(
 
     sweep, document, run = read(source, [*(set or []), *overrides])
     display = displays.choose(quiet or as_json)
-    options = Options(model, device, dtype, batch_size, None, allow_pickle, wait=wait)
+    options = Options(model, device, dtype, batch_size, None, allow_pickle, wait=wait, command=_command())
     folder = out or folder_for(sweep, run)
     try:
         report = find_phases(sweep, document, run, folder, options, display)
@@ -250,6 +251,10 @@ def train(
     finally:
         display.close()
     tell(str(folder))
+
+
+def _command() -> str:
+    return shlex.join(["cfgsweep", *sys.argv[1:]])
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from cfgsweep.errors import RunFailed, error_context, shorten
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
-from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import title, varying
 from cfgsweep.system.display import Status
@@ -153,7 +152,7 @@ class _Job:
         done = self.total - len(self.pending)
         return Status(done, self.total, self.unit, fraction, f"{rate:.0f} evaluations/s, {saved(self.planned)}")
 
-    def _record(self, finished: Finished, batch_size: int) -> Record:
+    def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
         own, shared = self.plan.own_and_shared[finished.experiment]
         return {
             **self._settings(finished.experiment),
@@ -163,7 +162,7 @@ class _Job:
             "batch_size": batch_size,
         }
 
-    def _settings(self, e: Experiment) -> Record:
+    def _settings(self, e: Experiment) -> dict[str, object]:
         return {
             "id": e.id,
             "title": title(e, self.titled_by),

@@ -18,3 +18,4 @@ class Options:
     fail_fast: bool = False
     retry_failed: bool = False
     wait: bool = False
+    command: str = "python"  # as environment.json names it

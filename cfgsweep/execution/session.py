@@ -62,7 +62,7 @@ class RunSession:
         like: a run whose pictures a new folder begins with, so that the others have to be made as they were.
         """
         run = RunFolder(folder)
-        environment = Environment(run.environment() or (like.environment() if like else {}), display)
+        environment = Environment(run.environment() or (like.environment() if like else None), display, options.command)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = _resolve_models(sweep, document, options, compute, display)
         for source in sources.values():
@@ -78,7 +78,7 @@ class RunSession:
         self.run.create()
         with held(self.run.folder, self.options.wait, self.display.notice) as waited:
             if waited:  # the other may have settled what was open
-                self.environment = Environment(self.run.environment(), self.display)
+                self.environment = Environment(self.run.environment(), self.display, self.options.command)
                 self.compute_on = self.environment.settle_compute(self.options.device, self.options.dtype)
             repair(self.run, self.display)
             try:

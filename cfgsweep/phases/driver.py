@@ -16,7 +16,7 @@ from cfgsweep.phases.axis import Axis
 from cfgsweep.phases.line_search import Search
 from cfgsweep.phases.map_search import PlaneAxis
 from cfgsweep.phases.transitions import Measure, Transition, Vector
-from cfgsweep.storage.records import Record
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.sweep.checks import check_parts
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
@@ -41,7 +41,7 @@ class Found:
     title: str
     search: Searcher
     rounds: list[list[Any]] = field(default_factory=list)
-    records: dict[Any, Record] = field(default_factory=dict)
+    records: dict[Any, DoneRecord] = field(default_factory=dict)
     parting: list[list[float]] = field(default_factory=list)
 
 
@@ -113,9 +113,9 @@ class Finder:
         return wanted
 
     def _learn(self, wanted: dict[Experiment, tuple[Found, Any]]) -> None:
-        records = self.session.run.records()
+        done = self.session.run.done(wanted)
         for experiment, (one, value) in wanted.items():
-            one.records[value] = records[experiment.id]
+            one.records[value] = done[experiment.id]
         for one in self.found:
             values = [value for owner, value in wanted.values() if owner is one]
             if values:

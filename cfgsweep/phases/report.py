@@ -47,9 +47,7 @@ def _highest(ranges: Sequence[Range]) -> Any:
 def _report(one: Found) -> Report:
     base = one.base
     settings = {"guider": base.guider.spec(), "schedule": base.schedule.spec(), "seed": base.seed, "model": base.model}
-    points = [
-        {"value": value, "id": record["id"], "image": record["image"]} for value, record in sorted(one.records.items())
-    ]
+    points = [{"value": value, "id": record.id, "image": record.image} for value, record in sorted(one.records.items())]
     shown = {"prompt": base.prompt} if base.label is None else {"label": base.label}
     found = {"title": one.title, **settings, **shown, "rounds": one.rounds, "points": points}
     if not points:  # stopped before the scan
@@ -64,7 +62,7 @@ def _map(one: Found, search: PlaneSearch) -> Report:
     """Which kind of picture is where, and a picture of each kind."""
     return {
         "kinds": [search.kinds[point] for point in sorted(one.records)],
-        "typical": [{"value": point, "image": one.records[point]["image"]} for point in search.most_typical()],
+        "typical": [{"value": point, "image": one.records[point].image} for point in search.most_typical()],
         "cells": len(search.cells),
         "transitions": [],
     }
@@ -89,7 +87,7 @@ def _pictures(one: Found, transition: Transition) -> Report:
     """The pictures before, half-way and after."""
     places = (transition.before, transition.location, transition.after)
     nearest = (min(one.records, key=lambda value: abs(value - place)) for place in places)
-    return {"images": [one.records[value]["image"] for value in nearest]}
+    return {"images": [one.records[value].image for value in nearest]}
 
 
 def _parted(known: list[list[float]]) -> Report:

@@ -41,7 +41,7 @@ def folder_for(sweep: Sweep, run: RunFolder | None) -> Path:
     """Where a search goes if nobody says: beside the run it begins with, or into the folder of an earlier search."""
     if run is None:
         return Path("outputs") / sweep.name
-    return run.folder if run.report_file("phase").exists() else run.folder.with_name(f"{run.folder.name}-phase")
+    return run.folder if run.report_file.exists() else run.folder.with_name(f"{run.folder.name}-phase")
 
 
 def find_phases(
@@ -62,7 +62,7 @@ def find_phases(
     with session.at_work():
         session.run.write_sweep(sweep)
         if taken_from is not None and taken_from.folder.resolve() != folder.resolve():
-            taken_over = session.run.take_over(taken_from)
+            taken_over = session.run.copy_pictures(taken_from)
             session.run.write_environment(session.environment.as_json(session.compute_on))
             display.say(f"{taken_over} pictures of {taken_from.folder} are taken over")
         finder.run(settings.max_evaluations, display)
@@ -73,7 +73,7 @@ def find_phases(
             session.run.write_sweep(_sweep_of(sweep, ranges, looked_at))
         report = as_json(sweep.name, finder, ranges, settings.distance)
         draw = draw_maps if len(ranges) > 1 else draw_searches
-        session.run.write_report("phase", report, draw(report, session.run))
+        session.run.write_report(report, draw(report, session.run))
     return report
 
 

@@ -10,6 +10,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.metrics.classifier import LabelClassifier
 from cfgsweep.metrics.image import PER_PICTURE, diversity
 from cfgsweep.models.source import Source
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
@@ -35,7 +36,7 @@ class RunMetrics:
             spread = diversity(list(members.values())) if "diversity" in self.metrics else None
             for e, image in members.items():
                 together = {} if spread is None else {"diversity": spread}
-                found[e.id] = self._of_one(e, image) | together
+                found[done[e.id].id] = self._of_one(e, image) | together
         run.update_records({name: {"metrics": values} for name, values in found.items()})
 
     def _of_one(self, e: Experiment, image: Image.Image) -> dict[str, float]:
@@ -86,10 +87,11 @@ def means(
 ) -> dict[Key, dict[str, list[float]]]:
     """For every combination of what varies and is not averaged over: each metric's numbers."""
     fields = [name for name in varying(experiments) if name not in OVER]
-    records, found = run.records(), dict[Key, dict[str, list[float]]]()
+    found = dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
-        told = [records.get(e.id, {}).get("metrics", {}) for e in alike]
+        records = (run.record_of(e) for e in alike)
+        told = [record.metrics for record in records if isinstance(record, DoneRecord)]
         for name in metrics:
             known = [one[name] for one in told if name in one]
             values.setdefault(name, []).extend(known[:1] if name in OF_A_GROUP else known)

@@ -13,6 +13,7 @@ from cfgsweep.reports.grid_layout import arrange
 from cfgsweep.reports.grid_render import render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 
@@ -35,12 +36,11 @@ def write_grids(
 ) -> list[Path]:
     """One file a page: `out`, `out-2`, ...; by default in the run's own folder."""
     layout = arrange(experiments, rows, cols, pages)
-    records = run.records()
 
     def picture(experiment: Experiment) -> Image.Image | None:
-        record = records.get(experiment.id)
+        record = run.record_of(experiment)
         try:
-            return run.load_image(record) if record and record["status"] == "done" else None
+            return run.load_image(record) if isinstance(record, DoneRecord) else None
         except OSError:  # missing, or no whole PNG
             return None
 

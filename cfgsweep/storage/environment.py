@@ -1,17 +1,15 @@
-"""What a run folder was made with, kept so that every later picture is made the same way."""
+"""What a run folder's pictures are made with. It is kept, so that later pictures are made the same way."""
 
 from __future__ import annotations
 
 import platform
-import shlex
-import sys
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.storage.records import EnvironmentRecord, ModelEntry
 from cfgsweep.system.display import Display
 
 LIBRARIES = ("cfgsweep", "torch", "diffusers", "transformers", "pillow")
@@ -19,19 +17,26 @@ ELSEWHERE = "leave the flag out, or name another folder with --out"
 
 
 class Environment:
-    """The content of environment.json: as it was found, and as it goes on."""
+    """The content of environment.json.
 
-    def __init__(self, found: dict[str, Any], display: Display):
-        self.found, self.display = found, display
-        self.models: dict[str, dict[str, Any]] = dict(found.get("models", {}))
+    found: as the folder had it, None in a new one. command: the command line, for environment.json.
+    """
+
+    def __init__(self, found: EnvironmentRecord | None, display: Display, command: str = "python"):
+        self.found, self.display, self.command = found, display, command
+        self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
 
     def settle_compute(self, device: str, dtype: str) -> devices.Compute:
-        """Device and dtype as asked; else as the folder was made, where that can be had."""
-        before = self.found.get("device")
+        """The device and dtype that were given; with `auto` those of the folder, where the machine has them.
+
+        Raises UserError where the folder was made with others.
+        """
+        before = self.found.device if self.found else None
+        kept_dtype = self.found.dtype if self.found else None
         self._refuse_other("--device", device if device != "auto" else None, before)
-        self._refuse_other("--dtype", dtype if dtype != "auto" else None, self.found.get("dtype"))
-        if before and device == "auto" and before.split(":")[0] in ("cpu", devices.accelerator()):
-            device, dtype = before, self.found["dtype"]
+        self._refuse_other("--dtype", dtype if dtype != "auto" else None, kept_dtype)
+        if before and kept_dtype and device == "auto" and before.split(":")[0] in ("cpu", devices.accelerator()):
+            device, dtype = before, kept_dtype
         compute = devices.choose(device, dtype)
         if before and compute.device != before:
             self.display.notice(
@@ -40,37 +45,40 @@ class Environment:
             )
         return compute
 
-    def settle_batch_size(self, model: str, asked: int | None, compute: devices.Compute) -> int | None:
-        """The model's batch shape as asked; else as the folder was made on this device; None: nobody has said."""
-        same_device = self.found.get("device") == compute.device
-        shapes = [known["batch_size"] for known in self.models.values() if known["runs"] == model and same_device]
-        before = shapes[0] if shapes else None
-        self._refuse_other("--batch-size", asked, before)
-        return asked or before
+    def settle_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> int | None:
+        """The model's batch shape: the one given, or the folder's on this device; None where neither is known.
 
-    def _refuse_other(self, flag: str, asked: object, before: object) -> None:
-        if asked is not None and before is not None and asked != before:
-            raise UserError("this run was made otherwise", where=flag, given=asked, allowed=str(before), hint=ELSEWHERE)
+        Raises UserError where the folder has another than the one given.
+        """
+        same_device = self.found is not None and self.found.device == compute.device
+        sizes = [known.batch_size for known in self.models.values() if known.runs == model and same_device]
+        before = sizes[0] if sizes else None
+        self._refuse_other("--batch-size", given, before)
+        return given or before
 
-    def note_model(self, asked: Iterable[str], denoiser: Denoiser, batch_size: int) -> None:
-        """Remember what runs under these names; refuse a model that is no longer what it was in this folder."""
+    def _refuse_other(self, flag: str, given: object, before: object) -> None:
+        if given is not None and before is not None and given != before:
+            raise UserError("this run was made otherwise", where=flag, given=given, allowed=str(before), hint=ELSEWHERE)
+
+    def note_model(self, names: Iterable[str], denoiser: Denoiser, batch_size: int) -> None:
+        """Note which model runs under these names. Raises UserError where its weights are not those of this folder."""
         fingerprint = denoiser.fingerprint()
         for known in self.models.values():
-            if known["runs"] == denoiser.name and known["fingerprint"] not in (None, fingerprint):
+            if known.runs == denoiser.name and known.fingerprint not in (None, fingerprint):
                 raise UserError(
                     "the model has changed since this run was made",
                     where=denoiser.name,
                     given=fingerprint,
-                    allowed=known["fingerprint"],
+                    allowed=str(known.fingerprint),
                     hint="name another folder with --out",
                 )
-        entry = {"runs": denoiser.name, "fingerprint": fingerprint, "batch_size": batch_size}
-        self.models |= {name: dict(entry) for name in asked}
+        entry = ModelEntry(runs=denoiser.name, fingerprint=fingerprint, batch_size=batch_size)
+        self.models |= dict.fromkeys(names, entry)
 
-    def as_json(self, compute: devices.Compute) -> dict[str, Any]:
-        """What goes into the file now."""
+    def as_json(self, compute: devices.Compute) -> dict[str, object]:
+        """The fields of environment.json as they are now."""
         return {
-            "command": shlex.join(["cfgsweep", *sys.argv[1:]]),
+            "command": self.command,
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
             "platform": platform.platform(),
             "device": compute.device,
@@ -78,5 +86,5 @@ class Environment:
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,
-            "models": self.models,
+            "models": {name: entry.model_dump() for name, entry in self.models.items()},
         }

@@ -15,7 +15,8 @@ def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str,
     """What ran in the folder for the sweep's models, where it tells (a fallback may have taken a model's place)."""
     if model is not None:
         return dict.fromkeys(sweep.model, model)
-    return {asked: entry["runs"] for asked, entry in run.environment().get("models", {}).items()}
+    environment = run.environment()
+    return {name: entry.runs for name, entry in environment.models.items()} if environment else {}
 
 
 def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:

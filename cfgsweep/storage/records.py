@@ -1,39 +1,69 @@
-"""What a run folder's files have to say for it to go on from them; whatever says less counts as damaged."""
+"""Records: what a run folder says of each experiment, one JSON object a line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, model_validator
 
-Record = dict[str, Any]
 MOST_ROWS = 1024  # in one call of a denoiser, as --batch-size has it
 
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+Spec = str | dict[str, Any]  # of a guider or a schedule, as a sweep file gives it
 
 
-class _Kept(BaseModel):
-    """These fields of just these types, and any others."""
+class _Lenient(BaseModel):
+    """Strict about the types of the declared fields; undeclared fields are kept."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class _Tried(_Kept):
-    id: str = Field(pattern=r"^[0-9a-f]{16}$")  # becomes the name of a file
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
 
-class _Failed(_Tried):
+class _BaseRecord(_Lenient):
+    id: str = Field(pattern=r"^[0-9a-f]{16}$")  # becomes a file name
+    title: str = ""
+
+    _fields: dict[str, Any] = PrivateAttr(default_factory=dict)  # as read or given: keeps the order of the line
+
+    @classmethod
+    def of(cls, fields: Mapping[str, object]) -> Self:
+        """A record of these fields, which are written in this order. Raises ValidationError where one is wrong."""
+        record = cls.model_validate(fields)
+        record._fields = dict(fields)
+        return record
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields in the order in which they were read or given."""
+        return dict(self._fields)
+
+    def line(self) -> str:
+        """The record as a line of experiments.jsonl, without its end."""
+        return json.dumps(self._fields, ensure_ascii=False)
+
+    def changed(self, **fields: object) -> Self:
+        """A copy with some fields changed or added at the end."""
+        return self.of({**self._fields, **fields})
+
+
+class FailedRecord(_BaseRecord):
+    """An experiment that was tried and has no picture."""
+
     status: Literal["failed"]
     reason: str
 
 
-class _Done(_Tried):
+class DoneRecord(_BaseRecord):
+    """A finished picture: its settings, how it was made, and the hash of its pixels.
+
+    width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.
+    image: the picture's path in the run folder.
+    """
+
     status: Literal["done"]
     pixels_sha256: str
-    guider: str | dict[str, Any]
-    schedule: str | dict[str, Any]
+    guider: Spec
+    schedule: Spec
     value: float | None
     prompt: str | None = None
     negative_prompt: str | None = None
@@ -44,56 +74,67 @@ class _Done(_Tried):
     width: int
     height: int
     model: str
+    revision: str | None = None
     device: str
     dtype: str
     batch_size: Rows
+    evaluations: dict[str, int] = {}
+    image: str = ""
     metrics: dict[str, float] = {}
 
     @model_validator(mode="after")
-    def _shows_something(self) -> Self:
+    def _has_a_condition(self) -> Self:
         if self.label is None and (self.prompt is None or self.negative_prompt is None):
             raise ValueError("neither a label nor a prompt")
         return self
 
 
-class _Model(_Kept):
+Record = DoneRecord | FailedRecord
+
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="status")])
+
+
+def parse_record(line: str) -> Record | None:
+    """A record from its line, or None if the line is not a whole record."""
+    try:
+        record = _RECORD.validate_json(line)
+        record._fields = json.loads(line)
+        return record
+    except (ValueError, RecursionError):
+        return None
+
+
+class ModelEntry(_Lenient):
+    """What ran under a model's name. fingerprint: of its weights, None where it is not known."""
+
     runs: str
     fingerprint: str | None
     batch_size: Rows
 
 
-class _Environment(_Kept):
+class EnvironmentRecord(_Lenient):
+    """The fields of environment.json that later commands use."""
+
     device: str
     dtype: str
-    models: dict[str, _Model]
+    models: dict[str, ModelEntry]
 
 
-_RECORD: TypeAdapter[_Failed | _Done] = TypeAdapter(Annotated[_Failed | _Done, Field(discriminator="status")])
-
-
-def record_of(line: str) -> Record | None:
-    """One record, or None where it is not a whole one."""
+def parse_environment(text: str) -> EnvironmentRecord | None:
+    """The content of environment.json, or None if it is not whole."""
     try:
-        _RECORD.validate_json(line)
-        return json.loads(line)
+        return EnvironmentRecord.model_validate_json(text)
     except (ValueError, RecursionError):
         return None
 
 
-def environment_of(text: str) -> dict[str, Any]:
-    """The content of environment.json; empty where it is not whole."""
-    try:
-        _Environment.model_validate_json(text)
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-
-
-def environment_of_records(records: Iterable[Record]) -> dict[str, Any]:
-    """What pictures know of how they were made: all but what the model's weights were."""
-    made = [record for record in records if record["status"] == "done"]
-    shapes: dict[str, int] = {}
+def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | None:
+    """The environment as far as records know it: everything but the models' fingerprints. None without pictures."""
+    made = [record for record in records if isinstance(record, DoneRecord)]
+    if not made:
+        return None
+    sizes: dict[str, int] = {}
     for record in made:
-        shapes[record["model"]] = max(record["batch_size"], shapes.get(record["model"], 0))
-    models = {name: {"runs": name, "fingerprint": None, "batch_size": size} for name, size in shapes.items()}
-    return {"device": made[-1]["device"], "dtype": made[-1]["dtype"], "models": models} if made else {}
+        sizes[record.model] = max(record.batch_size, sizes.get(record.model, 0))
+    models = {name: ModelEntry(runs=name, fingerprint=None, batch_size=size) for name, size in sizes.items()}
+    return EnvironmentRecord(device=made[-1].device, dtype=made[-1].dtype, models=models)

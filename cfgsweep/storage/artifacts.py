@@ -1,0 +1,66 @@
+"""The files of a run folder: their names, and what `verify` says of a damaged one.
+
+To add an output, add a line to ARTIFACTS and the code that writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfgsweep.storage.file_state import read_text
+from cfgsweep.storage.png import hash_of_file
+from cfgsweep.system.locks import LOCKS
+
+IMAGES, GRIDS = "images", "grids"  # folders
+SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
+REPORT, REPORT_PLOT = "phase.json", "phase.png"
+DRAWINGS = f"{GRIDS}/[!.]*.png"
+
+
+def is_json(path: Path) -> bool:
+    """Is the file whole JSON?"""
+    try:
+        json.loads(read_text(path) or "")
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_picture(path: Path) -> bool:
+    """Is the file a whole PNG?"""
+    return hash_of_file(path) is not None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file, or with a wildcard several.
+
+    is_whole, damaged: a check that the file is whole, and what verify says where it is not.
+    """
+
+    pattern: str
+    is_whole: Callable[[Path], bool] | None = None
+    damaged: str = ""
+
+    @property
+    def is_one_file(self) -> bool:
+        return not any(character in self.pattern for character in "*?[")
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """The one file, there or not; or all files that match the wildcard."""
+        return iter([folder / self.pattern]) if self.is_one_file else folder.glob(self.pattern)
+
+
+# Pictures are not in the table: each belongs to a record.
+ARTIFACTS = (
+    Artifact(SWEEP),
+    Artifact(ENVIRONMENT),
+    Artifact(RECORDS),
+    Artifact(REPORT, is_json, "damaged; the same search writes it again"),
+    Artifact(DRAWINGS, is_picture, "damaged; it can be drawn again from the pictures"),
+    Artifact(REPORT_PLOT, is_picture, "damaged; it can be drawn again from the pictures"),
+    *(Artifact(name) for name in LOCKS),
+)

@@ -1,0 +1,21 @@
+"""Reading files that other processes may replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+Signature = tuple[int, int, int]  # inode, size in bytes, time of change in nanoseconds
+
+
+def signature(path: Path) -> Signature | None:
+    """Differs after a file was replaced or appended to; None where there is no file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a file; None where there is none, or something whose reading may never end, as of a pipe."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
