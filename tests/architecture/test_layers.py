@@ -37,7 +37,6 @@ def test_imports_go_downhill_only() -> None:
     assert layer_violations(PACKAGE, rooms()) == []
 
 
-@pytest.mark.xfail(reason="models/network.py loads the weaker model of autoguidance through models/load.py")
 def test_no_modules_import_each_other() -> None:
     assert import_cycle(PACKAGE) == []
 
