@@ -240,9 +240,6 @@ def train(
     document = yaml_io.read(config)
     document.override(set or [])
     settings = yaml_io.validate(TrainConfig, document)
-    from cfgsweep.models.load import quieten_libraries
-
-    quieten_libraries()
     from cfgsweep.training.train import train as train_model
 
     display = displays.choose(quiet)

@@ -19,6 +19,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import title, varying
 from cfgsweep.system.display import Display, aligned
+from cfgsweep.system.quiet import quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Outcome:
     failed: list[str]
 
 
+@quiet_libraries()
 def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Outcome:
     """Compute what is missing in the folder, and write the default grid."""
     session = RunSession.begin(sweep, document, folder, options, display)

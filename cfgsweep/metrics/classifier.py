@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from cfgsweep.system.quiet import quiet_logs
+
 if TYPE_CHECKING:
     from cfgsweep.guidance.perturbations import Condition
 
@@ -23,16 +25,13 @@ class LabelClassifier:
 
     @classmethod
     def load(cls, place: str, revision: str | None) -> LabelClassifier:
-        from transformers import AutoModelForImageClassification
+        with quiet_logs("transformers"):
+            from transformers import AutoModelForImageClassification
 
-        from cfgsweep.models.load import quieten_libraries
-
-        quieten_libraries()
-        return cls(
-            AutoModelForImageClassification.from_pretrained(
+            network = AutoModelForImageClassification.from_pretrained(
                 place, subfolder="classifier", revision=revision, use_safetensors=True, trust_remote_code=False
             )
-        )
+        return cls(network)
 
     def adherence(self, image: Image.Image, label: Condition) -> float:
         """1 where it sees the label, a class's number or name."""

@@ -1,13 +1,15 @@
-"""A network without Python between its operations.
+"""Calls a network through TorchScript traces of it, so that no Python runs between its operations.
 
-A small network spends a third of its time on a CPU in Python, and threads that share one interpreter wait for each
-other there. Recorded once for a shape and played back, the same operations give the same bits.
+On a CPU, a small network spends a third of its time in Python, and threads wait for each other's interpreter lock
+there. A trace runs the same operations and gives the same bits.
+
+torch warns while it traces. `system/quiet.py` hides these warnings around a whole run: `warnings.catch_warnings` acts
+on the whole process, so that it cannot be used around each call in a worker thread.
 """
 
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,46 +18,43 @@ from torch import nn
 
 Call = Callable[..., torch.Tensor]
 
-# For good: what `warnings.catch_warnings` changes for a while, it changes for every thread.
-warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-
 
 class TracedNetwork:
-    """Calls a network by recordings of it, one for every shape of its inputs.
+    """Calls a network by its traces, one for every combination of input shapes, dtypes and strides.
 
-    TorchScript is deprecated in favour of compilers, which need a C++ toolchain and minutes. Should it go, or fail,
-    or its recording not give the network's own bits, the network itself is called.
+    TorchScript is deprecated in favour of compilers, which need a C++ toolchain and take minutes. The network itself
+    is called where tracing is not available or fails, or where a trace does not give exactly the network's output.
     """
 
     def __init__(self, network: Call):
         self.network = network
         self._calls: dict[Any, Call] = {}
-        self._recording = threading.Lock()
+        self._tracing = threading.Lock()
 
     def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
         key = tuple((x.shape, x.dtype, x.stride()) for x in inputs)
         if key not in self._calls:
-            with self._recording:  # other threads wait: their shape is mostly the same
+            with self._tracing:  # other threads wait, since most of them need the same trace
                 if key not in self._calls:
-                    self._calls[key] = self._record(inputs)
+                    self._calls[key] = self._trace(inputs)
         return self._calls[key](*inputs)
 
-    def _record(self, inputs: tuple[torch.Tensor, ...]) -> Call:
+    def _trace(self, inputs: tuple[torch.Tensor, ...]) -> Call:
+        """A trace for inputs of these shapes, checked against the network, or the network where there is none."""
         with torch.inference_mode(False), torch.no_grad():
-            some = tuple(x.clone() for x in inputs)
+            example = tuple(x.clone() for x in inputs)
             try:
-                recording: Call = torch.jit.trace(_Module(self.network), some, check_trace=False)
-                expected = self.network(*some)
-                # Twice: TorchScript may rearrange what it has seen run once.
-                same = all(torch.equal(recording(*some), expected) for _ in range(2))
+                trace: Call = torch.jit.trace(_Module(self.network), example, check_trace=False)
+                expected = self.network(*example)
+                # Two runs: TorchScript optimises a trace after it has run once.
+                same = all(torch.equal(trace(*example), expected) for _ in range(2))
             except (RuntimeError, AttributeError, TypeError):
                 return self.network
-        return recording if same else self.network
+        return trace if same else self.network
 
 
 class _Module(nn.Module):
-    """A function as the module that recording wants."""
+    """A function as a module, which is what `torch.jit.trace` takes."""
 
     def __init__(self, call: Call):
         super().__init__()

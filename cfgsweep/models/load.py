@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.models.family import family_of
 from cfgsweep.models.source import Source
+from cfgsweep.system.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from cfgsweep.models.device import Compute
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 def load_model(source: Source, compute: Compute) -> NetworkDenoiser:
     """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
-    quieten_libraries()
     from cfgsweep.models.device import is_out_of_memory
 
     try:
-        denoiser = family_of(source).load(source, compute)
+        with quiet_libraries("diffusers", "transformers"):
+            denoiser = family_of(source).load(source, compute)
     except CfgsweepError:
         raise
     except Exception as error:  # diffusers and transformers have no common exception for damaged or unknown folders
@@ -31,15 +32,3 @@ def load_model(source: Source, compute: Compute) -> NetworkDenoiser:
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
     denoiser.load_other = lambda name: load_model(Source.of(name), compute)
     return denoiser
-
-
-def quieten_libraries() -> None:
-    """diffusers and transformers say much; what matters reaches users through our own words, errors included."""
-    import logging
-
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity(logging.CRITICAL)
-        library.utils.logging.disable_progress_bar()

@@ -10,6 +10,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
+from cfgsweep.system.quiet import quiet_logs
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -169,12 +170,11 @@ def reachable(source: Source) -> bool:
     """Is the model in the hub's cache, or can it be had? A name that the hub does not know is an error."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging
 
-    logging.set_verbosity_error()  # it would tell of every attempt
     try:
-        for name in ("model_index.json", "scheduler/scheduler_config.json"):  # what is asked before the weights are
-            hf_hub_download(source.place, name, revision=source.revision)
+        with quiet_logs("huggingface_hub"):  # it logs every failed attempt
+            for name in ("model_index.json", "scheduler/scheduler_config.json"):  # the files read before the weights
+                hf_hub_download(source.place, name, revision=source.revision)
     except HFValidationError as error:
         raise UserError(f"not a name of the hub's: {shorten(str(error))}", given=source.name) from None
     except (LocalEntryNotFoundError, OSError) as error:

@@ -26,6 +26,7 @@ from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep, read_sweep
 from cfgsweep.sweep.titles import varying
 from cfgsweep.system.display import Display
+from cfgsweep.system.quiet import quiet_libraries
 
 
 def read(source: Path, overrides: Sequence[str]) -> tuple[Sweep, Document, RunFolder | None]:
@@ -44,6 +45,7 @@ def folder_for(sweep: Sweep, run: RunFolder | None) -> Path:
     return run.folder if run.report_file.exists() else run.folder.with_name(f"{run.folder.name}-phase")
 
 
+@quiet_libraries()
 def find_phases(
     sweep: Sweep, document: Document, taken_from: RunFolder | None, folder: Path, options: Options, display: Display
 ) -> Report:

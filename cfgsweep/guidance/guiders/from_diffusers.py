@@ -10,7 +10,6 @@ import copy
 import functools
 import inspect
 import json
-import logging
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
@@ -21,6 +20,7 @@ from cfgsweep.config.parameters import Number, Whole, plain
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.guidance.base import Branch, Guider, StepContext
 from cfgsweep.guidance.perturbations import DiffusersPass
+from cfgsweep.system.quiet import quiet_logs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -192,7 +192,9 @@ def _begin(guider: Any, scale: float, step: int, steps: int) -> list[Any]:
 
 
 def _instance(name: str, settings: str) -> Any:
-    return _classes()[name](**json.loads(settings))
+    cls = _classes()[name]
+    with quiet_logs():  # every instance logs that guiders are experimental
+        return cls(**json.loads(settings))
 
 
 @functools.cache
@@ -200,7 +202,6 @@ def _classes() -> dict[str, Any]:
     import diffusers.guiders
     from diffusers.guiders.guider_utils import BaseGuidance
 
-    logging.getLogger("diffusers.guiders.guider_utils").setLevel(logging.ERROR)  # every instance would be announced
     found = {PREFIX + name: cls for name, cls in vars(diffusers.guiders).items() if inspect.isclass(cls)}
     return {name: cls for name, cls in found.items() if issubclass(cls, BaseGuidance) and cls is not BaseGuidance}
 

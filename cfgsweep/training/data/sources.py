@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
 from cfgsweep.storage.png import opened
+from cfgsweep.system.quiet import quiet_logs
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import to_pixels
 
@@ -157,11 +158,11 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> tuple[np.ndarray, Pat
 # Hugging Face datasets ------------------------------------------------------------------------------------------
 
 
+@quiet_logs("datasets")
 def _huggingface(data: Data, column: str) -> Rows:
     """A folder of pictures (in folders named as their labels, or with metadata), a parquet file, or the hub's."""
     import datasets
 
-    datasets.logging.set_verbosity_error()
     place = str(data.path or ON_THE_HUB[str(data.name)])
     if data.path is not None and not data.path.exists():
         raise UserError("no such folder or file", where="data.path", given=place)
