@@ -1,12 +1,20 @@
-"""Shared by the tests: tiny random models of the real family, and the command line in this process."""
+"""Fixtures of all tests: tiny models with random weights, and the command line in this process."""
 
 from __future__ import annotations
 
 import os
 
-# One test process a core: threads of OpenMP that spin while they wait slow each other tenfold. Before torch is there.
+# There is one test process per core; OpenMP threads that spin while they wait slow each other tenfold. OpenMP reads
+# these variables when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+
+from cfgsweep.models.bfloat16 import advertises_amx, bfloat16_works
+
+if advertises_amx():  # trainings use bfloat16 then; AMX can be switched off only before torch is imported
+    bfloat16_works(lambda notice: print(f"NOTICE: {notice}", file=sys.stderr))
 
 import random
 from collections.abc import Callable

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.models.bfloat16 import bfloat16_works
 
 DEVICES = ("cuda", "mps", "cpu")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -60,7 +62,7 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
         dtype = "float16" if name.startswith("cuda") else "float32"
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, ["auto", *DTYPES], "--dtype")
-    return Compute(name, DTYPES[dtype], workers=cores() if name == "cpu" else 1)
+    return Compute(name, DTYPES[usable_dtype(name, dtype)], workers=cores() if name == "cpu" else 1)
 
 
 def _has_index(name: str) -> bool:
@@ -134,8 +136,21 @@ def release_memory(compute: Compute) -> None:
         torch.cuda.empty_cache()
 
 
-def training_dtype(asked: str = "auto") -> torch.dtype:
-    """bfloat16 where the CPU multiplies it in hardware (AMX), else float32: emulated, it is many times slower."""
-    if asked != "auto":
-        return DTYPES[asked]
-    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+def usable_dtype(device: str, dtype: str, notice: Callable[[str], object] = warnings.warn) -> str:
+    """The dtype, or 'float32' in place of 'bfloat16' on a CPU that does not compute it (see models/bfloat16.py).
+
+    notice: called once in a process with an explanation, where bfloat16 does not work.
+    """
+    on_cpu = device == "cpu" or (device == "auto" and accelerator() is None)
+    return "float32" if dtype == "bfloat16" and on_cpu and not bfloat16_works(notice) else dtype
+
+
+def training_dtype(dtype: str = "auto", notice: Callable[[str], object] = warnings.warn) -> torch.dtype:
+    """The dtype of matrix products in training, which runs on the CPU.
+
+    'auto' is bfloat16 where the CPU computes it in hardware (AMX), else float32: emulated, bfloat16 is many times
+    slower. notice: as for `usable_dtype`.
+    """
+    if dtype == "auto":
+        dtype = "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"
+    return DTYPES[usable_dtype("cpu", dtype, notice)]

@@ -33,6 +33,7 @@ class Environment:
         """
         before = self.found.device if self.found else None
         kept_dtype = self.found.dtype if self.found else None
+        dtype = devices.usable_dtype(device, dtype, self.display.notice)
         self._refuse_other("--device", device if device != "auto" else None, before)
         self._refuse_other("--dtype", dtype if dtype != "auto" else None, kept_dtype)
         if before and kept_dtype and device == "auto" and before.split(":")[0] in ("cpu", devices.accelerator()):

@@ -1,145 +1,36 @@
-"""The whole of `cfgsweep train`: one network after the other, then a diffusers folder with its card."""
+"""`cfgsweep train`: checks and preparations that do not need torch, then the training itself (training/stages.py)."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
-from diffusers import AutoencoderTiny
 
 from cfgsweep.errors import RunFailed
-from cfgsweep.models.device import is_out_of_memory, training_dtype
-from cfgsweep.system.display import Display, Status
-from cfgsweep.system.locks import held
-from cfgsweep.training.card import model_card
-from cfgsweep.training.config import Recipe, TrainConfig
-from cfgsweep.training.data.captioned import read_captioned
-from cfgsweep.training.data.composites import compose
-from cfgsweep.training.data.dataset import Pictures
-from cfgsweep.training.data.labelled import read_labelled
-from cfgsweep.training.folder import check, write_down
-from cfgsweep.training.loop import Progress, Task, fit
-from cfgsweep.training.tasks.autoencoder import AutoencoderTask, encode
-from cfgsweep.training.tasks.class_to_image import ClassToImageTask
-from cfgsweep.training.tasks.classifier import ClassifierTask
-from cfgsweep.training.tasks.text_to_image import Latents, LatentSet, TextToImageTask
-from cfgsweep.training.tracking import Tracker
-
-Save = Callable[[Path], None]
+from cfgsweep.models.bfloat16 import advertises_amx, bfloat16_works
+from cfgsweep.system.display import Display
+from cfgsweep.system.quiet import quiet_libraries
+from cfgsweep.training.config import TrainConfig
+from cfgsweep.training.folder import check
 
 
 def train(config: TrainConfig, folder: Path, display: Display, wait: bool = False) -> Path:
-    """Train in `folder`, going on from its checkpoints; return the finished model's folder.
+    """Trains in `folder`, resuming from its checkpoints; returns the folder of the finished model.
 
-    Same configuration, same machine: same weights, however often it was killed on the way.
+    The same configuration on the same machine gives the same weights, however often the training was interrupted.
+    wait: wait while another command uses the folder, in place of an error. Raises UserError for a folder or data that
+    cannot be used, RunFailed where memory is not enough or the loss is no longer finite.
     """
     check(folder, config)
-    learn = _learn_labels if config.condition == "label" else _learn_texts
-    with _Stages(config, folder, display, wait) as stages:
-        try:
-            return learn(config, stages)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise RunFailed("not enough memory", hint="a smaller `recipe.batch` needs less") from None
+    if config.dtype == "bfloat16" or (config.dtype == "auto" and advertises_amx()):
+        bfloat16_works(display.notice)  # before torch is imported: AMX can still be switched off
+    with quiet_libraries("diffusers", "transformers"):
+        from cfgsweep.models.device import is_out_of_memory
+        from cfgsweep.training.stages import Stages, train_on_labels, train_on_texts
 
-
-class _Stages:
-    """The networks that are trained one after the other in a folder."""
-
-    def __init__(self, config: TrainConfig, folder: Path, display: Display, wait: bool):
-        self.config, self.folder, self.display, self.wait = config, folder, display, wait
-        self.lock = ExitStack()
-        self.dtype = training_dtype(config.dtype)
-        self.losses: dict[str, float] = {}
-        self.tracker = Tracker(config)
-
-    def __enter__(self) -> _Stages:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.close()
-
-    def fit(self, task: Callable[[], Task], recipe: Recipe) -> tuple[Any, Any]:
-        """Build a task, whose random weights depend on the seed alone, and fit it: it, and its network's average."""
-        torch.manual_seed(self.config.seed)
-        built = task()
-        if not self.losses:  # all that can be refused has been: now there is something to write
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.lock.enter_context(held(self.folder, self.wait, self.display.notice))
-            check(self.folder, self.config)  # as it is now that nobody else is at work in it
-            write_down(self.folder, self.config)
-            self.tracker.begin(self.folder)
-        place = self.folder / built.name
-        network = fit(built, recipe, place, seed=self.config.seed, dtype=self.dtype, report=self._report)
-        self.losses[built.name] = built.held_out_loss(network)
-        return built, network
-
-    def _report(self, progress: Progress) -> None:
-        note = f"loss {progress.loss:.4f}, {progress.seconds_per_step:.2f} s a step"
-        if progress.held_out is not None:
-            self.display.say(f"{progress.task}: step {progress.step}, held-out loss {progress.held_out:.4f}")
-        fraction = progress.step / progress.steps
-        self.display.update(Status(progress.step, progress.steps, f"{progress.task} steps", fraction, note))
-        self.tracker.log(progress)
-
-    def finish(self, parts: Mapping[str, Save], sizes: Mapping[str, int]) -> Path:
-        """Save the parts of the model in its folder, which is whole or not there."""
-        self.tracker.close()
-        folder = self.folder / "model"
-        fresh = folder.with_name(folder.name + ".tmp")
-        shutil.rmtree(fresh, ignore_errors=True)
-        for place, save in parts.items():
-            save(fresh / place)
-        (fresh / "README.md").write_text(model_card(self.config, self.losses, sizes))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(fresh, folder)
-        return folder
-
-
-def _learn_labels(config: TrainConfig, stages: _Stages) -> Path:
-    """A denoiser of pixels, and a classifier where one is wanted."""
-    training, held_out = read_labelled(config.data)
-    sizes = {"training": len(training), "held out": len(held_out)}
-    stages.display.say(
-        f"{len(training)} pictures of {len(training.names)} labels to train on, {len(held_out)} held out"
-    )
-    parts: dict[str, Save] = {}
-    task, network = stages.fit(partial(ClassToImageTask, config, training, held_out), config.denoiser.recipe)
-    parts["."] = partial(task.save, network)
-    if config.classifier is not None:
-        build = partial(ClassifierTask, config.classifier, training, held_out)
-        task, network = stages.fit(build, config.classifier.recipe)
-        parts["classifier"] = partial(task.save, network)
-    return stages.finish(parts, sizes)
-
-
-def _learn_texts(config: TrainConfig, stages: _Stages) -> Path:
-    """An autoencoder, then a text encoder and a denoiser of its latents."""
-    assert config.autoencoder is not None  # or the configuration had been refused
-    training, held_out = read_captioned(config.data)
-    composites = compose(training, config.data.composites, config.seed)
-    sizes = {"training": len(training), "composites": len(composites), "held out": len(held_out)}
-    stages.display.say(
-        f"{len(training)} pictures and {len(composites)} composites to train on, {len(held_out)} held out"
-    )
-    build = partial(AutoencoderTask, config.autoencoder, training, held_out)
-    _, vae = stages.fit(build, config.autoencoder.recipe)
-    latents = _encode_all(vae, training, composites, held_out)
-    task, network = stages.fit(partial(TextToImageTask, config, latents, vae), config.denoiser.recipe)
-    return stages.finish({".": partial(task.save, network)}, sizes)
-
-
-def _encode_all(vae: AutoencoderTiny, training: Pictures, composites: Pictures, held_out: Pictures) -> Latents:
-    """Latents scaled to unit standard deviation over the training set; the scale goes into the autoencoder's config."""
-    unscaled = [encode(vae, pictures.pixels) for pictures in (training, composites, held_out)]
-    scale = 1 / unscaled[0].std().item()
-    vae.register_to_config(scaling_factor=scale)
-    entries = (training.entries, composites.entries, held_out.entries)
-    return Latents(*(LatentSet(latents * scale, of) for latents, of in zip(unscaled, entries, strict=True)))
+        train_model = train_on_labels if config.condition == "label" else train_on_texts
+        with Stages(config, folder, display, wait) as stages:
+            try:
+                return train_model(config, stages)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise RunFailed("not enough memory", hint="a smaller `recipe.batch` needs less") from None
