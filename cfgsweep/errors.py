@@ -75,8 +75,9 @@ def error_context(where: str) -> Iterator[None]:
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:
     """An error that lists the known names and suggests the nearest one ("did you mean 'tnorm'?")."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(given).lower(), names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else ""
+    in_lower_case = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(given).lower(), in_lower_case, n=1)
+    hint = f"did you mean {in_lower_case[close[0]]!r}?" if close else ""
     return UserError(f"unknown {kind} {shorten(repr(given))}", where=where, allowed=names, hint=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,21 +9,23 @@ from cfgsweep.config.ranges import RANGES
 from cfgsweep.config.registry import Registry
 
 
-def named_schema(registry: Registry) -> dict[str, Any]:
+def named_schema(registry: Registry[Any]) -> dict[str, Any]:
     """A name, or a name with its parameters."""
     forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
     for name, cls in registry.items():
         fields = cls.model_json_schema()["properties"]
-        if cls.short:
-            forms.append(only(name, fields[cls.short]))
+        if cls.shorthand:
+            forms.append(only(name, fields[cls.shorthand]))
         several = {key: field if key in cls.lists else one_or_many(field, True) for key, field in fields.items()}
         forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
     return {"anyOf": forms}
 
 
-def prefixed_schema(prefix: str) -> dict[str, Any]:
-    """Any name that begins so, or such a name with parameters of whatever kind."""
-    pattern = f"^{re.escape(prefix)}"
+FILE_PATTERN = r"\.py:[A-Za-z_][A-Za-z0-9_]*$"  # a class of a user's own file
+
+
+def pattern_schema(pattern: str) -> dict[str, Any]:
+    """Any name that matches, or such a name with any parameters."""
     parameters = {"patternProperties": {pattern: {"type": ["object", "null"]}}, "additionalProperties": False}
     one = {"type": "object", "minProperties": 1, "maxProperties": 1, **parameters}
     return {"anyOf": [{"type": "string", "pattern": pattern}, one]}

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from cfgsweep.config import user_code
 from cfgsweep.config.ranges import spread
+from cfgsweep.config.registry import Registry, register
+from cfgsweep.errors import UserError
 
 
 def number(given: Any) -> Any:
-    """No text and no true/false where a number belongs (pydantic would take both)."""
+    """Refuses text and booleans, which pydantic would take for numbers."""
     if isinstance(given, bool | str):
         raise ValueError("not a number")
     return given
@@ -22,58 +28,77 @@ Whole = Annotated[int, BeforeValidator(number)]
 
 
 class Parameters(BaseModel):
-    """Frozen, hashable, unknown parameters refused. The class's `name` is how a file calls it.
+    """Named parameters: frozen, hashable, unknown ones refused. A subclass with a `name` is registered under it.
 
-    formula, source: what is computed, and where it comes from (paper or package), for people.
-    lists: parameters that take a list as one value, where for others a list is an axis.
-    short: the parameter that `{name: [...]}` is short for.
+    name: how a sweep file calls it.
+    registry: where subclasses are registered, one for guiders and one for schedules.
+    formula, source: what is computed, and where it comes from (paper or package).
+    lists: parameters that take a list as one value; for others a list is an axis.
+    shorthand: the parameter that `{name: [...]}` is short for.
     defaults_version: raised when a default changes, since ids leave out what is at its default.
-    foreign_defaults: parameters whose defaults another package may change: ids have them always.
-    code_hash: the first 16 hex digits of the SHA-256 of the file that has the class, where it is a user's own file.
+    foreign_defaults: parameters whose defaults another package may change. Ids always have them.
+    code_file, code_hash: of a class from a user's own file: its path, and the first 16 hex digits of its SHA-256.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: ClassVar[str]
+    registry: ClassVar[Registry[Any] | None] = None
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
     lists: ClassVar[tuple[str, ...]] = ()
-    short: ClassVar[str] = ""
+    shorthand: ClassVar[str] = ""
     defaults_version: ClassVar[int] = 1
     foreign_defaults: ClassVar[tuple[str, ...]] = ()
+    code_file: ClassVar[str | None] = None
     code_hash: ClassVar[str | None] = None
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        register(cls)
+
+    @classmethod
+    def has_parameter(cls, key: object) -> bool:
+        """Is this the name of a parameter?"""
+        return key in cls.model_fields
+
+    @classmethod
     def alternatives(cls, key: str, value: Any) -> list[Any]:
-        """The values meant for one parameter: several where a file gives a list or a range."""
+        """The values that a file gives for one parameter: several for a list or a range."""
         return [value] if key in cls.lists else spread(value)
 
     def __hash__(self) -> int:
-        """Kept, since a plan asks for it a million times, and different for classes that have the same parameters."""
-        return self.kept_hash
+        return self.cached_hash
 
     @functools.cached_property
-    def kept_hash(self) -> int:
-        return hash((type(self), *(getattr(self, name) for name in type(self).model_fields)))
+    def cached_hash(self) -> int:
+        """Of class and parameters. Cached, since planning hashes the same instances millions of times."""
+        return hash((type(self), *self.values_by_name().values()))
 
     def model_copy(self, **changes: Any) -> Self:
         copy = super().model_copy(**changes)
-        copy.__dict__.pop("kept_hash", None)
+        copy.__dict__.pop("cached_hash", None)
         return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles as name and parameters. Classes made at run time and the cached hash cannot go to another process."""
+        return _rebuild, (*_class_reference(type(self)), {key: getattr(self, key) for key in self.model_fields_set})
 
     def spec(self) -> str | dict[str, Any]:
         """As a file would give it: the name, or the name with the parameters that are not at their default."""
-        given = {key: value.spec() if isinstance(value, Parameters) else value for key, value in self._given().items()}
+        values = self.changed_values()
+        given = {key: value.spec() if isinstance(value, Parameters) else value for key, value in values.items()}
         return {self.name: plain(given)} if given else self.name
 
     def settings(self) -> dict[str, Any]:
-        """Name and every parameter, defaults too: what an experiment's id is made of."""
-        values = {key: getattr(self, key) for key in type(self).model_fields}
+        """Name and every parameter, defaults too: what ids of the first version were made of."""
+        values = self.values_by_name()
         return {self.name: plain({k: v.settings() if isinstance(v, Parameters) else v for k, v in values.items()})}
 
     def id_settings(self) -> dict[str, Any]:
-        """What an experiment's id is made of: name and parameters that are not at their default, of what version."""
-        given = self._given() | {key: getattr(self, key) for key in self.foreign_defaults}
+        """What ids are made of: name, parameters that are not at their default, version of the defaults, code."""
+        given = self.changed_values() | {key: getattr(self, key) for key in self.foreign_defaults}
         values = {key: value.id_settings() if isinstance(value, Parameters) else value for key, value in given.items()}
         settings: dict[str, Any] = {self.name: plain(values)}
         if self.defaults_version != 1:
@@ -82,14 +107,48 @@ class Parameters(BaseModel):
             settings["code_hash"] = self.code_hash
         return settings
 
+    def code(self) -> dict[str, str]:
+        """The users' classes among this and its parameters, with the hashes of their files."""
+        found = {} if self.code_hash is None else {self.name: self.code_hash}
+        for value in self.values_by_name().values():
+            found |= value.code() if isinstance(value, Parameters) else {}
+        return found
+
     def title(self) -> str:
         """'cosine', or 'cosine k_decay=0.7'."""
-        return " ".join([self.name, *(f"{key}={compact(value)}" for key, value in self._given().items())])
+        return " ".join([self.name, *(f"{key}={compact(value)}" for key, value in self.changed_values().items())])
 
-    def _given(self) -> dict[str, Any]:
+    def values_by_name(self) -> dict[str, Any]:
+        """Every parameter."""
+        return {key: getattr(self, key) for key in type(self).model_fields}
+
+    def changed_values(self) -> dict[str, Any]:
         """The parameters that are not at their default."""
-        fields = type(self).model_fields
-        return {key: value for key in fields if (value := getattr(self, key)) != fields[key].default}
+        defaults = {key: field.default for key, field in type(self).model_fields.items()}
+        return {k: v for k, v in self.values_by_name().items() if k not in defaults or v != defaults[k]}
+
+
+def _class_reference(cls: type[Parameters]) -> tuple[type[Parameters], str | None, str | None, str | None]:
+    """What `_rebuild` finds a class by: itself if it can be imported, else its name and file."""
+    importable = cls.code_file is None and getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
+    if cls.registry is None or importable:
+        return cls, None, None, None
+    return cls.registry.base, cls.name, cls.code_file, cls.code_hash
+
+
+def _rebuild(
+    base: type[Parameters], name: str | None, file: str | None, code_hash: str | None, given: Mapping[str, Any]
+) -> Parameters:
+    """The unpickled instance. Raises UserError if a user's file is no longer the one that was pickled with."""
+    cls = base
+    if base.registry is not None and name is not None:
+        if file is None:
+            cls = base.registry.look_up(name)
+        else:
+            cls = user_code.import_class(Path(file), name, base, base.registry.kind)
+            if cls.code_hash != code_hash:
+                raise UserError("the file has changed since the run began", where=file, given=name)
+    return cls.model_validate(dict(given))
 
 
 def plain(value: Any) -> Any:

@@ -1,72 +1,124 @@
-"""Things a file names, with parameters: `tnorm`, `{cosine: {k_decay: 0.7}}`; to instances, and to JSON Schema."""
+"""Classes by the name that sweep files call them by. A class is registered by being defined with a `name`."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
-from typing import Any
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from cfgsweep.config import user_code
+from cfgsweep.errors import UserError, shorten, unknown_name
 
-from cfgsweep.config.parameters import Parameters
-from cfgsweep.config.ranges import spread
-from cfgsweep.errors import UserError, unknown_name
+T = TypeVar("T")
 
-Registry = Mapping[str, type[Parameters]]
-
-
-def look_up(kind: str, registry: Mapping[str, Any], name: Any) -> Any:
-    """The one of that name; UserError, with the nearest, where there is none."""
-    try:
-        return registry[name]
-    except (KeyError, TypeError):
-        raise unknown_name(kind, name, registry) from None
+# Gives stand-ins for classes whose code is not at hand, while a finished run is read: see `absent`.
+substitutes: ContextVar[Callable[[type, str], type | None] | None] = ContextVar("substitutes", default=None)
 
 
-def make_all(kind: str, registry: Registry, item: Any) -> list[Any]:
-    """'tnorm', or {'cosine': {'k_decay': [0.6, 0.8]}} -> the instances meant, one for every combination."""
-    if isinstance(item, Parameters):
-        return [item]
-    if isinstance(item, str):
-        item = {item: {}}
-    if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item)), str):
-        allowed = "a name, or {name: {parameter: value}}"
-        raise UserError(f"not a {kind}", given=item, allowed=allowed)
-    ((name, parameters),) = item.items()
-    cls = look_up(kind, registry, name)
-    if isinstance(parameters, list) and cls.short:
-        parameters = {cls.short: parameters}
-    if parameters is None:
-        parameters = {}
-    if not isinstance(parameters, dict):
-        raise UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
-    for key in parameters:
-        if key not in cls.model_fields:
-            raise unknown_name(f"parameter of {kind} {cls.name}", key, cls.model_fields)
-    several = {key: cls.alternatives(key, value) for key, value in parameters.items()}
-    chosen = itertools.product(*several.values())
-    return [make(kind, cls, dict(zip(several, values, strict=True))) for values in chosen]
+class Registry(Mapping[str, type[T]]):
+    """The guiders, schedules, metrics or distances that there are, by name.
 
+    A name is looked up among the classes of `package`, whose modules are imported at the first look-up, and those
+    defined elsewhere in this process; among prefixes (`diffusers.`); as `file.py:Class`; among the entry points of
+    `cfgsweep.guiders` (or another kind) in installed packages. Iteration gives the names of all but prefixes
+    and files, sorted.
 
-def make(kind: str, cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
-    try:
-        return cls.model_validate(parameters)
-    except ValidationError as invalid:
-        error = invalid.errors()[0]
-        original = error.get("ctx", {}).get("error")
-        if isinstance(original, UserError):
-            raise original from None
-        place = ".".join(str(part) for part in error["loc"])
-        problem = error["msg"].removeprefix("Value error, ")
-        raise UserError(f"{kind} {cls.name}: {place}: {problem}", given=error["input"]) from None
+    kind: what the classes are, e.g. "guider".
+    base: the class they derive from.
+    """
 
+    base: type[T]
 
-def make_list(kind: str, registry: Registry, given: Any) -> list[Any]:
-    """One of them or a list of them; an error says at which place of the list."""
-    made = []
-    for index, item in enumerate(spread(given)):
+    def __init__(self, kind: str, package: str):
+        self.kind, self.package = kind, package
+        self.group = f"{__name__.partition('.')[0]}.{kind}s"  # cfgsweep.guiders
+        self._classes: dict[str, type[T]] = {}
+        self._prefixes: dict[str, Callable[[str], type[T]]] = {}
+        self._imported = False
+
+    def add(self, cls: type[T], name: str) -> None:
+        """Registers a class. Defining it again, as notebooks do, replaces it.
+
+        Raises UserError if another class has the name.
+        """
+        known = self._classes.get(name)
+        if known is not None and _full_name(known) != _full_name(cls):
+            raise UserError(f"two {self.kind}s have the name {name!r}", given=[_full_name(known), _full_name(cls)])
+        self._classes[name] = cls
+
+    def add_prefix(self, prefix: str, find: Callable[[str], type[T]]) -> None:
+        """Has names that begin with `prefix` looked up by `find`."""
+        self._prefixes[prefix] = find
+
+    def look_up(self, name: Any) -> type[T]:
+        """The class of that name. Raises UserError, with the nearest name, if there is none."""
         try:
-            made += make_all(kind, registry, item)
-        except UserError as error:
-            raise error.at_key(*([index] if isinstance(given, list) else [])) from None
-    return made
+            return self[name]
+        except KeyError:
+            raise unknown_name(self.kind, name, self) from None
+
+    def __getitem__(self, name: str) -> type[T]:
+        self._import_package()
+        if not isinstance(name, str):
+            raise KeyError(name)
+        if name in self._classes:
+            return self._classes[name]
+        for prefix, find in self._prefixes.items():
+            if name.startswith(prefix):
+                return find(name)
+        substitute = substitutes.get()
+        absent = substitute(self.base, name) if substitute else None
+        if absent is not None:
+            return absent
+        if user_code.is_reference(name):
+            return user_code.load_class(name, self.base, self.kind)
+        return self._load_entry_point(self._entry_points()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        self._import_package()
+        return iter(sorted({*self._classes, *self._entry_points()}))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _import_package(self) -> None:
+        if self._imported:
+            return
+        self._imported = True  # first, since the modules may look names up themselves
+        for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        """Those of installed packages. Not kept: they are read for unknown names and listings alone."""
+        return {entry.name: entry for entry in entry_points(group=self.group)}
+
+    def _load_entry_point(self, entry: EntryPoint) -> type[T]:
+        package = entry.dist.name if entry.dist else entry.module
+        place = f"the {self.kind} {entry.name!r} of the package {package}"
+        try:
+            cls = entry.load()
+        except Exception as error:  # whatever importing a package raises
+            told = f"{type(error).__name__}: {shorten(str(error), 300)}"
+            raise UserError(f"{place} cannot be imported: {told}", hint=f"update {package}, or remove it") from None
+        if not (isinstance(cls, type) and issubclass(cls, self.base) and getattr(cls, "name", None) == entry.name):
+            allowed = f"a class derived from {_full_name(self.base)} whose `name` is {entry.name!r}"
+            raise UserError(f"{place} is none", given=entry.value, allowed=allowed)
+        return cls
+
+
+def register(cls: Any) -> None:
+    """Registers a new class if it has a `name` of its own, or as the base if it has a `registry` of its own.
+
+    To be called when a class is created. Classes of users' files are not registered, but named after their file.
+    """
+    if "registry" in vars(cls) and cls.registry is not None:
+        cls.registry.base = cls
+    elif "name" in vars(cls) and cls.registry is not None and not user_code.is_importing():
+        cls.registry.add(cls, cls.name)
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from cfgsweep.config.fractions import Fraction, check_in_order, steps_between
 from cfgsweep.config.parameters import Number, Parameters, Whole
+from cfgsweep.config.registry import Registry
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance.perturbations import Perturbation
 from cfgsweep.guidance.schedulable import Bounds, ZeroToOne, alternatives, numbers
@@ -105,6 +106,7 @@ class Guider(Parameters):
     samplers: the only ones it is right for; None: all.
     """
 
+    registry: ClassVar[Registry[Guider]] = Registry("guider", f"{__package__}.guiders")
     default_scale: ClassVar[float] = 7.5
     single_branch_scales: ClassVar[Mapping[float, Branch]] = {0.0: UNCOND, 1.0: COND}
     space: ClassVar[PredictionKind | Literal["model"]] = "model"

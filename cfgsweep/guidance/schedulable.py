@@ -8,17 +8,17 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
+from cfgsweep.config.instances import make_all
 from cfgsweep.config.json_schema import reference
 from cfgsweep.config.parameters import number
 from cfgsweep.config.ranges import RANGES, spread
-from cfgsweep.config.registry import make_all
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 
 
 def _number_or_schedule(given: Any) -> Any:
     if isinstance(given, str | dict):
-        (only_one,) = make_all("schedule", SCHEDULES, given)
+        (only_one,) = make_all(SCHEDULES, given)
         return only_one
     return number(given)
 
@@ -28,7 +28,7 @@ def alternatives(value: Any) -> list[Any]:
     found: list[Any] = []
     for item in spread(value):
         is_schedule = isinstance(item, str) or (isinstance(item, dict) and not RANGES.keys() & item.keys())
-        found += make_all("schedule", SCHEDULES, item) if is_schedule else [item]
+        found += make_all(SCHEDULES, item) if is_schedule else [item]
     return found
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cfgsweep.config.instances import make
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.config.registry import make
 from cfgsweep.errors import UserError, error_context, unknown_name
 from cfgsweep.guidance import Guider
 from cfgsweep.sweep.experiment import Experiment
@@ -60,7 +60,7 @@ class Axis:
         before: Parameters = getattr(e, self.part)
         given = {key: getattr(before, key) for key in before.model_fields_set} | {self.parameter: value}
         with error_context(f"{self.name} = {value:g}"):
-            changed: Any = make(self.part, type(before), given)
+            changed: Any = make(type(before), given)
         return dataclasses.replace(e, **{self.part: changed})
 
 

@@ -15,7 +15,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cfgsweep.config.parameters import Parameters, compact
-from cfgsweep.config.registry import look_up
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedulable import Bounds
@@ -46,7 +45,7 @@ def schedules_table() -> list[str]:
 
 def guider_page(name: str) -> list[str]:
     """Everything about one guider."""
-    cls = look_up("guider", GUIDERS, name)
+    cls = GUIDERS.look_up(name)
     facts = {
         "formula": cls.formula,
         "about": SPACES[cls.space] + ("" if cls.space == "model" else "; other predictions are converted and back"),
@@ -60,7 +59,7 @@ def guider_page(name: str) -> list[str]:
 
 def schedule_page(name: str) -> list[str]:
     """Everything about one schedule."""
-    cls = look_up("schedule", SCHEDULES, name)
+    cls = SCHEDULES.look_up(name)
     return [*_heading(cls), *_facts({"formula": cls.formula, "source": cls.source}), "", *_parameters(cls)]
 
 
@@ -177,5 +176,5 @@ def example(name: str, steps: int) -> Schedule:
         "list": {"numbers": [1 - step / steps for step in range(steps)]},
         "piecewise": {"steps": [[steps // 3, 5.0], [2 * steps // 3, 2.0]]},
     }
-    cls: type[Schedule] = look_up("schedule", SCHEDULES, name)
+    cls: type[Schedule] = SCHEDULES.look_up(name)
     return cls(**required.get(name, {}))

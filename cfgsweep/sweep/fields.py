@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from cfgsweep.config.instances import make_list
 from cfgsweep.config.json_schema import one_or_many, reference
 from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
-from cfgsweep.config.registry import make_list
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
@@ -108,12 +108,8 @@ Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
 Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
 Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
-Guiders = Annotated[
-    list[Guider], BeforeValidator(partial(make_list, "guider", GUIDERS)), _OneOrMany(reference("Guider"))
-]
-Schedules = Annotated[
-    list[Schedule], BeforeValidator(partial(make_list, "schedule", SCHEDULES)), _OneOrMany(reference("Schedule"))
-]
+Guiders = Annotated[list[Guider], BeforeValidator(partial(make_list, GUIDERS)), _OneOrMany(reference("Guider"))]
+Schedules = Annotated[list[Schedule], BeforeValidator(partial(make_list, SCHEDULES)), _OneOrMany(reference("Schedule"))]
 
 
 def _groups(given: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cfgsweep.config import yaml_io
-from cfgsweep.config.json_schema import bundled, named_schema, prefixed_schema, range_schema
+from cfgsweep.config.json_schema import FILE_PATTERN, bundled, named_schema, pattern_schema, range_schema
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
@@ -125,8 +126,10 @@ Sweep.__signature__ = inspect.Signature(
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a sweep file."""
-    guiders = {"anyOf": [named_schema(GUIDERS), prefixed_schema(PREFIX)]}
-    definitions = {"Guider": guiders, "Schedule": named_schema(SCHEDULES), "Range": range_schema()}
+    prefix = pattern_schema(f"^{re.escape(PREFIX)}")
+    guiders = {"anyOf": [named_schema(GUIDERS), prefix, pattern_schema(FILE_PATTERN)]}
+    schedules = {"anyOf": [named_schema(SCHEDULES), pattern_schema(FILE_PATTERN)]}
+    definitions = {"Guider": guiders, "Schedule": schedules, "Range": range_schema()}
     return bundled(Sweep.model_json_schema(), definitions)
 
 

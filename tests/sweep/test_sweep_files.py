@@ -245,6 +245,7 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         {"guider": {"pag": {"pag_scale": [1.0, {"cosine": {"max_val": 3}}], "layers": ["mid", "up.1"]}}},
         {"guider": [{"pag": {"layers": "mid"}}, {"slg": {"layers": [0, 1]}}]},
         {"schedule": {"piecewise": [[10, 5.0], [20, 7.5]]}},
+        {"guider": ["my.py:Mine", {"../my.py:Mine": {"gain": [1, 2]}}], "schedule": {"my.py:Curve": None}},
     ):
         jsonschema.validate({**good, **fine}, allowed)
     for bad in (

@@ -1,0 +1,1 @@
+"""Guiders. A module here with a named subclass of Guider is all that a new one takes."""

@@ -87,7 +87,7 @@ class DiffusersGuider(Guider):
 
     @property
     def sets_its_scale(self) -> bool:
-        return SCALE in self._given()
+        return SCALE in self.changed_values()
 
     @property
     def window_fractions(self) -> tuple[float, float]:
@@ -224,6 +224,8 @@ def diffusers_guider(name: str) -> type[Guider]:
     made.lists = ("sigma", *(key for key, (kind, _) in fields.items() if kind is Anything))
     return made
 
+
+Guider.registry.add_prefix(PREFIX, diffusers_guider)
 
 Anything = Annotated[Any, BeforeValidator(_nested)]
 

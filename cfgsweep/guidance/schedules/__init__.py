@@ -1,29 +1,12 @@
-"""Schedules, by the name a sweep file calls them."""
+"""Schedules. A module here with a named subclass of Schedule is all that a new one takes."""
 
 from __future__ import annotations
 
 from cfgsweep.guidance.schedules.base import Schedule
-from cfgsweep.guidance.schedules.cosine import Cosine, InverseCosine
-from cfgsweep.guidance.schedules.curves import Beta, ClampLinear, Constant, Exponential, Linear, PowerCosine, Sawtooth
-from cfgsweep.guidance.schedules.stepwise import Interval, Listed, Piecewise, Step
+from cfgsweep.guidance.schedules.cosine import Cosine
+from cfgsweep.guidance.schedules.curves import Constant
+from cfgsweep.guidance.schedules.stepwise import Listed, Step
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.name: schedule
-    for schedule in (
-        Constant,
-        Linear,
-        Cosine,
-        InverseCosine,
-        ClampLinear,
-        PowerCosine,
-        Step,
-        Interval,
-        Exponential,
-        Beta,
-        Sawtooth,
-        Listed,
-        Piecewise,
-    )
-}
+SCHEDULES = Schedule.registry
 
 __all__ = ["SCHEDULES", "Constant", "Cosine", "Listed", "Schedule", "Step"]

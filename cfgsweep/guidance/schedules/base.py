@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from cfgsweep.config.parameters import Number, Parameters
+from cfgsweep.config.registry import Registry
 from cfgsweep.errors import UserError
 
 
@@ -13,6 +16,8 @@ class Schedule(Parameters):
 
     It is scaled to a value: the sweep's `value` for the guidance scale, `max_val` for another parameter.
     """
+
+    registry: ClassVar[Registry[Schedule]] = Registry("schedule", __package__)
 
     max_val: Number | None = Field(None, description="what it is scaled to, where the sweep gives no `value`")
     match_mean: bool = Field(False, description="scale the whole, so that its mean over the steps is the value")

@@ -50,7 +50,7 @@ class Listed(Schedule):
     name = "list"
     formula = "numbers[step] value"
     lists = ("numbers",)
-    short = "numbers"
+    shorthand = "numbers"
     numbers: tuple[Number, ...] = Field(min_length=1, description="as many as there are steps")
 
     def own_value(self) -> float | None:
@@ -68,7 +68,7 @@ class Piecewise(Schedule):
     name = "piecewise"
     formula = "value, then from step k on the number listed with k"
     lists = ("steps",)
-    short = "steps"
+    shorthand = "steps"
     steps: tuple[tuple[Whole, Number], ...] = Field(min_length=1, description="[[step, number from there on], ...]")
 
     @model_validator(mode="after")

@@ -1,0 +1,92 @@
+"""Stand-ins for guiders and schedules whose code is not at hand, so that finished runs can be read and drawn."""
+
+from __future__ import annotations
+
+import functools
+import json
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ConfigDict, model_validator
+
+from cfgsweep.config import user_code
+from cfgsweep.config.parameters import Parameters, compact
+from cfgsweep.config.registry import substitutes
+
+
+@contextmanager
+def without_code(known: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Inside the block, what sweeps name but this installation lacks is a stand-in, and no user's file is imported.
+
+    known: the names that records of the run have, each with class variables that ids depend on: `code_hash` and, for
+        guiders, `default_scale`.
+    """
+
+    def substitute(base: type, name: str) -> type | None:
+        if name not in known and not user_code.is_reference(name):
+            return None
+        if not issubclass(base, Parameters):
+            return base
+        return _stand_in(base, name, tuple(sorted(known.get(name, {}).items())))
+
+    token = substitutes.set(substitute)
+    try:
+        yield
+    finally:
+        substitutes.reset(token)
+
+
+class AbsentCode(Parameters):
+    """Parameters as a file has them, none refused. Titles and files show them as they were written."""
+
+    @classmethod
+    def has_parameter(cls, key: object) -> bool:
+        return isinstance(key, str)
+
+    @classmethod
+    def alternatives(cls, key: str, value: Any) -> list[Any]:
+        """A run's own sweep file has no axes within parameters: a list is one value."""
+        return [value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _freeze(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {key: value if key in cls.model_fields else _frozen(value) for key, value in given.items()}
+
+    def shape(self, value: float, steps: int) -> list[float]:
+        """For schedules, whose numbers are unknown. It is drawn nowhere."""
+        return [value] * steps
+
+    def values_by_name(self) -> dict[str, Any]:
+        return {**super().values_by_name(), **(self.model_extra or {})}
+
+
+@functools.cache
+def _stand_in(base: type[Parameters], name: str, attributes: tuple[tuple[str, Any], ...]) -> type[AbsentCode]:
+    """The class for one name. Kept, so that instances with the same parameters are equal."""
+    config = {"model_config": ConfigDict(extra="allow"), "__module__": __name__}  # before that of `base`
+    cls: type[AbsentCode] = types.new_class("Absent", (AbsentCode, base), {}, lambda body: body.update(config))
+    for key, value in {"name": name, **dict(attributes)}.items():
+        setattr(cls, key, value)
+    return cls
+
+
+class _Frozen(dict[str, Any]):
+    """A mapping that can be hashed. Its text is that of a schedule's title, since that is what it usually is."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(json.dumps(self, sort_keys=True))
+
+    def __str__(self) -> str:
+        ((name, parameters),) = self.items() if len(self) == 1 else [("", self)]
+        if not isinstance(parameters, dict):
+            return json.dumps(self)
+        return f"({' '.join([name, *(f'{key}={compact(value)}' for key, value in parameters.items())]).strip()})"
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Frozen({key: _frozen(one) for key, one in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
