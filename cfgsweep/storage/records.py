@@ -20,8 +20,10 @@ class _Lenient(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
 
-class _BaseRecord(_Lenient):
-    id: str = Field(pattern=r"^[0-9a-f]{16}$")  # becomes a file name
+class BaseRecord(_Lenient):
+    """What all records have. id: of the experiment; it is the name of the picture's file."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$")
     title: str = ""
 
     _fields: dict[str, Any] = PrivateAttr(default_factory=dict)  # as read or given: keeps the order of the line
@@ -46,14 +48,14 @@ class _BaseRecord(_Lenient):
         return self.of({**self._fields, **fields})
 
 
-class FailedRecord(_BaseRecord):
+class FailedRecord(BaseRecord):
     """An experiment that was tried and has no picture."""
 
     status: Literal["failed"]
     reason: str
 
 
-class DoneRecord(_BaseRecord):
+class DoneRecord(BaseRecord):
     """A finished picture: its settings, how it was made, and the hash of its pixels.
 
     width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.

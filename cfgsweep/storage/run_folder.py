@@ -23,6 +23,7 @@ from cfgsweep.config.yaml_io import dump
 from cfgsweep.errors import UserError
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
+from cfgsweep.storage.experiment_of_record import current_id
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.picture_cache import PictureCache
 from cfgsweep.storage.png import pixels_sha256, save_png
@@ -102,8 +103,9 @@ class RunFolder:
         return self._records.broken_lines()
 
     def record_of(self, experiment: Experiment) -> Record | None:
-        """The experiment's record, if it was tried."""
-        return self.records().get(experiment.id)
+        """The experiment's record, if it was tried. In a folder of version 0.1 it has another id."""
+        known = self.records()
+        return (known.get(experiment.id) or known.get(experiment.legacy_id)) if known else None
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""
@@ -123,6 +125,10 @@ class RunFolder:
     def image_path(self, experiment_id: str) -> Path:
         """Where a picture is, or would be."""
         return self.images / f"{experiment_id}.png"
+
+    def image_place(self, experiment_id: str) -> str:
+        """A picture's path in the folder, as records and reports have it."""
+        return self.image_path(experiment_id).relative_to(self.folder).as_posix()
 
     def load_image(self, record: Record) -> Image.Image:
         """A record's picture in RGB, not to be changed in place. Raises OSError where it is missing or not whole."""
@@ -165,8 +171,7 @@ class RunFolder:
         """
         path = self.image_path(str(fields["id"]))
         sha256 = pixels_sha256(image)
-        place = path.relative_to(self.folder).as_posix()
-        record = DoneRecord.of({**fields, "image": place, "pixels_sha256": sha256})
+        record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": sha256})
         save_png(image, path, record)
         self.pictures.put(path, image, sha256)
         self.append(record)
@@ -186,12 +191,16 @@ class RunFolder:
         """Put the records into the order of these experiments, one line each; those of no experiment come last."""
         known = dict(self.records())
         ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
-        self._records.replace([*ordered, *known.values()])
+        self.replace_records([*ordered, *known.values()])
+
+    def replace_records(self, records: Iterable[Record]) -> None:
+        """Write these records in place of all others."""
+        self._records.replace(records)
 
     def update_records(self, changes: Mapping[str, Mapping[str, object]]) -> None:
         """Change fields of records, by id."""
         known = self.records()
-        self._records.replace(
+        self.replace_records(
             record.changed(**changes[name]) if name in changes else record for name, record in known.items()
         )
 
@@ -203,22 +212,24 @@ class RunFolder:
         with open_atomic(self.environment_file) as file:
             file.write((json.dumps(environment, indent=2) + "\n").encode())
 
-    def write_report(self, report: Mapping[str, object], plot: Image.Image) -> None:
-        """Write phase.json and phase.png."""
+    def write_report(self, report: Mapping[str, object], plot: Image.Image | None = None) -> None:
+        """Write phase.json, and phase.png if there is a plot."""
         with open_atomic(self.report_file) as file:
             file.write((json.dumps(report, indent=1) + "\n").encode())
-        save_png(plot, self.report_plot_file)
+        if plot is not None:
+            save_png(plot, self.report_plot_file)
 
     def copy_pictures(self, other: RunFolder) -> int:
         """Copy another run's whole pictures and records that are not here yet; return how many."""
         found = [
-            record
-            for name, record in other.records().items()
-            if name not in self.records() and isinstance(record, DoneRecord) and other.is_whole(record)
+            (record, current_id(record))
+            for record in other.records().values()
+            if isinstance(record, DoneRecord) and other.is_whole(record)
         ]
-        for record in found:
-            self.save(other.load_image(record), record.as_json())
-        return len(found)
+        missing = [(record, name) for record, name in found if name not in self.records()]
+        for record, name in missing:
+            self.save(other.load_image(record), record.changed(id=name).as_json())
+        return len(missing)
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""

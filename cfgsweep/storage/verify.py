@@ -9,6 +9,7 @@ from cfgsweep.storage.artifacts import ARTIFACTS
 from cfgsweep.storage.png import own_record
 from cfgsweep.storage.records import FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.take_over import take_over_legacy_ids
 from cfgsweep.system.display import Display
 from cfgsweep.system.files import is_left_behind
 
@@ -62,6 +63,9 @@ def repair(run: RunFolder, display: Display) -> None:
         display.notice(f"{run.environment_file} was lost: device and batch shape are taken from the pictures' records")
     if restored:
         display.notice(f"{restored} pictures had lost their records, and have them back from the pictures themselves")
+    renamed = take_over_legacy_ids(run)
+    if renamed:
+        display.notice(f"{renamed} pictures had ids of an earlier version and are renamed")
 
 
 def _restore_records(run: RunFolder) -> int:

@@ -15,25 +15,30 @@ from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.models.source import scheduler_config
 from cfgsweep.samplers import noise_levels
 from cfgsweep.sweep.fields import Label, Size
+from cfgsweep.sweep.legacy_ids import legacy_id
 
 Conditions = tuple[Condition, Condition, Condition]
 
 
-@dataclass(frozen=True, slots=True)
+ID_SCHEMA = 1  # of what is hashed into an id; raised when that changes
+ALWAYS_IN_ID = ("model", "seed", "steps", "sampler", "value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """Everything that can change a picture's pixels, and nothing else.
 
-    prompt: None where a label is in its place. size: None is the model's native one.
+    prompt: None where there is a label instead. size: (width, height) in pixels; None is the model's native size.
     """
 
     model: str
-    revision: str | None
-    prompt: str | None
-    negative_prompt: str
+    revision: str | None = None
+    prompt: str | None = None
+    negative_prompt: str = ""
     seed: int
     steps: int
     sampler: str
-    size: Size
+    size: Size = None
     guider: Guider
     schedule: Schedule
     value: float
@@ -41,11 +46,19 @@ class Experiment:
 
     @property
     def id(self) -> str:
-        """16 hex digits of a hash over every setting, defaults included."""
-        plain = [getattr(self, field) for field in PLAIN_FIELDS]
-        plain += [] if self.label is None else [self.label]
-        text = json.dumps(plain) + _settings(self.guider) + _settings(self.schedule)
+        """16 hex digits of a hash of the settings that are not at their default.
+
+        A field or a parameter that is added later, with a default, changes no id.
+        """
+        settings = {"schema": ID_SCHEMA, **{name: getattr(self, name) for name in ALWAYS_IN_ID}}
+        settings |= {name: value for name, default in OPTIONAL if (value := getattr(self, name)) != default}
+        text = json.dumps(settings, sort_keys=True) + _id_settings(self.guider) + _id_settings(self.schedule)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def legacy_id(self) -> str:
+        """The id in run folders of version 0.1."""
+        return legacy_id({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
 
     @property
     def conditions(self) -> Conditions:
@@ -62,10 +75,11 @@ class Experiment:
         return self.schedule.values(self.value, self.steps)
 
 
-APART = ("guider", "schedule", "label")  # the label is part of an id only where there is one
-
-
-PLAIN_FIELDS = [field.name for field in dataclasses.fields(Experiment) if field.name not in APART]
+OPTIONAL = [
+    (field.name, field.default)
+    for field in dataclasses.fields(Experiment)
+    if field.name not in (*ALWAYS_IN_ID, "guider", "schedule") and field.compare
+]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -74,5 +88,5 @@ def _noise_levels(model: str, revision: str | None, sampler: str, steps: int) ->
 
 
 @functools.lru_cache(maxsize=1024)
-def _settings(part: Parameters) -> str:
-    return json.dumps(part.settings(), sort_keys=True)
+def _id_settings(part: Parameters) -> str:
+    return json.dumps(part.id_settings(), sort_keys=True)
