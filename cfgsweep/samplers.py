@@ -1,6 +1,6 @@
-"""Samplers by the names people know, as diffusers' schedulers; which calls of the denoiser make up a step.
+"""Samplers: diffusers' schedulers under their usual names, and which calls of the denoiser belong to which step.
 
-Nothing here imports torch until a sampler is built, so that a plan can count evaluations at once.
+Nothing here imports torch until a sampler is built, so that a plan can count evaluations quickly.
 """
 
 from __future__ import annotations
@@ -17,22 +17,19 @@ from cfgsweep.errors import UserError, shorten
 if TYPE_CHECKING:
     import torch
 
-# What a denoiser predicts: the noise, the picture, alpha_t noise - sigma_t x0, or noise - x0 (flow matching).
+# What a denoiser predicts: epsilon (the noise), x0, v = alpha_t epsilon - sigma_t x0, or flow = epsilon - x0.
 PredictionKind = Literal["epsilon", "x0", "v", "flow"]
-PREDICTION_TYPES: dict[str, PredictionKind] = {
-    "epsilon": "epsilon",
-    "sample": "x0",
-    "v_prediction": "v",
-}  # by diffusers' words
+# By `prediction_type` in the configuration of diffusers' schedulers.
+PREDICTION_TYPES: dict[str, PredictionKind] = {"epsilon": "epsilon", "sample": "x0", "v_prediction": "v"}
 
 
 @dataclass(frozen=True)
 class SamplerKind:
-    """A diffusers scheduler and the settings that make it the sampler of that name.
+    """A diffusers scheduler class and the options that make it the sampler of a name.
 
-    calls: how often the denoiser is asked. "once": once a step. "heun": twice a step, once at the last.
-    "pndm": the first step twice, to start the multi-step formula.
-    flow: the scheduler by which flow models are sampled so, where there is one.
+    calls: how often the denoiser is called. "once": once per step. "heun": twice per step, once at the last step.
+    "pndm": once per step, twice at the first step, which starts the multi-step formula.
+    flow: the scheduler class for flow models, where there is one.
     """
 
     scheduler: str
@@ -41,7 +38,7 @@ class SamplerKind:
     flow: str | None = None
 
     def steps_of_calls(self, steps: int) -> list[int]:
-        """For every call of the denoiser, the step it belongs to: a schedule has one value a step, not a call."""
+        """The step of every call of the denoiser. Schedules have one value per step, not per call."""
         match self.calls:
             case "once":
                 return list(range(steps))
@@ -67,11 +64,11 @@ SAMPLERS: dict[str, SamplerKind] = {
 }
 
 
-# What a latent model means where its configuration, saved with another scheduler, says nothing: DDIM and DDPM would
-# clip x0 to [-1, 1], as is right for pixels alone.
+# For configurations that were saved with another scheduler and lack these keys. The default of DDIM and DDPM clips x0
+# to [-1, 1], which is right for pixels and wrong for latents.
 LATENT_DEFAULTS = {"clip_sample": False, "set_alpha_to_one": False}
 
-# The noise of every Stable Diffusion 1.x and 2.x, and of the models that we train.
+# The noise schedule of Stable Diffusion 1.x and 2.x.
 STABLE_DIFFUSION_NOISE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -82,17 +79,17 @@ STABLE_DIFFUSION_NOISE = {
 
 
 def config_of(scheduler: Any) -> dict[str, Any]:
-    """A scheduler's configuration as its file has it, with its class."""
+    """A scheduler's configuration with its class name, as scheduler_config.json has it."""
     return {**scheduler.config, "_class_name": type(scheduler).__name__}
 
 
 def is_flow(model_config: Mapping[str, Any]) -> bool:
-    """Does the model go straight from noise to picture, latents = (1 - t) x0 + t noise?"""
+    """Whether this is a flow matching model, whose latents are (1 - t) x0 + t noise."""
     return str(model_config.get("_class_name", "")).startswith("FlowMatch")
 
 
 def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
-    """What a model predicts, from its scheduler's configuration. Raises UserError where that is none of the kinds."""
+    """What a model predicts, from its scheduler's configuration. Raises UserError for an unknown prediction_type."""
     if is_flow(model_config):
         return "flow"
     given = model_config.get("prediction_type", "epsilon")
@@ -103,7 +100,7 @@ def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
 
 
 def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
-    """Refuse a sampler that does not go with a model, and a model that goes with none."""
+    """Raises UserError where the sampler does not exist for flow models, or the model's prediction_type is unknown."""
     predicted_by(model_config)
     if is_flow(model_config) and SAMPLERS[name].flow is None:
         allowed = [name for name, kind in SAMPLERS.items() if kind.flow]
@@ -111,7 +108,7 @@ def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
 
 
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
-    """The diffusers scheduler of that name on a model's own noise schedule."""
+    """Builds the diffusers scheduler of a sampler with the model's noise schedule. Raises UserError where none fits."""
     import diffusers
 
     kind = SAMPLERS[name]
@@ -124,17 +121,17 @@ def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
 def noised(
     model_config: Mapping[str, Any], latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
 ) -> torch.Tensor:
-    """Latents under the noise that a model knows them under at a timestep, [1]."""
+    """Noised latents at a timestep [1]. latents, noise: [1, channels, height, width]."""
     import diffusers
 
     if is_flow(model_config):
-        share = timestep / model_config.get("num_train_timesteps", 1000)
-        return (1 - share) * latents + share * noise
+        t = timestep / model_config.get("num_train_timesteps", 1000)
+        return (1 - t) * latents + t * noise
     return diffusers.DDPMScheduler.from_config(model_config).add_noise(latents, noise, timestep)
 
 
 def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tuple[float, ...]:
-    """sigma / alpha at every step of a sampler on a model's noise schedule, falling."""
+    """sigma = sigma_t / alpha_t at every step of a sampler with the model's noise schedule, decreasing."""
     import torch
 
     sampler = Sampler.start(name, model_config, steps, torch.Generator())
@@ -143,10 +140,10 @@ def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tupl
 
 
 class Sampler:
-    """One trajectory's sampler: a diffusers scheduler with its memory, which can be forked.
+    """The sampler of one trajectory: a diffusers scheduler with its state, which can be copied.
 
-    Latents in and out are [1, channels, height, width]. Noise, where the sampler draws any, comes from the
-    trajectory's own CPU generator, so that experiments with one seed see the same noise.
+    Latents are [1, channels, height, width]. Ancestral samplers draw noise from the trajectory's own CPU generator, so
+    that experiments with the same seed get the same noise.
     """
 
     def __init__(self, scheduler: Any, generator: torch.Generator):
@@ -154,6 +151,7 @@ class Sampler:
 
     @classmethod
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
+        """A sampler before its first call. Raises UserError where the model cannot be sampled in so many steps."""
         scheduler = build_scheduler(name, model_config)
         try:
             scheduler.set_timesteps(steps)
@@ -161,14 +159,13 @@ class Sampler:
             place = "the model's scheduler_config.json"
             raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
         most = scheduler.config.num_train_timesteps
-        if (
-            not is_flow(model_config) and scheduler.timesteps.max() >= most
-        ):  # its last timesteps would be beyond what the model knows
+        # With too many steps, some schedulers give timesteps that the model was not trained on.
+        if not is_flow(model_config) and scheduler.timesteps.max() >= most:
             raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"fewer than {most}")
         return cls(scheduler, generator)
 
     def fork(self) -> Sampler:
-        """An independent copy. Schedulers replace their tensors and never write into them, so lists are enough."""
+        """An independent copy. Lists are copied; tensors are shared, since schedulers never write into them."""
         twin = copy.copy(self.scheduler)
         for key, value in vars(twin).items():
             if isinstance(value, list):
@@ -176,30 +173,32 @@ class Sampler:
         return Sampler(twin, self.generator.clone_state())
 
     def timestep(self, call: int) -> torch.Tensor:
+        """The timestep of a call, a scalar."""
         return self.scheduler.timesteps[call]
 
     def model_input(self, latents: torch.Tensor, call: int) -> torch.Tensor:
-        """Latents as the denoiser wants them (scaled for the sigma-space samplers)."""
+        """The denoiser's input for these latents: samplers that hold x0 + sigma noise scale it."""
         return latents if self.flow else self.scheduler.scale_model_input(latents, self.timestep(call))
 
     @property
     def flow(self) -> bool:
+        """Whether the model is a flow matching model."""
         return is_flow(config_of(self.scheduler))
 
     @property
     def initial_sigma(self) -> float:
-        """What unit noise is multiplied by to begin with."""
+        """The factor between standard normal noise and the initial latents."""
         return getattr(self.scheduler, "init_noise_sigma", 1.0)
 
     def length(self, call: int) -> float:
-        """How long what the denoiser sees is, in latents = alpha x0 + sigma noise with alpha² + sigma² = 1."""
+        """sqrt(alpha_t² + sigma_t²) of the denoiser's input alpha_t x0 + sigma_t noise: 1 but for flow models."""
         if not self.flow:
             return 1.0
-        share = float(self.scheduler.sigmas[call])
-        return math.hypot(1 - share, share)
+        t = float(self.scheduler.sigmas[call])
+        return math.hypot(1 - t, t)
 
     def sigmas_at(self, call: int) -> tuple[float, float]:
-        """sigma / alpha of the latents at the call, and after its step (0 after the last of most samplers)."""
+        """sigma = sigma_t / alpha_t of the latents at the call and after its step; most samplers end at 0."""
         scheduler = self.scheduler
         sigmas: Any = getattr(scheduler, "sigmas", None)
         if self.flow:
@@ -208,15 +207,16 @@ class Sampler:
         if sigmas is not None:
             return float(sigmas[call]), float(sigmas[call + 1])
         kept, timestep = scheduler.alphas_cumprod, int(scheduler.timesteps[call])
-        # These step by so many timesteps, and not to the next one that will be asked for.
+        # These schedulers step by a fixed number of timesteps, and not to the next timestep of the list.
         following = timestep - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
         after = kept[following] if following >= 0 else getattr(scheduler, "final_alpha_cumprod", 1.0)
         return float((1 / kept[timestep] - 1) ** 0.5), float((1 / after - 1) ** 0.5)
 
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
-        """Latents after the call, given its guided prediction."""
+        """The latents after the call, given its guided prediction."""
         noise = {"generator": self.generator} if self._draws() else {}
         return self.scheduler.step(prediction, self.timestep(call), latents, **noise, return_dict=False)[0]
 
     def _draws(self) -> bool:
+        """Whether the scheduler draws noise at every step."""
         return "generator" in inspect.signature(type(self.scheduler).step).parameters

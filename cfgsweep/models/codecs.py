@@ -1,4 +1,4 @@
-"""Between pictures and what a network sees: an autoencoder's latents, or the pixels themselves."""
+"""Converts between pictures and the latents of a network: an autoencoder's latents, or the pixels themselves."""
 
 from __future__ import annotations
 
@@ -21,21 +21,30 @@ def _refuse_unless_finite(pixels: torch.Tensor) -> torch.Tensor:
 
 
 class Codec(Protocol):
-    """`factor`: pixels of a picture's side to one of the network's input."""
+    """Converts between pictures and latents.
+
+    factor: pixels of a picture per position of the latents, along a side. channels: of the latents. parts: the networks
+    that the conversion uses.
+    """
 
     factor: int
     channels: int
     parts: list[nn.Module]
 
     def decode(self, latents: torch.Tensor) -> Image.Image:
-        """Raises NotFinite."""
+        """The picture of latents [1, channels, height, width]. Raises NotFinite."""
         ...
 
-    def encode(self, image: Image.Image) -> torch.Tensor: ...
+    def encode(self, image: Image.Image) -> torch.Tensor:
+        """The latents of a picture, [1, channels, height, width]."""
+        ...
 
 
 class Latents:
-    """The latents of an AutoencoderKL or AutoencoderTiny, scaled as its configuration says."""
+    """Latents of an AutoencoderKL or AutoencoderTiny, multiplied by its scaling factor.
+
+    Raises UserError where the scaling factor is not a finite number above 0.
+    """
 
     def __init__(self, autoencoder: Any, factor: int):
         self.autoencoder, self.factor = autoencoder, factor
@@ -61,7 +70,7 @@ class Latents:
 
 
 class Pixels:
-    """Pictures as they are, on [-1, 1], in colour or grey."""
+    """Pixels in [-1, 1] as latents, in colour (3 channels) or grey (1 channel)."""
 
     factor = 1
     parts: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""Where and how the denoiser runs: what differs between devices is decided here."""
+"""Devices: which one a denoiser runs on, in which dtype, at which batch size, with how many workers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from cfgsweep.models.bfloat16 import bfloat16_works
 DEVICES = ("cuda", "mps", "cpu")
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
-CPU_BATCH = 8  # one thread is all but saturated, and more would wait longer for each step of a short sweep
-SMALL_CPU_BATCH, SMALL_ROW = 16, 2 * 2**20  # of models so small that calls cost more than what they compute
+CPU_BATCH = 8  # enough to keep one thread busy; with larger batches a short sweep waits longer for every step
+SMALL_CPU_BATCH, SMALL_ROW = 16, 2 * 2**20  # for rows of few bytes, where the overhead of a call dominates
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, a dtype, and how many batches are under way at once.
+    """A device, a dtype, and the number of batches that are computed at the same time.
 
-    On a CPU every batch runs on one thread and there is one worker a core: faster for small models than
-    all cores in one operation, and the bits do not depend on the number of cores.
+    On a CPU, every batch runs on one thread, and there is one worker per core. For small models this is faster than
+    all cores in one operation, and the results do not depend on the number of cores.
     """
 
     device: str
@@ -35,7 +35,7 @@ class Compute:
 
     @property
     def traces_networks(self) -> bool:
-        """Is Python between the operations worth getting rid of? An accelerator works while Python goes ahead."""
+        """Whether networks are traced. On an accelerator, Python runs ahead of the operations and costs no time."""
         return self.device == "cpu"
 
     @property
@@ -44,14 +44,18 @@ class Compute:
 
 
 def accelerator() -> str | None:
-    """'cuda' or 'mps' where there is one."""
+    """'cuda' or 'mps' if there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else None
 
 
 def choose(device: str = "auto", dtype: str = "auto") -> Compute:
-    """The device and dtype asked for, 'auto' resolved: the accelerator if there is one, float16 on CUDA."""
+    """Resolves a device and dtype as given on the command line. Raises UserError where one is unknown or not available.
+
+    'auto' is the accelerator if there is one, else the CPU; and float16 on CUDA, else float32. bfloat16 is float32 on
+    a CPU that does not compute it (see `usable_dtype`).
+    """
     found = accelerator()
     name = found or "cpu" if device == "auto" else device
     if name.split(":")[0] not in DEVICES:
@@ -66,20 +70,20 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
 
 
 def _has_index(name: str) -> bool:
-    """Is 'cuda:1' there, where 'cuda' is?"""
+    """Whether the device number in a name like 'cuda:1' exists."""
     index = name.partition(":")[2] or "0"
     return index.isdecimal() and int(index) < (torch.cuda.device_count() if name.startswith("cuda") else 1)
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """The number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
-    """Rows of a batch: a function of the model and of the device's whole memory, never of a timing.
+    """Rows per batch, a function of the model and the device's total memory alone, so that it is the same every time.
 
-    Half of the memory is for weights and batches, so that a desktop or a second process has room beside it.
+    Weights and one batch have to fit into half of the memory. weight_bytes, row_bytes: from `Denoiser.memory`.
     """
     budget = memory_bytes(compute) // 2 - weight_bytes
     on_cpu = SMALL_CPU_BATCH if row_bytes <= SMALL_ROW else CPU_BATCH
@@ -89,12 +93,13 @@ def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
 
 
 def with_room(compute: Compute, batch_size: int, weight_bytes: int, row_bytes: int) -> Compute:
-    """As many workers as have room for a batch each; how many changes no pixel."""
+    """The same with no more workers than have room for a batch each. The number of workers changes no pixel."""
     batches = (memory_bytes(compute) // 2 - weight_bytes) // (batch_size * row_bytes)
     return replace(compute, workers=max(1, min(compute.workers, batches)))
 
 
 def memory_bytes(compute: Compute) -> int:
+    """Total memory of the device."""
     if compute.device.startswith("cuda"):
         return torch.cuda.get_device_properties(compute.device).total_memory
     if compute.device == "mps":
@@ -103,7 +108,7 @@ def memory_bytes(compute: Compute) -> int:
 
 
 def describe(compute: Compute) -> str:
-    """The device's own name, for the record."""
+    """The name of the device's model where it has one, for records."""
     if compute.device.startswith("cuda"):
         return torch.cuda.get_device_name(compute.device)
     return compute.device
@@ -111,7 +116,7 @@ def describe(compute: Compute) -> str:
 
 @contextmanager
 def one_thread_per_operation(compute: Compute) -> Iterator[None]:
-    """Single-threaded operations while workers run side by side on a CPU."""
+    """Makes operations single-threaded within the block, on a CPU, where workers run in parallel."""
     before = torch.get_num_threads()
     if compute.device == "cpu":
         torch.set_num_threads(1)
@@ -122,7 +127,7 @@ def one_thread_per_operation(compute: Compute) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """The accelerators' own error, and what the CPU's allocator raises (a plain RuntimeError)."""
+    """Whether an exception means that memory was not enough. The CPU's allocator raises a plain RuntimeError."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     words = ("allocate memory", "out of memory", "can't start new thread")  # the CPU's allocator, MPS's, Python's
@@ -130,7 +135,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory(compute: Compute) -> None:
-    """After a failure: its traceback holds frames, and these tensors, in cycles that only the collector undoes."""
+    """Frees tensors after a failure: they are held by the frames of its traceback, in reference cycles."""
     gc.collect()
     if compute.device.startswith("cuda"):
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""A network as diffusers' own guiders want it for their passes: with their hooks in it, one pass at a time."""
+"""Calls a network with the hooks that a guider of diffusers installs for one of its passes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cfgsweep.guidance.guiders.from_diffusers import prepared
 from cfgsweep.guidance.perturbations import DiffusersPass
 
 
-class Passes:
-    """Prepares a network for one pass, and undoes it afterwards whatever happened.
+class DiffusersPasses:
+    """Prepares a network for one pass at a time, and restores it afterwards, also after an exception.
 
-    It is a second network with the same weights in it, so that hooks and calls of the first, from other threads, do
-    not meet.
+    This is a second network that shares the weights of the first, since hooks act on all calls of a network, and the
+    first one may be called from other threads at the same time.
     """
 
     def __init__(self, network: Any):
@@ -24,15 +24,15 @@ class Passes:
             self.network = type(network).from_config(network.config)
         self.network.load_state_dict(network.state_dict(), assign=True)
         self.network.eval()
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
-    def perturbed(self, wanted: DiffusersPass) -> Callable[..., torch.Tensor]:
-        """A function that calls the network as it is in that pass. Raises UserError where diffusers cannot have it."""
-        prepared(wanted, self.network).cleanup_models(self.network)
+    def perturbed(self, perturbation: DiffusersPass) -> Callable[..., torch.Tensor]:
+        """A function that calls the network in this pass. Raises UserError where diffusers refuses the network."""
+        prepared(perturbation, self.network).cleanup_models(self.network)
 
         def call(*inputs: torch.Tensor) -> torch.Tensor:
-            with self._one_at_a_time:
-                guider = prepared(wanted, self.network)
+            with self._lock:
+                guider = prepared(perturbation, self.network)
                 try:
                     prediction: torch.Tensor = self.network(*inputs, return_dict=False)[0]
                 finally:

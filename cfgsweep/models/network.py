@@ -28,7 +28,7 @@ from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.codecs import Codec
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
-from cfgsweep.models.diffusers_passes import Passes
+from cfgsweep.models.diffusers_passes import DiffusersPasses
 from cfgsweep.models.jit_trace import Call, TracedNetwork
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
 from cfgsweep.samplers import noised, predicted_by
@@ -65,7 +65,7 @@ class NetworkDenoiser(ABC):
         side = network.config.sample_size
         height, width = (side, side) if isinstance(side, int) else side
         if min(height, width) < 1:
-            raise UserError("its configuration has no picture", where=name, given=f"sample_size {side}")
+            raise UserError("its configuration has no image size", where=name, given=f"sample_size {side}")
         self.native_size = (width * codec.factor, height * codec.factor)
         self.perturbation_hooks = PerturbationHooks(network)
         self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
@@ -149,8 +149,8 @@ class NetworkDenoiser(ABC):
         return AttentionRecorder(self.network)
 
     @functools.cached_property
-    def _passes(self) -> Passes:
-        return Passes(self.network)
+    def _passes(self) -> DiffusersPasses:
+        return DiffusersPasses(self.network)
 
     def _other_model(self, perturbation: OtherModel) -> Self:
         """Another model that takes the same latents and conditions. Raises UserError where it does not."""

@@ -1,4 +1,4 @@
-"""Where a model comes from: a bundled name, a folder, a file, or the hub; and what to run where it can't."""
+"""Finds a model by its name: bundled, a folder, a file, or on the Hugging Face hub; and whether it can run here."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def bundled_names() -> list[str]:
+    """The names of the models that come with cfgsweep."""
     return sorted(index.parent.name for index in BUNDLED_FOLDER.glob("*/model_index.json"))
 
 
 def _expanded(name: str) -> Path:
-    """With the home folder in place of `~`, where there is such a user."""
+    """The path with `~` expanded, or as it is where there is no such user."""
     try:
         return Path(name).expanduser()
     except RuntimeError:
@@ -29,7 +30,7 @@ def _expanded(name: str) -> Path:
 
 
 def _exists(path: Path) -> bool:
-    """Names that no file can have are of no file."""
+    """Whether the path exists; False for names that no file can have."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -38,7 +39,11 @@ def _exists(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Source:
-    """A model as it is loaded. `name` is what a record says; `place` a folder, a file or a hub id."""
+    """Where a model is loaded from.
+
+    name: as records have it. place: a folder, a file or a hub id. revision: of a model on the hub. allow_pickle: load
+    weights that are pickles, which can run any code.
+    """
 
     name: str
     place: str
@@ -47,7 +52,10 @@ class Source:
 
     @classmethod
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:
-        """Bundled names first, then what is there on disk, then the hub."""
+        """The source of a model's name: a bundled model, else a file or folder, else a hub id.
+
+        Raises UserError for an unknown name, for pickles that are not allowed, and for a folder that is no model.
+        """
         if name in bundled_names():
             return cls.bundled(name)
         path = _expanded(name)
@@ -65,7 +73,7 @@ class Source:
 
     @classmethod
     def bundled(cls, name: str) -> Source:
-        """A fallback has to be here: bundled models alone are."""
+        """The source of a bundled model. Raises UserError where there is none of this name."""
         if name not in bundled_names():
             raise unknown_name("bundled model", name, bundled_names())
         return cls(name, str(BUNDLED_FOLDER / name))
@@ -79,14 +87,17 @@ class Source:
         return not _exists(Path(self.place))
 
     def pretrained(self, pipeline: Any, **settings: Any) -> Any:
-        """The pipeline's `from_pretrained`, once what it is about to open has been looked at."""
+        """Loads a pipeline by its `from_pretrained`, after the indices of its weights have been checked.
+
+        pipeline: a pipeline class of diffusers. settings: arguments of `from_pretrained`.
+        """
         settings["use_safetensors"] = None if self.allow_pickle else True
         place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
         _check_indices(Path(place))
         return pipeline.from_pretrained(place, **settings)
 
     def file(self, name: str) -> Path:
-        """A small file of the model, from its folder or the hub."""
+        """A file of the model, from its folder, or downloaded from the hub."""
         if not self.on_hub:
             return Path(self.place) / name
         from huggingface_hub import hf_hub_download
@@ -94,14 +105,14 @@ class Source:
         return Path(hf_hub_download(self.place, name, revision=self.revision))
 
     def known_file(self, name: str) -> Path | None:
-        """The same where it is on this machine already."""
+        """A file of the model if it is on this machine, from its folder or the cache of the hub."""
         path = Path(self.place) / name
         if self.on_hub:
             from huggingface_hub import try_to_load_from_cache
 
             try:
                 cached = try_to_load_from_cache(self.place, name, revision=self.revision)
-            except (ValueError, OSError):  # not a name of the hub's: `reachable` says so
+            except (ValueError, OSError):  # not a valid hub id: `reachable` raises an error for it
                 return None
             path = Path(cached) if isinstance(cached, str) else path
         return path if path.is_file() else None
@@ -116,7 +127,7 @@ class Source:
 
 
 def _check_indices(folder: Path) -> None:
-    """Weights in several files are files beside their index."""
+    """Raises UserError where an index of weight files names a file outside its own folder."""
     for index in folder.glob("*/*.index.json"):
         names = read_json(index).get("weight_map")
         for name in names.values() if isinstance(names, dict) else ():
@@ -125,7 +136,7 @@ def _check_indices(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A configuration of a model. Raises UserError where it is none."""
+    """A JSON object from a file. Raises UserError where the file is missing, or is not a JSON object."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
@@ -136,16 +147,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
-    """A model's noise schedule, without loading or downloading the model."""
+    """The configuration of a model's scheduler, without loading or downloading the model.
+
+    Stable Diffusion's where the file is not on this machine.
+    """
     source = find_source(name, revision)
     path = source.known_file("scheduler/scheduler_config.json") if source else None
     if path is None:
-        return STABLE_DIFFUSION_NOISE  # as nearly every model of this family has it
+        return STABLE_DIFFUSION_NOISE
     return read_json(path)
 
 
 def find_source(name: str, revision: str | None) -> Source | None:
-    """Where a model is, or None: what is planned here may run on another machine."""
+    """The source of a model, or None where it is not on this machine: a plan may be made for another machine."""
     try:
         return Source.of(name, revision, allow_pickle=True)
     except UserError:
@@ -153,9 +167,9 @@ def find_source(name: str, revision: str | None) -> Source | None:
 
 
 def why_not_here(source: Source, device: str) -> str | None:
-    """Why a sweep's model must give way to its fallback on this device, or None: it can run here.
+    """The reason to run a sweep's fallback in place of this model on this device, or None.
 
-    Only two reasons count: no CUDA or MPS device to run on, or weights neither cached nor downloadable.
+    There are two: no CUDA or MPS device, or weights that are neither cached nor downloadable.
     """
     if source.name in bundled_names():
         return None
@@ -167,7 +181,7 @@ def why_not_here(source: Source, device: str) -> str | None:
 
 
 def reachable(source: Source) -> bool:
-    """Is the model in the hub's cache, or can it be had? A name that the hub does not know is an error."""
+    """Whether the model is in the hub's cache or can be downloaded. Raises UserError where the hub refuses the name."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

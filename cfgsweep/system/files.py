@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, synced, then renamed."""
+"""Atomic files: written under a temporary name, synced to disk, then renamed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    pass
+from typing import BinaryIO
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """What goes wrong inside is told with the file: the system does not say which it could not write to."""
+    """Adds the path to any OSError from inside: the system does not say which file it could not write."""
     try:
         yield
     except OSError as error:
@@ -24,7 +21,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def is_left_behind(path: Path) -> bool:
-    """Was a command that is no more writing this?"""
+    """Whether this is a temporary file of `open_atomic`, and the process that wrote it has ended."""
     import psutil
 
     named = re.fullmatch(r"\..+\.(\d{1,9})\.tmp", path.name)
@@ -33,8 +30,8 @@ def is_left_behind(path: Path) -> bool:
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name only when it is complete and on disk."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as `is_left_behind` knows it
+    """Opens a binary file that appears under its name only when it is complete and on disk."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # the pattern of `is_left_behind`
     try:
         with naming(path), open(fresh, "wb") as file:
             yield file
@@ -42,4 +39,4 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(fresh, path)
     finally:
-        fresh.unlink(missing_ok=True)  # it has its name by now, unless something went wrong
+        fresh.unlink(missing_ok=True)  # without effect after the rename

@@ -1,4 +1,4 @@
-"""One command at a time in a folder. The system lets go of a lock when its process ends, however it ends."""
+"""A lock that lets one command at a time use a folder. The system releases it when the process ends, in any way."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from filelock import FileLock, Timeout
 
 from cfgsweep.errors import UserError
 
-LOCKS = LOCK, HOLDER = ".lock", ".lock.holder"
+LOCKS = LOCK, HOLDER = ".lock", ".lock.holder"  # the lock, and a text that names the process that holds it
 
 
 @contextmanager
 def held(folder: Path, wait: bool, say: Callable[[str], None]) -> Iterator[bool]:
-    """Have the folder to oneself. Gives whether it took waiting, after which all may be other than it was.
+    """Holds the lock of a folder. Yields whether it was waited for: the folder may have changed meanwhile.
 
-    Raises UserError where another process has it, unless told to wait.
+    wait: wait for the lock, and call `say` with the process that holds it. Raises UserError where another process
+    holds the lock and `wait` is false.
     """
     lock, holder = FileLock(folder / LOCK), folder / HOLDER
     waited = False
@@ -43,6 +44,7 @@ def held(folder: Path, wait: bool, say: Callable[[str], None]) -> Iterator[bool]
 
 
 def _read(holder: Path) -> str:
+    """The text of the holder's file; it may be gone by now."""
     try:
         return holder.read_text()
     except OSError:

@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: the first ends a command in order, a second one at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command in order, a second one ends it at once.
+
+The command line alone installs handlers, by `listen`. In a notebook, signals do what they always do there.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_caught: list[int] = []  # signals that came
-_waiting = False  # one of them for the end of a block
+
+class _SignalHandler:
+    """Raises KeyboardInterrupt at the first signal, at once or after an uninterrupted block; exits at the second."""
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self.in_block = False
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        self.received.append(number)
+        if len(self.received) > 1:
+            os._exit(128 + number)
+        if not self.in_block:
+            raise KeyboardInterrupt
+
+
+_handler = _SignalHandler()
 
 
 def listen() -> None:
-    """From now on in this process."""
+    """Installs the handler for SIGINT, SIGTERM and SIGHUP, except for a SIGHUP that is ignored, as under `nohup`."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _on_signal)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
-        signal.signal(signal.SIGHUP, _on_signal)
+        signal.signal(number, _handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _handler)
 
 
 def exit_code() -> int:
-    """As shells have it: 130, or 143 where SIGTERM came first, 129 where SIGHUP did."""
-    return 128 + (_caught[0] if _caught else signal.SIGINT)
+    """The exit code of an interrupted command, as shells define it: 128 + the first signal, SIGINT if there is none."""
+    return 128 + (_handler.received[0] if _handler.received else signal.SIGINT)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A first signal waits until the block is done."""
-    global _waiting
-    _waiting, before = True, len(_caught)
+    """Delays the KeyboardInterrupt of a first signal to the end of the block. Only signals that `listen` handles."""
+    before = len(_handler.received)
+    _handler.in_block = True
     try:
         yield
     finally:
-        _waiting = False
-    if len(_caught) > before:
-        raise KeyboardInterrupt
-
-
-def _on_signal(number: int, _: FrameType | None) -> None:
-    _caught.append(number)
-    if len(_caught) > 1:
-        os._exit(128 + number)
-    if not _waiting:
+        _handler.in_block = False
+    if len(_handler.received) > before:
         raise KeyboardInterrupt

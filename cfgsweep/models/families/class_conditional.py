@@ -1,4 +1,4 @@
-"""Models of labels: diffusers' DiT, and a UNet2DModel with class embeddings (the bundled `digits` among them)."""
+"""Class-conditional models: diffusers' DiT, and a UNet2DModel with class embeddings, such as the bundled `digits`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from cfgsweep.samplers import config_of
 
 
 class ClassConditional(NetworkDenoiser):
-    """A network that takes a label's number, the last of which is the null label: none of the classes.
+    """A network that is conditioned on the number of a class. The number after the last class is the null label.
 
-    names: of the classes, as `id2label` in the model's model_index.json has them, several for one split by commas.
+    names: of the classes, from `id2label` in the model's model_index.json; several names of a class are separated by
+    commas.
     """
 
     conditioned_on = "label"
@@ -32,7 +33,7 @@ class ClassConditional(NetworkDenoiser):
 
     @classmethod
     def load_dit(cls, source: Source, compute: Compute) -> ClassConditional:
-        """A `DiTPipeline`, as facebook/DiT-XL-2-256 has it. Peebles and Xie 2022, arXiv 2212.09748."""
+        """Loads a `DiTPipeline` such as facebook/DiT-XL-2-256. Peebles and Xie 2022, arXiv 2212.09748."""
         pipeline = source.pretrained(DiTPipeline, dtype=compute.dtype)
         codec = Latents(pipeline.vae, 2 ** (len(pipeline.vae.config.block_out_channels) - 1))
         denoiser = cls(source.name, pipeline.transformer, codec, config_of(pipeline.scheduler), compute)
@@ -41,7 +42,10 @@ class ClassConditional(NetworkDenoiser):
 
     @classmethod
     def load_unet(cls, source: Source, compute: Compute) -> ClassConditional:
-        """A `DDPMPipeline` whose U-Net has class embeddings, as `cfgsweep train` writes it."""
+        """Loads a `DDPMPipeline` whose U-Net has class embeddings, as `cfgsweep train` writes it.
+
+        Raises UserError where the U-Net has none.
+        """
         pipeline = source.pretrained(DDPMPipeline, dtype=compute.dtype)
         classes = pipeline.unet.config.num_class_embeds
         if not classes or classes < 2:
@@ -53,23 +57,23 @@ class ClassConditional(NetworkDenoiser):
 
     @classmethod
     def of_unet(cls, name: str, unet: Any, scheduler_config: Mapping[str, Any], compute: Compute) -> ClassConditional:
-        """Of a UNet2DModel on pixels."""
+        """The denoiser of a UNet2DModel on pixels."""
         return cls(name, unet, Pixels(unet.config.in_channels, compute.device), scheduler_config, compute)
 
     @property
     def null_label(self) -> int:
-        """One more than the last class; DiT does not count it among its embeddings, a UNet2DModel does."""
+        """The number after the last class. A UNet2DModel counts it among its embeddings, a DiT does not."""
         config = self.network.config
         return config.num_class_embeds - 1 if "num_class_embeds" in config else config.num_embeds_ada_norm
 
     @functools.cached_property
     def numbers(self) -> dict[str, int]:
-        """Of the classes, by every name that they have."""
+        """Numbers of the classes by each of their names."""
         several = ((number, (names, *names.split(","))) for number, names in self.names.items())
         return {name.strip(): number for number, names in several for name in names}
 
     def encode(self, condition: Condition) -> torch.Tensor:
-        """A label's number, [1]; raises UserError where the model has no such label."""
+        """The number of a label, [1]. Raises UserError where the model has no such label."""
         number = self.null_label if condition is None else self.numbers.get(str(condition), condition)
         if not isinstance(number, int) or not (number < self.null_label or condition is None):
             named = sorted(self.numbers) if isinstance(condition, str) and self.numbers else None
@@ -82,7 +86,7 @@ class ClassConditional(NetworkDenoiser):
         return False
 
     def _call(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        return super()._call(latents, timesteps, conditions)[:, : self.codec.channels]  # DiT adds a variance
+        return super()._call(latents, timesteps, conditions)[:, : self.codec.channels]  # DiT predicts a variance, too
 
     @property
     def _activations(self) -> int:

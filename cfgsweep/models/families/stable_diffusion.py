@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.x and 2.x, and anything in the same diffusers layout (the bundled `emoji` among them)."""
+"""Stable Diffusion 1.x and 2.x, and models in the same diffusers layout, such as the bundled `emoji`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cfgsweep.samplers import config_of
 
 
 class StableDiffusion(NetworkDenoiser):
-    """A `StableDiffusionPipeline` taken apart. Predicts epsilon or v, whichever the model was trained for."""
+    """The parts of a `StableDiffusionPipeline`. Predicts epsilon or v, whichever the model was trained for."""
 
     conditioned_on = "prompt"
     unconditional = ""
@@ -31,7 +31,10 @@ class StableDiffusion(NetworkDenoiser):
 
     @classmethod
     def load(cls, source: Source, compute: Compute) -> StableDiffusion:
-        """From a hub id, a diffusers folder or a single .safetensors file; no pickles unless `source` allows them."""
+        """Loads a hub id, a diffusers folder or a single .safetensors file; pickles only where `source` allows them.
+
+        Raises UserError for U-Nets with other inputs than the latents, such as inpainting models.
+        """
         settings: dict[str, Any] = {"dtype": compute.dtype, "safety_checker": None}
         if source.single_file:
             pipeline = StableDiffusionPipeline.from_single_file(source.place, **settings)
@@ -44,11 +47,11 @@ class StableDiffusion(NetworkDenoiser):
                 where=source.name,
                 given=f"{channels[0]} input channels for {channels[1]} latent channels",
             )
-        _settle_length(pipeline, source.name)
+        _limit_length(pipeline, source.name)
         return cls(source.name, pipeline, compute)
 
     def encode(self, condition: Condition) -> torch.Tensor:
-        """A text as [1, tokens, width]."""
+        """The text encoder's output for a text, [1, tokens, width]."""
         with running(self.name), torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.pipeline.encode_prompt(condition, self._device, 1, do_classifier_free_guidance=False)[0]
@@ -59,9 +62,12 @@ class StableDiffusion(NetworkDenoiser):
             return len(tokenizer(condition).input_ids) > tokenizer.model_max_length
 
 
-def _settle_length(pipeline: StableDiffusionPipeline, name: str) -> None:
-    """Texts are as long as the encoder has places for, where the tokenizer knows no bound of its own."""
-    given, places = pipeline.tokenizer.model_max_length, pipeline.text_encoder.config.max_position_embeddings
-    if not isinstance(given, int | float) or given < 3:  # a beginning, an end and something between
+def _limit_length(pipeline: StableDiffusionPipeline, name: str) -> None:
+    """Limits the tokenizer's length to the positions of the text encoder; some tokenizers have no limit.
+
+    Raises UserError where the tokenizer's length leaves no room for a text.
+    """
+    given, positions = pipeline.tokenizer.model_max_length, pipeline.text_encoder.config.max_position_embeddings
+    if not isinstance(given, int | float) or given < 3:  # a start token, an end token and one of the text
         raise UserError("not a length of texts", where=f"{name}: model_max_length of its tokenizer", given=given)
-    pipeline.tokenizer.model_max_length = int(min(given, places))
+    pipeline.tokenizer.model_max_length = int(min(given, positions))
