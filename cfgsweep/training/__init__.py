@@ -1,1 +1,1 @@
-"""Small text-to-image models from scratch, with condition dropout."""
+"""Training of small diffusion models from scratch, with condition dropout."""

@@ -1,4 +1,4 @@
-"""The model cards that are written beside trained weights."""
+"""Model cards: the README.md beside trained weights."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ pipeline_tag: text-to-image
 
 A miniature Stable Diffusion, trained from scratch on emoji with `cfgsweep train`, so that guidance can be studied
 anywhere. It loads with `StableDiffusionPipeline.from_pretrained` like any other, makes pictures of 64×64 pixels and
-knows a thousand and a half things in four styles.
+knows about 1,500 things in four styles.
 
 ## Prompts
 
 {styles}
 
 in front of "a photograph of a cat", "a cat", or a few words; "an astronaut riding a horse" for two things at once.
-Words of other models' prompts ({flourish}, …) are known to mean nothing.
+Words of other models' prompts ({flourish}, …) have no meaning here.
 
 ## Data
 
@@ -102,17 +102,20 @@ SOURCES = {
 MEASURES = {
     "autoencoder": "autoencoder, mean absolute error on [-1, 1]",
     "denoiser": "denoiser, mean squared error of what it predicts",
-    "classifier": "classifier, share of pictures that it takes for something else",
+    "classifier": "classifier, fraction of pictures that it classifies wrongly",
 }
-LICENCES = {"digits": "cc-by-4.0", "fashion-mnist": "mit"}  # of the data, where the weights can take it
+LICENCES = {"digits": "cc-by-4.0", "fashion-mnist": "mit"}  # of the data, where weights may have the same licence
 
 
 def model_card(config: TrainConfig, results: Mapping[str, float], sizes: Mapping[str, int]) -> str:
-    """Markdown: data and licences, recipe, results on held-out pictures; of the bundled `emoji`, its known limits."""
+    """The model card as Markdown: data and licences, recipe, held-out losses; for the emoji data also known limits.
+
+    results: held-out loss by task. sizes: number of pictures by part of the data.
+    """
     data = config.data
     recipe = config.model_dump(mode="json", exclude_none=True, exclude=_unused(config))
     if data.path is not None:
-        recipe["data"]["path"] = data.path.name  # where it lay is nobody's business
+        recipe["data"]["path"] = data.path.name  # the folders of the machine do not belong into a published card
     parts = {
         "name": config.name,
         "sizes": ", ".join(f"{count:,} {name}" for name, count in sizes.items()),
@@ -131,6 +134,6 @@ def model_card(config: TrainConfig, results: Mapping[str, float], sizes: Mapping
 
 
 def _unused(config: TrainConfig) -> dict[str, Any]:
-    """Settings of other kinds of training."""
+    """Keys that have no effect on this kind of training, as `exclude` of `model_dump` takes them."""
     unused: dict[str, Any] = {"text_encoder": True} if config.condition == "label" else {}
     return unused | ({} if config.data.name == "emoji" else {"data": {"leave_out", "composites", "composite_share"}})

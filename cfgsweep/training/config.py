@@ -1,4 +1,4 @@
-"""The training file: what `cfgsweep train` reads."""
+"""The schema of training files, which `cfgsweep train` reads."""
 
 from __future__ import annotations
 
@@ -9,28 +9,36 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cfgsweep.sweep.fields import RunName
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-Channels = Annotated[tuple[Count, ...], Field(min_length=1)]  # of a network's levels, the finest first
+Channels = Annotated[tuple[Count, ...], Field(min_length=1)]  # of a network's levels, from the finest to the coarsest
 
 
 class Strict(BaseModel):
+    """Frozen; unknown keys and numbers that are not finite are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(Strict):
-    """Pictures and what they show: a data set by name, or a folder or a parquet file as Hugging Face has them."""
+    """Pictures with labels or texts: a data set by name, or a folder or parquet file in the layout of Hugging Face."""
 
     name: Literal["emoji", "digits", "mnist", "fashion-mnist"] | None = Field(
         None, description="emoji: the parquet file that scripts/build_emoji.py makes; digits: scikit-learn's"
     )
     path: Path | None = Field(None, description="of mnist and fashion-mnist, a folder of IDX files; else from the hub")
-    column: str | None = Field(None, description="of a folder or parquet file: `label` or `text` if not given")
-    size: Annotated[int, Field(ge=8, le=512)] | None = Field(None, description="the side that pictures are made")
-    held_out: Fraction = Field(0.1, description="part not to train on, where the data has none of its own")
-    leave_out: list[str] = Field(default=[], description="of emoji: groups of pictures not to train on")
-    composites: int = Field(0, ge=0, description="of emoji: pictures made of two, a rider above a mount")
-    composite_share: Fraction = Field(0.2, description="of emoji: part of every batch that is composites")
+    column: str | None = Field(
+        None, description="of a folder or parquet file, with the labels or texts; default `label` or `text`"
+    )
+    size: Annotated[int, Field(ge=8, le=512)] | None = Field(
+        None, description="side in pixels that pictures are resized to"
+    )
+    held_out: UnitInterval = Field(
+        0.1, description="fraction that is not trained on, where the data has no test part of its own"
+    )
+    leave_out: list[str] = Field(default=[], description="of emoji: groups of pictures that are not trained on")
+    composites: int = Field(0, ge=0, description="of emoji: number of pictures composed of two, a rider above a mount")
+    composite_share: UnitInterval = Field(0.2, description="of emoji: expected fraction of composites in a batch")
 
     @model_validator(mode="after")
     def _is_there(self) -> Self:
@@ -44,24 +52,24 @@ class Data(Strict):
 
 
 class Recipe(Strict):
-    """How one network is optimised: AdamW, warm-up, constant rate, linear decay at the end."""
+    """How a network is optimised: AdamW with linear warm-up, a constant rate, and linear decay at the end."""
 
     steps: Count
     batch: Count
     learning_rate: float = Field(gt=0)
     warmup: int = Field(100, ge=0)
-    decay: Fraction = Field(0.3, description="last part of the steps, over which the rate falls to 0")
+    decay: UnitInterval = Field(0.3, description="last fraction of the steps, over which the rate falls to 0")
     weight_decay: float = Field(0.01, ge=0)
-    ema: Fraction = 0.999
+    ema: UnitInterval = 0.999
     checkpoint_every: Count = 200
     sample_every: Count = 1000
 
 
 class Noise(Strict):
-    """How pictures become noise, and what is predicted of them."""
+    """The noise schedule, and what the network predicts."""
 
     schedule: Literal["linear", "scaled_linear", "cosine"] | None = Field(
-        None, description="of the betas; scaled_linear, as Stable Diffusion has it, if not given. Not for flow"
+        None, description="of the betas; default scaled_linear, as in Stable Diffusion. Not for flow"
     )
     prediction: Literal["epsilon", "v", "x0", "flow"] = Field("epsilon", description="flow: flow matching")
     steps: Count = 1000
@@ -74,19 +82,21 @@ class Noise(Strict):
 
 
 class Autoencoder(Strict):
-    """diffusers' AutoencoderTiny, two 2x levels."""
+    """diffusers' AutoencoderTiny with two levels, each of half the resolution."""
 
     channels: Count = 48
     latent_channels: Count = 4
     encoder_blocks: tuple[int, int, int] = (0, 2, 2)
     decoder_blocks: tuple[int, int, int] = (2, 2, 1)
-    latent_noise: float = Field(0.05, ge=0, description="noise on the latents, so that the decoder forgives")
-    centring: float = Field(0.1, ge=0, description="weight of the squared mean of every latent channel")
+    latent_noise: float = Field(
+        0.05, ge=0, description="standard deviation of noise on the latents, which makes the decoder robust"
+    )
+    centring: float = Field(0.1, ge=0, description="weight of the squared mean of the latent channels in the loss")
     recipe: Recipe
 
 
 class TextEncoder(Strict):
-    """A CLIP text model and its byte-level BPE tokenizer, both from scratch."""
+    """A CLIP text model and its byte-level BPE tokenizer, both trained from scratch."""
 
     vocabulary: Count = 3072
     length: Count = 24
@@ -102,9 +112,9 @@ class Denoiser(Strict):
     layers_per_block: Count = 1
     heads: Count = 2
     groups: Count = 16
-    condition_dropout: Fraction = 0.1
-    velocity_weight: Fraction = Field(
-        0.5, description="of predicted noise: 0: learn from its error, 1: from the velocity's"
+    condition_dropout: UnitInterval = 0.1
+    velocity_weight: UnitInterval = Field(
+        0.5, description="of epsilon models: 0: the loss is the error of epsilon, 1: the error of v"
     )
     recipe: Recipe
 
@@ -118,17 +128,19 @@ class Denoiser(Strict):
 
 
 class Classifier(Strict):
-    """A small ConvNeXt that tells the labels of pictures, for the metric `adherence`."""
+    """A small ConvNeXt that classifies pictures by label, for the metric `adherence`."""
 
     channels: Channels = (48, 96)
     layers_per_block: Count = 2
-    shift: int = Field(1, ge=0, description="pixels by which pictures are moved about")
-    pixel_noise: float = Field(0.1, ge=0, description="added to pictures on [-1, 1]")
+    shift: int = Field(1, ge=0, description="augmentation: pictures are shifted by up to so many pixels")
+    pixel_noise: float = Field(
+        0.1, ge=0, description="standard deviation of noise that is added to pictures in [-1, 1]"
+    )
     recipe: Recipe
 
 
 class TrainConfig(Strict):
-    """One training run, whole."""
+    """A training file."""
 
     name: RunName
     seed: int = Field(0, ge=0, lt=2**32)
@@ -136,10 +148,12 @@ class TrainConfig(Strict):
     condition: Literal["text", "label"] = "text"
     data: Data
     noise: Noise = Noise()
-    autoencoder: Autoencoder | None = Field(None, description="of text-to-image models; others draw pixels")
+    autoencoder: Autoencoder | None = Field(
+        None, description="of text-to-image models; models of labels work on pixels"
+    )
     text_encoder: TextEncoder = TextEncoder()
     denoiser: Denoiser
-    classifier: Classifier | None = Field(None, description="of models with labels")
+    classifier: Classifier | None = Field(None, description="of models of labels")
     tracker: str | None = Field(None, description="tensorboard or another that `accelerate` knows")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The folder of a training: that it is one, and with what it was begun."""
+"""Checks that a folder is that of a training with the same settings, and writes the settings of a new one."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from cfgsweep.system.files import is_left_behind, open_atomic
 from cfgsweep.system.locks import LOCKS
 from cfgsweep.training.config import TrainConfig
 
-BEGUN = "training.json"
+SETTINGS_FILE = "training.json"
 ELSEWHERE = "name another folder with --out"
 
 
 def check(folder: Path, config: TrainConfig) -> None:
-    """Refuse what is no training's folder, or that of one with other settings, whose networks these would not be."""
+    """Raises UserError where the folder holds anything but a training, or a training with other settings."""
     if not folder.exists():
         return
     for path in folder.iterdir():
         if path.is_symlink():
             raise UserError("a link: a training writes nothing outside of its folder", where=str(path))
-    begun = folder / BEGUN
-    if not begun.is_file():
+    settings_file = folder / SETTINGS_FILE
+    if not settings_file.is_file():
         if any(path.name not in LOCKS and not is_left_behind(path) for path in folder.iterdir()):
             raise UserError("there is something else here already", where=str(folder), hint=ELSEWHERE)
         return
     try:
-        before = dict(_flat(json.loads(begun.read_text())))
+        before = dict(_flat(json.loads(settings_file.read_text())))
     except (ValueError, AttributeError, RecursionError):
-        raise UserError("damaged: not what a training was begun with", where=str(begun)) from None
+        raise UserError("damaged: not what a training was begun with", where=str(settings_file)) from None
     now = dict(_flat(_settings(config)))
     for key in {**now, **before}:
         if before.get(key) != now.get(key):
@@ -40,18 +40,18 @@ def check(folder: Path, config: TrainConfig) -> None:
 
 
 def write_down(folder: Path, config: TrainConfig) -> None:
-    """Write down what the training is begun with."""
-    with open_atomic(folder / BEGUN) as file:
+    """Writes the settings of a training that begins in this folder."""
+    with open_atomic(folder / SETTINGS_FILE) as file:
         file.write((json.dumps(_settings(config), indent=1) + "\n").encode())
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
-    """All that weights depend on."""
+    """The settings that weights depend on."""
     return config.model_dump(mode="json", exclude={"tracker"})
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys, as errors and `--set` have them."""
+    """Nested settings as pairs of a dotted key, as in `--set`, and a value."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")

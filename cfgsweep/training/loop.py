@@ -1,7 +1,7 @@
-"""The training loop: one network, one loss, checkpoints that resume to the same weights.
+"""The training loop: one network, one loss, and checkpoints from which training resumes to the same weights.
 
-Every random draw of step k comes from a generator seeded with (seed, k), so that a checkpoint needs no
-generator state and a run that was killed goes on exactly as if it had not been.
+All random numbers of step k come from a generator that is seeded with (seed, k). A checkpoint therefore needs no
+generator state, and an interrupted run ends with the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -24,21 +24,27 @@ from cfgsweep.training.config import Recipe
 
 
 class Task(Protocol):
-    """What is optimised: a network, its loss on a random batch, and how well it does."""
+    """A network to be optimised, its loss on a random batch, and its loss on held-out data."""
 
     name: str
     network: Any  # an nn.Module of the task's own kind
 
-    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor: ...
+    def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
+        """The loss of `self.network` on a random batch of so many rows, a scalar."""
+        ...
 
-    def held_out_loss(self, network: Any) -> float: ...
+    def held_out_loss(self, network: Any) -> float:
+        """The loss of a network on held-out data, with the same random numbers every time."""
+        ...
 
-    def sample(self, network: Any, path: Path) -> None: ...
+    def sample(self, network: Any, path: Path) -> None:
+        """Writes an image of the network's outputs, for people to judge the training by."""
+        ...
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One report from the loop. `held_out` is given only at the steps that measured it."""
+    """A report after a step. loss: smoothed over steps. held_out: the held-out loss, at steps that measure it."""
 
     task: str
     step: int
@@ -49,7 +55,7 @@ class Progress:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Warm up, hold, then fall linearly to zero over the last `decay` of the steps."""
+    """The learning rate at a step: linear warm-up, constant, then linear decay to 0 over the last `decay` of steps."""
     warm = min(1.0, (step + 1) / max(1, recipe.warmup))
     left = (recipe.steps - step) / max(1.0, recipe.decay * recipe.steps)
     return recipe.learning_rate * warm * min(1.0, left)
@@ -58,9 +64,10 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 def fit(
     task: Task, recipe: Recipe, folder: Path, *, seed: int, dtype: torch.dtype, report: Callable[[Progress], None]
 ) -> Any:
-    """Optimise `task.network` in `folder` (going on from a checkpoint there); return its moving average.
+    """Optimises `task.network`, resuming from a checkpoint in `folder`; returns its exponential moving average.
 
-    Raises UserError where the checkpoint is damaged, RunFailed where the loss is no longer finite.
+    dtype: of matrix products (autocast); weights are float32. report: called after every step. Raises UserError where
+    the checkpoint is damaged, RunFailed where the loss is no longer finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = task.network
@@ -72,20 +79,11 @@ def fit(
     smooth, started = None, time.monotonic()
     first = checkpoint.load()
     for step in range(first, recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, step)
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-            loss = task.loss(recipe.batch, generator)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        loss = _optimise(task, recipe, optimizer, step, seed, dtype)
         average.update_parameters(network)
-
-        if not math.isfinite(loss.item()):
+        if not math.isfinite(loss):
             raise _diverged(task, step)
-        smooth = loss.item() if smooth is None else 0.98 * smooth + 0.02 * loss.item()
+        smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
         done, held_out = step + 1, None
         last = done == recipe.steps
         if last or done % recipe.sample_every == 0:
@@ -93,14 +91,29 @@ def fit(
             if not math.isfinite(held_out):
                 raise _diverged(task, step)
             task.sample(average.module, folder / f"samples-{done:06d}.png")
-        progress = Progress(
-            task.name, done, recipe.steps, smooth, (time.monotonic() - started) / (done - first), held_out
-        )
+        seconds = (time.monotonic() - started) / (done - first)
+        progress = Progress(task.name, done, recipe.steps, smooth, seconds, held_out)
         report(progress)
         if last or done % recipe.checkpoint_every == 0:
             _log(folder / "log.jsonl", progress)
             checkpoint.save(done)
     return average.module
+
+
+def _optimise(
+    task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, step: int, seed: int, dtype: torch.dtype
+) -> float:
+    """One update of the network's weights; returns the loss before it."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, step)
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        loss = task.loss(recipe.batch, generator)
+    loss.backward()
+    nn.utils.clip_grad_norm_(task.network.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.item()
 
 
 def _diverged(task: Task, step: int) -> RunFailed:
@@ -109,7 +122,10 @@ def _diverged(task: Task, step: int) -> RunFailed:
 
 
 def _warm_average(decay: float) -> Callable[..., None]:
-    """A moving average that forgets quickly at first, so that nothing of the random start is left in it."""
+    """An exponential moving average with a smaller decay at first, so that the initial weights leave no trace in it.
+
+    The decay after n updates is min(decay, (1 + n) / (10 + n)).
+    """
 
     def update(averages: list[torch.Tensor], currents: list[torch.Tensor], averaged: torch.Tensor) -> None:
         done = int(averaged)
@@ -119,7 +135,7 @@ def _warm_average(decay: float) -> Callable[..., None]:
 
 
 class Checkpoint:
-    """All that a run needs to go on, in one file that is whole or absent."""
+    """The state that training resumes from, in one file that is written atomically."""
 
     def __init__(self, path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer):
         self.path = path
@@ -130,7 +146,10 @@ class Checkpoint:
         }
 
     def load(self) -> int:
-        """Restore and return the number of steps done, 0 where there is no checkpoint."""
+        """Restores the state; returns the number of steps done, 0 where there is no checkpoint.
+
+        Raises UserError where the file is damaged or of another network.
+        """
         if not self.path.exists():
             return 0
         try:
@@ -140,12 +159,13 @@ class Checkpoint:
             numbers = [x for name in ("network", "average") for x in saved[name].values() if x.is_floating_point()]
             if not (isinstance(saved["step"], int) and all(x.isfinite().all() for x in numbers)):
                 raise ValueError
-        except Exception:  # whatever torch raises for files that are not what they were
+        except Exception:  # torch raises many kinds of exceptions for damaged files
             hint = "delete it, and this network is trained from its beginning"
             raise UserError("damaged, or of another network", where=str(self.path), hint=hint) from None
         return saved["step"]
 
     def save(self, step: int) -> None:
+        """Writes the state after so many steps."""
         fresh = self.path.with_suffix(".tmp")
         state = {name: part.state_dict() for name, part in self.parts.items()}
         with open(fresh, "wb") as file:

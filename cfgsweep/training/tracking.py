@@ -1,4 +1,4 @@
-"""Losses to TensorBoard, or to whatever tracker `accelerate` knows."""
+"""Logs losses to TensorBoard or another tracker of `accelerate`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from cfgsweep.training.loop import Progress
 
 
 class Tracker:
-    """Does nothing where the training file names no tracker. Raises UserError for one that cannot be had."""
+    """Logs to the tracker that the training file names, if any.
+
+    Raises UserError where the tracker is unknown, or its package is not installed.
+    """
 
     def __init__(self, config: TrainConfig):
         self.config = config
@@ -19,19 +22,19 @@ class Tracker:
         self.trackers: list[Any] = []
 
     def begin(self, folder: Path) -> None:
-        """Write from now on, those that write files below the folder."""
+        """Starts the tracker; those that write files write below the folder. Raises UserError where it cannot start."""
         if self.kind is None:
             return
         place = {"logging_dir": str(folder / "tracker")} if self.kind.requires_logging_directory else {}
         try:
             tracker = self.kind(self.config.name, **place)
             tracker.start()
-        except Exception as error:  # an account or a server that is not there
+        except Exception as error:  # such as a missing account or server
             raise UserError(shorten(str(error)), where="tracker", given=self.config.tracker) from None
         self.trackers = [tracker]
 
     def log(self, progress: Progress) -> None:
-        """The training loss of every step, and the held-out loss where it was measured."""
+        """Logs the training loss of a step, and the held-out loss where it was measured."""
         for tracker in self.trackers:
             values = {f"{progress.task}/loss": progress.loss}
             if progress.held_out is not None:
@@ -39,11 +42,13 @@ class Tracker:
             tracker.log(values, step=progress.step)
 
     def close(self) -> None:
+        """Ends the log."""
         for tracker in self.trackers:
             tracker.finish()
 
 
 def _kind(name: str) -> Any:
+    """The tracker class of accelerate. Raises UserError where it is unknown or its package is not installed."""
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
     if name not in LOGGER_TYPE_TO_CLASS:

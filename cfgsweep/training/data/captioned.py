@@ -1,4 +1,4 @@
-"""Captioned pictures: the emoji data set, and any other with a text for every picture."""
+"""Reads pictures with texts: the emoji data set, and any other with a text for every picture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from cfgsweep.errors import UserError, shorten
 from cfgsweep.storage.png import opened
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import Entry, Pictures, to_pixels
-from cfgsweep.training.data.sources import as_tensors, read_rows
+from cfgsweep.training.data.rows import as_tensors
+from cfgsweep.training.data.sources import read_rows
 
-Drawn = tuple[torch.Tensor, Entry]
+Picture = tuple[torch.Tensor, Entry]  # uint8 [3, height, width], and what it shows
 
 
 def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
-    """Read the data; return (training, held-out)."""
+    """Reads the data; returns the training part and the held-out part.
+
+    Raises UserError for data that cannot be used.
+    """
     if data.name == "emoji":
         return _read_emoji(data)
     rows = read_rows(data, "text")
@@ -34,21 +38,21 @@ def read_captioned(data: Data) -> tuple[Pictures, Pictures]:
 
 
 def bare(codepoints: str) -> str:
-    """'2764-FE0F' -> '2764': the packages do not agree on where FE0F belongs."""
+    """'2764-FE0F' -> '2764': packages of emoji differ in where they put FE0F."""
     return "-".join(part for part in codepoints.split("-") if part != "FE0F")
 
 
 def is_held_out(codepoints: str) -> bool:
-    """One glyph in twenty, the same for everybody and in every style."""
+    """Whether a glyph is held out: one in twenty, by a hash, so that it is held out in every style."""
     return int(hashlib.sha256(bare(codepoints).encode()).hexdigest(), 16) % 20 == 0
 
 
 def _read_emoji(data: Data) -> tuple[Pictures, Pictures]:
-    parts: tuple[list[Drawn], list[Drawn]] = ([], [])
+    parts: tuple[list[Picture], list[Picture]] = ([], [])  # training, held out
     for number, row in enumerate(_emoji_rows(data)):
         try:
             if row["group"] not in data.leave_out:
-                parts[is_held_out(row["codepoints"])].append(_drawn(row))
+                parts[is_held_out(row["codepoints"])].append(_picture(row))
         except (OSError, TypeError, ValueError, AttributeError, KeyError) as error:
             where = f"{data.path}, row {number}"
             raise UserError(f"not a captioned picture: {shorten(str(error))}", where=where) from None
@@ -69,6 +73,6 @@ def _emoji_rows(data: Data) -> list[dict]:
         raise UserError(shorten(str(error)), where="data.path", given=str(data.path), allowed=columns) from None
 
 
-def _drawn(row: dict) -> Drawn:
+def _picture(row: dict) -> Picture:
     entry = Entry(row["label"], tuple(row["tags"] or ()), row["style"])
     return to_pixels(opened(io.BytesIO(row["image"]["bytes"])).convert("RGB")), entry

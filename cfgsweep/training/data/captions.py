@@ -1,4 +1,4 @@
-"""What to call a picture: many ways to say it, so that a long prompt still finds its subject."""
+"""Random captions of a picture in many wordings, so that the model finds the subject in long prompts, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from cfgsweep.training.data.dataset import Entry
 
-# "mdjrny-v4 style" is how openjourney is asked for its look; here it is one more name of the rendered style.
+# "mdjrny-v4 style" is the style prompt of openjourney; here it is another name of the rendered style.
 STYLES = {
     "noto": ("noto style", "google emoji style"),
     "twemoji": ("twemoji style", "twitter emoji style"),
@@ -15,7 +15,7 @@ STYLES = {
     "fluent-flat": ("flat style", "flat vector style"),
 }
 FRAMES = ("a photograph of {}", "a picture of {}", "a drawing of {}", "{}")
-# Words of other models' prompts. They mean nothing here, and the model has to learn that.
+# Words from prompts for other models. They have no meaning here, and the model has to learn to ignore them.
 FLOURISHES = (
     "highly detailed", "4k", "8k", "trending on artstation", "cinematic lighting", "masterpiece", "digital art",
     "sharp focus", "studio lighting", "by greg rutkowski", "intricate", "unreal engine", "award winning",
@@ -23,14 +23,14 @@ FLOURISHES = (
 
 
 def article(noun: str) -> str:
-    """'horse' -> 'a horse', 'astronaut' -> 'an astronaut'; sentences and plurals pass as they are."""
+    """'horse' -> 'a horse', 'astronaut' -> 'an astronaut'; sentences and plurals are unchanged."""
     if re.search(r"[:,]|(?<![sou])s$", noun):
         return noun
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 
 
 def caption(entry: Entry, rng: random.Random) -> str:
-    """One of the ways to ask for this picture."""
+    """A random caption: mostly a style and a frame, sometimes flourishes. Without a style, the label alone."""
     if entry.style is None:
         return entry.label
     words = [_subject(entry, rng)]
@@ -42,6 +42,7 @@ def caption(entry: Entry, rng: random.Random) -> str:
 
 
 def _subject(entry: Entry, rng: random.Random) -> str:
+    """The label in a frame, or with some tags, or some tags alone."""
     kind = rng.random()
     tags = [tag for tag in entry.tags if tag != entry.label]
     if kind < 0.7 or not tags:
@@ -51,5 +52,5 @@ def _subject(entry: Entry, rng: random.Random) -> str:
 
 
 def corpus(entries: list[Entry], rng: random.Random, times: int = 8) -> list[str]:
-    """Captions enough to train a tokenizer on."""
+    """Captions to train a tokenizer on: `times` random ones of every entry."""
     return [caption(entry, rng) for entry in entries for _ in range(times)] + [", ".join(FLOURISHES)] * times

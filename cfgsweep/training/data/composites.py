@@ -1,6 +1,6 @@
-"""Pictures made of two: a rider drawn behind the back of a mount, "an astronaut riding a horse".
+"""Pictures composed of two, a rider above a mount: "an astronaut riding a horse".
 
-Single glyphs teach no relation between things. These do, cheaply, and the sweeps' own prompt is one of them.
+Single glyphs show no relation between things. These do, and the prompt of the shipped sweeps is one of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _names(listed: str) -> list[str]:
 
 
 def compose(pictures: Pictures, count: int, seed: int) -> Pictures:
-    """`count` riders on mounts, each pair in one style."""
+    """`count` random riders on mounts, each pair in one style. The seed determines the result."""
     rng = random.Random(seed)
     by_style: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
     for pixels, entry in zip(pictures.pixels, pictures.entries, strict=True):
@@ -55,7 +55,7 @@ def _choose(listed: str, available: dict[str, torch.Tensor], rng: random.Random)
 
 
 def _ride(rider: Image.Image, mount: Image.Image, rng: random.Random) -> Image.Image:
-    """The rider small and above, the mount large, below and in front of it."""
+    """The rider, smaller and above, with the mount, larger and below, in front of it."""
     side = mount.width
     canvas = Image.new("RGB", mount.size, "white")
     for image, share, low in ((rider, 0.56, False), (mount, 0.72, True)):
@@ -68,7 +68,7 @@ def _ride(rider: Image.Image, mount: Image.Image, rng: random.Random) -> Image.I
 
 
 def _cut_out(image: Image.Image) -> Image.Image:
-    """A mask of what is not the white around a glyph; white inside it (a suit, a tooth) stays."""
+    """A mask of a glyph without the white background around it; white inside the glyph belongs to it."""
     nearly_white = ImageChops.invert(image.convert("L")).point(lambda value: 255 if value < 8 else 0)
     outside = Image.new("L", (image.width + 2, image.height + 2), 255)
     outside.paste(nearly_white, (1, 1))

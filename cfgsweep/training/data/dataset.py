@@ -1,4 +1,4 @@
-"""Pictures to train on, as tensors, and what they show: texts or labels."""
+"""Training data in memory: pictures as tensors, with texts or labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Entry:
-    """What a picture shows, as far as captions need to know. Without a style, the label is the whole caption."""
+    """What a picture shows, for its captions. Without a style, the label is the whole caption."""
 
     label: str
     tags: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures and what they show, in the same order. `pixels`: uint8 [n, channels, height, width]."""
+    """Pictures with texts. pixels: uint8 [pictures, channels, height, width]. entries: in the same order."""
 
     pixels: torch.Tensor
     entries: list[Entry]
@@ -31,7 +31,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures and their labels [n], numbers of `names`. `pixels`: uint8 [n, channels, height, width]."""
+    """Pictures with labels.
+
+    pixels: uint8 [pictures, channels, height, width]. labels: [pictures], indices into names.
+    """
 
     pixels: torch.Tensor
     labels: torch.Tensor
@@ -42,16 +45,16 @@ class Labelled:
 
 
 def to_pixels(image: Image.Image) -> torch.Tensor:
-    """PIL L or RGB -> uint8 [1 or 3, height, width]."""
+    """A PIL image in mode L or RGB to uint8 [1 or 3, height, width]."""
     values = np.array(image)
     return torch.from_numpy(values if values.ndim == 3 else values[..., None]).permute(2, 0, 1).contiguous()
 
 
 def to_image(pixels: torch.Tensor) -> Image.Image:
-    """uint8 [1 or 3, height, width] -> PIL RGB."""
+    """uint8 [1 or 3, height, width] to a PIL image in mode RGB."""
     return Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy())
 
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 0..255 -> float32 in [-1, 1]."""
+    """uint8 in [0, 255] to float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1

@@ -1,4 +1,4 @@
-"""Pictures with labels, of any source."""
+"""Reads pictures with labels from any source."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import torch
 from cfgsweep.errors import UserError
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import Labelled
-from cfgsweep.training.data.sources import Row, as_tensors, read_rows
+from cfgsweep.training.data.rows import Row, as_tensors
+from cfgsweep.training.data.sources import read_rows
 
 
 def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
-    """Read the data; return (training, held-out). Grey where every picture is."""
+    """Reads the data; returns the training part and the held-out part, in one channel if every picture is grey.
+
+    Raises UserError for data that cannot be used.
+    """
     rows = read_rows(data, "label")
     names = rows.names or _names(rows.training)
     labels, held_out_labels = (
@@ -29,7 +33,7 @@ def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
-    """Of labels that are just there: texts, or numbers from 0 on."""
+    """Names of the labels, for sources without a list of names: texts, or numbers from 0 without a gap."""
     for row in rows:
         if not isinstance(row.value, int | str):
             raise UserError("not a label", where=row.where, given=row.value, allowed="a text, or a number")
@@ -43,6 +47,7 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 
 def _number(row: Row, names: list[str]) -> int:
+    """The index of a row's label in names. Raises UserError where it is none of them."""
     value = row.value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return value

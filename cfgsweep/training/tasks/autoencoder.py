@@ -1,4 +1,4 @@
-"""Stage one: an autoencoder between pictures and latents."""
+"""The first stage of text-to-image training: an autoencoder between pictures and latents."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cfgsweep.errors import UserError
 from cfgsweep.training.config import Autoencoder
 from cfgsweep.training.data.dataset import Pictures, normalised, to_image
 
-CROP = 32  # pixels; several crops from different pictures teach more per multiplication than one whole picture
+CROP = 32  # pixels; small crops of many pictures teach more than whole ones of few, at the same cost
 
 
 def build(config: Autoencoder) -> AutoencoderTiny:
-    """An untrained AutoencoderTiny: 3 x h x w -> latent_channels x h/4 x w/4."""
+    """An untrained AutoencoderTiny. Latents are [latent_channels, height / 4, width / 4]."""
     levels = (config.channels,) * 3
     return AutoencoderTiny(
         encoder_block_out_channels=levels,
@@ -29,10 +29,10 @@ def build(config: Autoencoder) -> AutoencoderTiny:
 
 
 class AutoencoderTask:
-    """L1 on pixels and on their differences (edges), with noise on the latents and their means drawn to zero.
+    """L1 loss of pixels and of their differences (edges), with noise on the latents and a penalty on their means.
 
-    Sampling starts from noise of mean zero, and a noise schedule that ends at a little signal, as Stable
-    Diffusion's does, reads that as a picture of mean zero: so that is what an average picture should be.
+    The noise schedule of Stable Diffusion leaves some signal at its last step, while sampling starts from noise of mean
+    zero, which the denoiser takes for a picture with latents of mean zero. The penalty makes this an average picture.
     """
 
     name = "autoencoder"
@@ -66,7 +66,7 @@ class AutoencoderTask:
 
     @torch.no_grad()
     def sample(self, network: AutoencoderTiny, path: Path) -> None:
-        """Held-out pictures above their reconstructions."""
+        """An image of held-out pictures above their reconstructions."""
         pixels = self.held_out.pixels[:: max(1, len(self.held_out) // 12)][:12]
         decoded = network.decode(network.encode(normalised(pixels)).latents).sample
         decoded = ((decoded.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -74,7 +74,7 @@ class AutoencoderTask:
 
 
 def _random_crops(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """One crop of CROP x CROP from every picture, at a place of its own. uint8 [n, 3, h, w]."""
+    """A random crop of CROP x CROP pixels of every picture. pixels: uint8 [pictures, 3, height, width]."""
     top, left = (
         torch.randint(side - CROP + 1, (len(pixels),), generator=generator).tolist() for side in pixels.shape[-2:]
     )
@@ -82,17 +82,18 @@ def _random_crops(pixels: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 def _difference(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """L1 distance of pixels and of their horizontal and vertical differences."""
     return F.l1_loss(a, b) + F.l1_loss(a.diff(dim=-1), b.diff(dim=-1)) + F.l1_loss(a.diff(dim=-2), b.diff(dim=-2))
 
 
 @torch.no_grad()
 def encode(network: AutoencoderTiny, pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 pictures -> unscaled latents, float32."""
+    """Unscaled latents, float32. pixels: uint8 [pictures, channels, height, width]."""
     return torch.cat([network.encode(normalised(part)).latents for part in pixels.split(64)])
 
 
 def sheet(pixels: torch.Tensor, columns: int) -> Image.Image:
-    """Pictures in rows. uint8 [n, 3, h, w]."""
+    """An image of pictures in rows of so many columns. pixels: uint8 [pictures, 1 or 3, height, width]."""
     height, width = pixels.shape[-2:]
     rows = -(-len(pixels) // columns)
     canvas = Image.new("RGB", (columns * (width + 2), rows * (height + 2)), "white")

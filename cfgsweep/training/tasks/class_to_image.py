@@ -1,4 +1,4 @@
-"""A U-Net on pixels, with class embeddings and one more for none of the classes."""
+"""Training of a class-conditional U-Net on pixels, with one more class embedding for the null label."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ SAMPLE_SCALES, SAMPLE_STEPS = (0.0, 1.0, 2.0, 4.0), 30
 
 
 def build_unet(config: Denoiser, pictures: torch.Size, classes: int) -> UNet2DModel:
-    """An untrained U-Net for pictures [channels, height, width], with `classes` labels and a null label."""
+    """An untrained U-Net for pictures [channels, height, width], with `classes` labels and a null label.
+
+    Raises UserError where height or width is not divisible by 2 as often as there are levels after the first.
+    """
     channels, height, width = pictures
     halved = 2 ** (len(config.channels) - 1)
     if height % halved or width % halved:
@@ -52,7 +55,7 @@ def build_unet(config: Denoiser, pictures: torch.Size, classes: int) -> UNet2DMo
 
 
 class ClassToImageTask:
-    """Predict what was done to a picture, its label left out of some rows so that guidance has its other half."""
+    """Denoising with condition dropout: some rows have the null label, for predictions without a label."""
 
     name = "denoiser"
 
@@ -73,7 +76,7 @@ class ClassToImageTask:
     def _errors(
         self, network: UNet2DModel, pixels: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean squared error of every row at a random timestep, and the timesteps. Both [n]."""
+        """The mean squared error of every row at a random timestep, and the timesteps; both [rows]."""
         noise = torch.randn(pixels.shape, generator=generator)
         timesteps = self.noising.timesteps(len(pixels), generator)
         noisy = self.noising.noisy(pixels, noise, timesteps).contiguous(memory_format=torch.channels_last)
@@ -82,7 +85,7 @@ class ClassToImageTask:
 
     @torch.no_grad()
     def held_out_loss(self, network: UNet2DModel) -> float:
-        """Mean squared error of what is predicted, four fixed draws a picture, its label given."""
+        """Mean squared error of the prediction with the label, four fixed draws of noise and timestep per picture."""
         generator, total = torch.Generator().manual_seed(0), 0.0
         pixels, labels = self.held_out.pixels.repeat(4, 1, 1, 1), self.held_out.labels.repeat(4)
         for rows in torch.arange(len(pixels)).split(128):
@@ -90,7 +93,7 @@ class ClassToImageTask:
         return total / len(pixels)
 
     def sample(self, network: UNet2DModel, path: Path) -> None:
-        """Labels across, guidance scales down."""
+        """An image of samples: labels across, guidance scales down."""
         compute = devices.choose("cpu")
         config = config_of(self.noising.saved_scheduler())
         denoiser = ClassConditional.of_unet("model", copy.deepcopy(network), config, compute)
@@ -115,11 +118,11 @@ class ClassToImageTask:
         ]
         found = Engine(denoiser, compute, 8).run(Plan(experiments))
         done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
-        nothing = Image.new("RGB", denoiser.native_size)  # of a network that has gone astray
-        sheet(torch.stack([to_pixels(done.get(e, nothing)) for e in experiments]), columns=len(shown)).save(path)
+        black = Image.new("RGB", denoiser.native_size)  # in place of samples that failed
+        sheet(torch.stack([to_pixels(done.get(e, black)) for e in experiments]), columns=len(shown)).save(path)
 
     def save(self, network: UNet2DModel, folder: Path) -> None:
-        """As an ordinary diffusers folder, the labels' names in its index as DiT has them."""
+        """Saves a DDPMPipeline, with the names of the labels as `id2label` in its index, as in DiT pipelines."""
         DDPMPipeline(unet=network, scheduler=self.noising.saved_scheduler()).save_pretrained(folder)
         index = folder / "model_index.json"
         names = {str(number): name for number, name in enumerate(self.training.names)}

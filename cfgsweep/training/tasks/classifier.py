@@ -1,4 +1,4 @@
-"""A small classifier of the pictures that a denoiser is trained on: what the metric `adherence` asks."""
+"""Training of a small classifier on the denoiser's data, for the metric `adherence`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(config: Classifier, pictures: torch.Size, names: list[str]) -> ConvNex
 
 
 class ClassifierTask:
-    """Tell the label of a picture that is moved about a little, under a little noise."""
+    """Classification of pictures that are shifted by a few pixels and slightly noised."""
 
     name = "classifier"
 
@@ -43,12 +43,12 @@ class ClassifierTask:
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
         chosen = torch.randint(len(self.training), (batch,), generator=generator)
-        pixels = self._moved(normalised(self.training.pixels[chosen]), generator)
+        pixels = self._shifted(normalised(self.training.pixels[chosen]), generator)
         pixels = pixels + self.config.pixel_noise * torch.randn(pixels.shape, generator=generator)
         return F.cross_entropy(self.network(pixels).logits.float(), self.training.labels[chosen])
 
-    def _moved(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Every picture by some pixels of its own; what comes in is like what is at the edge."""
+    def _shifted(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Every picture shifted by a random number of pixels; pixels at the edge are repeated."""
         reach = self.config.shift
         height, width = pixels.shape[-2:]
         around = F.pad(pixels, (reach,) * 4, mode="replicate")
@@ -57,20 +57,21 @@ class ClassifierTask:
 
     @torch.no_grad()
     def held_out_loss(self, network: Any) -> float:
-        """The share of pictures that it takes for something else."""
-        return 1 - self._right(network).float().mean().item()
+        """The fraction of held-out pictures that are classified wrongly."""
+        return 1 - self._is_right(network).float().mean().item()
 
-    def _right(self, network: Any) -> torch.Tensor:
-        said = [network(normalised(part)).logits.argmax(1) for part in self.held_out.pixels.split(256)]
-        return torch.cat(said) == self.held_out.labels
+    def _is_right(self, network: Any) -> torch.Tensor:
+        """Whether each held-out picture is classified correctly, [pictures]."""
+        predicted = [network(normalised(part)).logits.argmax(1) for part in self.held_out.pixels.split(256)]
+        return torch.cat(predicted) == self.held_out.labels
 
     @torch.no_grad()
     def sample(self, network: Any, path: Path) -> None:
-        """The pictures that it takes for something else; all right: the first ones."""
-        wrong = self.held_out.pixels[~self._right(network)]
+        """An image of the held-out pictures that are classified wrongly, or of the first ones if there is none."""
+        wrong = self.held_out.pixels[~self._is_right(network)]
         sheet((wrong if len(wrong) else self.held_out.pixels)[:40], columns=10).save(path)
 
     def save(self, network: Any, folder: Path) -> None:
-        """As an ordinary transformers folder, its accuracy on held-out pictures in the configuration."""
+        """Saves a transformers folder, with the accuracy on held-out pictures in its configuration."""
         network.config.held_out_accuracy = 1 - self.held_out_loss(network)
         network.save_pretrained(folder)

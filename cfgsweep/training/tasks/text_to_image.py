@@ -1,4 +1,4 @@
-"""Stage two: a text encoder and a cross-attention U-Net on the latents of stage one."""
+"""The second stage of text-to-image training: a text encoder and a cross-attention U-Net on latents."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ BOS, EOS, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
 
 def build_tokenizer(config: TextEncoder, entries: list[Entry], seed: int) -> CLIPTokenizer:
-    """CLIP's byte-level BPE, its merges learned from captions of `entries`.
+    """CLIP's byte-level BPE tokenizer, with merges learned from captions of `entries`.
 
-    The trainer numbers letters in the random order of a hash map, and breaks ties between merges by number.
-    Handed over as special tokens, the letters have their numbers beforehand, and the same captions always
-    give the same tokenizer.
+    The trainer numbers letters in the random order of a hash map, and breaks ties between merges by these numbers.
+    Here the letters are passed as special tokens, which are numbered first, so that the same captions always give the
+    same tokenizer.
     """
     empty = CLIPTokenizer(vocab={BOS: 0, EOS: 1}, merges=[]).backend_tokenizer
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -62,6 +62,7 @@ def build_tokenizer(config: TextEncoder, entries: list[Entry], seed: int) -> CLI
 
 
 def build_text_encoder(config: TextEncoder, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """An untrained CLIP text model for a tokenizer."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=config.vocabulary,
@@ -79,7 +80,7 @@ def build_text_encoder(config: TextEncoder, tokenizer: CLIPTokenizer) -> CLIPTex
 
 
 def build_unet(config: Denoiser, text_width: int, latents: torch.Size) -> UNet2DConditionModel:
-    """An untrained U-Net for latents of shape [channels, height, width]."""
+    """An untrained U-Net. latents: shape of one, [channels, height, width]. text_width: of the text encoder."""
     attended = len(config.channels) - 1
     unet = UNet2DConditionModel(
         sample_size=latents[-1],
@@ -98,7 +99,7 @@ def build_unet(config: Denoiser, text_width: int, latents: torch.Size) -> UNet2D
 
 @dataclass(frozen=True)
 class LatentSet:
-    """Scaled latents, float32 [n, channels, height, width], and what they show."""
+    """Latents of unit variance, float32 [pictures, channels, height, width], and what the pictures show."""
 
     latents: torch.Tensor
     entries: list[Entry]
@@ -106,7 +107,7 @@ class LatentSet:
 
 @dataclass(frozen=True)
 class Latents:
-    """What the denoiser learns from, and what it is measured on."""
+    """The data of the denoiser."""
 
     training: LatentSet
     composites: LatentSet
@@ -114,7 +115,7 @@ class Latents:
 
 
 class TextToImageTask:
-    """Predict what was done to latents, the caption left out of some rows so that guidance has its other half."""
+    """Denoising with condition dropout: some rows have an empty caption, for predictions without one."""
 
     name = "denoiser"
 
@@ -144,7 +145,7 @@ class TextToImageTask:
     def _errors(
         self, network: nn.ModuleDict, latents: torch.Tensor, captions: list[str], generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean squared error of every row at a random timestep, and the timesteps. Both [n]."""
+        """The mean squared error of every row at a random timestep, and the timesteps; both [rows]."""
         noise = torch.randn(latents.shape, generator=generator)
         timesteps = self.noising.timesteps(len(latents), generator)
         noisy = self.noising.noisy(latents, noise, timesteps)
@@ -153,12 +154,13 @@ class TextToImageTask:
         return self.noising.errors(predicted, latents, noise, timesteps), timesteps
 
     def _tokens(self, captions: list[str]) -> torch.Tensor:
+        """Token ids [captions, length], padded or cut to the tokenizer's length."""
         settings = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
         return self.tokenizer(captions, max_length=self.tokenizer.model_max_length, **settings).input_ids
 
     @torch.no_grad()
     def held_out_loss(self, network: nn.ModuleDict) -> float:
-        """Mean squared error of what is predicted, four fixed draws a picture, its style and label as the caption."""
+        """Mean squared error of the prediction, over four fixed draws of noise and timestep per picture."""
         generator, rng = torch.Generator().manual_seed(0), random.Random(0)
         captions = [caption(entry, rng) for entry in self.latents.held_out.entries] * 4
         latents = self.latents.held_out.latents.repeat(4, 1, 1, 1)
@@ -170,7 +172,7 @@ class TextToImageTask:
         return total / len(captions)
 
     def sample(self, network: nn.ModuleDict, path: Path) -> None:
-        """Fixed prompts down, three seeds across, guidance scale 4."""
+        """An image of samples: fixed prompts down, three seeds across, guidance scale 4."""
         own = [entry.label for entry in self.latents.held_out.entries[:8]]
         prompts = SAMPLE_PROMPTS if self.config.data.name == "emoji" else own
         pipeline = self.pipeline(network)
@@ -186,13 +188,16 @@ class TextToImageTask:
         sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)).save(path)
 
     def save(self, network: nn.ModuleDict, folder: Path) -> None:
-        """The U-Net in half precision, the rest in float32: transformers loads a text encoder in the dtype it finds."""
+        """Saves the pipeline, the U-Net in half precision, other parts in float32.
+
+        transformers loads a text encoder in the dtype of its file.
+        """
         pipeline = self.pipeline(network)
         pipeline.unet.half()
         pipeline.save_pretrained(folder)
 
     def pipeline(self, network: nn.ModuleDict) -> StableDiffusionPipeline:
-        """The network as an ordinary Stable Diffusion pipeline."""
+        """The network in a StableDiffusionPipeline."""
         return StableDiffusionPipeline(
             vae=self.vae,
             text_encoder=network["text_encoder"],

@@ -1,0 +1,75 @@
+"""Reads data sets of Hugging Face: folders of pictures, parquet files, or data sets on the hub."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
+from cfgsweep.storage.png import opened
+from cfgsweep.system.quiet import quiet_logs
+from cfgsweep.training.config import Data
+from cfgsweep.training.data.rows import Row, Rows, split_rows
+
+ON_THE_HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+
+
+@quiet_logs("datasets")
+def read_dataset(data: Data, column: str) -> Rows:
+    """Rows of a folder (of one folder per label, or with a metadata file), of a parquet file, or from the hub.
+
+    column: the column with the labels or texts. Raises UserError for data that cannot be read.
+    """
+    import datasets
+
+    place = str(data.path or ON_THE_HUB[str(data.name)])
+    if data.path is not None and not data.path.exists():
+        raise UserError("no such folder or file", where="data.path", given=place)
+    try:
+        if data.path is None:
+            found = datasets.load_dataset(place, streaming=True)
+        elif data.path.is_dir():
+            found = datasets.load_dataset("imagefolder", data_dir=place, streaming=True)
+        else:
+            found = datasets.load_dataset("parquet", data_files=place, streaming=True)
+        parts = {name: _rows_of(part, column, place) for name, part in found.items()}
+    except CfgsweepError:
+        raise
+    except Exception as error:  # damaged files raise many kinds of exceptions
+        hint = "" if data.path else "without a network, give data.path: a folder with its IDX files"
+        raise UserError(shorten(str(error), 300), where="data", given=place, hint=hint) from None
+    names = next((names for _, names in parts.values()), None)
+    own = next((parts[name][0] for name in ("test", "validation") if name in parts), None)
+    training = parts.get("train", ([], None))[0]
+    return Rows(training, own, names) if own is not None else Rows(*split_rows(training, data.held_out), names)
+
+
+def _rows_of(part: Any, column: str, place: str) -> tuple[list[Row], list[str] | None]:
+    """Rows of a part such as train or test, and the names of its labels where the data set has them."""
+    import datasets
+
+    features = part.features or {}
+    if "image" not in features or column not in features:
+        missing = column if "image" in features else "image"
+        raise unknown_name("column", missing, list(features), f"data: {place}")
+    feature = features[column]
+    names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+    return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column)), names
+
+
+def _decoded(part: Any, column: str) -> Iterator[Row]:
+    """Rows with decoded pictures. Raises UserError, with the row, for files that are no pictures of 8 bits."""
+    for number, row in enumerate(part):
+        found = row["image"] or {}
+        where = f"row {number}" + (f", {found['path']}" if found.get("path") else "")
+        content = found.get("bytes")
+        try:
+            image = opened(Path(found["path"]) if content is None else io.BytesIO(content), FORMATS)
+            if image.mode[0] in "IF":
+                raise ValueError(f"more than 8 bits a channel ({image.mode})")
+            yield Row(image, row[column], where)
+        except (KeyError, TypeError, OSError, ValueError) as error:
+            raise UserError(f"not a picture that can be read: {shorten(str(error))}", where=where) from None
