@@ -1,1 +1,75 @@
-"""A laboratory for classifier-free guidance in diffusion models."""
+"""A laboratory for classifier-free guidance in diffusion models.
+
+    import cfgsweep
+
+    sweep = cfgsweep.Sweep(name="n", model="emoji", prompt="a horse", guider=["tnorm", "fullnorm"], value=[0.05, 0.1])
+    cfgsweep.plan(sweep)
+    run = cfgsweep.run(sweep)
+    run.grid(rows="guider")
+
+Every name is imported when it is first used, so that `import cfgsweep` loads neither torch nor any other library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cfgsweep.errors import RunFailed, UserError
+    from cfgsweep.execution.api import configs, grid, guiders, open_run, plan, run, schedules, schema, train, verify
+    from cfgsweep.execution.run import Result, Run
+    from cfgsweep.phases.api import PhaseResult, phase
+    from cfgsweep.sweep.schema import Sweep
+
+    __version__: str
+
+__all__ = [
+    "PhaseResult",
+    "Result",
+    "Run",
+    "RunFailed",
+    "Sweep",
+    "UserError",
+    "__version__",
+    "configs",
+    "grid",
+    "guiders",
+    "open_run",
+    "phase",
+    "plan",
+    "run",
+    "schedules",
+    "schema",
+    "train",
+    "verify",
+]
+
+_HOMES = {
+    "cfgsweep.errors": ("RunFailed", "UserError"),
+    "cfgsweep.execution.api": (
+        *("configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),
+    ),
+    "cfgsweep.execution.run": ("Result", "Run"),
+    "cfgsweep.phases.api": ("PhaseResult", "phase"),
+    "cfgsweep.sweep.schema": ("Sweep",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on its first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("cfgsweep")
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,17 +1,24 @@
-"""The command line. Heavy imports stay inside the commands, so that --help is there at once."""
+"""The command line: every command calls the function of the same name in `cfgsweep` and prints what it returns.
+
+Those import what they need when they are called, so that --help is there at once.
+"""
 
 from __future__ import annotations
 
 import errno
+import glob
 import io
 import json
+import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+import cfgsweep
 from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
 from cfgsweep.system.display import harmless, tell
@@ -27,12 +34,56 @@ NO_SUCH_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.
 app = typer.Typer(
     help="A laboratory for classifier-free guidance.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[Path, typer.Argument(help="a sweep file", metavar="CONFIG", show_default=False)]
+
+def _complete_sweep(incomplete: str) -> list[str]:
+    """Names of shipped sweeps, and files and folders here."""
+    return _complete_config("sweep", incomplete)
+
+
+def _complete_training(incomplete: str) -> list[str]:
+    return _complete_config("training", incomplete)
+
+
+def _complete_config(kind: Literal["sweep", "training"], incomplete: str) -> list[str]:
+    from cfgsweep.execution.shipped_configs import shipped_configs
+
+    paths = (f"{path}/" if os.path.isdir(path) else path for path in glob.glob(f"{glob.escape(incomplete)}*"))
+    return [*(name for name in shipped_configs(kind) if name.startswith(incomplete)), *sorted(paths)]
+
+
+def _complete_shipped(incomplete: str) -> list[str]:
+    from cfgsweep.execution.shipped_configs import shipped_configs
+
+    return [name for name in shipped_configs() if name.startswith(incomplete)]
+
+
+def _complete_guider(incomplete: str) -> list[str]:
+    from cfgsweep.guidance import GUIDERS
+
+    return [name for name in GUIDERS if name.startswith(incomplete)]
+
+
+def _complete_schedule(incomplete: str) -> list[str]:
+    from cfgsweep.guidance.schedules import SCHEDULES
+
+    return [name for name in SCHEDULES if name.startswith(incomplete)]
+
+
+SweepFile = Annotated[
+    str,
+    typer.Argument(
+        help="a sweep file, or the name of a shipped one",
+        metavar="CONFIG",
+        show_default=False,
+        autocompletion=_complete_sweep,
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)]
 Out = Annotated[
     Path | None, typer.Option("--out", help="the run folder  [default: outputs/<name>]", show_default=False)
 ]
@@ -45,11 +96,12 @@ BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in ev
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON alone")]
 
 
 @app.command()
 def run(
-    config: Config,
+    config: SweepFile,
     out: Out = None,
     model: Model = None,
     set: Set = None,
@@ -64,51 +116,54 @@ def run(
     allow_pickle: AllowPickle = False,
 ) -> None:
     """Expand a sweep, run what is not there yet, write pictures, records and grids."""
-    from cfgsweep.sweep.schema import read_sweep
-    from cfgsweep.system import display as displays
-
-    sweep, document = read_sweep(config, set)
-    display = displays.choose(quiet)
-    from cfgsweep.execution.options import Options
-    from cfgsweep.execution.run_sweep import run_sweep
-
-    options = Options(model, device, dtype, batch_size, limit, allow_pickle, fail_fast, retry_failed, wait, _command())
-    try:
-        outcome = run_sweep(sweep, document, out or Path("outputs") / sweep.name, options, display)
-    finally:
-        display.close()
-    for path in outcome.grids:
-        display.say(str(path))
-    for line in outcome.failed:
-        print(f"failed: {harmless(line)}", file=sys.stderr)
-    if outcome.failed:
+    found = cfgsweep.run(
+        config,
+        out=out,
+        model=model,
+        overrides=set,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        limit=limit,
+        fail_fast=fail_fast,
+        retry_failed=retry_failed,
+        wait=wait,
+        quiet=quiet,
+        allow_pickle=allow_pickle,
+        command=_command(),
+    )
+    if not quiet:
+        _tell_all(found.grid_files)
+    for result in found.failed:
+        print(f"failed: {harmless(f'{result.title}: {result.reason}')}", file=sys.stderr)
+    if found.failed:
         raise typer.Exit(1)
 
 
 @app.command()
 def plan(
-    config: Config,
+    config: SweepFile,
     out: Out = None,
     model: Model = None,
     set: Set = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
+    as_json: Json = False,
 ) -> None:
     """What a sweep would run and what it costs, without running it."""
-    from cfgsweep.execution.dry_run import summarise_plan
-    from cfgsweep.sweep.schema import read_sweep
-
-    sweep, document = read_sweep(config, set)
-    found = summarise_plan(sweep, document, out or Path("outputs") / sweep.name, model)
-    if as_json:
-        print(json.dumps(found.as_json()))
-    else:
-        for line in found.lines():
-            tell(line)
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set)
+    _tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 
 @app.command()
 def phase(
-    source: Annotated[Path, typer.Argument(help="a sweep file, or a run folder", metavar="CONFIG", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="a sweep file, the name of a shipped one, or a run folder",
+            metavar="CONFIG",
+            show_default=False,
+            autocompletion=_complete_sweep,
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="the run folder  [default: outputs/<name>, or RUN-phase]", show_default=False)
     ] = None,
@@ -127,53 +182,43 @@ def phase(
     batch_size: BatchSize = None,
     wait: Wait = False,
     quiet: Quiet = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON alone")] = False,
+    as_json: Json = False,
     allow_pickle: AllowPickle = False,
 ) -> None:
     """Find the values at which the picture abruptly changes."""
-    from cfgsweep.system import display as displays
-
-    flags = {"low": low, "high": high, "tolerance": tolerance, "scan": scan, "distance": distance}
-    overrides = [f"phase.{name}={value}" for name, value in flags.items() if value is not None]
-    overrides += [f"search={search}"] if search else []
-    from cfgsweep.execution.options import Options
-    from cfgsweep.phases.report import table
-    from cfgsweep.phases.run_search import find_phases, folder_for, read
-
-    sweep, document, run = read(source, [*(set or []), *overrides])
-    display = displays.choose(quiet or as_json)
-    options = Options(model, device, dtype, batch_size, None, allow_pickle, wait=wait, command=_command())
-    folder = out or folder_for(sweep, run)
-    try:
-        report = find_phases(sweep, document, run, folder, options, display)
-    finally:
-        display.close()
-    if as_json:
-        print(json.dumps(report))
-        return
-    for line in [*table(report), str(folder / "phase.png")]:
-        tell(line)
+    found = cfgsweep.phase(
+        source,
+        low=low,
+        high=high,
+        tolerance=tolerance,
+        scan=scan,
+        distance=distance,
+        out=out,
+        model=model,
+        overrides=[*(set or []), *([f"search={search}"] if search else [])],
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        wait=wait,
+        quiet=quiet or as_json,
+        allow_pickle=allow_pickle,
+        command=_command(),
+    )
+    _tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file])
 
 
 @app.command()
-def verify(run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)]) -> None:
+def verify(run: RunArgument) -> None:
     """Look for damaged pictures, lost records and strangers in a run folder. Changes nothing."""
-    from cfgsweep.storage.open_run import sweep_of_run
-    from cfgsweep.storage.verify import findings
-
-    folder, _, experiments = sweep_of_run(run)
-    found = list(findings(folder))
-    for line in found:
-        tell(line)
-    done = len(folder.done(experiments))
-    print(f"{done} of {len(experiments)} pictures are there and whole" + ("" if found else ", and nothing is amiss"))
-    if found:
+    found = cfgsweep.verify(run)
+    _tell_all([*found.findings, found.summary()])
+    if not found.ok:
         raise typer.Exit(1)
 
 
 @app.command()
 def grid(
-    run: Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)],
+    run: RunArgument,
     rows: Annotated[str | None, typer.Option(help="the axis that goes down")] = None,
     cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
     pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
@@ -181,77 +226,79 @@ def grid(
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
 ) -> None:
     """Render a run's pictures as titled grids."""
-    from cfgsweep.reports.write import write_grids, write_plot
-    from cfgsweep.storage.open_run import sweep_of_run
-
-    folder, sweep, experiments = sweep_of_run(run)
-    for path in write_grids(folder, sweep.name, experiments, rows, cols, pages, out):
-        tell(str(path))
-    if plot:
-        tell(str(write_plot(folder, sweep.name, experiments, sweep.metrics)))
+    _tell_all(cfgsweep.grid(run, rows=rows, cols=cols, pages=pages, out=out, plot=plot))
 
 
 @app.command()
-def guiders(name: Annotated[str | None, typer.Argument(help="one of them", show_default=False)] = None) -> None:
+def guiders(
+    name: Annotated[
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_guider)
+    ] = None,
+) -> None:
     """What guiders there are: what they compute, what they cost, their parameters, where they come from."""
-    from cfgsweep.reports import catalogue
-
-    for line in catalogue.guider_page(name) if name else catalogue.guiders_table():
-        print(line)
+    print(cfgsweep.guiders(name))
 
 
 @app.command()
 def schedules(
-    name: Annotated[str | None, typer.Argument(help="one of them", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_schedule)
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
 ) -> None:
     """What schedules there are, and how they run."""
-    from cfgsweep.reports import catalogue
-
-    for line in catalogue.schedule_page(name) if name else catalogue.schedules_table():
-        print(line)
+    print(cfgsweep.schedules(name, plot=plot))
     if plot is not None:
-        catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), plot)
         tell(str(plot))
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a sweep file, for editors."""
+    print(json.dumps(cfgsweep.schema(), indent=2))
 
-    from cfgsweep.sweep.schema import schema as sweep_schema
 
-    print(json.dumps(sweep_schema(), indent=2))
+@app.command()
+def configs(
+    name: Annotated[
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_shipped)
+    ] = None,
+) -> None:
+    """The configs that come with cfgsweep, which `run`, `plan`, `phase` and `train` take by name; or print one."""
+    print(cfgsweep.configs(name))
 
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="a training file", metavar="CONFIG", show_default=False)],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="a training file, or the name of a shipped one",
+            metavar="CONFIG",
+            show_default=False,
+            autocompletion=_complete_training,
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="the folder to train in  [default: outputs/train/<name>]")] = None,
     set: Set = None,
     wait: Wait = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
-    from cfgsweep.config import yaml_io
-    from cfgsweep.system import display as displays
-    from cfgsweep.training.config import TrainConfig
+    tell(str(cfgsweep.train(config, out=out, overrides=set, wait=wait, quiet=quiet)))
 
-    document = yaml_io.read(config)
-    document.override(set or [])
-    settings = yaml_io.validate(TrainConfig, document)
-    from cfgsweep.training.train import train as train_model
 
-    display = displays.choose(quiet)
-    try:
-        folder = train_model(settings, out or Path("outputs/train") / settings.name, display, wait)
-    finally:
-        display.close()
-    tell(str(folder))
+
+def _tell_all(lines: Iterable[object]) -> None:
+    for line in lines:
+        tell(str(line))
 
 
 def _command() -> str:
+    """This command as environment.json records it."""
     return shlex.join(["cfgsweep", *sys.argv[1:]])
+
+
 
 
 def main() -> None:

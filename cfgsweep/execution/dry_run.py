@@ -13,6 +13,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import varying
+from cfgsweep.system.display import html_table
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class PlanSummary:
             f"  without sharing {self.evaluations_unshared:>8,}   ({saved:.0%} saved)",
             *(f"  NOTICE: {caution}" for caution in self.cautions),
         ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.lines()
+        return html_table((row.strip().rsplit("  ", 1) for row in rows), caption=head)
 
 
 def summarise_plan(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> PlanSummary:

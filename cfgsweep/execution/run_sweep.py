@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.local import Spent, compute, saved
 from cfgsweep.execution.options import Options
+from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.measure import RunMetrics
@@ -17,21 +17,12 @@ from cfgsweep.reports.write import write_grids
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.sweep.titles import title, varying
 from cfgsweep.system.display import Display, aligned
 from cfgsweep.system.quiet import quiet_libraries
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to: its grids, and one line for every experiment that failed."""
-
-    grids: list[Path]
-    failed: list[str]
-
-
 @quiet_libraries()
-def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Outcome:
+def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Run:
     """Compute what is missing in the folder, and write the default grid."""
     session = RunSession.begin(sweep, document, folder, options, display)
     experiments = session.expand(sweep, document)
@@ -49,7 +40,7 @@ def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, 
             raise
         _tell(spent, len(experiments), display)
         grids = _write(session.run, sweep, experiments, measuring, display)
-    return Outcome(grids, [f"{title(f.experiment, varying(experiments))}: {f.reason}" for f in spent.failed])
+    return Run(session.run, sweep, experiments, grids)
 
 
 def _tell(spent: Spent, total: int, display: Display) -> None:

@@ -103,15 +103,10 @@ def _parted(known: list[list[float]]) -> Report:
 
 
 def table(report: Report) -> list[str]:
-    """One line a transition, under a line for every search."""
+    """A table for people: the rows of `transition_rows`, and what the search cost."""
+    rows = transition_rows(report)
     if isinstance(report["low"], list):
-        return [*_table_of_maps(report), "", _costs(report)]
-    rows = [("search", report["search"], "width", "size", "steepness", "verdict", "parts at step")]
-    for search in report["searches"]:
-        found = search["transitions"]
-        rows += [_row(search["title"] if number == 0 else "", t) for number, t in enumerate(found)]
-        if not found:
-            rows.append((search["title"], "none", "", "", "", "", ""))
+        return [*aligned(rows), "", _costs(report)]
     return [
         *aligned(rows),
         "",
@@ -121,13 +116,23 @@ def table(report: Report) -> list[str]:
     ]
 
 
-def _table_of_maps(report: Report) -> list[str]:
-    """One line a map."""
-    rows = [("map", "kinds of picture", "pictures", "cells")]
+def transition_rows(report: Report) -> list[tuple[str, ...]]:
+    """A head and one row for every transition, or for every map."""
+    if isinstance(report["low"], list):
+        return [("map", "kinds of picture", "pictures", "cells"), *map(_map_row, report["searches"])]
+    head = ("search", report["search"], "width", "size", "steepness", "verdict", "parts at step")
+    rows: list[tuple[str, ...]] = [head]
     for search in report["searches"]:
-        counts = (len(search.get("typical", [])), len(search["points"]), search.get("cells", 0))
-        rows.append((search["title"], *map(str, counts)))
-    return aligned(rows)
+        found = search["transitions"]
+        rows += [_row(search["title"] if number == 0 else "", t) for number, t in enumerate(found)]
+        if not found:
+            rows.append((search["title"], "none", "", "", "", "", ""))
+    return rows
+
+
+def _map_row(search: Report) -> tuple[str, ...]:
+    counts = (len(search.get("typical", [])), len(search["points"]), search.get("cells", 0))
+    return (search["title"], *map(str, counts))
 
 
 def _costs(report: Report) -> str:

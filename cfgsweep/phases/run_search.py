@@ -19,29 +19,17 @@ from cfgsweep.phases.plot_map import draw_maps
 from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import Range, ranges_of
 from cfgsweep.phases.transitions import Measure
-from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.phase_settings import PhaseSettings
-from cfgsweep.sweep.schema import AXES, Sweep, read_sweep
+from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.titles import varying
 from cfgsweep.system.display import Display
 from cfgsweep.system.quiet import quiet_libraries
 
 
-def read(source: Path, overrides: Sequence[str]) -> tuple[Sweep, Document, RunFolder | None]:
-    """A sweep file; or a run's folder, whose pictures are then taken over."""
-    run = RunFolder(source) if source.is_dir() else None
-    if run is not None:
-        sweep_of_run(source)  # refuses what is none
-    sweep, document = read_sweep(run.sweep_file if run else source, list(overrides))
-    return sweep, document, run
-
-
-def folder_for(sweep: Sweep, run: RunFolder | None) -> Path:
-    """Where a search goes if nobody says: beside the run it begins with, or into the folder of an earlier search."""
-    if run is None:
-        return Path("outputs") / sweep.name
+def folder_for(run: RunFolder) -> Path:
+    """Where a search that begins with a run goes: beside it, or into the same folder if that is a search's."""
     return run.folder if run.report_file.exists() else run.folder.with_name(f"{run.folder.name}-phase")
 
 

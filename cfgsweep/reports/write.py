@@ -25,6 +25,27 @@ def _remove_pages_after(first: Path) -> None:
             path.unlink()
 
 
+def draw_grids(
+    run: RunFolder,
+    name: str,
+    experiments: Sequence[Experiment],
+    rows: str | None = None,
+    cols: str | None = None,
+    pages: str | None = None,
+) -> list[Image.Image]:
+    """The pictures that are there as titled grids, one image a page."""
+    layout = arrange(experiments, rows, cols, pages)
+
+    def picture(experiment: Experiment) -> Image.Image | None:
+        record = run.record_of(experiment)
+        try:
+            return run.load_image(record) if isinstance(record, DoneRecord) else None
+        except OSError:  # missing, or no whole PNG
+            return None
+
+    return render(name, experiments, layout, picture)
+
+
 def write_grids(
     run: RunFolder,
     name: str,
@@ -35,15 +56,7 @@ def write_grids(
     out: Path | None = None,
 ) -> list[Path]:
     """One file a page: `out`, `out-2`, ...; by default in the run's own folder."""
-    layout = arrange(experiments, rows, cols, pages)
-
-    def picture(experiment: Experiment) -> Image.Image | None:
-        record = run.record_of(experiment)
-        try:
-            return run.load_image(record) if isinstance(record, DoneRecord) else None
-        except OSError:  # missing, or no whole PNG
-            return None
-
+    sheets = draw_grids(run, name, experiments, rows, cols, pages)
     first = out or run.grids / f"{name}.png"
     if first.suffix.lower() != ".png":
         raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
@@ -52,18 +65,23 @@ def write_grids(
     if out is None:
         _remove_pages_after(first)
     paths = []
-    for page, sheet in enumerate(render(name, experiments, layout, picture), start=1):
+    for page, sheet in enumerate(sheets, start=1):
         paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))
         save_png(sheet, paths[-1])
     return paths
 
 
-def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
-    """The metrics over the swept number, beside the grids."""
+def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Image.Image:
+    """The metrics over the swept number. Raises UserError where there are none."""
     from cfgsweep.reports.metric_plot import plot
 
     if not metrics:
         raise UserError("this run measured nothing", where="--plot", hint="give the sweep `metrics`, and run it again")
+    return as_image(plot(name, experiments, metrics, means(run, experiments, metrics)))
+
+
+def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
+    """The same in a file beside the grids."""
     path = run.grids / f"{name}-metrics.png"
-    save_png(as_image(plot(name, experiments, metrics, means(run, experiments, metrics))), path)
+    save_png(draw_plot(run, name, experiments, metrics), path)
     return path

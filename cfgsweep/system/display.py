@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,63 @@ class Eta:
         return f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
 
 
+class NotebookDisplay(PlainDisplay):
+    """A progress bar in the output of a notebook's cell, updated in place."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__(clock)
+        self.handle: Any = None  # IPython's, of the output that is updated
+
+    def update(self, status: Status) -> None:
+        from IPython.display import HTML, display
+
+        now, left = self.clock(), self.eta.left(status)
+        if now - self.spoke < 0.2 and status.done != status.total:
+            return
+        self.spoke = now
+        words = f"{status.done}/{status.total} {status.unit}  {status.note}{left}"
+        bar = f'<progress value="{status.fraction:.4f}" max="1" style="width: 20em"></progress>'
+        shown = HTML(f"{bar} {html.escape(harmless(words))}")
+        if self.handle is None:
+            self.handle = display(shown, display_id=True)
+        else:
+            self.handle.update(shown)
+
+
 def choose(quiet: bool) -> Display:
+    """The display for where this process writes: a notebook, a terminal, or a file."""
     if quiet:
         return SilentDisplay()
+    if in_notebook():
+        return NotebookDisplay()
     return RichDisplay() if sys.stdout is not None and sys.stdout.isatty() else PlainDisplay()
+
+
+def in_notebook() -> bool:
+    """Is this process the kernel of a notebook?"""
+    ipython = sys.modules.get("IPython")  # a kernel has imported it
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+class Lines(list[str]):
+    """Lines of text, which print and are shown in notebooks as they are."""
+
+    def __str__(self) -> str:
+        return "\n".join(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def html_table(rows: Iterable[Sequence[object]], caption: str = "", head: Sequence[str] = ()) -> str:
+    """A table for notebooks, everything in it escaped."""
+    heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    lines = ["".join(f"<td>{html.escape(harmless(str(cell)))}</td>" for cell in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in ([heads] if heads else []) + lines)
+    return f"<table><caption>{html.escape(caption)}</caption>{body}</table>"
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -1,0 +1,220 @@
+"""What can be done with a sweep, as functions. The command line calls these and prints what they return."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfgsweep.config import yaml_io
+from cfgsweep.errors import UserError
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.shipped_configs import find_config, shipped_config, shipped_configs
+from cfgsweep.sweep.schema import Sweep, read_sweep
+from cfgsweep.sweep.schema import schema as sweep_schema
+from cfgsweep.sweep.serialize import as_written
+from cfgsweep.system.display import Lines, aligned, choose
+
+if TYPE_CHECKING:
+    from cfgsweep.execution.dry_run import PlanSummary
+    from cfgsweep.execution.run import Run, Verification
+
+SweepLike = Sweep | str | os.PathLike[str]  # a sweep, the path of a sweep file, or the name of a shipped one
+Overrides = Mapping[str, Any] | Sequence[str] | None  # {"phase.scan": 9}, or ["phase.scan=9"] as --set takes them
+
+
+def run(
+    sweep: SweepLike,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    overrides: Overrides = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int | None = None,
+    limit: int | None = None,
+    fail_fast: bool = False,
+    retry_failed: bool = False,
+    wait: bool = False,
+    allow_pickle: bool = False,
+    quiet: bool = False,
+    command: str = "python",
+) -> Run:
+    """Expand a sweep, compute what is not there yet, and write pictures, records and grids.
+
+    sweep: a Sweep, the path of a sweep file, or the name of a shipped config.
+    out: the run folder; outputs/<name> if not given. A folder of the same sweep is gone on with.
+    model: replaces the sweep's model, without its fallback.
+    overrides: fields to change first, {"steps": 20, "phase.scan": 9} or ["steps=20"].
+    device: auto, cuda, mps or cpu. dtype: auto, float32, float16 or bfloat16.
+    batch_size: rows in every call of the denoiser. limit: compute at most this many pictures.
+    fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
+    retry_failed: compute only those that failed before.
+    wait: wait while another process is at work in the folder, instead of raising UserError.
+    allow_pickle: load weights that can run code. quiet: show no progress.
+    command: what environment.json records as the command.
+
+    Raises UserError where the sweep, an option or the folder is not right. After a KeyboardInterrupt the folder is
+    whole, and the same call goes on from there.
+    """
+    from cfgsweep.execution.run_sweep import run_sweep
+
+    options = Options(
+        model=model,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        limit=limit,
+        allow_pickle=allow_pickle,
+        fail_fast=fail_fast,
+        retry_failed=retry_failed,
+        wait=wait,
+        command=command,
+    )
+    found, document = load_sweep(sweep, overrides)
+    display = choose(quiet)
+    try:
+        return run_sweep(found, document, folder_of(found, out), options, display)
+    finally:
+        display.close()
+
+
+def plan(
+    sweep: SweepLike,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    overrides: Overrides = None,
+) -> PlanSummary:
+    """What a sweep would compute and what that costs. Loads no model and computes nothing.
+
+    The arguments are those of `run`. Raises UserError where the sweep is not right.
+    """
+    from cfgsweep.execution.dry_run import summarise_plan
+
+    found, document = load_sweep(sweep, overrides)
+    return summarise_plan(found, document, folder_of(found, out), model)
+
+
+def open_run(folder: str | os.PathLike[str]) -> Run:
+    """Read a run folder. Raises UserError where it is none."""
+    from cfgsweep.execution.run import Run
+
+    return Run.open(Path(folder))
+
+
+def verify(run: Run | str | os.PathLike[str]) -> Verification:
+    """Look for damaged pictures, lost records and unknown files in a run folder. Changes nothing."""
+    return _opened(run).verify()
+
+
+def grid(
+    run: Run | str | os.PathLike[str],
+    *,
+    rows: str | None = None,
+    cols: str | None = None,
+    pages: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    plot: bool = False,
+) -> list[Path]:
+    """Render a run's pictures as titled grids, and write them as PNG files; `Run.grid` gives one as an image.
+
+    rows, cols, pages: the axes that go down, across and onto pages of their own.
+    out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too.
+    Returns the paths of the files.
+    """
+    return _opened(run).write_grids(rows, cols, pages, Path(out) if out is not None else None, plot)
+
+
+def train(
+    config: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overrides: Overrides = None,
+    wait: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Train a small model with condition dropout; the same call goes on after an interruption.
+
+    config: the path of a training file, or the name of a shipped one (digits, emoji).
+    out: the folder to train in; outputs/train/<name> if not given. The other arguments are those of `run`.
+    Returns the folder, which is a model that `Sweep(model=...)` takes.
+    """
+    from cfgsweep.training.config import TrainConfig
+    from cfgsweep.training.train import train as train_model
+
+    document = yaml_io.read(find_config(config, "training"))
+    document.override(assignments(overrides))
+    settings = yaml_io.validate(TrainConfig, document)
+    display = choose(quiet)
+    try:
+        return train_model(settings, Path(out or Path("outputs/train") / settings.name), display, wait)
+    finally:
+        display.close()
+
+
+def guiders(name: str | None = None) -> Lines:
+    """All guiders, one line each; or everything about one: formula, cost, parameters, source."""
+    from cfgsweep.reports import catalogue
+
+    return Lines(catalogue.guider_page(name) if name else catalogue.guiders_table())
+
+
+def schedules(name: str | None = None, *, plot: str | os.PathLike[str] | None = None) -> Lines:
+    """All schedules, one line each; or everything about one. plot: draw it, or all, into this file."""
+    from cfgsweep.reports import catalogue
+
+    lines = Lines(catalogue.schedule_page(name) if name else catalogue.schedules_table())
+    if plot is not None:
+        catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), Path(plot))
+    return lines
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a sweep file."""
+    return sweep_schema()
+
+
+def configs(name: str | None = None) -> Lines:
+    """The configs that are installed with the package, one line each; or the text of one."""
+    if name is not None:
+        return Lines(shipped_config(name).text().splitlines())
+    known = shipped_configs().values()
+    return Lines(aligned([("config", "for", ""), *((one.name, one.command, one.description) for one in known)]))
+
+
+def load_sweep(source: SweepLike, overrides: Overrides = None) -> tuple[Sweep, yaml_io.Document]:
+    """The sweep with its overrides applied. Raises UserError where something is wrong with it."""
+    if not isinstance(source, Sweep):
+        return read_sweep(find_config(source, "sweep"), assignments(overrides))
+    document = yaml_io.Document(as_written(source), "")
+    document.override(assignments(overrides))
+    return yaml_io.validate(Sweep, document) if overrides else source, document
+
+
+def folder_of(sweep: Sweep, out: str | os.PathLike[str] | None) -> Path:
+    return Path(out) if out is not None else Path("outputs") / sweep.name
+
+
+def assignments(overrides: Overrides) -> list[str]:
+    """Overrides as `--set` takes them: key=value, the value in YAML (of which JSON is a part)."""
+    if not isinstance(overrides, Mapping):
+        return list(overrides or [])
+    return [f"{key}={json.dumps(value, default=_plain)}" for key, value in overrides.items()]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: guiders and schedules, paths, arrays."""
+    if hasattr(value, "spec"):
+        return value.spec()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise UserError("not a value that a sweep file can have", where="overrides", given=value)
+
+
+def _opened(run: Run | str | os.PathLike[str]) -> Run:
+    return open_run(run) if isinstance(run, str | os.PathLike) else run

@@ -1,0 +1,53 @@
+"""The records of a run as the rows of a flat table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cfgsweep.config.parameters import Parameters, compact
+from cfgsweep.storage.records import Record
+from cfgsweep.sweep.experiment import Experiment
+
+PARTS = ("guider", "schedule")
+NESTED = {"evaluations": "evaluations.", "metrics": ""}  # fields of records that are mappings, with a prefix of columns
+
+
+def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]]:
+    """One row for every record, in the same order.
+
+    guider and schedule are names. A parameter has a column of its own ("guider.start") if it is not at its default in
+    one of these experiments; the others that have this parameter then show its default.
+    """
+    columns = {part: _changed(getattr(e, part) for e, _ in results) for part in PARTS}
+    rows = []
+    for e, record in results:
+        row: dict[str, Any] = {}
+        for field, value in record.as_json().items():
+            if field in PARTS:
+                row |= _part(field, getattr(e, field), columns[field])
+            elif field in NESTED:
+                row |= {f"{NESTED[field]}{key}": inner for key, inner in value.items()}
+            else:
+                row[field] = value
+        rows.append(row)
+    return rows
+
+
+def _changed(found: Iterable[Parameters]) -> list[str]:
+    """The parameters that differ from their default in some of these."""
+    names: dict[str, None] = {}
+    for one in dict.fromkeys(found):
+        fields = type(one).model_fields
+        names |= dict.fromkeys(name for name in fields if getattr(one, name) != fields[name].default)
+    return list(names)
+
+
+def _part(part: str, found: Parameters, names: Sequence[str]) -> dict[str, Any]:
+    own = [name for name in names if name in type(found).model_fields]
+    return {part: found.name} | {f"{part}.{name}": _flat(getattr(found, name)) for name in own}
+
+
+def _flat(value: Any) -> Any:
+    """A number, a text, true or false as it is; anything else in words."""
+    return value if value is None or isinstance(value, bool | int | float | str) else compact(value)

@@ -1,0 +1,181 @@
+"""A run folder as a Python object: its sweep, its experiments, their records and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.execution.data_frame import rows_of
+from cfgsweep.reports.write import draw_grids, draw_plot, write_grids, write_plot
+from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.verify import findings
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import Sweep
+from cfgsweep.sweep.titles import title, varying
+from cfgsweep.system.display import Lines, html_table
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Result:
+    """One experiment of a run, with its record if it was tried."""
+
+    experiment: Experiment
+    title: str
+    record: Record | None
+    folder: RunFolder
+
+    @property
+    def id(self) -> str:
+        return self.experiment.id
+
+    @property
+    def status(self) -> str:
+        """'done', 'failed', or 'missing' where the experiment was not tried yet."""
+        return "missing" if self.record is None else self.record.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no picture, of a failed experiment."""
+        return self.record.reason if isinstance(self.record, FailedRecord) else None
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture. Raises UserError where there is none."""
+        if not isinstance(self.record, DoneRecord):
+            problem = f"failed: {self.reason}" if self.record else "not computed yet"
+            raise UserError(f"this experiment has no picture: {problem}", where=self.id)
+        return self.folder.load_image(self.record)
+
+    def _repr_png_(self) -> bytes | None:
+        return self.folder.image_path(self.id).read_bytes() if self.status == "done" else None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong in a run folder, one sentence each, and how many of its experiments have a whole picture."""
+
+    findings: Lines
+    done: int
+    experiments: int
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+    def summary(self) -> str:
+        whole = f"{self.done} of {self.experiments} pictures are there and whole"
+        return whole + (", and nothing is amiss" if self.ok else "")
+
+    def __str__(self) -> str:
+        return "\n".join([*self.findings, self.summary()])
+
+
+class Run:
+    """A run folder as it was when it was opened. Iterating over it gives the finished pictures in the sweep's order."""
+
+    def __init__(self, folder: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], grids: Sequence[Path] = ()):
+        self.sweep, self.experiments = sweep, list(experiments)
+        self.grid_files = list(grids)  # written by the call of `cfgsweep.run` that gave this object
+        self._folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Read a run folder. Raises UserError where it is none."""
+        return cls(*sweep_of_run(folder))
+
+    @property
+    def folder(self) -> Path:
+        return self._folder.folder
+
+    @cached_property
+    def results(self) -> dict[str, Result]:
+        """Every experiment of the sweep by its id, done or not."""
+        records, varied = self._folder.records(), varying(self.experiments)
+        return {e.id: Result(e, title(e, varied), records.get(e.id), self._folder) for e in self.experiments}
+
+    @property
+    def records(self) -> list[Record]:
+        """The records of the experiments that were tried, in the sweep's order."""
+        return [result.record for result in self.results.values() if result.record is not None]
+
+    @property
+    def failed(self) -> list[Result]:
+        """The experiments that came to no picture; `reason` says why."""
+        return [result for result in self.results.values() if result.status == "failed"]
+
+    def __getitem__(self, experiment_id: str) -> Result:
+        if experiment_id not in self.results:
+            raise unknown_name("experiment", experiment_id, self.results, str(self.folder))
+        return self.results[experiment_id]
+
+    def __iter__(self) -> Iterator[Result]:
+        return (result for result in self.results.values() if result.status == "done")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def grid(self, rows: str | None = None, cols: str | None = None, pages: str | None = None) -> Image.Image:
+        """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`."""
+        first, *others = self.grids(rows, cols, pages)
+        if others:
+            raise UserError("a grid of several pages", given=1 + len(others), hint="`grids` gives a list of them")
+        return first
+
+    def grids(self, rows: str | None = None, cols: str | None = None, pages: str | None = None) -> list[Image.Image]:
+        """The same, a picture a page."""
+        return draw_grids(self._folder, self.sweep.name, self.experiments, rows, cols, pages)
+
+    def write_grids(
+        self,
+        rows: str | None = None,
+        cols: str | None = None,
+        pages: str | None = None,
+        out: Path | None = None,
+        plot: bool = False,
+    ) -> list[Path]:
+        """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths."""
+        paths = write_grids(self._folder, self.sweep.name, self.experiments, rows, cols, pages, out)
+        if plot:
+            paths.append(write_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics))
+        return paths
+
+    def plot(self) -> Image.Image:
+        """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""
+        return draw_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics)
+
+    def verify(self) -> Verification:
+        """Look for damaged pictures, lost records and unknown files. Changes nothing."""
+        found = Lines(findings(self._folder))
+        return Verification(found, len(self._folder.done(self.experiments)), len(self.experiments))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row for every record: settings, parameters of guiders and schedules as columns of their own, metrics.
+
+        Raises UserError where pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            hint = "pip install 'cfgsweep[pandas]'"
+            raise UserError("pandas is not installed", where="to_pandas", hint=hint) from None
+        tried = [(result.experiment, result.record) for result in self.results.values() if result.record is not None]
+        return pandas.DataFrame(rows_of(tried))
+
+    def __repr__(self) -> str:
+        return f"<cfgsweep.Run {str(self.folder)!r}: {len(self)} of {len(self.experiments)} pictures>"
+
+    def _repr_html_(self) -> str:
+        counts = [("folder", str(self.folder)), ("pictures", f"{len(self)} of {len(self.experiments)}")]
+        failures = [(result.title, f"failed: {result.reason}") for result in self.failed]
+        return html_table([*counts, *failures], caption=self.sweep.name)

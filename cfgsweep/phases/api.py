@@ -1,0 +1,152 @@
+"""`cfgsweep.phase`: searches for phase changes, from Python and for the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, open_run
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.run import Run
+from cfgsweep.phases.report import Report, table, transition_rows
+from cfgsweep.phases.run_search import find_phases, folder_for
+from cfgsweep.storage.png import opened
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system import display as displays
+
+Numbers = float | Sequence[float]  # two where a map is searched
+
+
+@dataclass(frozen=True)
+class FoundTransition:
+    """A value at which the picture changes fast. `title` names the search: what else varies in the sweep.
+
+    location: where the picture is half-way from the one at `before` to the one at `after`.
+    width: from 10 % to 90 % of that way. size: the distance of both sides. steepness: in median slopes of the range.
+    parting_step: the step at which both sides part; None where the search was stopped early.
+    """
+
+    title: str
+    location: float
+    width: float
+    size: float
+    steepness: float
+    verdict: str
+    before: float
+    after: float
+    parting_step: int | None
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What a search found. `report` is the content of phase.json."""
+
+    report: Report
+    folder: Path
+
+    @property
+    def transitions(self) -> list[FoundTransition]:
+        """Those of all searches, in the order of the searches and by rising value."""
+        names = [name for name in FoundTransition.__dataclass_fields__ if name != "title"]
+        return [
+            FoundTransition(search["title"], **{name: found[name] for name in names})
+            for search in self.report["searches"]
+            for found in search["transitions"]
+        ]
+
+    @property
+    def plot(self) -> Image.Image:
+        """The drawing of phase.png: slopes or a map, and the pictures on both sides."""
+        return opened(self.plot_file)
+
+    @property
+    def plot_file(self) -> Path:
+        return self.folder / "phase.png"
+
+    @property
+    def run(self) -> Run:
+        """The run folder, in which every value that was looked at is an experiment."""
+        return open_run(self.folder)
+
+    def lines(self) -> list[str]:
+        return table(self.report)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *rows = transition_rows(self.report)
+        return displays.html_table(rows, self.report["name"], head)
+
+
+def phase(
+    sweep: SweepLike | Run,
+    *,
+    search: str | Sequence[str] | None = None,
+    low: Numbers | None = None,
+    high: Numbers | None = None,
+    tolerance: Numbers | None = None,
+    scan: int | Sequence[int] | None = None,
+    distance: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    overrides: Overrides = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int | None = None,
+    wait: bool = False,
+    allow_pickle: bool = False,
+    quiet: bool = False,
+    command: str = "python",
+) -> PhaseResult:
+    """Find the values at which the picture abruptly changes.
+
+    sweep: as `cfgsweep.run` takes it; or a run or its folder, whose pictures are taken over.
+    search: what to vary: value, guider.NAME.PARAMETER or schedule.NAME.PARAMETER; two of them for a map.
+    low, high: the range. tolerance: how exactly to know a transition. scan: number of values of the first round.
+    distance: what makes two pictures different: layout, pixels, ssim, latents, features, clip, dino, lpips, dreamsim.
+    out: the run folder; outputs/<name>, or beside the run that the search begins with, if not given.
+    The other arguments are those of `cfgsweep.run`.
+
+    Raises UserError where the sweep, the search or an option is not right, RunFailed where a picture fails.
+    """
+    settings: dict[str, Any] = {"low": low, "high": high, "tolerance": tolerance, "scan": scan, "distance": distance}
+    given = {f"phase.{name}": value for name, value in settings.items() if value is not None}
+    given |= {"search": search} if search else {}
+    all_overrides = [*assignments(overrides), *assignments(given)]
+    run = _run_folder(sweep)
+    found, document = load_sweep(run.sweep_file if run else sweep, all_overrides)  # type: ignore[arg-type]
+    folder = folder_of(found, out) if out is not None or run is None else folder_for(run)
+    options = Options(
+        model=model,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        allow_pickle=allow_pickle,
+        wait=wait,
+        command=command,
+    )
+    display = displays.choose(quiet)
+    try:
+        return PhaseResult(find_phases(found, document, run, folder, options, display), folder)
+    finally:
+        display.close()
+
+
+def _run_folder(source: SweepLike | Run) -> RunFolder | None:
+    """The folder of the run that a search begins with; None where it begins with a sweep.
+
+    Raises UserError where a folder is given that is not a run's.
+    """
+    if isinstance(source, Run):
+        return RunFolder(source.folder)
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        return RunFolder(open_run(source).folder)
+    return None
