@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cfgsweep.errors import RunFailed, UserError
+    from cfgsweep.errors import CfgsweepError, RunFailed, UserError
     from cfgsweep.execution.api import configs, grid, guiders, open_run, plan, run, schedules, schema, train, verify
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.phases.api import PhaseResult, phase
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "CfgsweepError",
     "PhaseResult",
     "Result",
     "Run",
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "cfgsweep.errors": ("RunFailed", "UserError"),
+    "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": (
         *("configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),
     ),

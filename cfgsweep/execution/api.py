@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfgsweep.config import yaml_io
+from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config, shipped_config, shipped_configs
-from cfgsweep.sweep.schema import Sweep, read_sweep
+from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.display import Lines, aligned, choose
@@ -202,17 +203,13 @@ def assignments(overrides: Overrides) -> list[str]:
     """Overrides as `--set` takes them: key=value, the value in YAML (of which JSON is a part)."""
     if not isinstance(overrides, Mapping):
         return list(overrides or [])
-    return [f"{key}={json.dumps(value, default=_plain)}" for key, value in overrides.items()]
+    return [f"{key}={json.dumps(as_yaml(value), default=_spec)}" for key, value in overrides.items()]
 
 
-def _plain(value: Any) -> Any:
-    """What JSON does not know: guiders and schedules, paths, arrays."""
-    if hasattr(value, "spec"):
+def _spec(value: Any) -> Any:
+    """A guider or a schedule as a file would give it."""
+    if isinstance(value, Parameters):
         return value.spec()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):
-        return value.tolist()
     raise UserError("not a value that a sweep file can have", where="overrides", given=value)
 
 

@@ -32,16 +32,21 @@ class PlanSummary:
         return asdict(self)
 
     def lines(self) -> list[str]:
+        numbers = (f"  {name:<15} {number:>8,}{f'   ({note})' if note else ''}" for name, number, note in self._rows())
+        return [self._heading(), *numbers, *(f"  NOTICE: {caution}" for caution in self.cautions)]
+
+    def _heading(self) -> str:
         grid = " x ".join(f"{count} {name}" for name, count in self.axes.items()) or "one cell"
+        return f"{self.name}: {grid}"
+
+    def _rows(self) -> list[tuple[str, int, str]]:
         saved = 1 - self.evaluations / self.evaluations_unshared if self.evaluations_unshared else 0.0
         return [
-            f"{self.name}: {grid}",
-            f"  experiments   {self.experiments:>10,}",
-            f"  done already  {self.experiments - self.pending:>10,}",
-            f"  to do         {self.pending:>10,}",
-            f"  evaluations   {self.evaluations:>10,}",
-            f"  without sharing {self.evaluations_unshared:>8,}   ({saved:.0%} saved)",
-            *(f"  NOTICE: {caution}" for caution in self.cautions),
+            ("experiments", self.experiments, ""),
+            ("done already", self.experiments - self.pending, ""),
+            ("to do", self.pending, ""),
+            ("evaluations", self.evaluations, ""),
+            ("without sharing", self.evaluations_unshared, f"{saved:.0%} saved"),
         ]
 
     def __str__(self) -> str:
@@ -50,8 +55,9 @@ class PlanSummary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head, *rows = self.lines()
-        return html_table((row.strip().rsplit("  ", 1) for row in rows), caption=head)
+        cautions = [("NOTICE", caution, "") for caution in self.cautions]
+        numbers = [(name, f"{number:,}", note) for name, number, note in self._rows()]
+        return html_table([*numbers, *cautions], caption=self._heading())
 
 
 def summarise_plan(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> PlanSummary:
