@@ -288,7 +288,6 @@ def train(
     tell(str(cfgsweep.train(config, out=out, overrides=set, wait=wait, quiet=quiet)))
 
 
-
 def _tell_all(lines: Iterable[object]) -> None:
     for line in lines:
         tell(str(line))
@@ -297,8 +296,6 @@ def _tell_all(lines: Iterable[object]) -> None:
 def _command() -> str:
     """This command as environment.json records it."""
     return shlex.join(["cfgsweep", *sys.argv[1:]])
-
-
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from cfgsweep.execution.shipped_configs import find_config, shipped_config, ship
 from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
-from cfgsweep.system.display import Lines, aligned, choose
+from cfgsweep.system.display import Lines, aligned, choose, import_progress_bars
 
 if TYPE_CHECKING:
     from cfgsweep.execution.dry_run import PlanSummary
@@ -146,6 +146,7 @@ def train(
     from cfgsweep.training.config import TrainConfig
     from cfgsweep.training.train import train as train_model
 
+    import_progress_bars()
     document = yaml_io.read(find_config(config, "training"))
     document.override(assignments(overrides))
     settings = yaml_io.validate(TrainConfig, document)
@@ -188,6 +189,7 @@ def configs(name: str | None = None) -> Lines:
 
 def load_sweep(source: SweepLike, overrides: Overrides = None) -> tuple[Sweep, yaml_io.Document]:
     """The sweep with its overrides applied. Raises UserError where something is wrong with it."""
+    import_progress_bars()
     if not isinstance(source, Sweep):
         return read_sweep(find_config(source, "sweep"), assignments(overrides))
     document = yaml_io.Document(as_written(source), "")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -170,6 +172,14 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")  # a kernel has imported it
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def import_progress_bars() -> None:
+    """In a notebook, import what huggingface_hub imports, without the warning that ipywidgets is not installed."""
+    if in_notebook():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("tqdm.auto")
 
 
 class Lines(list[str]):

@@ -49,8 +49,8 @@ def test_the_run_has_records_and_pictures_by_experiment(run, sweep) -> None:
     for result, experiment in zip(run, run.experiments, strict=True):
         assert run[experiment.id].experiment == experiment
         assert result.title == f"{experiment.guider.name}, value {experiment.value:g}"
-        assert pixels_sha256(result.image) == result.record["pixels_sha256"]
-    assert [record["id"] for record in run.records] == [e.id for e in run.experiments]
+        assert pixels_sha256(result.image) == result.record.pixels_sha256
+    assert [record.id for record in run.records] == [e.id for e in run.experiments]
     with pytest.raises(cfgsweep.UserError, match="unknown experiment 'nothing'"):
         run["nothing"]
 
