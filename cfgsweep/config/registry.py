@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from cfgsweep.config import user_code
 from cfgsweep.errors import UserError, shorten, unknown_name
@@ -107,6 +107,20 @@ class Registry(Mapping[str, type[T]]):
             allowed = f"a class derived from {_full_name(self.base)} whose `name` is {entry.name!r}"
             raise UserError(f"{place} is none", given=entry.value, allowed=allowed)
         return cls
+
+
+class Registered:
+    """Base of classes that are registered when they are defined.
+
+    name: the name of a subclass. registry: set by the class from which all of a kind derive.
+    """
+
+    name: ClassVar[str]
+    registry: ClassVar[Registry[Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register(cls)
 
 
 def register(cls: Any) -> None:

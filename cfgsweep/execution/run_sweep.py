@@ -61,7 +61,7 @@ def _write(
     run.sort_records(experiments)
     if sweep.metrics and measuring is not None:
         measuring.measure(run)
-        for line in [*aligned(measuring.table(run)), *measuring.classifier_accuracy()]:
+        for line in [*aligned(measuring.table(run)), *measuring.notes()]:
             display.say(line)
     return write_grids(run, sweep.name, experiments)
 

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.system.quiet import quiet_logs
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from cfgsweep.guidance.perturbations import Condition
+    from cfgsweep.models.source import Source
 
 
 class LabelClassifier:
-    """A model's own classifier, which `cfgsweep train` puts beside it.
+    """A model's own classifier.
 
-    network: an image classifier of transformers'. accuracy: on held-out pictures, where it is known.
+    network: an image classifier of transformers. accuracy: on held-out pictures, None if it is not known.
     """
 
     def __init__(self, network: Any):
         self.network = network.eval()
-        told = getattr(network.config, "held_out_accuracy", None)
-        self.accuracy = told if isinstance(told, float) else None
+        accuracy = getattr(network.config, "held_out_accuracy", None)
+        self.accuracy = accuracy if isinstance(accuracy, float) else None
+
+    @classmethod
+    def of_model(cls, source: Source) -> LabelClassifier:
+        """Raises UserError if the model has no classifier beside it, or one that cannot be loaded."""
+        from safetensors import SafetensorError
+
+        if not source.on_hub and not source.file("classifier/config.json").is_file():
+            raise _no_classifier(source)
+        try:
+            return cls.load(source.place, source.revision)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
+            if source.on_hub and isinstance(error, OSError):
+                raise _no_classifier(source) from None
+            problem = f"the model's classifier cannot be loaded: {shorten(str(error), 300)}"
+            raise UserError(problem, where="metrics", given=source.name) from None
 
     @classmethod
     def load(cls, place: str, revision: str | None) -> LabelClassifier:
+        """The classifier in the folder `classifier` of a model's folder or hub repository."""
         with quiet_logs("transformers"):
             from transformers import AutoModelForImageClassification
 
@@ -34,7 +52,7 @@ class LabelClassifier:
         return cls(network)
 
     def adherence(self, image: Image.Image, label: Condition) -> float:
-        """1 where it sees the label, a class's number or name."""
+        """1.0 if the classifier sees the label, which is a class's number or name; else 0.0."""
         import torch
 
         from cfgsweep.models.codecs import Pixels
@@ -43,3 +61,8 @@ class LabelClassifier:
         with torch.inference_mode():
             seen = int(self.network(pixels).logits.argmax())
         return float(str(label) in (str(seen), self.network.config.id2label[seen]))
+
+
+def _no_classifier(source: Source) -> UserError:
+    hint = "`cfgsweep train` puts one beside a model of labels where the training file has a `classifier`"
+    return UserError("adherence takes a model with a classifier", where="metrics", given=source.name, hint=hint)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
-
-from cfgsweep.errors import UserError
-from cfgsweep.metrics.classifier import LabelClassifier
-from cfgsweep.metrics.image import PER_PICTURE, diversity
+from cfgsweep.metrics.base import METRICS, GroupMetric, Metric, PictureMetric
 from cfgsweep.models.source import Source
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -16,54 +13,84 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
 
 OVER = ("seed", "label", "prompt")  # what numbers are averaged over
-OF_A_GROUP = ("diversity",)  # one number for all that differ in the seed
 
 
 class RunMetrics:
-    """The metrics of one sweep. Raises UserError, before anything runs, where one cannot be had."""
+    """The metrics of one sweep. Raises UserError, when it is made, if one cannot be had for a model that runs."""
 
-    def __init__(self, metrics: Sequence[str], experiments: Sequence[Experiment], sources: Mapping[str, Source]):
-        self.metrics, self.experiments = metrics, experiments
+    def __init__(self, names: Sequence[str], experiments: Sequence[Experiment], sources: Mapping[str, Source]):
+        self.names, self.experiments = names, experiments
         by_name = {source.name: source for source in sources.values()}
-        models = {e.model for e in experiments} if "adherence" in metrics else set()
-        self.classifiers = {name: _judge(by_name[name]) for name in sorted(models)}
+        models = sorted({e.model for e in experiments})
+        self._metrics = {(name, model): METRICS.look_up(name)(by_name[model]) for name in names for model in models}
 
     def measure(self, run: RunFolder) -> None:
-        """Measure what is there, and put it into the records."""
-        done, found = run.done(self.experiments), dict[str, dict[str, float]]()
+        """Measures the finished pictures whose records lack a number, and writes the numbers into the records."""
+        done, changes = run.done(self.experiments), dict[str, dict[str, object]]()
+        known = Counter(
+            number
+            for record in run.records().values()
+            if isinstance(record, DoneRecord)
+            for number in record.metrics.items()
+        )
         for alike in differing_in_seed(self.experiments):
-            members = {e: run.load_image(done[e.id]) for e in alike if e.id in done}
-            spread = diversity(list(members.values())) if "diversity" in self.metrics else None
-            for e, image in members.items():
-                together = {} if spread is None else {"diversity": spread}
-                found[done[e.id].id] = self._of_one(e, image) | together
-        run.update_records({name: {"metrics": values} for name, values in found.items()})
+            members = {e: done[e.id] for e in alike if e.id in done}
+            of_group = self._of_group(run, members, known)
+            for e, record in members.items():
+                found = {**self._of_picture(run, e, record), **of_group}
+                if found != record.metrics:
+                    changes[record.id] = {"metrics": {name: found[name] for name in self.names if name in found}}
+        if changes:
+            run.update_records(changes)
 
-    def _of_one(self, e: Experiment, image: Image.Image) -> dict[str, float]:
-        values = {name: measure(image) for name, measure in PER_PICTURE.items() if name in self.metrics}
-        if "adherence" in self.metrics:
-            values["adherence"] = self.classifiers[e.model].adherence(image, e.label)
-        return values
+    def _of_picture(self, run: RunFolder, e: Experiment, record: DoneRecord) -> dict[str, float]:
+        """The numbers of one picture: those of its record, or else measured."""
+        found = {}
+        for name in self.names:
+            metric = self._metrics[name, e.model]
+            if isinstance(metric, PictureMetric):
+                known = record.metrics.get(name)
+                found[name] = metric.measure(run.load_image(record), e.conditions[0]) if known is None else known
+        return found
 
-    def classifier_accuracy(self) -> list[str]:
-        """How far the classifiers can be believed, in words."""
-        known = [(name, judge.accuracy) for name, judge in self.classifiers.items() if judge.accuracy is not None]
-        return [
-            f"adherence by {name}'s classifier, right for {right:.1%} of held-out pictures" for name, right in known
-        ]
+    def _of_group(
+        self, run: RunFolder, members: Mapping[Experiment, DoneRecord], known: Counter[tuple[str, float]]
+    ) -> dict[str, float]:
+        """The numbers of pictures that differ in the seed.
+
+        A group has its number already if all its members have the same one, and no other record has it: then it was
+        measured of these very pictures.
+
+        known: how many records have a number, by the name of the metric and the number.
+        """
+        found = {}
+        for name in self.names if members else ():
+            metric = self._metrics[name, next(iter(members)).model]
+            if not isinstance(metric, GroupMetric) or len(members) < metric.smallest_group:
+                continue
+            numbers = {record.metrics.get(name) for record in members.values()}
+            number = numbers.pop()
+            if number is None or numbers or known[name, number] != len(members):
+                number = metric.measure([run.load_image(record) for record in members.values()])
+            found[name] = number
+        return found
+
+    def notes(self) -> list[str]:
+        """How far the numbers can be relied on."""
+        return [note for metric in self._metrics.values() if (note := metric.notes())]
 
     def table(self, run: RunFolder) -> list[tuple[str, ...]]:
         """Means over seeds, labels and prompts, one row for everything else that varies."""
-        rows = means(run, self.experiments, self.metrics)
+        rows = means(run, self.experiments, self.names)
         heads = [name for name in varying(self.experiments) if name not in OVER]
         body = [
             (
                 *(axis_label(*part).removeprefix(f"{part[0]} ") for part in key),
-                *(_rounded(values, m) for m in self.metrics),
+                *(_rounded(values, name) for name in self.names),
             )
             for key, values in rows.items()
         ]
-        return [(*heads, *self.metrics), *body]
+        return [(*heads, *self.names), *body]
 
 
 def _rounded(values: Mapping[str, list[float]], metric: str) -> str:
@@ -71,7 +98,7 @@ def _rounded(values: Mapping[str, list[float]], metric: str) -> str:
 
 
 def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment]]:
-    """Groups of those that are alike in all else."""
+    """Groups of experiments that are alike in all else."""
     groups: dict[tuple, list[Experiment]] = {}
     fields = [name for name in varying(experiments) if name != "seed"]
     for e in experiments:
@@ -87,6 +114,7 @@ def means(
 ) -> dict[Key, dict[str, list[float]]]:
     """For every combination of what varies and is not averaged over: each metric's numbers."""
     fields = [name for name in varying(experiments) if name not in OVER]
+    of_groups = {name for name in metrics if issubclass(METRICS.get(name, Metric), GroupMetric)}
     found = dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
@@ -94,15 +122,5 @@ def means(
         told = [record.metrics for record in records if isinstance(record, DoneRecord)]
         for name in metrics:
             known = [one[name] for one in told if name in one]
-            values.setdefault(name, []).extend(known[:1] if name in OF_A_GROUP else known)
+            values.setdefault(name, []).extend(known[:1] if name in of_groups else known)
     return found
-
-
-def _judge(source: Source) -> LabelClassifier:
-    try:
-        return LabelClassifier.load(source.place, source.revision)
-    except Exception:  # whatever transformers raises for what is no classifier of this kind
-        hint = "`cfgsweep train` puts one beside a model of labels where the training file has a `classifier`"
-        raise UserError(
-            "adherence takes a model with a classifier", where="metrics", given=source.name, hint=hint
-        ) from None

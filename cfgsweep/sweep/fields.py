@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
-from cfgsweep.metrics.image import METRICS
+from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
 
 Size = tuple[int, int] | None  # width, height in pixels; None: what the model was made for
@@ -51,13 +52,17 @@ def _size(given: Any) -> Size:
 
 
 class _OneOrMany:
-    """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it."""
+    """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it.
 
-    def __init__(self, item: dict[str, Any] | None = None, numeric: bool = False):
+    item: a function where the schema lists a registry, which is then read for schemas alone.
+    """
+
+    def __init__(self, item: dict[str, Any] | Callable[[], dict[str, Any]] | None = None, numeric: bool = False):
         self.item, self.numeric = item, numeric
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return one_or_many(self.item or handler(schema).get("items", {}), self.numeric)
+        item = self.item() if callable(self.item) else self.item
+        return one_or_many(item or handler(schema).get("items", {}), self.numeric)
 
 
 def _label(given: Any) -> Any:
@@ -94,7 +99,7 @@ Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
 Metrics = Annotated[
     list[Annotated[str, BeforeValidator(_known_metric)]],
     BeforeValidator(lambda given: spread(given) if given != [] else given),  # none is fine
-    _OneOrMany({"enum": sorted(METRICS)}),
+    _OneOrMany(lambda: {"enum": sorted(METRICS)}),
 ]
 Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany()]

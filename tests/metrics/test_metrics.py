@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,26 @@ import torch
 import yaml
 from PIL import Image
 
+from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.classifier import LabelClassifier
-from cfgsweep.metrics.image import contrast, diversity, saturation
+from cfgsweep.models.source import Source
 from cfgsweep.training.config import Classifier, Recipe
 from cfgsweep.training.tasks.classifier import build
 from tests.support import tiny_models as tiny
+
+SOURCE = Source("tiny", "nowhere")
+
+
+def saturation(image: Image.Image) -> float:
+    return METRICS["saturation"](SOURCE).measure(image, 0)
+
+
+def contrast(image: Image.Image) -> float:
+    return METRICS["contrast"](SOURCE).measure(image, 0)
+
+
+def diversity(images: list[Image.Image]) -> float:
+    return METRICS["diversity"](SOURCE).measure(images)
 
 
 def flat(*colour: int) -> Image.Image:
@@ -38,7 +54,7 @@ def test_contrast_is_the_spread_of_the_luminance() -> None:
 
 
 def test_diversity_is_the_mean_distance_of_pairs() -> None:
-    assert diversity([flat(0, 0, 0)]) is None
+    assert METRICS["diversity"].smallest_group == 2
     assert diversity([flat(0, 0, 0), flat(255, 255, 255)]) == pytest.approx(1)
     assert diversity([flat(0, 0, 0), flat(255, 255, 255), flat(0, 0, 0)]) == pytest.approx(2 / 3)
 
@@ -132,6 +148,59 @@ def test_a_metric_that_cannot_be_had_is_refused_before_the_run(cli, labelled: Pa
     refused = cli("run", sweep_file(sweep_of("digits", metrics="adherance")), "--out", tmp_path / "r")
     assert refused.code == 2
     assert "did you mean 'adherence'?" in refused.err
+
+
+def records_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+
+
+def write_records(run: Path, records: list[dict[str, Any]]) -> None:
+    (run / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def diversity_of(run: Path, *seeds: int) -> float:
+    records = [record for record in records_of(run) if record["seed"] in seeds]
+    return diversity([Image.open(run / record["image"]) for record in records])
+
+
+def test_a_number_in_a_record_is_not_measured_again(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    run = tmp_path / "r"
+    text = sweep_of(labelled, label=0, value=2, metrics=["diversity", "contrast"])
+    assert cli("run", sweep_file(text), "--out", run).code == 0
+    measured = records_of(run)
+    for record in measured:
+        record["metrics"]["contrast"] += 1  # no picture has this contrast
+    del measured[1]["metrics"]["contrast"]
+    write_records(run, measured)
+    assert cli("run", sweep_file(text), "--out", run).code == 0
+    again = records_of(run)
+    assert [record["metrics"]["contrast"] > 1 for record in again] == [True, False, True]
+    assert again[1]["metrics"]["contrast"] == contrast(Image.open(run / again[1]["image"]))
+    before = (run / "experiments.jsonl").read_bytes()
+    assert cli("run", sweep_file(text), "--out", run).code == 0
+    assert (run / "experiments.jsonl").read_bytes() == before
+
+
+def test_a_group_is_measured_again_when_its_members_change(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+    run = tmp_path / "r"
+    for seeds in ([1, 2], [1, 2, 3], [1, 2], [2, 3], [1, 2, 3]):
+        text = sweep_of(labelled, label=0, value=2, metrics=["diversity", "contrast"], seed=seeds)
+        assert cli("run", sweep_file(text), "--out", run).code == 0
+        found = {record["metrics"]["diversity"] for record in records_of(run) if record["seed"] in seeds}
+        assert found == {diversity_of(run, *seeds)}
+    alone = sweep_of(labelled, label=0, value=2, metrics=["diversity", "contrast"], seed=1)
+    assert cli("run", sweep_file(alone), "--out", run).code == 0
+    assert list(records_of(run)[0]["metrics"]) == ["contrast"]  # one picture has no diversity
+
+
+def test_a_damaged_classifier_is_not_a_missing_one(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(judged, model)
+    (model / "classifier" / "model.safetensors").write_bytes(b"damaged")
+    refused = cli("run", sweep_file(sweep_of(model)), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "metrics: the model's classifier cannot be loaded" in refused.err
+    assert not (tmp_path / "r").exists()
 
 
 def test_there_must_be_a_number_to_draw_over(cli, judged: Path, tmp_path: Path, sweep_file) -> None:

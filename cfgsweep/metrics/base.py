@@ -1,0 +1,56 @@
+"""What a metric is: a number for one picture, or for a group of pictures that differ in the seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cfgsweep.config.registry import Registered, Registry
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from cfgsweep.guidance.perturbations import Condition
+    from cfgsweep.models.source import Source
+
+
+class Metric(Registered):
+    """A metric for the pictures of one model. The first line of a subclass's docstring describes it.
+
+    Raises UserError, when it is made, if it cannot be had for this model.
+
+    name: how a sweep file calls it.
+    """
+
+    registry: ClassVar[Registry[Metric]] = Registry("metric", __package__)
+
+    def __init__(self, source: Source):
+        self.source = source
+
+    def notes(self) -> str:
+        """One line on how far the numbers can be relied on; empty if there is nothing to say."""
+        return ""
+
+
+class PictureMetric(Metric):
+    """A number for each picture."""
+
+    def measure(self, image: Image.Image, condition: Condition) -> float:
+        """Measures an RGB picture that was made for this prompt or label."""
+        raise NotImplementedError
+
+
+class GroupMetric(Metric):
+    """One number for all pictures that differ in the seed alone; each of their records has it.
+
+    smallest_group: groups of fewer pictures have no number.
+    """
+
+    smallest_group: ClassVar[int] = 2
+
+    def measure(self, images: Sequence[Image.Image]) -> float:
+        """Measures the RGB pictures of one group, `smallest_group` or more."""
+        raise NotImplementedError
+
+
+METRICS = Metric.registry
