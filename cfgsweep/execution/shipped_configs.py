@@ -44,7 +44,7 @@ def shipped_configs(kind: Kind | None = None) -> dict[str, ShippedConfig]:
         path.stem: ShippedConfig(path.stem, one, path)
         for one, folder in FOLDERS.items()
         if kind in (None, one)
-        for path in sorted(folder.glob("*.yaml"))
+        for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)
     }
 
 
