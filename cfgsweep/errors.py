@@ -32,8 +32,11 @@ class CfgsweepError(Exception):
         self.where = self.where or where
         return self
 
+    def _place(self) -> str:
+        return self.where
+
     def __str__(self) -> str:
-        lines = [f"{self.where}: {self.problem}" if self.where else self.problem]
+        lines = [f"{place}: {self.problem}" if (place := self._place()) else self.problem]
         if self.given is not None:
             lines.append(f"  given:   {shorten(repr(self.given))}")
         if self.allowed:
@@ -53,6 +56,10 @@ class UserError(CfgsweepError, ValueError):
 
     inside: tuple[str | int, ...] = ()
 
+    def _place(self) -> str:
+        """The place, or the key where no file is known."""
+        return self.where or ".".join(map(str, self.inside))
+
     def at_key(self, *inside: str | int) -> Self:
         """Sets the place within the field and returns the error."""
         self.inside = inside
@@ -70,6 +77,15 @@ def error_context(where: str) -> Iterator[None]:
         yield
     except CfgsweepError as error:
         raise error.at(where) from None
+
+
+@contextmanager
+def error_key(*key: str | int) -> Iterator[None]:
+    """Gives user errors raised inside the block this key of the file, unless they have a key or a place."""
+    try:
+        yield
+    except UserError as error:
+        raise error if error.where or error.inside else error.at_key(*key) from None
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -59,6 +60,14 @@ class Document:
         if known is not None and self.lines[known] < 0:
             place = "--set"
         return ": ".join(part for part in (place, name) if part)
+
+    @contextmanager
+    def error_context(self) -> Iterator[None]:
+        """Gives user errors raised inside the block, if they have a key and no place yet, the key's place."""
+        try:
+            yield
+        except UserError as error:
+            raise error.at(self.where(error.inside)) if error.inside else error from None
 
     def override(self, assignments: Sequence[str]) -> None:
         """Apply `--set key=value` (value in YAML; dots reach into mappings)."""

@@ -77,7 +77,8 @@ def run(
     found, document = load_sweep(sweep, overrides)
     display = choose(quiet)
     try:
-        return run_sweep(found, document, folder_of(found, out), options, display)
+        with document.error_context():
+            return run_sweep(found, folder_of(found, out), options, display)
     finally:
         display.close()
 
@@ -96,7 +97,8 @@ def plan(
     from cfgsweep.execution.dry_run import summarise_plan
 
     found, document = load_sweep(sweep, overrides)
-    return summarise_plan(found, document, folder_of(found, out), model)
+    with document.error_context():
+        return summarise_plan(found, folder_of(found, out), model)
 
 
 def open_run(folder: str | os.PathLike[str]) -> Run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cfgsweep.config.yaml_io import Document
 from cfgsweep.engine.cost import cost
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.storage.open_run import runs_as
@@ -60,10 +59,10 @@ class PlanSummary:
         return html_table([*numbers, *cautions], caption=self._heading())
 
 
-def summarise_plan(sweep: Sweep, document: Document, folder: Path, model: str | None = None) -> PlanSummary:
+def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> PlanSummary:
     """Count experiments and evaluations; those whose pictures are in the folder are done."""
     run = RunFolder(folder)
-    experiments = expand(sweep, document, runs_as(sweep, run, model))
+    experiments = expand(sweep, runs_as=runs_as(sweep, run, model))
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)

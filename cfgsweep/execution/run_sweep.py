@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.local import Spent, compute, saved
 from cfgsweep.execution.options import Options
@@ -22,10 +21,10 @@ from cfgsweep.system.quiet import quiet_libraries
 
 
 @quiet_libraries()
-def run_sweep(sweep: Sweep, document: Document, folder: Path, options: Options, display: Display) -> Run:
+def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) -> Run:
     """Compute what is missing in the folder, and write the default grid."""
-    session = RunSession.begin(sweep, document, folder, options, display)
-    experiments = session.expand(sweep, document)
+    session = RunSession.begin(sweep, folder, options, display)
+    experiments = session.expand(sweep)
     for caution in cautions(experiments):
         display.notice(caution)
     measuring = RunMetrics(sweep.metrics, experiments, session.sources)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 
-from cfgsweep.config.yaml_io import Document
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
-from cfgsweep.errors import RunFailed, UserError, error_context
+from cfgsweep.errors import RunFailed, UserError, error_context, error_key
 from cfgsweep.execution.options import Options
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
@@ -51,7 +50,6 @@ class RunSession:
     def begin(
         cls,
         sweep: Sweep,
-        document: Document,
         folder: Path,
         options: Options,
         display: Display,
@@ -64,7 +62,7 @@ class RunSession:
         run = RunFolder(folder)
         environment = Environment(run.environment() or (like.environment() if like else None), display, options.command)
         compute = environment.settle_compute(options.device, options.dtype)
-        sources = _resolve_models(sweep, document, options, compute, display)
+        sources = _resolve_models(sweep, options, compute, display)
         for source in sources.values():
             environment.settle_batch_size(source.name, options.batch_size, compute)  # refuses, if it must, now
         return cls(run, environment, compute, sources, options, display)
@@ -88,9 +86,9 @@ class RunSession:
                     raise
                 raise RunFailed("the folder is gone: moved, or removed", where=str(self.run.folder)) from error
 
-    def expand(self, sweep: Sweep, document: Document) -> list[Experiment]:
+    def expand(self, sweep: Sweep) -> list[Experiment]:
         """The sweep's experiments, by the models that run."""
-        return expand(sweep, document, {asked: source.name for asked, source in self.sources.items()})
+        return expand(sweep, runs_as={asked: source.name for asked, source in self.sources.items()})
 
     def tell_once(self, notice: str) -> None:
         """A search computes round after round: what was said in one of them is known in the next."""
@@ -158,17 +156,15 @@ def _largest(sizes: Iterable[Size], denoiser: Denoiser) -> tuple[int, int]:
     return max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
 
 
-def _resolve_models(
-    sweep: Sweep, document: Document, options: Options, compute: devices.Compute, display: Display
-) -> dict[str, Source]:
+def _resolve_models(sweep: Sweep, options: Options, compute: devices.Compute, display: Display) -> dict[str, Source]:
     """For every model asked for, the one that runs. `--model` overrides the sweep's and never falls back."""
     fallback = None
     if sweep.fallback and options.model is None:
-        with error_context(document.where(("fallback",))):
+        with error_key("fallback"):
             fallback = Source.bundled(sweep.fallback)
     sources = {}
     for name in sweep.model:
-        with error_context("--model" if options.model else document.where(("model",))):
+        with error_context("--model") if options.model else error_key("model"):
             source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
             reason = why_not_here(source, compute.device) if fallback else None
             if fallback and reason:

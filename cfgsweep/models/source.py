@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
-from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 from cfgsweep.system.quiet import quiet_logs
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -144,18 +143,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError("damaged: not a JSON object", where=str(path))
     return found
-
-
-def scheduler_config(name: str, revision: str | None) -> dict[str, Any]:
-    """The configuration of a model's scheduler, without loading or downloading the model.
-
-    Stable Diffusion's where the file is not on this machine.
-    """
-    source = find_source(name, revision)
-    path = source.known_file("scheduler/scheduler_config.json") if source else None
-    if path is None:
-        return STABLE_DIFFUSION_NOISE
-    return read_json(path)
 
 
 def find_source(name: str, revision: str | None) -> Source | None:

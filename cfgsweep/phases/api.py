@@ -135,7 +135,8 @@ def phase(
     )
     display = displays.choose(quiet)
     try:
-        return PhaseResult(find_phases(found, document, run, folder, options, display), folder)
+        with document.error_context():
+            return PhaseResult(find_phases(found, run, folder, options, display), folder)
     finally:
         display.close()
 

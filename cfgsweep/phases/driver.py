@@ -76,7 +76,7 @@ class Finder:
         """Refuse, before a model is loaded, values that an experiment cannot have."""
         for value in one.search.wanted(1):
             with error_context(f"{self.axis.name} = {value}"):
-                check_parts([self.at(one, value)], lambda _: "")
+                check_parts([self.at(one, value)])
 
     def at(self, one: Found, value: Any) -> Experiment:
         """The experiment of a search at a value, or at a point of a plane."""

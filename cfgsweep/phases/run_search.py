@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cfgsweep.config.yaml_io import Document
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
@@ -34,20 +33,18 @@ def folder_for(run: RunFolder) -> Path:
 
 
 @quiet_libraries()
-def find_phases(
-    sweep: Sweep, document: Document, taken_from: RunFolder | None, folder: Path, options: Options, display: Display
-) -> Report:
+def find_phases(sweep: Sweep, taken_from: RunFolder | None, folder: Path, options: Options, display: Display) -> Report:
     """Search, and write `phase.json`, `phase.png` and the sweep of all values that were looked at."""
     sweep = sweep.model_copy(update={"search": sweep.search or ["value"], "phase": sweep.phase or PhaseSettings()})
     settings = sweep.phase
     assert settings is not None
     distances.check_name(settings.distance)
-    ranges = ranges_of(sweep, document)
-    session = RunSession.begin(sweep, document, folder, options, display, taken_from)
+    ranges = ranges_of(sweep)
+    session = RunSession.begin(sweep, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
     alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
     start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
-    experiments = session.expand(sweep.model_copy(update=start), document)
+    experiments = session.expand(sweep.model_copy(update=start))
     finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
     with session.at_work():
         session.run.write_sweep(sweep)

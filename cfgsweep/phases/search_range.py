@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import UserError
 from cfgsweep.sweep.phase_settings import MOST_POINTS, PhaseSettings
 from cfgsweep.sweep.schema import Sweep
@@ -56,15 +55,15 @@ class Range:
         return cls(tuple(short(v) for v in np.linspace(low, high, round(_at(settings.scan, place)))), tolerance)
 
 
-def ranges_of(sweep: Sweep, document: Document) -> list[Range]:
+def ranges_of(sweep: Sweep) -> list[Range]:
     """One for every setting that the sweep searches. Raises UserError where there is nothing to search."""
     if len(set(sweep.search)) < len(sweep.search):
-        raise UserError("the same setting twice", where=document.where(("search",)), given=sweep.search)
+        raise UserError("the same setting twice", given=sweep.search).at_key("search")
     for name in ("low", "high", "scan", "tolerance"):
         given = getattr(sweep.phase, name, None) or []
         if len(given) > len(sweep.search):
-            where = document.where(("phase", name))
-            raise UserError("more than there are settings to search", where=where, given=given, allowed=sweep.search)
+            error = UserError("more than there are settings to search", given=given, allowed=sweep.search)
+            raise error.at_key("phase", name)
     return [Range.of(sweep, place) for place in range(len(sweep.search))]
 
 

@@ -1,67 +1,73 @@
-"""Refuses, before any model loads, experiments that cannot run or whose guidance would do nothing."""
+"""Refuses, before any model is loaded, experiments that cannot run or whose guidance would do nothing.
+
+Every error has the key of the sweep that it is about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from cfgsweep.errors import UserError, error_context
+from cfgsweep.errors import UserError, error_key
 from cfgsweep.guidance import Guider
-from cfgsweep.models.family import conditioned_on
-from cfgsweep.models.source import scheduler_config
+from cfgsweep.models.info import ModelInfo
 from cfgsweep.samplers import check_sampler
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 
 
-def check(sweep: Sweep, experiments: list[Experiment], where: Any, runs_as: Mapping[str, str] | None) -> None:
-    """Refuse, before any model loads, what cannot run or would silently do nothing."""
+def check(
+    sweep: Sweep, experiments: Sequence[Experiment], models: Mapping[str, ModelInfo], merged: bool = False
+) -> None:
+    """Raises UserError where an experiment cannot run, or its guidance would do nothing.
+
+    models: by the names that experiments have. merged: one model runs in the place of several, so that experiments
+    may be equal.
+    """
+    _check_scales(sweep)
+    used = {e.model for e in experiments}
+    _check_conditions(sweep, [models[name] for name in sorted(used)])
+    _check_samplers({(e.model, e.sampler) for e in experiments}, models)
+    check_parts(experiments)
+    if sweep.zip and not merged and len({e.id for e in experiments}) < len(experiments):
+        raise UserError("the zipped axes name one experiment twice").at_key("zip")
+
+
+def _check_scales(sweep: Sweep) -> None:
+    """`value` and a scale of a schedule's or a guider's own exclude each other."""
+    hint = "leave out one of them"
     for schedule in sweep.schedule:
-        if getattr(schedule, "max_val", None) is not None and sweep.value is not None:
-            hint = "leave out one of them"
-            raise UserError(
-                "max_val is what `value` sets", where=where(("schedule",)), given=schedule.spec(), hint=hint
-            )
+        if schedule.max_val is not None and sweep.value is not None:
+            raise UserError("max_val is what `value` sets", given=schedule.spec(), hint=hint).at_key("schedule")
     for guider in sweep.guider:
         if guider.sets_its_scale and sweep.value is not None:
-            raise UserError(
-                "guidance_scale is what `value` sets",
-                where=where(("guider",)),
-                given=guider.spec(),
-                hint="leave out one of them",
-            )
-    _check_conditions(sweep, {(e.model, e.revision) for e in experiments}, where)
-    _check_samplers({(e.model, e.revision, e.sampler) for e in experiments}, where)
-    check_parts(experiments, where)
-    if sweep.zip and not runs_as and len({e.id for e in experiments}) < len(experiments):
-        raise UserError("the zipped axes name one experiment twice", where=where(("zip",)))
+            raise UserError("guidance_scale is what `value` sets", given=guider.spec(), hint=hint).at_key("guider")
 
 
-def _check_conditions(sweep: Sweep, models: Iterable[tuple[str, str | None]], where: Any) -> None:
-    """A model of texts takes prompts, a model of labels labels."""
+def _check_conditions(sweep: Sweep, models: Iterable[ModelInfo]) -> None:
+    """Prompts are for models that read texts, labels for models of labels."""
     given = "prompt" if sweep.label is None else "label"
-    for name, revision in sorted(models, key=str):
-        wanted = conditioned_on(name, revision)
-        if wanted not in (None, given):
-            problem = {"prompt": "has no labels: give a prompt", "label": "reads no text: give a label"}[str(wanted)]
-            raise UserError(f"{name} {problem}", where=where((given,)), given=getattr(sweep, given)[0], allowed=wanted)
+    problems = {"prompt": "has no labels: give a prompt", "label": "reads no text: give a label"}
+    for model in models:
+        if model.conditioned_on not in (None, given):
+            problem = f"{model.name} {problems[str(model.conditioned_on)]}"
+            raise UserError(problem, given=getattr(sweep, given)[0], allowed=str(model.conditioned_on)).at_key(given)
 
 
-def _check_samplers(used: Iterable[tuple[str, str | None, str]], where: Any) -> None:
-    for model, revision, sampler in sorted(used, key=str):
-        with error_context(where(("sampler",))):
-            check_sampler(sampler, scheduler_config(model, revision))
+def _check_samplers(used: Iterable[tuple[str, str]], models: Mapping[str, ModelInfo]) -> None:
+    with error_key("sampler"):
+        for model, sampler in sorted(used):
+            check_sampler(sampler, models[model].scheduler_config)
 
 
-def check_parts(experiments: Iterable[Experiment], where: Callable[[tuple[str]], str]) -> None:
-    """Refuse guiders and schedules that cannot be what they say, or would do nothing, in so many steps."""
+def check_parts(experiments: Iterable[Experiment]) -> None:
+    """Raises UserError where a guider or a schedule is not defined for its number of steps, or would do nothing."""
     experiments = list(experiments)
-    with error_context(where(("guider",))):
+    with error_key("guider"):
         for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
             _check_guider(guider, guider.window(steps, levels), steps, sampler)
-    # What a schedule refuses, it refuses at any value, unless it is to be scaled to one.
+    # The value matters to a schedule only where the schedule is scaled to a mean.
     values = {(e.schedule, e.steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
-    with error_context(where(("schedule",))):
+    with error_key("schedule"):
         for (schedule, steps, _), value in values.items():
             schedule.values(value, steps)
 

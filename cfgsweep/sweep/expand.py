@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from cfgsweep.config.yaml_io import Document
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, error_key
+from cfgsweep.models.info import ModelInfo, model_infos
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches
 from cfgsweep.sweep.experiment import Experiment
@@ -18,33 +20,30 @@ MOST_EXPERIMENTS = 1_000_000  # which take a gigabyte or two
 
 
 def expand(
-    sweep: Sweep, document: Document | None = None, runs_as: Mapping[str, str] | None = None
+    sweep: Sweep,
+    document: Document | None = None,
+    runs_as: Mapping[str, str] | None = None,
+    models: Mapping[str, ModelInfo] | None = None,
 ) -> list[Experiment]:
-    """The product of the axes, zipped ones moving together, less what is excluded.
+    """The experiments of a sweep, the last axis fastest.
 
-    runs_as: models that others take the place of. Cells that only differed in the model are then one.
+    document: where the sweep was read from, so that errors have its lines.
+    runs_as: by the sweep's models those that run in their place. Experiments that only differed in the model are one.
+    models: facts about the models that run; read from their files if not given.
 
     Raises UserError where an exclusion matches nothing, nothing is left, or guidance would do nothing.
     """
-    where = document.where if document else (lambda key=(): "")
-    experiments, used = [], [False] * len(sweep.exclude)
-    for cell in _cells(sweep):
-        matching = [i for i, conditions in enumerate(sweep.exclude) if matches(cell, conditions)]
-        for i in matching:
-            used[i] = True
-        if not matching:
-            experiments.append(_experiment(sweep, {**cell, "model": (runs_as or {}).get(cell["model"], cell["model"])}))
-    for number, was_used in enumerate(used):
-        if not was_used:
-            raise UserError("excludes nothing", where=where(("exclude", number)), given=sweep.exclude[number])
-    if not experiments:
-        raise UserError("every cell is excluded", where=where(("exclude",)))
-    check(sweep, experiments, where, runs_as)
+    names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
+    with document.error_context() if document else nullcontext():
+        known = model_infos(names.values(), sweep.revision) if models is None else models
+        cells = _without_excluded(sweep, _cells(sweep))
+        experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
+        check(sweep, experiments, known, merged=bool(runs_as))
     return list(dict.fromkeys(experiments)) if runs_as else experiments
 
 
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes, the last axis fastest."""
+    """Every combination of the axes, zipped ones together, the last axis fastest."""
     zipped = {name: group for group in sweep.zip for name in group}
     columns: list[list[dict[str, Any]]] = []
     for name in AXES:
@@ -60,9 +59,30 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         yield {name: value for part in parts for name, value in part.items()}
 
 
-def _experiment(sweep: Sweep, cell: dict[str, Any]) -> Experiment:
+def _without_excluded(sweep: Sweep, cells: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cells that match no exclusion. Raises UserError where an exclusion matches no cell, or nothing is left."""
+    kept, used = [], [False] * len(sweep.exclude)
+    for cell in cells:
+        matching = [number for number, conditions in enumerate(sweep.exclude) if matches(cell, conditions)]
+        for number in matching:
+            used[number] = True
+        if not matching:
+            kept.append(cell)
+    if not all(used):
+        number = used.index(False)
+        raise UserError("excludes nothing", given=sweep.exclude[number]).at_key("exclude", number)
+    if not kept:
+        raise UserError("every cell is excluded").at_key("exclude")
+    return kept
+
+
+def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, ModelInfo]) -> Experiment:
     guider, schedule, value = cell["guider"], cell["schedule"], cell["value"]
     if value is None:
         own = schedule.own_value()
         value = guider.scale_by_default if own is None else own
-    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision)
+    levels: tuple[float, ...] = ()
+    if guider.noise_interval is not None:
+        with error_key("sampler"):
+            levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
+    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision, noise_levels=levels)

@@ -1,4 +1,4 @@
-"""From axes to experiments: one fully resolved cell of the grid each, with an id and a title."""
+"""An experiment: one fully resolved cell of the grid, and its id."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import dataclasses
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance import Guider
 from cfgsweep.guidance.perturbations import Condition
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.models.source import scheduler_config
-from cfgsweep.samplers import noise_levels
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -28,7 +26,10 @@ ALWAYS_IN_ID = ("model", "seed", "steps", "sampler", "value")
 class Experiment:
     """Everything that can change a picture's pixels, and nothing else.
 
-    prompt: None where there is a label instead. size: (width, height) in pixels; None is the model's native size.
+    prompt: None where there is a label instead.
+    size: (width, height) in pixels; None is the model's native size.
+    noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
+        and steps, and are no part of the id.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Experiment:
     schedule: Schedule
     value: float
     label: Label | None = None
+    noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -58,17 +60,12 @@ class Experiment:
     @property
     def legacy_id(self) -> str:
         """The id in run folders of version 0.1."""
-        return legacy_id({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
     @property
     def conditions(self) -> Conditions:
-        """What the picture is to show, what it is to be guided away from, and what says nothing."""
+        """The condition of the picture, the one that guidance leads away from, and the empty one."""
         return (self.prompt, self.negative_prompt, "") if self.label is None else (self.label, None, None)
-
-    @property
-    def noise_levels(self) -> tuple[float, ...]:
-        """sigma / alpha at every step where the guider asks for it, else nothing: it takes torch to know."""
-        return _noise_levels(self.model, self.revision, self.sampler, self.steps) if self.guider.noise_interval else ()
 
     def scales(self) -> list[float]:
         """The guidance scale at every step."""
@@ -76,15 +73,10 @@ class Experiment:
 
 
 OPTIONAL = [
-    (field.name, field.default)
-    for field in dataclasses.fields(Experiment)
-    if field.name not in (*ALWAYS_IN_ID, "guider", "schedule") and field.compare
+    (each.name, each.default)
+    for each in dataclasses.fields(Experiment)
+    if each.name not in (*ALWAYS_IN_ID, "guider", "schedule") and each.compare
 ]
-
-
-@functools.lru_cache(maxsize=1024)
-def _noise_levels(model: str, revision: str | None, sampler: str, steps: int) -> tuple[float, ...]:
-    return noise_levels(sampler, scheduler_config(model, revision), steps)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -30,8 +30,8 @@ NAMES = ["layout", "pixels", "latents", "features", "ssim"]
 def main(folder: Path) -> None:
     if not (folder / "sweep.yaml").is_file():
         changes = [f"seed={SEEDS}", "value={linspace: [0.0, 0.3, 121]}"]
-        sweep, document = read_sweep(ROOT / "configs/phase.yaml", changes)
-        run_sweep(sweep, document, folder, Options(model="emoji"), SilentDisplay())
+        sweep, _ = read_sweep(ROOT / "configs/phase.yaml", changes)
+        run_sweep(sweep, folder, Options(model="emoji"), SilentDisplay())
     run, _, experiments = sweep_of_run(folder)
     records = run.records()
     denoiser = load_model(Source.of("emoji"), device.choose())

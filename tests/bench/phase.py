@@ -70,9 +70,9 @@ def row(seeds: list[int]) -> str:
 
 
 def search(seeds: list[int], folder: Path) -> tuple[Finder, Range]:
-    sweep, document = read_sweep(ROOT / "configs/phase.yaml", [f"seed={seeds}"])
-    session = RunSession.begin(sweep, document, folder, Options(model="emoji"), SilentDisplay())
-    bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
+    sweep, _ = read_sweep(ROOT / "configs/phase.yaml", [f"seed={seeds}"])
+    session = RunSession.begin(sweep, folder, Options(model="emoji"), SilentDisplay())
+    bases = session.expand(sweep.model_copy(update={"value": [0.0]}))
     session.run.create()
     assert sweep.phase is not None
     where = Range.of(sweep)

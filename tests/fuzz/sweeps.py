@@ -43,7 +43,7 @@ def one(content: bytes, path: Path) -> None:
         experiments = expand(sweep, document)
         assert cost(experiments).evaluations <= cost(experiments).unshared
         cautions(experiments)
-        for found, name in zip(ranges_of(sweep, document), sweep.search, strict=True):
+        for found, name in zip(ranges_of(sweep), sweep.search, strict=True):
             axis = Axis.of(name, experiments)
             for e in experiments:
                 assert axis.at(e, found.low) != axis.at(e, found.high)

@@ -37,10 +37,10 @@ def finder_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     where = {"low": 0.0, "high": 6.0, "scan": 24, "tolerance": 1e-3, **phase}
     settings = {"name": "x", "model": str(folder), "prompt": "red green blue", "seed": [1, 3, 5, 6, 8], "steps": 20}
     text = yaml.safe_dump({**settings, "sampler": "ddim", "guider": guider, "search": "value", "phase": where})
-    sweep, document = read_sweep(sweep_file(text))
-    session = RunSession.begin(sweep, document, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
+    sweep, _ = read_sweep(sweep_file(text))
+    session = RunSession.begin(sweep, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
     session._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
-    bases = session.expand(sweep.model_copy(update={"value": [0.0]}), document)
+    bases = session.expand(sweep.model_copy(update={"value": [0.0]}))
     session.run.create()
     begin = partial(Search, Range.of(sweep).scan, Range.of(sweep).tolerance)
     return Finder(session, Axis.of("value", bases), begin, bases, "pixels")
