@@ -1,4 +1,4 @@
-"""Rebuild the data set emoji-64.parquet from its npm packages: `python scripts/build_emoji.py OUT.parquet`.
+"""Rebuilds the data set emoji-64.parquet from its npm packages: `python scripts/build_emoji.py OUT.parquet`.
 
 Needs npm, and CairoSVG with the cairo library: `pip install cairosvg==2.9.1`. CairoSVG leaves out most SVG filters, so
 other libraries draw the fluent-flat pictures differently, often better; but the models were trained on its drawings.
@@ -63,8 +63,8 @@ def main() -> int:
 
 
 def rebuild(out: Path, cache: Path | None, check: Path | None) -> int:
-    """Download, draw, write, compare; return the exit code."""
-    draw, expected = svg_drawer(), read_rows(check) if check else None  # first, for they can fail
+    """Downloads packages, draws pictures, writes the file and compares it; returns the exit code."""
+    draw, expected = svg_drawer(), read_rows(check) if check else None  # first, since they can fail
     with tempfile.TemporaryDirectory() as folder:
         rows = build(cache or Path(folder), draw)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def rebuild(out: Path, cache: Path | None, check: Path | None) -> int:
 
 
 def svg_drawer() -> Draw:
-    """SVG -> PNG at SIDE x SIDE."""
+    """A function that converts SVG to PNG of SIDE x SIDE pixels. Raises UserError where CairoSVG is missing."""
     try:
         cairosvg = importlib.import_module("cairosvg")
     except (ImportError, OSError) as error:  # OSError: no cairo library
@@ -85,7 +85,7 @@ def svg_drawer() -> Draw:
 
 
 def build(cache: Path, draw: Draw) -> list[Row]:
-    """Every glyph that has words, in their order; for each its styles, in theirs."""
+    """Rows of all glyphs with labels, in the order of emojibase, and for each glyph in the order of STYLES."""
     words = read_files(download(WORDS, cache), "en", ".json")
     groups = [group["key"].replace("-", " & ") for group in json.loads(words["messages.json"])["groups"]]
     pictures = {style: read_pictures(cache, *where) for style, where in STYLES.items()}
@@ -101,7 +101,7 @@ def build(cache: Path, draw: Draw) -> list[Row]:
 
 
 def download(package: str, cache: Path) -> Path:
-    """The package's archive in the cache, from npm where it is not there yet."""
+    """The package's archive in the cache, downloaded with npm if it is not there. Raises UserError where npm fails."""
     archive = cache / (package.lstrip("@").replace("/", "-").replace("@", "-") + ".tgz")
     if archive.exists():
         return archive
@@ -110,7 +110,7 @@ def download(package: str, cache: Path) -> Path:
         raise UserError("npm is not on the PATH: install Node.js, which brings it")
     cache.mkdir(parents=True, exist_ok=True)
     print(f"npm pack {package}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(dir=cache) as fresh:  # so that what is in the cache is whole
+    with tempfile.TemporaryDirectory(dir=cache) as fresh:  # so that the cache holds complete archives alone
         command = [npm, "pack", package, "--ignore-scripts", "--pack-destination", fresh]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
@@ -135,14 +135,14 @@ def read_files(archive: Path, folder: str, suffix: str) -> dict[str, bytes]:
 
 
 def read_pictures(cache: Path, package: str, folder: str, suffix: str) -> dict[str, tuple[str, bytes]]:
-    """Bare code points -> name and content of the picture's file."""
+    """Names and contents of the picture files of a package by code points without FE0F."""
     files = read_files(download(package, cache), folder, suffix)
-    names = sorted(files.keys() - UNDRAWABLE, key=len)  # of a glyph with and without FE0F, the one with stays
+    names = sorted(files.keys() - UNDRAWABLE, key=len)  # the longer name last: with FE0F, where there are both
     return {bare(Path(name).stem.upper()): (name, files[name]) for name in names}
 
 
 def as_png(data: bytes) -> bytes:
-    """Any picture -> PNG at SIDE x SIDE, RGB on white."""
+    """Any picture to PNG of SIDE x SIDE pixels, RGB on white."""
     picture = Image.open(io.BytesIO(data)).convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     white.alpha_composite(picture)
@@ -152,14 +152,14 @@ def as_png(data: bytes) -> bytes:
 
 
 def as_row(glyph: Row, groups: list[str], style: str, image: Row) -> Row:
-    """One row of the parquet file."""
+    """A row of the parquet file."""
     label, tags = glyph["label"].lower(), [tag.lower() for tag in glyph["tags"]]
     words = {"label": label, "tags": tags, "style": style, "group": groups[glyph["group"]]}
     return {"image": image, **words, "codepoints": glyph["hexcode"]}
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of such a parquet file."""
+    """The rows of a parquet file of this data set. Raises UserError where it is none."""
     try:
         return pq.read_table(path).cast(SCHEMA).to_pylist()
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -167,7 +167,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def compare(rows: list[Row], expected: list[Row]) -> bool:
-    """Print a table of what differs; return whether nothing does."""
+    """Prints a table of differences; returns whether there is none."""
     same = [(row["style"], row["codepoints"]) for row in rows] == [(r["style"], r["codepoints"]) for r in expected]
     print(f"rows: {len(rows)} here, {len(expected)} there; the same keys in the same order: {'yes' if same else 'no'}")
     columns = "{:12}{:>6}{:>7}{:>6}{:>8}{:>6}{:>8}{:>9}{:>5}"
@@ -185,7 +185,7 @@ def compare(rows: list[Row], expected: list[Row]) -> bool:
 
 
 def difference(a: Row, b: Row) -> tuple[float, int]:
-    """Mean and maximum over the pixels of two pictures."""
+    """Mean and maximum absolute difference of the pixels of two pictures."""
     x, y = (np.array(Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"), dtype=int) for row in (a, b))
     return abs(x - y).mean(), abs(x - y).max()
 

@@ -27,7 +27,7 @@ import pytest
 
 from tests.support import tiny_models as tiny
 
-hypothesis.settings.register_profile("cfgsweep", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("cfgsweep", deadline=None)  # tests do not fail on a busy machine
 hypothesis.settings.load_profile("cfgsweep")
 
 DEVICE = os.environ.get("CFGSWEEP_TEST_DEVICE", "cpu")
@@ -35,7 +35,7 @@ DEVICE = os.environ.get("CFGSWEEP_TEST_DEVICE", "cpu")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command came to."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -44,7 +44,7 @@ class Outcome:
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run a cfgsweep command line as `main` does."""
+    """A function that runs a command line in this process, as `main` does."""
     from cfgsweep.cli import run_command
 
     def run(*arguments: object) -> Outcome:
@@ -57,7 +57,7 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def sweep_file(tmp_path: Path) -> Callable[..., Path]:
-    """Write a sweep file; keyword arguments are lines of it."""
+    """A function that writes a sweep file."""
 
     def write(text: str, name: str = "sweep.yaml") -> Path:
         path = tmp_path / name
@@ -72,7 +72,7 @@ NAMES = ["astronaut", "horse", "camel", "robot", "elf", "tiger", "apple", "rocke
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
-    """A small data set of the real one's form: coloured discs on white."""
+    """A small data set in the format of the emoji data: coloured discs on white."""
     import io
 
     import pyarrow as pa
@@ -106,7 +106,7 @@ def pictures(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small_training(pictures: Path) -> dict:
-    """A training file that is done in seconds."""
+    """A training file for texts that takes seconds."""
     recipe = {"steps": 8, "batch": 4, "learning_rate": 0.002, "checkpoint_every": 2, "sample_every": 100}
     return {
         "name": "tiny",
@@ -120,7 +120,7 @@ def small_training(pictures: Path) -> dict:
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
-    """Write a pipeline into a folder of its own, as diffusers itself does."""
+    """A function that saves a pipeline in a new folder with `save_pretrained`."""
 
     def save(pipeline: Any) -> Path:
         folder = tmp_path_factory.mktemp("models") / "model"

@@ -46,7 +46,7 @@ ROUNDS = 2  # one after the other and back again: the machine's speed is not alw
 
 
 class TimeEmbedding(nn.Module):
-    """Sines and cosines, one dimension after the other."""
+    """A sinusoidal embedding that is computed by a loop over its dimensions."""
 
     def __init__(self, dimensions: int):
         super().__init__()
@@ -61,7 +61,7 @@ class TimeEmbedding(nn.Module):
 
 
 class Digits(Dataset):
-    """As torchvision's MNIST with ToTensor and Normalize."""
+    """Single digits as torchvision's MNIST with ToTensor and Normalize returns them."""
 
     def __init__(self, data: Labelled):
         self.images = [Image.fromarray(pixels[0].numpy()) for pixels in data.pixels]
@@ -76,14 +76,14 @@ class Digits(Dataset):
 
 
 def notebooks_network(config: TrainConfig, shape: torch.Size) -> nn.Module:
-    """The same U-Net, as it comes, and its time embedding by the loop."""
+    """The same U-Net without channels_last, and with the time embedding above."""
     network = build_unet(config.denoiser, shape, NULL).to(memory_format=torch.contiguous_format)
     network.time_proj = TimeEmbedding(config.denoiser.channels[0])
     return network
 
 
 def notebook_trains(network: nn.Module, data: Labelled) -> int:
-    """Samples seen in so many seconds."""
+    """The number of samples that the notebook's loop trains on in SECONDS."""
     noising = DDPMScheduler(num_train_timesteps=STEPS, beta_start=1e-4, beta_end=0.02)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     started, seen = time.perf_counter(), 0
@@ -105,7 +105,7 @@ def notebook_trains(network: nn.Module, data: Labelled) -> int:
 
 
 def ours_trains(config: TrainConfig, data: Labelled, held_out: Labelled, folder: Path) -> int:
-    """The same of `cfgsweep train`, its moving average, checkpoints and records included."""
+    """The same for `cfgsweep train`, including its moving average, checkpoints and logs."""
 
     class Enough(Exception):
         pass
@@ -129,7 +129,7 @@ def ours_trains(config: TrainConfig, data: Labelled, held_out: Labelled, folder:
 
 @torch.no_grad()
 def notebook_samples(network: nn.Module, shape: torch.Size) -> int:
-    """Ten digits at every scale; both predictions at every step, whatever the scale."""
+    """Samples ten digits at every scale, with both predictions at every step; returns their number."""
     scheduler = DDPMScheduler(num_train_timesteps=STEPS, beta_start=1e-4, beta_end=0.02)
     labels, none = torch.arange(10), torch.full((10,), NULL)
     for scale in SCALES:
@@ -142,23 +142,25 @@ def notebook_samples(network: nn.Module, shape: torch.Size) -> int:
 
 
 def ours_samples(engine: Engine, experiments: list[Experiment]) -> int:
+    """Computes the experiments; returns their number."""
     return len(list(engine.run(Plan(experiments))))
 
 
-def a_second(does: Callable[[], int]) -> float:
+def rate_of(call: Callable[[], int]) -> float:
+    """What `call` returns per second that it takes."""
     started = time.perf_counter()
-    done = does()
+    done = call()
     return done / (time.perf_counter() - started)
 
 
 def lesson(steps: int, sampler: str) -> list[Experiment]:
-    """The grid of `configs/scales.yaml` as the notebook draws it: once."""
+    """The experiments of `configs/scales.yaml` with one sample of every digit at every scale, as in the notebook."""
     once = ["label=[0,1,2,3,4,5,6,7,8,9]", "seed=[0,1,2,3,4,5,6,7,8,9]", f"steps={steps}", f"sampler={sampler}"]
     return expand(*read_sweep(ROOT / "configs/scales.yaml", once))
 
 
 def compared(size: int) -> list[str]:
-    """Table rows for pictures of so many pixels a side."""
+    """Table rows for pictures of size x size pixels."""
     document = yaml_io.read(ROOT / "configs/train/digits.yaml")
     document.override([f"data.size={size}"])
     config = yaml_io.validate(TrainConfig, document)
@@ -174,12 +176,12 @@ def compared(size: int) -> list[str]:
 
     found: dict[str, list[float]] = {name: [] for name in ("their training", "our training", "their", "same", "usual")}
     for _ in range(ROUNDS):
-        found["their training"].append(a_second(lambda: notebook_trains(network.train(), data)))
+        found["their training"].append(rate_of(lambda: notebook_trains(network.train(), data)))
         with tempfile.TemporaryDirectory() as folder:
-            found["our training"].append(a_second(partial(ours_trains, config, data, held_out, Path(folder))))
-        found["their"].append(a_second(lambda: notebook_samples(network.eval(), shape)))
-        found["same"].append(a_second(lambda: ours_samples(engine, same)))
-        found["usual"].append(a_second(lambda: ours_samples(engine, usual)))
+            found["our training"].append(rate_of(partial(ours_trains, config, data, held_out, Path(folder))))
+        found["their"].append(rate_of(lambda: notebook_samples(network.eval(), shape)))
+        found["same"].append(rate_of(lambda: ours_samples(engine, same)))
+        found["usual"].append(rate_of(lambda: ours_samples(engine, usual)))
     best = {name: max(values) for name, values in found.items()}
     rows = (
         ("pictures trained on", "their training", "our training"),

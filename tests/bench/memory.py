@@ -27,7 +27,7 @@ EXPERIMENTS, SAMPLES = 4 * 500 * 5, 10
 
 
 def resident(process: subprocess.Popen) -> float:
-    """MiB."""
+    """Resident memory of a process in MiB."""
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
     return pages * 4096 / 2**20
 

@@ -1,4 +1,4 @@
-"""Where the benches put their tables."""
+"""Writes the tables of the benches."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 
 
 def versions() -> str:
-    """What figures depend on, besides the machine."""
+    """Versions that results depend on, as text."""
     return f"torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def publish(name: str, lines: Sequence[str]) -> None:
-    """Print a page, and write it beside the benches."""
+    """Prints a page, and writes it to NAME.md beside the benches."""
     text = "\n".join(lines) + "\n"
     print(text)
     (Path(__file__).parent / f"{name}.md").write_text(text)

@@ -83,7 +83,7 @@ def search(seeds: list[int], folder: Path) -> tuple[Finder, Range]:
 
 
 def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> int:
-    """Of the denoiser for these values, all of them together; counted."""
+    """Calls of the denoiser that all these values take together, counted in a run."""
     base = found[0].base
     engine = finder.session.engine(finder.session.denoiser(base.model), [base.size])
     list(engine.run(Plan(finder.at(one, value) for one in found for value in values)))
@@ -91,7 +91,7 @@ def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> in
 
 
 def halvings(where: Range) -> int:
-    """Values to bisect one interval of the scan down to the tolerance."""
+    """Bisections of an interval of the scan until it is as small as the tolerance."""
     return math.ceil(math.log2((where.scan[1] - where.scan[0]) / where.tolerance))
 
 

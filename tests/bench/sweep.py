@@ -68,9 +68,9 @@ def main() -> None:
 
 
 def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable[[Experiment], object]) -> str:
-    """One table row: the peer's loop over a part of the sweep, ours over all of it, and so on, part by part.
+    """A table row: the loop over a part of the sweep and cfgsweep over the whole sweep, alternately, for every part.
 
-    In turns, since machines have better and worse minutes. The time of both workers counts one that waits.
+    They alternate because the speed of a machine varies. The time of both workers includes waiting.
     """
     sweep, document = read_sweep(ROOT / "configs" / f"{name}.yaml", ["model=emoji"])
     experiments = expand(sweep, document)
@@ -102,7 +102,7 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 
 class Stopwatch:
-    """Sums the seconds that threads spend in a call, and those in which at least one of them does."""
+    """Seconds that threads spend in a call, summed (`seconds`), and seconds in which at least one does (`any`)."""
 
     def __init__(self, call: Callable[..., torch.Tensor]):
         self.call, self.lock = call, threading.Lock()
@@ -128,7 +128,7 @@ class Stopwatch:
 
 @torch.no_grad()
 def headroom(network: torch.nn.Module, text: torch.Tensor) -> list[str]:
-    """What batching alone can gain on this machine: the pipeline's own network, all cores in every call."""
+    """A table of what batching alone gains on this machine, with the pipeline's network and all cores in every call."""
     flops = FlopCounterMode(display=False)
     with flops:
         network(torch.randn(1, 4, 16, 16), 500, text)
@@ -143,14 +143,14 @@ def headroom(network: torch.nn.Module, text: torch.Tensor) -> list[str]:
 
 
 def product_rate() -> float:
-    """Floating-point operations a second of a matrix product, all cores."""
+    """Floating-point operations per second of a matrix product on all cores."""
     side = 1024
     one, other = torch.randn(side, side), torch.randn(side, side)
     return 2 * side**3 * rate_of(lambda: one @ other)
 
 
 def rate_of(call: Callable[[], object], seconds: float = 3.0) -> float:
-    """Calls a second."""
+    """Calls per second."""
     for _ in range(3):
         call()
     started, count = time.perf_counter(), 0
@@ -208,7 +208,7 @@ value: {linspace: [0.01, 0.3, 50000]}
 
 
 def command_lines() -> list[str]:
-    """Start-up, planning and memory of the command itself."""
+    """A table of time and memory of whole commands."""
     with tempfile.TemporaryDirectory() as folder:
         big = Path(folder) / "big.yaml"
         big.write_text(BIG)
@@ -226,7 +226,7 @@ def command_lines() -> list[str]:
 
 
 def peak_of(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and the highest resident memory of a command, measured by a process between it and us."""
+    """Wall seconds and peak resident memory in MB of a command, measured by a process that starts it."""
     code = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, "
         "stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"

@@ -31,7 +31,7 @@ MOST = 2000  # experiments to expand: more of the same shows nothing new
 
 
 def one(content: bytes, path: Path) -> None:
-    """Read it, plan it, and begin its search."""
+    """Reads and plans the content as a sweep file, and checks the ends of its search."""
     path.write_bytes(content)
     with contextlib.suppress(UserError):
         sweep, document = read_sweep(path)
@@ -50,7 +50,7 @@ def one(content: bytes, path: Path) -> None:
 
 
 def dictionary() -> str:
-    """The keys and names of sweep files, one a line, as libFuzzer has it."""
+    """The keys and names of sweep files, in the format of a libFuzzer dictionary."""
     names = set(re.findall(r'"([A-Za-z][\w.+-]*)"', json.dumps(schema())))
     return "".join(f'"{name}"\n' for name in sorted(names))
 

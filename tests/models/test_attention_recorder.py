@@ -1,4 +1,4 @@
-"""Recording attention changes no prediction, tells what diffusers' own processor computes, and is per thread."""
+"""The attention recorder: predictions are unchanged, the attention equals diffusers' own, threads are separate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of model families: what it says of a family is what the loaded model says."""
+"""The table of model families agrees with the models that are loaded by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model folders that mean harm: no code of theirs runs, nothing outside of them is read, no header eats the memory."""
+"""Hostile model folders: their code is not run, no file outside them is read, false headers allocate no memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mark(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path: Path) -> Path:
-    """Where the hub's cache keeps hostile/model; the hub itself cannot be reached."""
+    """The snapshot folder of hostile/model in the hub's cache; the hub itself cannot be reached."""
     import huggingface_hub.constants as constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -51,20 +51,20 @@ def refused(cli, folder: Path, sweep_file, metrics: str = "[]") -> str:
     return done.err
 
 
-def test_a_payload_is_payload(mark: Path) -> None:
+def test_the_payload_runs_when_it_is_unpickled(mark: Path) -> None:
     pickle.loads(pickle.dumps(Payload(mark)))
     assert mark.exists()
 
 
 @pytest.mark.parametrize("name", ["diffusion_pytorch_model.bin", "diffusion_pytorch_model.safetensors"])
-def test_a_pickle_is_not_opened_whatever_it_is_called(cli, folder: Path, mark: Path, sweep_file, name: str) -> None:
+def test_pickled_weights_are_not_loaded_under_any_name(cli, folder: Path, mark: Path, sweep_file, name: str) -> None:
     weights_of(folder).unlink()
     (folder / "unet" / name).write_bytes(pickle.dumps(Payload(mark)))
     assert "the model cannot be loaded" in refused(cli, folder, sweep_file)
     assert not mark.exists()
 
 
-def test_nor_is_a_classifiers(cli, folder: Path, mark: Path, sweep_file) -> None:
+def test_a_pickled_classifier_is_not_loaded(cli, folder: Path, mark: Path, sweep_file) -> None:
     (folder / "classifier").mkdir()
     (folder / "classifier/config.json").write_text(json.dumps({"model_type": "convnext"}))
     (folder / "classifier/pytorch_model.bin").write_bytes(pickle.dumps(Payload(mark)))
@@ -81,7 +81,7 @@ def test_nor_is_a_classifiers(cli, folder: Path, mark: Path, sweep_file) -> None
         {"_class_name": "DDPMPipeline", "evil": ["evil", "Evil"]},
     ],
 )
-def test_code_that_comes_with_a_model_is_not_run(cli, folder: Path, mark: Path, sweep_file, change: dict) -> None:
+def test_code_in_a_model_folder_is_not_run(cli, folder: Path, mark: Path, sweep_file, change: dict) -> None:
     code = f"import os\nos.mkdir({str(mark)!r})\nclass Evil:\n    pass\n"
     for place in (folder / "evil.py", folder / "unet/evil.py", folder / "pipeline.py"):
         place.write_text(code)
@@ -90,13 +90,13 @@ def test_code_that_comes_with_a_model_is_not_run(cli, folder: Path, mark: Path, 
     index = folder / "model_index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), **change}))
     done = cli("run", sweep_file(SWEEP.format(model=folder, metrics="[]")), "--out", folder.parent / "r")
-    assert done.code in (0, 2)  # what is not asked for may lie there
+    assert done.code in (0, 2)  # files that are not read do no harm
     assert "Traceback" not in done.err
     assert not mark.exists()
 
 
 @pytest.mark.parametrize("name", ["../../outside.safetensors", "/etc/outside.safetensors", "a/b.safetensors"])
-def test_an_index_does_not_lead_out_of_the_folder(
+def test_a_weight_index_cannot_name_files_outside_its_folder(
     cli, folder: Path, tmp_path: Path, sweep_file, hub: Path, name: str
 ) -> None:
     shutil.move(weights_of(folder), tmp_path / "outside.safetensors")
@@ -110,7 +110,7 @@ def test_an_index_does_not_lead_out_of_the_folder(
         assert name in done.err
 
 
-def test_what_is_harmless_runs_from_the_hub(cli, folder: Path, tmp_path: Path, sweep_file, hub: Path) -> None:
+def test_an_ordinary_model_runs_from_the_hub(cli, folder: Path, tmp_path: Path, sweep_file, hub: Path) -> None:
     shutil.copytree(folder, hub)
     text = SWEEP.format(model="hostile/model", metrics="[]")
     assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
@@ -127,13 +127,13 @@ def test_what_is_harmless_runs_from_the_hub(cli, folder: Path, tmp_path: Path, s
         + b'{"x": {"dtype": "F32", "shape": [4611686018427387904], "data_offsets": [0, 16]}}'.ljust(90),
     ],
 )
-def test_headers_that_promise_too_much(cli, folder: Path, sweep_file, content: bytes) -> None:
+def test_false_safetensors_headers_are_refused(cli, folder: Path, sweep_file, content: bytes) -> None:
     weights_of(folder).write_bytes(content)
     assert "the model cannot be loaded" in refused(cli, folder, sweep_file)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"_class_name": 3}', "[" * 100_000, "\x00"])
-def test_an_index_that_is_none(cli, folder: Path, sweep_file, text: str) -> None:
+def test_a_damaged_model_index_is_refused(cli, folder: Path, sweep_file, text: str) -> None:
     (folder / "model_index.json").write_text(text)
     refused(cli, folder, sweep_file)
 
@@ -150,7 +150,9 @@ def test_an_index_that_is_none(cli, folder: Path, sweep_file, text: str) -> None
         ("vae/config.json", {"scaling_factor": 0}),
     ],
 )
-def test_parts_that_load_and_do_not_go_together(cli, tmp_path: Path, sweep_file, file: str, change: dict) -> None:
+def test_parts_that_load_and_do_not_fit_together_are_refused(
+    cli, tmp_path: Path, sweep_file, file: str, change: dict
+) -> None:
     tiny.stable_diffusion().save_pretrained(tmp_path / "sd")
     place = tmp_path / "sd" / file
     place.write_text(json.dumps({**json.loads(place.read_text()), **change}))
@@ -162,11 +164,13 @@ def test_parts_that_load_and_do_not_go_together(cli, tmp_path: Path, sweep_file,
 
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "\x00", '{"prediction_type": 3}', '{"beta_start": "x"}'])
-def test_a_noise_schedule_that_is_none(cli, folder: Path, sweep_file, command: str, text: str) -> None:
+def test_a_damaged_scheduler_config_is_refused(cli, folder: Path, sweep_file, command: str, text: str) -> None:
     (folder / "scheduler/scheduler_config.json").write_text(text)
     sweep = SWEEP.format(model=folder, metrics="[]") + "sampler: ddim\n"
     done = cli(command, sweep_file(sweep), "--out", folder.parent / "r")
-    assert done.code == 2 or (command == "plan" and done.code == 0 and ":" in text)  # a plan asks for no numbers
+    assert done.code == 2 or (
+        command == "plan" and done.code == 0 and ":" in text
+    )  # a plan reads no numbers of the schedule
     assert "Traceback" not in done.err
 
 
@@ -174,7 +178,7 @@ def test_a_noise_schedule_that_is_none(cli, folder: Path, sweep_file, command: s
     "change",
     [{"block_out_channels": [10**9, 10**9]}, {"num_class_embeds": 10**12}, {"sample_size": -1}, {"in_channels": "x"}],
 )
-def test_configurations_that_cannot_be(cli, folder: Path, sweep_file, change: dict) -> None:
+def test_impossible_unet_configurations_are_refused(cli, folder: Path, sweep_file, change: dict) -> None:
     config = folder / "unet/config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
     refused(cli, folder, sweep_file)

@@ -1,4 +1,4 @@
-"""A recording gives the network's own bits, at every shape, from every thread; where it cannot, the network does."""
+"""Traces give exactly the network's output, for every shape and thread; a network that cannot be traced is called."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ def rows(denoiser, count: int, side: int = 8, seed: int = 0) -> tuple[torch.Tens
 
 
 @pytest.mark.parametrize(("count", "side"), [(1, 8), (2, 8), (8, 8), (3, 12)])
-def test_bits_are_the_network_s(denoiser, count: int, side: int) -> None:
-    recorded = TracedNetwork(denoiser._call)
+def test_a_trace_gives_exactly_the_networks_output(denoiser, count: int, side: int) -> None:
+    traced = TracedNetwork(denoiser._call)
     for seed in range(4):
         inputs = rows(denoiser, count, side, seed)
         with torch.inference_mode():
-            assert torch.equal(recorded(*inputs), denoiser._call(*inputs))
-    (call,) = recorded._calls.values()
-    assert isinstance(call, torch.jit.ScriptModule), "it was not recorded at all"
+            assert torch.equal(traced(*inputs), denoiser._call(*inputs))
+    (call,) = traced._calls.values()
+    assert isinstance(call, torch.jit.ScriptModule), "the network was not traced"
 
 
-def test_threads_share_a_recording(denoiser) -> None:
-    recorded = TracedNetwork(denoiser._call)
+def test_threads_share_a_trace(denoiser) -> None:
+    traced = TracedNetwork(denoiser._call)
     inputs = [rows(denoiser, 4, seed=seed) for seed in range(12)]
 
     def call(some):
         with torch.inference_mode():
-            return recorded(*some)
+            return traced(*some)
 
     with device.one_thread_per_operation(denoiser.compute), ThreadPoolExecutor(4) as pool:
         with torch.inference_mode():
             expected = [denoiser._call(*some) for some in inputs]
         for got, wanted in zip(pool.map(call, inputs), expected, strict=True):
             assert torch.equal(got, wanted)
-    assert len(recorded._calls) == 1
+    assert len(traced._calls) == 1
 
 
-def test_what_cannot_be_recorded_is_called() -> None:
-    """Python that looks at the numbers records as whatever it saw; the check finds that, and the network stays."""
+def test_a_network_that_cannot_be_traced_is_called_itself() -> None:
+    """A trace keeps the values that Python code read from tensors; the check against the network finds that."""
     draws = torch.Generator().manual_seed(0)
 
     def fickle(x: torch.Tensor) -> torch.Tensor:
@@ -62,6 +62,6 @@ def test_what_cannot_be_recorded_is_called() -> None:
         return x if torch.jit.is_tracing() is False else x.numpy_does_not_exist()
 
     for network in (fickle, broken):
-        recorded = TracedNetwork(network)
-        recorded(torch.ones(2))
-        assert list(recorded._calls.values()) == [network]
+        traced = TracedNetwork(network)
+        traced(torch.ones(2))
+        assert list(traced._calls.values()) == [network]

@@ -1,4 +1,4 @@
-"""Models of labels: the reference's pictures, labels by number and name, what is refused; and flow models."""
+"""Models of labels: pictures equal the reference, labels by number and name, refusals; and flow models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sweep_of(folder: Path, **settings: Any) -> str:
 
 
 def pictures_of(run: Path) -> dict[Any, Image.Image]:
-    """By label and value."""
+    """Pictures of a run by label and value."""
     records = map(json.loads, (run / "experiments.jsonl").read_text().splitlines())
     return {(r["label"], r["value"]): Image.open(run / r["image"]) for r in records}
 
@@ -68,7 +68,7 @@ def test_dit_equals_its_own_pipeline(cli, dit: Path, tmp_path: Path, sweep_file)
 
 
 def loop(pipeline: Any, scheduler: Any, label: int, scale: float, seed: int, steps: int) -> Image.Image:
-    """Sampling as the lesson has it, with diffusers' scheduler."""
+    """A plain sampling loop with classifier-free guidance, with a scheduler of diffusers."""
     unet = pipeline.unet
     latents = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
     scheduler.set_timesteps(steps)
@@ -84,7 +84,7 @@ def loop(pipeline: Any, scheduler: Any, label: int, scale: float, seed: int, ste
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 3.0])
-def test_a_unet_with_labels_equals_the_loop_of_the_lesson(
+def test_a_unet_with_labels_equals_a_plain_sampling_loop(
     cli, labelled: Path, tmp_path: Path, sweep_file, value: float
 ) -> None:
     assert cli("run", sweep_file(sweep_of(labelled, seed=3, value=value)), "--out", tmp_path / "r").code == 0
@@ -95,15 +95,15 @@ def test_a_unet_with_labels_equals_the_loop_of_the_lesson(
     assert (levels_apart(one, other) > 10) == (value > 0)
 
 
-def test_flow_models_equal_euler_on_the_straight_way(cli, flow: Path, tmp_path: Path, sweep_file) -> None:
+def test_flow_models_equal_a_plain_euler_loop(cli, flow: Path, tmp_path: Path, sweep_file) -> None:
     assert cli("run", sweep_file(sweep_of(flow, seed=3, value=3.0)), "--out", tmp_path / "r").code == 0
     pipeline = tiny.labelled_unet()
     for (label, _), picture in pictures_of(tmp_path / "r").items():
         assert levels_apart(picture, loop(pipeline, FlowMatchEulerDiscreteScheduler(), label, 3.0, 3, 6)) <= 1
 
 
-def test_guiders_of_pictures_are_right_from_pure_noise_on(flow: Path, sweep_file) -> None:
-    """APG without its extras is CFG by way of x0; a step that stands still changes the picture."""
+def test_guiders_of_x0_are_right_at_pure_noise(flow: Path, sweep_file) -> None:
+    """APG with neutral parameters is CFG computed on x0; zero-init changes the picture."""
     plain = {"apg": {"eta": 1.0, "momentum": 0.0, "norm_threshold": 1e6}}
     text = sweep_of(flow, label=1, guider=["cfg", plain, {"cfg": {"zero_init_steps": 1}}], value=3.0)
     compute = device.choose(DEVICE, "float32")
@@ -115,33 +115,35 @@ def test_guiders_of_pictures_are_right_from_pure_noise_on(flow: Path, sweep_file
     assert levels_apart(cfg, still) > 1
 
 
-def test_a_flow_stands_still_and_tells_where_it_is_heading(flow: Path, sweep_file) -> None:
-    """Against the straight way itself: x moves by v, not at all while it stands still, and x0 = x - sigma v."""
+def test_zero_init_and_traced_x0_of_a_flow_model(flow: Path, sweep_file) -> None:
+    """Against the Euler formula: x moves by v, not at all during zero-init, and x0 = x - sigma v."""
     text = sweep_of(flow, label=1, guider={"cfg": {"zero_init_steps": 2}}, value=3.0, seed=3)
     compute = device.choose(DEVICE, "float32")
     (e,) = expand(*read_sweep(sweep_file(text)))
-    told: list[torch.Tensor] = []
+    traced: list[torch.Tensor] = []
     engine = Engine(load_model(Source.of(str(flow)), compute), compute, 4)
-    list(engine.run(Plan([e]), trace=lambda members, call, x0: told.append(x0.cpu())))
+    list(engine.run(Plan([e]), trace=lambda members, call, x0: traced.append(x0.cpu())))
     unet, scheduler = tiny.labelled_unet().unet, FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(6)
     x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3))
-    assert len(told) == 6
+    assert len(traced) == 6
     for call, (sigma, following) in enumerate(itertools.pairwise(scheduler.sigmas)):
         with torch.no_grad():
             cond, uncond = unet(torch.cat([x, x]), 1000 * sigma, torch.tensor([1, 4]), return_dict=False)[0].chunk(2)
         velocity = uncond + 3 * (cond - uncond) if call >= 2 else torch.zeros_like(x)
-        torch.testing.assert_close(told[call], x - sigma * velocity, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(traced[call], x - sigma * velocity, rtol=1e-4, atol=1e-4)
         x = x + (following - sigma) * velocity
 
 
 @pytest.mark.parametrize("sampler", ["heun", "euler"])
-def test_flow_models_can_be_guided_by_what_noise_there_is(cli, flow: Path, tmp_path, sweep_file, sampler: str) -> None:
+def test_flow_models_run_guiders_that_depend_on_the_noise_level(
+    cli, flow: Path, tmp_path, sweep_file, sampler: str
+) -> None:
     text = sweep_of(flow, sampler=sampler, guider=[{"cfg": {"sigma": [0.2, 4.0]}}, "tcfg"], value=3.0)
     assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
 
 
-def test_a_sampler_that_flow_models_do_not_have(cli, flow: Path, tmp_path: Path, sweep_file) -> None:
+def test_samplers_that_flow_models_do_not_have_are_refused(cli, flow: Path, tmp_path: Path, sweep_file) -> None:
     refused = cli("run", sweep_file(sweep_of(flow, sampler="ddim", value=3.0)), "--out", tmp_path / "r")
     assert refused.code == 2
     assert "sampler" in refused.err
@@ -149,9 +151,9 @@ def test_a_sampler_that_flow_models_do_not_have(cli, flow: Path, tmp_path: Path,
     assert not (tmp_path / "r").exists()
 
 
-def test_without_guidance_every_label_is_one_picture_and_one_computation(labelled: Path, sweep_file) -> None:
+def test_all_labels_share_their_evaluations_at_scale_zero(labelled: Path, sweep_file) -> None:
     experiments = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2], value=[0.0, 2.0]))))
-    # Scale 0 follows the null label alone, with which every first step at scale 2 is shared.
+    # Scale 0 uses the null label alone, and shares its first prediction with every first step at scale 2.
     assert cost(experiments).evaluations == 6 + 3 * 12 - 3
 
 
@@ -182,7 +184,7 @@ def test_what_a_model_of_labels_refuses(
     assert not list((tmp_path / "r").glob("images/*"))
 
 
-def test_names_of_labels_are_known_and_the_nearest_is_told(cli, dit: Path, tmp_path: Path, sweep_file) -> None:
+def test_an_unknown_label_name_is_refused_with_the_nearest_one(cli, dit: Path, tmp_path: Path, sweep_file) -> None:
     refused = cli("run", sweep_file(sweep_of(dit, label="tigre")), "--out", tmp_path / "r")
     assert refused.code == 2
     assert "did you mean 'tiger'?" in refused.err
@@ -197,14 +199,14 @@ def test_a_model_of_texts_refuses_labels(cli, command: str, tmp_path: Path, swee
     assert not (tmp_path / "r").exists()
 
 
-def test_a_unet_without_labels_is_told(cli, tmp_path: Path, sweep_file) -> None:
+def test_an_unconditional_unet_is_refused(cli, tmp_path: Path, sweep_file) -> None:
     tiny.labelled_unet(num_class_embeds=None).save_pretrained(tmp_path / "m")
     refused = cli("run", sweep_file(sweep_of(tmp_path / "m")), "--out", tmp_path / "r")
     assert refused.code == 2
     assert "an unconditional model" in refused.err
 
 
-def test_layers_of_a_dit_are_left_out_by_their_numbers(cli, dit: Path, tmp_path: Path, sweep_file) -> None:
+def test_layers_of_a_dit_are_named_by_number(cli, dit: Path, tmp_path: Path, sweep_file) -> None:
     text = sweep_of(dit, label=1, guider=["cfg", {"slg": {"layers": ["1"]}}], value=3.0, sampler="ddim")
     assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
     plain, skipped = (Image.open(path) for path in sorted((tmp_path / "r/images").iterdir()))
@@ -218,7 +220,7 @@ def test_diffusers_own_guiders_take_labels(cli, labelled: Path, tmp_path: Path, 
     assert levels_apart(ours, theirs) <= 1
 
 
-def test_the_same_pixels_whoever_is_beside(labelled: Path, sweep_file) -> None:
+def test_pixels_do_not_depend_on_other_experiments(labelled: Path, sweep_file) -> None:
     compute = device.choose(DEVICE, "float32")
     denoiser = load_model(Source.of(str(labelled)), compute)
     many = expand(*read_sweep(sweep_file(sweep_of(labelled, label=[0, 1, 2, 3], seed=[1, 2], value=[1.0, 2.0]))))
@@ -228,7 +230,7 @@ def test_the_same_pixels_whoever_is_beside(labelled: Path, sweep_file) -> None:
         assert alone.image.tobytes() == together[experiment]
 
 
-def test_a_search_over_a_model_of_labels(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
+def test_a_phase_search_runs_on_a_model_of_labels(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:
     text = sweep_of(
         labelled, label=[0, 1], search="value", phase={"low": 0, "high": 4, "scan": 9, "distance": "features"}
     )
@@ -237,7 +239,7 @@ def test_a_search_over_a_model_of_labels(cli, labelled: Path, tmp_path: Path, sw
     assert [search["label"] for search in report["searches"]] == [0, 1]
 
 
-def test_clip_sample_is_the_models_own(cli, tmp_path: Path, sweep_file) -> None:
+def test_clip_sample_is_taken_from_the_models_config(cli, tmp_path: Path, sweep_file) -> None:
     scheduler = DDIMScheduler(beta_schedule="linear", clip_sample=True)
     tiny.labelled_unet(scheduler).save_pretrained(tmp_path / "m")
     text = sweep_of(tmp_path / "m", label=1, sampler="ddim", seed=3, value=3.0)

@@ -1,4 +1,4 @@
-"""Which model runs, what is refused, and what a user is told."""
+"""Where models come from, which are refused, and when the fallback runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def offline(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
-def test_a_saved_folder_of_the_family_runs(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
+def test_a_saved_pipeline_folder_runs(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     done = cli("run", sweep_file(SWEEP.format(model=tiny_model)), "--out", tmp_path / "r")
     assert done.code == 0
     (record,) = map(json.loads, (tmp_path / "r/experiments.jsonl").read_text().splitlines())
@@ -64,7 +64,7 @@ def test_without_an_accelerator_the_fallback_runs_and_says_so(cli, tmp_path: Pat
     assert json.loads(plan.out)["pending"] == 0
 
 
-def test_with_an_accelerator_only_unreachable_weights_give_way(offline, tiny_model: Path) -> None:
+def test_with_an_accelerator_the_fallback_runs_only_for_unreachable_weights(offline, tiny_model: Path) -> None:
     assert why_not_here(Source.of(str(tiny_model)), "cuda") is None
     assert why_not_here(Source.of("emoji"), "cpu") is None
     assert why_not_here(Source.of("a/b"), "cuda") == "its weights are neither cached nor downloadable"
@@ -72,7 +72,7 @@ def test_with_an_accelerator_only_unreachable_weights_give_way(offline, tiny_mod
 
 
 def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, sweep_file) -> None:
-    """Cells are what the file says; only then does a fallback run in the models' place, each picture once."""
+    """Cells are expanded with the models of the file; the fallback replaces them afterwards, each picture once."""
     text = SWEEP.format(model="[a/b, c/d]") + "fallback: emoji\nseed: [1, 2]\nzip: [model, seed]\n"
     path = sweep_file(text + "exclude: {model: c/d}\n")
     assert cli("run", path, "--out", tmp_path / "r", "--device", "cpu").code == 0
@@ -83,7 +83,7 @@ def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, 
 
 @pytest.mark.slow
 def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: Path) -> None:
-    """diffusers lists the settings that a configuration left out in the order of a set."""
+    """diffusers lists the settings that a configuration left out in the order of a set, which varies."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     config = folder / "scheduler" / "scheduler_config.json"
     told = json.loads(config.read_text())
@@ -129,7 +129,7 @@ def test_a_fallback_is_a_bundled_model(cli, tmp_path: Path, sweep_file) -> None:
         ("nowhere.safetensors", ["no such model folder or file"]),
     ],
 )
-def test_a_model_that_is_not_there(cli, tmp_path: Path, sweep_file, name: str, words: list[str]) -> None:
+def test_an_unknown_model_is_refused(cli, tmp_path: Path, sweep_file, name: str, words: list[str]) -> None:
     refused = cli("run", sweep_file(SWEEP.format(model=name)), "--out", tmp_path / "r")
     assert refused.code == 2
     for word in words:
@@ -151,7 +151,7 @@ def test_pickles_are_refused_until_allowed(cli, tiny_model: Path, tmp_path: Path
 
 
 def test_a_single_file_runs_and_is_the_same_model(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
-    """The configuration of Stable Diffusion 1.5 comes from the hub's cache, as it does for everybody offline."""
+    """The configuration of Stable Diffusion 1.5 comes from the hub's cache, as for any user without a network."""
     write_single_file(tiny_model, tmp_path / "tiny.safetensors")
     cache = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
     shutil.copytree(tiny_model, cache / "snapshots" / ("0" * 40), ignore=shutil.ignore_patterns("*.safetensors"))
@@ -186,7 +186,9 @@ def test_a_pickled_single_file_is_refused(cli, tmp_path: Path, sweep_file) -> No
 
 
 @pytest.mark.parametrize("damage", ["other family", "no index", "no weights", "half the weights", "half the text"])
-def test_folders_that_are_no_such_model(cli, tiny_model: Path, tmp_path: Path, sweep_file, damage: str) -> None:
+def test_damaged_and_unknown_model_folders_are_refused(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file, damage: str
+) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     index = folder / "model_index.json"
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
@@ -227,7 +229,7 @@ def test_every_bundled_model_loads_as_an_ordinary_pipeline() -> None:
         native = load_model(Source.of(name), device.choose("cpu")).native_size
         if name == "emoji":
             assert pipeline("a cat", num_inference_steps=2).images[0].size == native
-        else:  # no pipeline of diffusers' hands labels to such a U-Net
+        else:  # diffusers has no pipeline that passes labels to such a U-Net
             noise = torch.randn(1, 1, *native)
             assert pipeline.unet(noise, 500, torch.tensor([3])).sample.shape == noise.shape
 
@@ -248,7 +250,7 @@ def test_the_automatic_batch_depends_on_model_and_memory_alone(memory: int, monk
 
 
 @pytest.mark.parametrize(("flag", "given"), [("device", "tpu"), ("dtype", "float8"), ("device", "cuda:9")])
-def test_devices_and_dtypes_that_are_not_there(flag: str, given: str) -> None:
+def test_unavailable_devices_and_dtypes_are_refused(flag: str, given: str) -> None:
     if given.startswith("cuda") and torch.cuda.is_available():
         pytest.skip("there is one here")
     with pytest.raises(UserError) as caught:
@@ -259,7 +261,7 @@ def test_devices_and_dtypes_that_are_not_there(flag: str, given: str) -> None:
 @pytest.mark.parametrize(
     "name", ["x" * 400, "a/" + "b" * 300, "a/---", "~nobody-here/x", "./" + "y" * 400, "a/b\\0", "a\\0b", "con/../.."]
 )
-def test_names_that_no_model_can_have(offline, cli, tmp_path: Path, sweep_file, name: str) -> None:
+def test_impossible_model_names_are_refused(offline, cli, tmp_path: Path, sweep_file, name: str) -> None:
     path = sweep_file(SWEEP.format(model=f'"{name}"'))
     for command in ("plan", "run"):
         done = cli(command, path, "--out", tmp_path / "r")

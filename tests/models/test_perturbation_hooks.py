@@ -1,4 +1,4 @@
-"""Harm to a denoiser: where it is wanted and nowhere else, in one thread and not in another, and gone afterwards."""
+"""Perturbation hooks act on the named layers, in the calling thread, for one call; kinds equal their definitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def denoiser(tiny_model: Path):
 
 @pytest.fixture
 def call(denoiser):
-    """Predict for four rows, the same every time."""
+    """A function that predicts for the same four rows under a perturbation."""
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(4, 4, 8, 8, generator=generator).to(DEVICE)
     timesteps, condition = torch.full((4,), 500.0), denoiser.encode("a cat").expand(4, -1, -1)
@@ -39,31 +39,31 @@ def call(denoiser):
     return predict
 
 
-def perturbation(kind: str, *layers: str, sigma: float = 1.5) -> LayerPerturbation:
-    return LayerPerturbation(kind, layers or ("mid",), sigma if kind == "blur" else 0.0)  # type: ignore[arg-type]
+def perturbation(kind: str, *layers: str, blur_sigma: float = 1.5) -> LayerPerturbation:
+    return LayerPerturbation(kind, layers or ("mid",), blur_sigma if kind == "blur" else 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layer", ["mid", "down.0", "up.1.attentions.0", "down"])
-def test_it_changes_the_prediction_for_one_call(call, kind: str, layer: str) -> None:
-    whole = call()
+def test_a_perturbation_changes_the_prediction_of_one_call(call, kind: str, layer: str) -> None:
+    plain = call()
     perturbed = call(perturbation(kind, layer))
-    assert not torch.allclose(perturbed, whole, atol=1e-5)
+    assert not torch.allclose(perturbed, plain, atol=1e-5)
     assert torch.equal(call(perturbation(kind, layer)), perturbed)
-    assert torch.equal(call(), whole)
+    assert torch.equal(call(), plain)
 
 
-def test_kinds_and_places_differ(call) -> None:
-    wishes = [perturbation(kind, layer) for kind in KINDS for layer in ("mid", "down.0", "up.1")]
-    wishes += [perturbation("blur", "mid", sigma=MEAN), perturbation("identity", "mid", "down.0")]
-    results = [call(wish) for wish in wishes]
+def test_kinds_and_layers_give_different_predictions(call) -> None:
+    cases = [perturbation(kind, layer) for kind in KINDS for layer in ("mid", "down.0", "up.1")]
+    cases += [perturbation("blur", "mid", blur_sigma=MEAN), perturbation("identity", "mid", "down.0")]
+    results = [call(case) for case in cases]
     for i, one in enumerate(results):
         for other in results[:i]:
             assert not torch.equal(one, other)
 
 
 def test_threads_do_not_disturb_each_other(call) -> None:
-    wishes = [
+    cases = [
         None,
         perturbation("identity"),
         perturbation("block", "down.0"),
@@ -71,19 +71,19 @@ def test_threads_do_not_disturb_each_other(call) -> None:
         None,
         perturbation("attention"),
     ] * 8
-    expected = {wish: call(wish) for wish in set(wishes)}
+    expected = {case: call(case) for case in set(cases)}
     with ThreadPoolExecutor(4) as pool:
-        for wish, got in zip(wishes, pool.map(call, wishes), strict=True):
-            torch.testing.assert_close(got, expected[wish], rtol=1e-4, atol=1e-5)
+        for case, got in zip(cases, pool.map(call, cases), strict=True):
+            torch.testing.assert_close(got, expected[case], rtol=1e-4, atol=1e-5)
 
 
-def test_an_error_in_the_middle_leaves_nothing_behind(call, denoiser, monkeypatch) -> None:
-    whole = call()
+def test_an_exception_leaves_no_perturbation_behind(call, denoiser, monkeypatch) -> None:
+    plain = call()
     with monkeypatch.context() as patched:
         patched.setattr(denoiser.pipeline.unet.mid_block.resnets[1], "forward", lambda *_: 1 / 0)
         with pytest.raises(UserError, match="division by zero"):
             call(perturbation("identity"))
-    assert torch.equal(call(), whole)
+    assert torch.equal(call(), plain)
 
 
 def test_removed_hooks_leave_the_network_as_it_was(tiny_model: Path) -> None:
@@ -96,7 +96,7 @@ def test_removed_hooks_leave_the_network_as_it_was(tiny_model: Path) -> None:
     assert not any(module._forward_hooks for module in unet.modules())
 
 
-def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
+def test_an_unknown_layer_is_refused_with_the_layers_there_are(denoiser) -> None:
     with pytest.raises(UserError) as refused:
         denoiser.perturbed(perturbation("identity", "up.0"))
     text = str(refused.value)
@@ -105,12 +105,12 @@ def test_a_layer_that_is_not_there_lists_what_is(denoiser) -> None:
         assert name in text
 
 
-def test_blurring_by_nothing_is_no_harm_and_by_much_is_the_mean(call) -> None:
-    torch.testing.assert_close(call(perturbation("blur", sigma=0.0)), call(), rtol=1e-4, atol=1e-5)
+def test_a_blur_of_zero_changes_nothing(call) -> None:
+    torch.testing.assert_close(call(perturbation("blur", blur_sigma=0.0)), call(), rtol=1e-4, atol=1e-5)
 
 
 def test_identity_attention_is_what_its_paper_says(call, tiny_model) -> None:
-    """The attention map replaced by the identity, done independently on diffusers' own network."""
+    """Against an attention processor with the identity as attention map, on diffusers' own network."""
     unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet.to(DEVICE)
 
     class Identity:
@@ -125,11 +125,11 @@ def test_identity_attention_is_what_its_paper_says(call, tiny_model) -> None:
     assert_equals(call(perturbation("identity")), unet, call)
 
 
-def test_skipped_parts_are_diffusers_own(call, tiny_model) -> None:
-    """diffusers' layer skip, given the place by hand, since it finds none by itself in a U-Net."""
+def test_skipped_parts_equal_diffusers_layer_skip(call, tiny_model) -> None:
+    """Against diffusers' layer skip, with the module path given, since it finds no blocks in a U-Net by itself."""
     from diffusers.hooks import LayerSkipConfig, apply_layer_skip
 
-    for kind, wish in (
+    for kind, case in (
         ("block", {}),
         ("attention", {"skip_ff": False}),
         ("feed_forward", {"skip_attention": False}),
@@ -137,7 +137,7 @@ def test_skipped_parts_are_diffusers_own(call, tiny_model) -> None:
     ):
         unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet.to(DEVICE)
         place = "mid_block.attentions.0.transformer_blocks"
-        apply_layer_skip(unet, LayerSkipConfig(indices=[0], fqn=place, **wish))
+        apply_layer_skip(unet, LayerSkipConfig(indices=[0], fqn=place, **case))
         assert_equals(call(perturbation(kind)), unet, call)
 
 
@@ -153,7 +153,7 @@ def closure_of(call) -> list:
     return [call.__closure__[names.index(name)] for name in ("latents", "timesteps", "condition")]
 
 
-def test_queries_are_blurred_as_a_picture() -> None:
+def test_tokens_are_blurred_over_height_and_width() -> None:
     """Against a Gaussian blur by torch's own convolution, on a picture that is not square."""
     tokens = torch.randn(2, 8 * 6, 5, generator=torch.Generator().manual_seed(1))
     sigma, reach = 0.5, 1

@@ -1,4 +1,4 @@
-"""Command lines in processes of their own, which can be killed."""
+"""Runs cfgsweep commands in their own processes, which can be killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def command(*words: object) -> list[str]:
 
 
 def finish(*words: object) -> None:
-    """Run it to its end, which is a good one."""
+    """Runs a command; raises CalledProcessError where it fails."""
     subprocess.run(command(*words), check=True)
 
 
@@ -23,14 +23,14 @@ def started(*words: object, **options: Any) -> subprocess.Popen:
 
 
 def wait_for(there: Callable[[], object], process: subprocess.Popen) -> None:
-    """Until it is there, or the process is at its end."""
+    """Waits until `there` is true or the process has ended, two minutes at most."""
     deadline = time.monotonic() + 120
     while not there() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
 def killed_when(there: Callable[[], object], *words: object) -> None:
-    """Begin a command, and kill -9 it as soon as something is there."""
+    """Starts a command, and sends it SIGKILL as soon as `there` is true."""
     process = started(*words)
     wait_for(there, process)
     process.kill()

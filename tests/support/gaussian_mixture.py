@@ -1,4 +1,4 @@
-"""A denoiser whose distribution is known: a mixture of Gaussians, with its exact score."""
+"""A denoiser with an exact score: the distribution is a mixture of Gaussians."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image
 
 from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
 
-SPREAD = 0.02  # of every Gaussian
+SPREAD = 0.02  # standard deviation of every Gaussian
 SHAPE = (3, 4, 4)
 
 
 class Mixture:
-    """Flat colours as pictures. The prompt is what one gets: without one, all of them, each as often.
+    """Pictures of one flat colour. Colours named in the prompt are likely, later ones more so than earlier ones.
 
-    With a prompt, its colours are likelier the later they are named.
+    Without a prompt, all colours are equally likely.
     """
 
     scheduler_config = {**STABLE_DIFFUSION_NOISE, **LATENT_DEFAULTS}

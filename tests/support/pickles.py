@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Payload:
-    """Unpickled, it leaves a mark."""
+    """Creates the folder `mark` when it is unpickled."""
 
     def __init__(self, mark: Path):
         self.mark = mark

@@ -1,4 +1,4 @@
-"""A diffusers Stable Diffusion folder as one file in the original layout, the way most such models travel."""
+"""Converts a diffusers Stable Diffusion folder into one file in the original layout, as most models are shared."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-LAYERS = 1  # resnets a block in the tiny models
+LAYERS = 1  # resnets per block in the tiny models
 
 
 def write_single_file(folder: Path, path: Path) -> None:
-    """Convert `folder` (two levels, one resnet a block) and save it at `path`."""
+    """Converts `folder` (two levels, one resnet per block) and saves it at `path`."""
     unet = load_file(folder / "unet/diffusion_pytorch_model.safetensors")
     vae = load_file(folder / "vae/diffusion_pytorch_model.safetensors")
     text = load_file(folder / "text_encoder/model.safetensors")

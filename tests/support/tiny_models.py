@@ -1,4 +1,4 @@
-"""Tiny models with random weights, shaped as the real families are."""
+"""Tiny models with random weights, of the same structure as the real families."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def modular_sdxl() -> Any:
 
 
 def _tokenizer() -> CLIPTokenizer:
-    """Letter by letter."""
+    """A tokenizer with one token per letter."""
     tokenizer = CLIPTokenizer(vocab={token: index for index, token in enumerate(VOCABULARY)}, merges=[])
     tokenizer.model_max_length = 16
     return tokenizer
@@ -113,26 +113,26 @@ def _vae() -> AutoencoderKL:
 
 
 def dit() -> DiTPipeline:
-    """diffusers' DiT, a thousand classes."""
+    """diffusers' DiT with 1,000 classes."""
     torch.manual_seed(0)
     transformer = DiTTransformer2DModel(
         num_attention_heads=2,
         attention_head_dim=4,
         in_channels=4,
-        out_channels=8,  # and a variance, as the original has it
+        out_channels=8,  # the prediction and a variance, as in the original
         num_layers=2,
         sample_size=8,
         patch_size=2,
         norm_num_groups=4,
     ).eval()
-    for parameter in transformer.parameters():  # it begins with zeros where labels and times come in
+    for parameter in transformer.parameters():  # the layers for labels and timesteps are initialised with zeros
         torch.nn.init.normal_(parameter, std=0.2)
     scheduler = DDIMScheduler(beta_schedule="linear", beta_end=0.02, clip_sample=False)
     return DiTPipeline(transformer, _vae(), scheduler)
 
 
 def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:
-    """A UNet2DModel of four labels and a null label, on grey pixels."""
+    """A UNet2DModel with four labels and a null label, on grey pixels."""
     torch.manual_seed(0)
     settings = {
         "num_class_embeds": 5,
@@ -148,5 +148,5 @@ def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:
         **settings,
     ).eval()
     if unet.class_embedding is not None:
-        unet.class_embedding.weight.data *= 5  # so that labels matter before anything is learned
+        unet.class_embedding.weight.data *= 5  # so that the label changes the prediction of random weights
     return DDPMPipeline(unet, scheduler or EulerDiscreteScheduler(prediction_type="v_prediction"))

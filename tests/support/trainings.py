@@ -1,4 +1,4 @@
-"""What a training comes to."""
+"""Training files for tests, and the weights of trained models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.support import commands
 
 
 def weights_of(model: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a model folder by folder and name."""
     return {
         f"{file.parent.name}.{name}": tensor
         for file in sorted(model.rglob("*.safetensors"))
@@ -19,8 +20,8 @@ def weights_of(model: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def refute_that_a_kill_matters(place: Path, stage: str, *words: object) -> None:
-    """Kill a training once the stage has a checkpoint, give the same command again, compare with one left alone."""
+def assert_a_kill_changes_no_weights(place: Path, stage: str, *words: object) -> None:
+    """Kills a training once the stage has a checkpoint, runs the command again, compares with an uninterrupted one."""
     checkpoint = place / "killed" / stage / "checkpoint.pt"
     commands.killed_when(checkpoint.exists, "train", *words, "--quiet", "--out", place / "killed")
     assert checkpoint.exists()
@@ -35,6 +36,7 @@ RECIPE = {"steps": 8, "batch": 8, "learning_rate": 0.002, "checkpoint_every": 2,
 
 
 def label_training(**changes: Any) -> dict[str, Any]:
+    """A training file for labels that takes seconds."""
     return {
         "name": "tiny",
         "seed": 3,

@@ -1,4 +1,4 @@
-"""Training data: every form it comes in, and what is said of data that is not right."""
+"""Training data in all its forms, and the errors for damaged or unsuitable data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def png(shade: int, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> byte
 
 
 def deep() -> bytes:
-    """16 bits."""
+    """A PNG with 16 bits per channel."""
     file = io.BytesIO()
     Image.fromarray(np.full((10, 12), 40_000, np.uint16)).save(file, "PNG")
     return file.getvalue()
@@ -53,7 +53,7 @@ def write_idx(path: Path, values: np.ndarray, packed: bool = False) -> None:
 
 @pytest.fixture
 def idx(tmp_path: Path) -> Path:
-    """A folder as torchvision lays MNIST out, the test part packed as Debian has it."""
+    """A folder of MNIST as torchvision has it, with the test part gzipped."""
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     for part, count, end in (("train", 30, ""), ("t10k", 10, ".gz")):
@@ -63,7 +63,7 @@ def idx(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_digits_are_scikit_learns(tmp_path: Path) -> None:
+def test_digits_equal_those_of_scikit_learn(tmp_path: Path) -> None:
     training, held_out = read_labelled(Data(name="digits"))
     assert len(training) + len(held_out) == 1797
     assert 150 < len(held_out) < 210
@@ -146,7 +146,7 @@ def test_a_parquet_file_has_numbers_or_names(tmp_path: Path, labels: list, names
 
 def test_pictures_are_cut_to_a_size_and_laid_over_white(tmp_path: Path) -> None:
     rows = rows_of([0, 1] * 6)
-    rows[3]["image"]["bytes"] = png(0, (40, 20), "RGBA")  # quite transparent
+    rows[3]["image"]["bytes"] = png(0, (40, 20), "RGBA")  # fully transparent
     training, held_out = read_labelled(Data(path=parquet(tmp_path / "p.parquet", rows), size=16, held_out=0.3))
     everything = torch.cat([training.pixels, held_out.pixels])
     assert everything.shape == (12, 3, 16, 16)
@@ -175,7 +175,7 @@ def with_row(rows: list[dict], number: int, **changes) -> list[dict]:
         (rows_of([0]), ["there is no held-out picture"]),
     ],
 )
-def test_what_is_wrong_with_a_row_is_told(tmp_path: Path, rows: list[dict], words: list[str]) -> None:
+def test_errors_name_the_row(tmp_path: Path, rows: list[dict], words: list[str]) -> None:
     path = parquet(tmp_path / "p.parquet", rows)
     with pytest.raises(UserError) as caught:
         read_labelled(Data(path=path, held_out=0.3))
@@ -184,14 +184,14 @@ def test_what_is_wrong_with_a_row_is_told(tmp_path: Path, rows: list[dict], word
 
 
 @pytest.mark.parametrize("make", [lambda p: p.mkdir(), lambda p: p.write_text("x"), lambda p: None])
-def test_a_place_without_data_is_told(tmp_path: Path, make) -> None:
+def test_a_path_without_data_is_refused(tmp_path: Path, make) -> None:
     path = tmp_path / "place"
     make(path)
     with pytest.raises(UserError, match="data"):
         read_labelled(Data(path=path))
 
 
-def test_without_a_network_mnist_asks_for_a_folder(monkeypatch) -> None:
+def test_without_a_network_mnist_needs_a_folder(monkeypatch) -> None:
     import huggingface_hub.constants as constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

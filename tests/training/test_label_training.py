@@ -1,4 +1,4 @@
-"""Training on labels: what comes out runs, a kill changes nothing, what does not go together is refused."""
+"""Training on labels: the model runs, a kill changes no weights, files that contradict themselves are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cfgsweep.training.config import Noise, TrainConfig
 from cfgsweep.training.data.dataset import Labelled
 from cfgsweep.training.noise import Noising
 from cfgsweep.training.tasks.class_to_image import ClassToImageTask
-from tests.support.trainings import RECIPE, label_training, refute_that_a_kill_matters, weights_of
+from tests.support.trainings import RECIPE, assert_a_kill_changes_no_weights, label_training, weights_of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def training_file(tmp_path: Path):
     return write
 
 
-def test_what_is_trained_runs_is_measured_and_loads_elsewhere(cli, training_file, tmp_path: Path, sweep_file) -> None:
+def test_a_trained_model_runs_and_loads_as_a_diffusers_pipeline(cli, training_file, tmp_path: Path, sweep_file) -> None:
     trained = cli("train", training_file(), "--out", tmp_path / "out")
     assert trained.code == 0
     assert "held-out loss" in trained.out
@@ -52,7 +52,7 @@ def test_what_is_trained_runs_is_measured_and_loads_elsewhere(cli, training_file
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_weights_and_another_others(cli, training_file, tmp_path: Path) -> None:
+def test_weights_depend_on_the_seed_alone(cli, training_file, tmp_path: Path) -> None:
     weights = []
     for out, seed in (("a", 3), ("b", 3), ("c", 4)):
         assert cli("train", training_file(seed=seed), "--out", tmp_path / out, "--quiet").code == 0
@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(cli, training_f
 @pytest.mark.parametrize("stage", ["denoiser", "classifier"])
 def test_a_killed_training_ends_in_the_same_weights(training_file, tmp_path: Path, stage: str) -> None:
     path = training_file(**{stage: {**label_training()[stage], "recipe": {**RECIPE, "steps": 60}}})
-    refute_that_a_kill_matters(tmp_path, stage, path)
+    assert_a_kill_changes_no_weights(tmp_path, stage, path)
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_killed_training_ends_in_the_same_weights(training_file, tmp_path: Pat
         {"prediction": "flow"},
     ],
 )
-def test_every_kind_of_noise_learns_and_runs(cli, training_file, tmp_path: Path, sweep_file, noise: dict) -> None:
+def test_every_kind_of_noise_trains_and_runs(cli, training_file, tmp_path: Path, sweep_file, noise: dict) -> None:
     recipe = {**RECIPE, "steps": 60, "sample_every": 30}
     path = training_file(noise=noise, denoiser={**label_training()["denoiser"], "recipe": recipe}, classifier=None)
     assert cli("train", path, "--out", tmp_path / "out").code == 0
@@ -91,7 +91,7 @@ def test_every_kind_of_noise_learns_and_runs(cli, training_file, tmp_path: Path,
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1, 1.0])
-def test_labels_are_left_out_as_often_as_asked(dropout: float) -> None:
+def test_labels_are_dropped_at_the_given_rate(dropout: float) -> None:
     shape = {**label_training()["denoiser"], "condition_dropout": dropout}
     config = TrainConfig.model_validate(label_training(denoiser=shape))
     generator = torch.Generator().manual_seed(0)
@@ -105,7 +105,7 @@ def test_labels_are_left_out_as_often_as_asked(dropout: float) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v", "x0", "flow"])
-def test_what_is_predicted_leads_back_to_the_picture(prediction) -> None:
+def test_a_perfect_prediction_gives_the_picture_back(prediction) -> None:
     """With a perfect prediction, one step of the saved scheduler's formula gives the picture back."""
     noising = Noising(Noise(prediction=prediction), 0.5)
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""The trainer: what it reads, that it learns, and that a kill changes nothing."""
+"""Training on texts: data, captions and composites; the loss falls; a kill changes no weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cfgsweep.training.data.captions import FLOURISHES, STYLES, article, caption
 from cfgsweep.training.data.composites import compose
 from cfgsweep.training.data.dataset import Entry
 from cfgsweep.training.loop import learning_rate
-from tests.support.trainings import refute_that_a_kill_matters, weights_of
+from tests.support.trainings import assert_a_kill_changes_no_weights, weights_of
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_trained_model_is_an_ordinary_folder_that_run_takes(cli, config: Path,
 
 @pytest.mark.slow
 def test_a_killed_training_ends_in_the_same_weights(config: Path, tmp_path: Path) -> None:
-    refute_that_a_kill_matters(tmp_path, "denoiser", config, "--set", "denoiser.recipe.steps=30")
+    assert_a_kill_changes_no_weights(tmp_path, "denoiser", config, "--set", "denoiser.recipe.steps=30")
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_bad_training_files_are_explained(cli, config: Path, tmp_path: Path, ove
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_holds_no_such_pictures(cli, config: Path, tmp_path: Path) -> None:
+def test_a_file_without_the_columns_is_refused(cli, config: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pq.write_table(pa.table({"label": ["x"]}), other)
     refused = cli("train", config, "--out", tmp_path / "out", "--set", f"data.path={other}")
@@ -133,7 +133,7 @@ def test_composites_show_two_things_in_one_style(pictures: Path) -> None:
     assert (corners == 255).all()  # white around the figures
 
 
-def test_the_rate_warms_up_holds_and_falls_to_nothing() -> None:
+def test_the_learning_rate_warms_up_holds_and_decays_to_zero() -> None:
     recipe = Recipe(steps=100, batch=1, learning_rate=1.0, warmup=10, decay=0.2)
     rates = [learning_rate(recipe, step) for step in range(100)]
     assert rates[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
