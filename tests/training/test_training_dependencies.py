@@ -65,3 +65,10 @@ def test_training_needs_them() -> None:
     """The packages really are hidden."""
     done = run_hidden("from cfgsweep.training.data.sources import _digits\n_digits(0.1)")
     assert "No module named 'sklearn'" in done.stderr
+
+
+def test_the_builder_of_the_emoji_data_starts() -> None:
+    script = Path(__file__).parents[2] / "scripts/build_emoji.py"
+    done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "OUT.parquet" in done.stdout
