@@ -1,0 +1,179 @@
+"""README, CONTRIBUTING and docs/ are true: commands and Python blocks run, YAML blocks are valid, links lead somewhere.
+
+A block with a title (```python title="mine.py") is a file; the page's commands find it under that name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cfgsweep.cli import app
+from cfgsweep.config.user_code import allow_code
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.schedules import SCHEDULES, Cosine
+from cfgsweep.metrics.base import METRICS
+from cfgsweep.metrics.distances import DISTANCES
+from cfgsweep.samplers import SAMPLERS
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import Sweep, read_sweep
+from cfgsweep.training.config import TrainConfig
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = {file.relative_to(ROOT).as_posix(): file.read_text() for file in FILES}
+TEXT = "\n".join(PAGES.values())
+LINKED = {**PAGES, "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_text()}
+
+COMMANDS = {page: re.findall(r"^ {4}cfgsweep (.+)$", text, re.MULTILINE) for page, text in PAGES.items()}
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCKS = [(page, *found) for page, text in PAGES.items() for found in BLOCK.findall(text)]
+PIPELINE = "from tests.support.tiny_models import modular_sdxl\n\npipeline = modular_sdxl()\n"
+BEFORE = {"docs/guiders.md": PIPELINE}  # what a page's Python blocks take as given
+
+
+def pages_with(language: str) -> list[str]:
+    return sorted({page for page, kind, title, _ in BLOCKS if kind == language and not title})
+
+
+def write_files(page: str, folder: Path) -> None:
+    """The files that a page shows, and the project's own sweep files."""
+    (folder / "configs").symlink_to(ROOT / "configs")
+    for where, _, title, text in BLOCKS:
+        if where == page and title:
+            (folder / title).write_text(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands])
+def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path, monkeypatch) -> None:
+    """In the order of the page, in a folder of its own."""
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for command in COMMANDS[page]:
+        words = shlex.split(command, comments=True)
+        if words[-1] == "configs/train/emoji.yaml":  # the same command, made small
+            for key in ("data", "autoencoder", "text_encoder", "denoiser"):
+                words += ["--set", f"{key}={json.dumps(small_training[key])}"]
+        elif words[0] == "train":
+            words += ["--set", "denoiser.recipe.steps=3", "--set", "classifier.recipe.steps=3"]
+        if words[0] == "phase":
+            words += ["--set", "steps=6", "--set", "phase.scan=9"]
+        assert cli(*words).code == 0, command
+
+
+def test_every_command_there_is_is_shown() -> None:
+    there = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    assert {shown.split()[0] for commands in COMMANDS.values() for shown in commands} == there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_the_python_blocks_run(page: str, tmp_path: Path) -> None:
+    """In a process of their own, one after the other."""
+    write_files(page, tmp_path)
+    blocks = [text for where, kind, title, text in BLOCKS if where == page and kind == "python" and not title]
+    code = BEFORE.get(page, "") + "\n".join(blocks)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+YAML_BLOCKS = [pytest.param(page, text, id=page) for page, kind, _, text in BLOCKS if kind == "yaml"]
+
+
+@pytest.mark.parametrize(("page", "text"), YAML_BLOCKS)
+def test_the_yaml_blocks_are_valid(page: str, text: str, sweep_file, tmp_path: Path, monkeypatch) -> None:
+    """A training file, a sweep file, or some keys of one."""
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    given = yaml.safe_load(text)
+    if "condition" in given:
+        TrainConfig.model_validate(given)
+        return
+    rest = {"name": "x", "guider": "cfg", **({"model": "digits"} if "label" in given else {"model": "emoji"})}
+    rest |= {} if "label" in given else {"prompt": "a"}
+    assert given.keys() <= Sweep.model_fields.keys()
+    with allow_code():
+        assert expand(*read_sweep(sweep_file(yaml.safe_dump({**rest, **given}))))
+
+
+def test_the_plan_it_shows_is_the_plan(cli, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(r"^ {4}\$ cfgsweep (plan .+)\n((?: {4}.+\n)+)", TEXT, re.MULTILINE)
+    assert shown
+    for command, lines in shown:
+        printed = cli(*shlex.split(command)).out
+        assert printed == "".join(line[4:] + "\n" for line in lines.splitlines())
+
+
+def test_its_pictures_are_there_with_their_runs(cli) -> None:
+    """And the runs are whole: every experiment of their file is recognised."""
+    pictures = [
+        (ROOT / page).parent / place
+        for page, text in PAGES.items()
+        for place in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    ]
+    shown = {picture.resolve() for picture in pictures}
+    assert shown == {*ROOT.glob("outputs/gallery/*/grids/*.png"), *ROOT.glob("outputs/gallery/*/phase.png")}
+    for picture in sorted(shown):
+        run = next(folder for folder in picture.parents if (folder / "sweep.yaml").is_file())
+        searched = (run / "phase.json").is_file()  # its values are in no file but the run's own
+        file = run / "sweep.yaml" if searched else ROOT / f"configs/{run.name}.yaml"
+        planned = cli("plan", file, "--out", run, "--json")
+        assert json.loads(planned.out)["pending"] == 0
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_its_links_lead_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", LINKED[page]):
+        if link.startswith("https://"):
+            continue
+        place, _, heading = link.partition("#")
+        file = (ROOT / page).parent / place if place else ROOT / page
+        assert file.exists(), link
+        assert not heading or heading in headings(file.read_text()), link
+
+
+def headings(text: str) -> list[str]:
+    """As GitHub's anchors."""
+    return [
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    ]
+
+
+def test_the_guiders_it_shows_are_valid(sweep_file) -> None:
+    (shown,) = [text for _, kind, _, text in BLOCKS if kind == "yaml" and "diffusers." in text]
+    assert len(expand(*read_sweep(sweep_file(f"name: x\nmodel: emoji\nprompt: a\n{shown}")))) == 2 + 2 + 1 + 5 + 1
+
+
+def test_its_sweep_file_is_the_shipped_one() -> None:
+    (block,) = [text for _, kind, _, text in BLOCKS if kind == "yaml" and text.startswith("name: tnorm")]
+    assert yaml.safe_load(block) == yaml.safe_load((ROOT / "configs/tnorm.yaml").read_text())
+
+
+def test_the_keys_of_a_sweep_file_are_all_explained() -> None:
+    for key in Sweep.model_fields:
+        assert f"`{key}`" in PAGES["docs/sweep-file.md"], key
+    for key in TrainConfig.model_fields:
+        assert f"`{key}`" in PAGES["docs/training.md"], key
+
+
+PARAMETERS = ["k_decay", "num_warmup_steps", "min_val"]
+
+
+@pytest.mark.parametrize("names", [GUIDERS, SCHEDULES, SAMPLERS, METRICS, DISTANCES, PARAMETERS])
+def test_everything_there_is_is_named(names) -> None:
+    for name in names:
+        assert f"`{name}`" in TEXT
+    assert set(PARAMETERS) <= Cosine.model_fields.keys()
