@@ -1,28 +1,29 @@
-"""Rows on their way to the denoiser: which wait, which go together, and the threads that carry them."""
+"""Which rows go into the next batch."""
 
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
-
-from cfgsweep.engine.trajectory import Row, Trajectory
 from cfgsweep.guidance.perturbations import Perturbation
 
+if TYPE_CHECKING:
+    from cfgsweep.engine.trajectory import Row, Trajectory
 
-def pad(rows: Sequence, size: int) -> list:
-    """Rows up to the fixed shape, the last one repeated."""
+T = TypeVar("T")
+
+
+def pad(rows: Sequence[T], size: int) -> list[T]:
+    """The rows, with the last one repeated until there are `size` of them."""
     return [*rows, *[rows[-1]] * (size - len(rows))]
 
 
 class BatchQueue:
-    """Rows that wait for a batch, harmed ones apart from whole ones and each kind of harm by itself.
+    """Rows that wait for a batch. A batch has rows under one perturbation alone, or without any.
 
-    A trajectory's rows stay together where they can, for it waits for the last of them; and who is furthest behind
-    goes first, for a sweep is not done before its longest way is.
+    The rows of a trajectory stay together where they can, because its step takes all of them. Trajectories at early
+    calls come first: a sweep takes as long as the trajectory that is finished last.
     """
 
     def __init__(self, batch_size: int):
@@ -33,16 +34,16 @@ class BatchQueue:
         return any(self.queues.values())
 
     def add(self, trajectory: Trajectory) -> None:
-        """Its rows that can go now."""
+        """Add the rows of a trajectory that can be predicted now and were not added before."""
         groups: dict[Perturbation | None, list[Row]] = {}
-        for branch in trajectory.ask():
-            groups.setdefault(branch.perturbation, []).append((trajectory, branch))
+        for forward_pass in trajectory.request_passes():
+            groups.setdefault(forward_pass.perturbation, []).append((trajectory, forward_pass))
         for perturbation, rows in groups.items():
             queue = self.queues.setdefault(perturbation, [])
             insort(queue, rows, key=lambda rows: rows[0][0].node.call)
 
-    def take(self) -> list[Row]:
-        """The rows of the next batch, of the queue that has the most."""
+    def next_batch(self) -> list[Row]:
+        """Remove and return up to `batch_size` rows, from the longest queue."""
         queue = max(self.queues.values(), key=lambda queue: sum(map(len, queue)))
         batch: list[Row] = []
         kept = []
@@ -50,40 +51,10 @@ class BatchQueue:
             room = self.batch_size - len(batch)
             if len(rows) <= room:
                 batch += rows
-            elif len(rows) > self.batch_size and not batch:  # together they fit nowhere
+            elif len(rows) > self.batch_size and not batch:  # too many for any batch: they have to be divided
                 batch += rows[:room]
                 kept.append(rows[room:])
             else:
                 kept.append(rows)
         queue[:] = kept
         return batch
-
-
-class Workers:
-    """Threads that call the denoiser. Results come in the order of the calls."""
-
-    def __init__(self, count: int):
-        self.count, self.pool = count, ThreadPoolExecutor(count)
-        self.calls: deque[tuple[list[Row], Future[torch.Tensor]]] = deque()
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(cancel_futures=True)
-
-    @property
-    def free(self) -> bool:
-        return len(self.calls) < self.count
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.calls)
-
-    def submit(self, batch: list[Row], call: Callable[[], torch.Tensor]) -> None:
-        self.calls.append((batch, self.pool.submit(call)))
-
-    def result(self) -> tuple[list[Row], torch.Tensor]:
-        """The oldest call's rows and predictions; waits for it, and raises what it raised."""
-        batch, future = self.calls.popleft()
-        return batch, future.result()

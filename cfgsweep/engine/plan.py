@@ -8,7 +8,7 @@ from functools import cached_property
 from cfgsweep.engine.cost import Cost, StartCost, costs_of_starts, total_cost
 from cfgsweep.engine.prefix_tree import Node, StartKey, group_by_start
 from cfgsweep.engine.trace import GuidanceTrace, perturbations
-from cfgsweep.guidance import Guider
+from cfgsweep.guidance.base import GuiderBase
 from cfgsweep.guidance.perturbations import Perturbation
 from cfgsweep.sweep.experiment import Experiment
 
@@ -59,7 +59,7 @@ class Plan:
         }
 
     @cached_property
-    def perturbations(self) -> Mapping[Perturbation, Guider]:
+    def perturbations(self) -> Mapping[Perturbation, GuiderBase]:
         """Every perturbation that the experiments need, with one of the guiders that need it."""
         return perturbations(self.experiments)
 

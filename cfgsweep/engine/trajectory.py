@@ -1,16 +1,16 @@
-"""One way through the noise: its latents, its sampler, its guider's memory, and how it parts."""
+"""One latent on its way through the calls of the denoiser, and the steps that lead on from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
 
 from cfgsweep.engine.prefix_tree import Node
 from cfgsweep.engine.trace import ForwardPass, GuidanceOp
+from cfgsweep.guidance.base import Memory
 from cfgsweep.samplers import Sampler
 
 Predictions = dict[ForwardPass, torch.Tensor]
@@ -18,9 +18,9 @@ Predictions = dict[ForwardPass, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class CallHistory:
-    """The calls of the denoiser on one's way: what was predicted at each, and whether every number of it was finite.
+    """The calls of the denoiser that led to a trajectory: the names of their predictions, and which were finite.
 
-    finite: one truth per name, still on the device: to look at it is to wait for the device.
+    finite: one boolean tensor per name, still on the device; reading one would wait for the device.
     """
 
     before: CallHistory | None
@@ -28,70 +28,85 @@ class CallHistory:
     names: tuple[str, ...]
     finite: list[torch.Tensor]
 
-    def first_trouble(self) -> tuple[int, str] | None:
-        """The first call whose prediction was not finite, and the prediction's name."""
-        way: list[CallHistory] = []
+    def first_not_finite(self) -> tuple[int, str] | None:
+        """The first call with a prediction that was not finite, and the name of that prediction."""
+        calls: list[CallHistory] = []
         link: CallHistory | None = self
         while link is not None:
-            way.append(link)
+            calls.append(link)
             link = link.before
-        told = [(one.call, name) for one in reversed(way) for name in one.names]
-        flags = [good for one in reversed(way) for good in one.finite]
-        fine = torch.stack(flags).tolist() if flags else []
-        return next((where for where, good in zip(told, fine, strict=True) if not good), None)
+        predictions = [(one.call, name) for one in reversed(calls) for name in one.names]
+        flags = [flag for one in reversed(calls) for flag in one.finite]
+        values = torch.stack(flags).tolist() if flags else []
+        return next((found for found, finite in zip(predictions, values, strict=True) if not finite), None)
 
 
 @dataclass(eq=False)
 class Trajectory:
-    """One live latent, serving every member of its node.
+    """One live latent, which serves every member of its node.
 
-    `latents` [1, channels, height, width], float32 whatever the denoiser's dtype, as are its predictions here:
-    in half precision a guidance scale would move in steps of a thousandth.
+    latents: [1, channels, height, width]. They and the predictions are float32 whatever the denoiser's dtype is: in
+        half precision the guidance scale would be rounded to a thousandth.
+    memory: the guider's, from the last guided step.
+    predictions, attention, finite: of this call, by forward pass: the prediction, the attention that each position
+        gets (no channels, unless the denoiser records it), and whether every number of the prediction is finite.
+    requested: the forward passes that are in a queue, in a batch, or done.
     """
 
     node: Node
     latents: torch.Tensor
     sampler: Sampler
-    memory: Any = None  # its guider's
+    memory: Memory = None
     predictions: Predictions = field(default_factory=dict)
-    attention: Predictions = field(default_factory=dict)  # of whole predictions, where the denoiser tells it
-    finite: Predictions = field(default_factory=dict)  # is every number of a prediction?
-    past: CallHistory | None = None
-    asked: set[ForwardPass] = field(default_factory=set)
+    attention: Predictions = field(default_factory=dict)
+    finite: Predictions = field(default_factory=dict)
+    history: CallHistory | None = None
+    requested: set[ForwardPass] = field(default_factory=set)
 
     @cached_property
-    def wanted(self) -> list[ForwardPass]:
-        """The predictions that its members need next."""
+    def needed(self) -> list[ForwardPass]:
+        """The predictions that the members need at this call."""
         return [] if self.node.finished else self.node.passes()
 
-    def ask(self) -> list[ForwardPass]:
-        """The predictions that can be asked for now and have not been yet."""
-        found = [b for b in self.wanted if b not in self.asked and (b.needs is None or b.needs in self.predictions)]
-        self.asked.update(found)
+    def request_passes(self) -> list[ForwardPass]:
+        """The predictions that can be made now and have not been requested before."""
+        possible = [p for p in self.needed if p.needs is None or p.needs in self.predictions]
+        found = [p for p in possible if p not in self.requested]
+        self.requested.update(found)
         return found
 
     @cached_property
     def model_input(self) -> torch.Tensor:
+        """The latents as the denoiser is given them."""
         return self.sampler.model_input(self.latents, self.node.call)
 
     @cached_property
-    def seen(self) -> torch.Tensor:
-        """What the denoiser sees, as alpha x0 + sigma noise with alpha² + sigma² = 1. Flow models see it shorter."""
+    def model_latents(self) -> torch.Tensor:
+        """The denoiser's input as alpha_t x0 + sigma_t noise, with alpha_t² + sigma_t² = 1.
+
+        Flow models are given (1 - t) x0 + t noise, which is shorter.
+        """
         return self.model_input / self.sampler.length(self.node.call)
 
     @property
     def timestep(self) -> torch.Tensor:
+        """The timestep of this call."""
         return self.sampler.timestep(self.node.call)
 
     @property
+    def sigmas(self) -> tuple[float, float]:
+        """The noise level sigma_t / alpha_t of the latents, and that after the step."""
+        return self.sampler.sigmas_at(self.node.call)
+
+    @property
     def complete(self) -> bool:
-        """Are all the predictions there that its members want next, and is there a next step?"""
-        return not self.node.finished and len(self.predictions) == len(self.wanted)
+        """Whether the step can be taken: all its predictions are made, and it is not the last."""
+        return not self.node.finished and len(self.predictions) == len(self.needed)
 
 
 @dataclass(frozen=True, eq=False)
-class Fork:
-    """A step still to be taken: what one operation makes of a trajectory's predictions."""
+class PendingStep:
+    """A step that can be taken: one operation on the predictions of a trajectory, and the node that it leads to."""
 
     parent: Trajectory
     operation: GuidanceOp
@@ -99,33 +114,39 @@ class Fork:
     sampler: Sampler
 
     @property
-    def past(self) -> CallHistory | None:
-        """The parent's, and this call."""
-        finite = [self.parent.finite[branch] for branch in self.operation.passes]
-        return CallHistory(self.parent.past, self.parent.node.call, self.operation.names, finite)
+    def history(self) -> CallHistory:
+        """The parent's history, and this call."""
+        finite = [self.parent.finite[forward_pass] for forward_pass in self.operation.passes]
+        return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite)
+
+
+def pending_steps(trajectory: Trajectory) -> list[PendingStep]:
+    """The steps of a complete trajectory, one per distinct operation. All but the first get a copy of the sampler."""
+    children = list(trajectory.node.children())
+    samplers = [trajectory.sampler, *(trajectory.sampler.fork() for _ in children[1:])]
+    return [
+        PendingStep(trajectory, operation, node, sampler)
+        for (operation, node), sampler in zip(children, samplers, strict=True)
+    ]
 
 
 Row = tuple[Trajectory, ForwardPass]
 
 
 def deliver(batch: Sequence[Row], predictions: torch.Tensor) -> list[Trajectory]:
-    """Hand every row its prediction; return the trajectories that now have all they wanted."""
+    """Give every row of a batch its prediction. Returns the trajectories that are now complete.
+
+    predictions: [rows, channels, height, width], with one more channel where the denoiser records its attention.
+    """
     complete = []
     finite = predictions.isfinite().flatten(1).all(dim=1).unbind()
-    for (trajectory, branch), prediction, good in zip(batch, predictions.split(1), finite, strict=True):
+    for (trajectory, forward_pass), prediction, is_finite in zip(
+        batch, torch.split(predictions, 1), finite, strict=True
+    ):
         channels = trajectory.latents.shape[1]
-        trajectory.predictions[branch], trajectory.attention[branch] = prediction.tensor_split([channels], dim=1)
-        trajectory.finite[branch] = good
+        predicted, attention = prediction.tensor_split([channels], dim=1)
+        trajectory.predictions[forward_pass], trajectory.attention[forward_pass] = predicted, attention
+        trajectory.finite[forward_pass] = is_finite
         if trajectory.complete:
             complete.append(trajectory)
     return complete
-
-
-def forks_of(trajectory: Trajectory) -> list[Fork]:
-    """The steps that members want taken from here. The first goes on with the sampler itself, others with copies."""
-    children = list(trajectory.node.children())
-    samplers = [trajectory.sampler.fork() for _ in children[1:]]
-    return [
-        Fork(trajectory, operation, node, sampler)
-        for (operation, node), sampler in zip(children, [trajectory.sampler, *samplers], strict=True)
-    ]

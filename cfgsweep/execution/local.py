@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cfgsweep.engine.cost import Cost
-from cfgsweep.engine.engine import Engine, Failed, Finished
+from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed, error_context, shorten
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models import device as devices
@@ -130,21 +132,18 @@ class _Job:
             denoiser.encode(label)
 
     def _compute(self, engine: Engine, plan: Plan) -> None:
-        evaluations, batches = self.evaluations, self.batches
-
-        def watch() -> None:
-            self.evaluations = evaluations + engine.tally.evaluations
-            self.batches = batches + engine.tally.batches
-            self.session.display.update(self._status())
-
-        for finished in engine.run(plan, watch):
+        for finished in engine.run(plan, _Progress(self)):
             with uninterrupted():
                 if isinstance(finished, Failed):
                     self._fail(finished)
                     continue
                 self.session.run.save(finished.image, self._record(finished, engine.batch_size))
                 del self.pending[finished.experiment]
-        watch()
+        self.show_progress()
+
+    def show_progress(self) -> None:
+        """Update the display."""
+        self.session.display.update(self._status())
 
     def _status(self) -> Status:
         rate = self.evaluations / max(1e-6, time.monotonic() - self.started)
@@ -179,6 +178,18 @@ class _Job:
             "device": self.session.compute_on.device,
             "dtype": self.session.compute_on.dtype_name,
         }
+
+
+class _Progress(EngineObserver):
+    """Adds the tally of one run of the engine to what the job has done before."""
+
+    def __init__(self, job: _Job):
+        self.job, self.evaluations, self.batches = job, job.evaluations, job.batches
+
+    def batch_done(self, tally: Tally) -> None:
+        self.job.evaluations = self.evaluations + tally.evaluations
+        self.job.batches = self.batches + tally.batches
+        self.job.show_progress()
 
 
 def saved(planned: Cost) -> str:

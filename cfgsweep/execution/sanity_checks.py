@@ -29,11 +29,11 @@ def _same_texts(e: Experiment) -> bool:
 def _idle_scale(e: Experiment) -> bool:
     """Of constant scales only: a plan of a hundred thousand experiments cannot look at every step of every one."""
     constant = isinstance(e.schedule, Constant) and e.value in e.guider.special_scales
-    return constant and not _same_texts(e) and GuidanceTrace(e).is_idle
+    return constant and not _same_texts(e) and GuidanceTrace(e).has_no_effect
 
 
 def _no_push(e: Experiment) -> bool:
-    return isinstance(e.guider, PerturbedGuider) and getattr(e.guider, e.guider.push) == 0
+    return isinstance(e.guider, PerturbedGuider) and getattr(e.guider, e.guider.perturbation_scale_name) == 0
 
 
 def _nothing_to_avoid(e: Experiment) -> bool:

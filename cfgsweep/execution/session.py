@@ -10,6 +10,7 @@ import torch
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.observer import EngineObserver
 from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import RunFailed, UserError, error_context, error_key
 from cfgsweep.execution.options import Options
@@ -111,17 +112,12 @@ class RunSession:
 
     def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[torch.Tensor]]:
         """For each, the picture (x0, in latents) that it was heading for at every call. Saves nothing."""
-        seen: dict[Experiment, list[torch.Tensor]] = {e: [] for e in experiments}
-
-        def trace(members: Sequence[Experiment], call: int, x0: torch.Tensor) -> None:
-            for e in members:
-                seen[e].append(x0)
-
+        traces = StepTraces(experiments)
         for name in dict.fromkeys(e.model for e in experiments):
             mine = [e for e in experiments if e.model == name]
-            for _ in self.engine(self.denoiser(name), [e.size for e in mine]).run(Plan(mine), trace=trace):
+            for _ in self.engine(self.denoiser(name), [e.size for e in mine]).run(Plan(mine), traces):
                 pass
-        return seen
+        return traces.x0
 
     def engine(self, denoiser: Denoiser, sizes: Iterable[Size]) -> Engine:
         """An engine at the model's batch shape, which the folder remembers from now on.
@@ -150,6 +146,19 @@ class RunSession:
         asked = [asked for asked, source in self.sources.items() if source.name == denoiser.name]
         self.environment.note_model(asked, denoiser, batch_size)
         self.run.write_environment(self.environment.as_json(self.compute_on))
+
+
+class StepTraces(EngineObserver):
+    """Keeps, for every experiment, the x0 of every guided prediction, in the order of the calls."""
+
+    traces_steps = True
+
+    def __init__(self, experiments: Sequence[Experiment]):
+        self.x0: dict[Experiment, list[torch.Tensor]] = {e: [] for e in experiments}
+
+    def step_guided(self, experiments: Sequence[Experiment], call: int, x0: torch.Tensor) -> None:
+        for e in experiments:
+            self.x0[e].append(x0)
 
 
 def _largest(sizes: Iterable[Size], denoiser: Denoiser) -> tuple[int, int]:

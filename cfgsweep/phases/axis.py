@@ -10,7 +10,7 @@ from typing import Any
 from cfgsweep.config.instances import make
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, error_context, unknown_name
-from cfgsweep.guidance import Guider
+from cfgsweep.guidance.base import GuiderBase
 from cfgsweep.sweep.experiment import Experiment
 
 PARTS = ("guider", "schedule")
@@ -66,6 +66,6 @@ class Axis:
 
 def _takes_numbers(found: Parameters, key: str, field: Any) -> bool:
     """Does a parameter take any number? Asked of its default, or of its type where there is none."""
-    if isinstance(found, Guider) and key in found.numeric():
+    if isinstance(found, GuiderBase) and key in found.numeric():
         return True
     return field.annotation is float or (isinstance(field.default, float) and not isinstance(field.default, bool))

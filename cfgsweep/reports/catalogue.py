@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.guidance.base import Branch, GuiderBase
 from cfgsweep.guidance.schedulable import Bounds
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.storage.png import refuse_a_finished_picture
@@ -46,9 +47,10 @@ def schedules_table() -> list[str]:
 def guider_page(name: str) -> list[str]:
     """Everything about one guider."""
     cls = GUIDERS.look_up(name)
+    space = cls.space if issubclass(cls, Guider) else "model"
     facts = {
         "formula": cls.formula,
-        "about": SPACES[cls.space] + ("" if cls.space == "model" else "; other predictions are converted and back"),
+        "about": SPACES[space] + ("" if space == "model" else "; other predictions are converted and back"),
         "cost": _costs(cls),
         "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)",
         "samplers": ", ".join(cls.samplers) if cls.samplers else "",
@@ -63,25 +65,27 @@ def schedule_page(name: str) -> list[str]:
     return [*_heading(cls), *_facts({"formula": cls.formula, "source": cls.source}), "", *_parameters(cls)]
 
 
-def _costs(cls: type[Guider]) -> str:
+def _costs(cls: type[GuiderBase]) -> str:
     try:
         guider = cls()
     except ValidationError:
         return "depends on its parameters"
     usual = usual_branches(cls)
     costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
-    fewer = {scale: guider.branches(_numbers(guider, scale)) for scale in guider.special_scales}
+    fewer = {scale: _branches(guider, scale) for scale in guider.special_scales}
     costs += [f"{len(branches)} at scale {scale:g}" for scale, branches in fewer.items() if len(branches) < len(usual)]
     return "; ".join(costs)
 
 
-def usual_branches(cls: type[Guider]) -> tuple[Any, ...]:
+def usual_branches(cls: type[GuiderBase]) -> tuple[Branch, ...]:
     """The predictions a guider needs with its default parameters, at a scale that is not special."""
-    return cls().branches(_numbers(cls(), math.nan))
+    return _branches(cls(), math.nan)
 
 
-def _numbers(guider: Guider, scale: float) -> dict[str, float]:
-    return {"scale": scale, **{name: values[-1] for name, values in guider.parameter_values(10).items()}}
+def _branches(guider: GuiderBase, scale: float) -> tuple[Branch, ...]:
+    """The predictions needed at the last of ten steps."""
+    compiled = guider.compile(10, range(10), ())
+    return compiled.branches(scale, compiled.at_call(9))
 
 
 def _summary(cls: type[Parameters]) -> str:
@@ -105,7 +109,7 @@ def _facts(facts: Mapping[str, str]) -> list[str]:
 
 
 def _parameters(cls: type[Parameters]) -> list[str]:
-    numeric = cls.numeric() if issubclass(cls, Guider) else {}
+    numeric = cls.numeric() if issubclass(cls, GuiderBase) else {}
     rows = [("parameter", "default", "range", "")]
     for name, field in cls.model_fields.items():
         follows = "may follow a schedule" if name in numeric else ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from cfgsweep.errors import UserError, error_key
-from cfgsweep.guidance import Guider
+from cfgsweep.guidance.base import GuiderBase
+from cfgsweep.guidance.compiled import compile_guider
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.samplers import check_sampler
 from cfgsweep.sweep.experiment import Experiment
@@ -39,7 +40,7 @@ def _check_scales(sweep: Sweep) -> None:
         if schedule.max_val is not None and sweep.value is not None:
             raise UserError("max_val is what `value` sets", given=schedule.spec(), hint=hint).at_key("schedule")
     for guider in sweep.guider:
-        if guider.sets_its_scale and sweep.value is not None:
+        if guider.own_scale is not None and sweep.value is not None:
             raise UserError("guidance_scale is what `value` sets", given=guider.spec(), hint=hint).at_key("guider")
 
 
@@ -64,7 +65,7 @@ def check_parts(experiments: Iterable[Experiment]) -> None:
     experiments = list(experiments)
     with error_key("guider"):
         for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
-            _check_guider(guider, guider.window(steps, levels), steps, sampler)
+            _check_guider(guider, steps, sampler, levels)
     # The value matters to a schedule only where the schedule is scaled to a mean.
     values = {(e.schedule, e.steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
     with error_key("schedule"):
@@ -72,10 +73,11 @@ def check_parts(experiments: Iterable[Experiment]) -> None:
             schedule.values(value, steps)
 
 
-def _check_guider(guider: Guider, window: range, steps: int, sampler: str) -> None:
-    guider.parameter_values(steps)
-    if guider.zero_steps >= window.stop:
-        given = f"zero_init_steps {guider.zero_steps}, guidance on in steps {window.start} to {window.stop - 1}"
+def _check_guider(guider: GuiderBase, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> None:
+    compiled = compile_guider(guider, steps, sampler, noise_levels)
+    window = compiled.guided_steps
+    if compiled.zero_steps >= window.stop:
+        given = f"zero_init_steps {compiled.zero_steps}, guidance on in steps {window.start} to {window.stop - 1}"
         raise UserError("all that would be guided stands still", given=given)
     if guider.samplers is not None and sampler not in guider.samplers:
         raise UserError(f"{guider.name} is not defined for this sampler", given=sampler, allowed=guider.samplers)

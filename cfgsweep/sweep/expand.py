@@ -80,7 +80,7 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     guider, schedule, value = cell["guider"], cell["schedule"], cell["value"]
     if value is None:
         own = schedule.own_value()
-        value = guider.scale_by_default if own is None else own
+        value = next(given for given in (own, guider.own_scale, guider.default_scale) if given is not None)
     levels: tuple[float, ...] = ()
     if guider.noise_interval is not None:
         with error_key("sampler"):

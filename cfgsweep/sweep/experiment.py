@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.guidance import Guider
+from cfgsweep.guidance.base import GuiderBase
 from cfgsweep.guidance.perturbations import Condition
 from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.sweep.fields import Label, Size
@@ -40,7 +40,7 @@ class Experiment:
     steps: int
     sampler: str
     size: Size = None
-    guider: Guider
+    guider: GuiderBase
     schedule: Schedule
     value: float
     label: Label | None = None

@@ -14,7 +14,8 @@ from cfgsweep.config.json_schema import one_or_many, reference
 from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.guidance import GUIDERS, Guider
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance.base import GuiderBase
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
@@ -113,7 +114,7 @@ Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
 Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
 Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
-Guiders = Annotated[list[Guider], BeforeValidator(partial(make_list, GUIDERS)), _OneOrMany(reference("Guider"))]
+Guiders = Annotated[list[GuiderBase], BeforeValidator(partial(make_list, GUIDERS)), _OneOrMany(reference("Guider"))]
 Schedules = Annotated[list[Schedule], BeforeValidator(partial(make_list, SCHEDULES)), _OneOrMany(reference("Schedule"))]
 
 

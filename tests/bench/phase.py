@@ -24,6 +24,7 @@ from cfgsweep.phases.search_range import Range
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.bench.pages import publish
+from tests.support.engine_runs import LastTally
 
 ROOT = Path(__file__).parents[2]
 SEEDS = [1024, 7, 42, 11]
@@ -86,8 +87,9 @@ def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> in
     """Calls of the denoiser that all these values take together, counted in a run."""
     base = found[0].base
     engine = finder.session.engine(finder.session.denoiser(base.model), [base.size])
-    list(engine.run(Plan(finder.at(one, value) for one in found for value in values)))
-    return engine.tally.batches
+    counted = LastTally()
+    list(engine.run(Plan(finder.at(one, value) for one in found for value in values), counted))
+    return counted.tally.batches
 
 
 def halvings(where: Range) -> int:

@@ -22,7 +22,7 @@ from diffusers import StableDiffusionPipeline
 from torch.utils.flop_counter import FlopCounterMode
 
 from cfgsweep.engine.cost import cost
-from cfgsweep.engine.engine import Engine, Tally
+from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
@@ -32,6 +32,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from tests.bench.pages import publish, versions
+from tests.support.engine_runs import LastTally
 
 RULE = "| --- "
 TURNS = 4
@@ -82,11 +83,11 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     theirs = ours = 0.0
     for turn in range(TURNS):
         theirs += seconds_of(lambda turn=turn: [loop(e) for e in experiments[turn::TURNS]])
-        engine.tally = Tally()
-        ours += seconds_of(lambda: list(engine.run(Plan(experiments)))) / TURNS
+        counted = LastTally()
+        ours += seconds_of(lambda counted=counted: list(engine.run(Plan(experiments), counted))) / TURNS
     denoiser.predict = clock.call  # type: ignore[attr-defined]
 
-    planned, tally, count = cost(experiments), engine.tally, len(experiments)
+    planned, tally, count = cost(experiments), counted.tally, len(experiments)
     whole, inside = clock.any / TURNS / ours, clock.seconds / TURNS / (ours * compute.workers)
     return (
         f"| {name} | {count} | {theirs / count:.2f} | {ours / count:.2f} | {theirs / ours:.1f} | {tally.evaluations} "

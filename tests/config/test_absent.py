@@ -73,7 +73,7 @@ def test_a_stand_in_has_the_title_the_file_entry_and_the_id_of_what_it_stands_fo
 def test_a_stand_in_has_the_default_scale_that_records_know() -> None:
     known = {"theirs": {"default_scale": 3.5}, "my.py:Mine": {}}
     with without_code(known):
-        assert make_all(GUIDERS, "theirs")[0].scale_by_default == 3.5
+        assert make_all(GUIDERS, "theirs")[0].default_scale == 3.5
         assert make_all(GUIDERS, "my.py:Mine")[0].window(10) == range(10)
 
 

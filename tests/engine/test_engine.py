@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from cf_guidance.transforms import BaseNormGuidance, FullNormGuidance, TNormGuidance
 
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.observer import Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.errors import UserError
@@ -23,7 +25,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
-from tests.support.engine_runs import NotingLatents, hashes, largest_difference, run
+from tests.support.engine_runs import LastTally, NotingLatents, StepTraces, hashes, largest_difference, run
 
 SWEEP = """\
 name: mixed
@@ -105,10 +107,10 @@ def test_neighbours_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: 
 def test_batches_are_full_until_the_end(denoiser, compute, sweep_file) -> None:
     text = "name: x\nmodel: tiny\nprompt: a\nguider: cfg\nsteps: 10\nvalue: {linspace: [2, 9, 13]}\n"
     experiments = expand(*read_sweep(sweep_file(text)))
-    engine = Engine(denoiser, compute, 4)
-    list(engine.run(Plan(experiments)))
-    assert engine.tally.rows == 4 * engine.tally.batches
-    assert engine.tally.rows - engine.tally.evaluations < 20  # of 236: the first call and the last few
+    counted = LastTally()
+    list(Engine(denoiser, compute, 4).run(Plan(experiments), counted))
+    assert counted.tally.rows == 4 * counted.tally.batches
+    assert counted.tally.rows - counted.tally.evaluations < 20  # of 236: the first call and the last few
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -221,6 +223,46 @@ def test_nothing_is_clipped_that_a_latent_model_needs(sampler: str) -> None:
     """A configuration saved by Euler says nothing of clipping, which DDIM's and DDPM's own defaults would do."""
     config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
     assert not build_scheduler(sampler, config).config.clip_sample
+
+
+def test_a_text_is_encoded_once_whatever_the_perturbation(denoiser, compute, sweep_file, monkeypatch) -> None:
+    """Guiders of diffusers have a perturbation of their own at every step; only another model has its own encoder."""
+    skipped = {"indices": [0], "fqn": "mid_block.attentions.0.transformer_blocks"}
+    guiders = [
+        "cfg",
+        {"pag": {"layers": ["mid"]}},
+        {"diffusers.SkipLayerGuidance": {"skip_layer_config": skipped, "skip_layer_guidance_stop": 1.0}},
+    ]
+    text = {"name": "x", "model": "tiny", "prompt": "a", "negative_prompt": "b", "steps": 3, "guider": guiders}
+    experiments = expand(*read_sweep(sweep_file(yaml.safe_dump(text))))
+    encoded, encode = [], type(denoiser).encode
+
+    def note_and_encode(self, condition):
+        encoded.append(condition)
+        return encode(self, condition)
+
+    monkeypatch.setattr(type(denoiser), "encode", note_and_encode)
+    list(Engine(denoiser, compute, 4).run(Plan(experiments)))
+    assert sorted(encoded) == ["a", "b"]
+
+
+def test_an_observer_sees_every_batch_and_the_steps_that_it_traces(denoiser, compute, sweep_file) -> None:
+    class Observed(StepTraces):
+        def __init__(self, traces_steps: bool):
+            super().__init__()
+            self.traces_steps, self.batches = traces_steps, []
+
+        def batch_done(self, tally: Tally) -> None:
+            self.batches.append(tally.batches)
+
+    text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 1}}\nvalue: [2, 3]\n"
+    experiments = expand(*read_sweep(sweep_file(text)))
+    one_worker = device.Compute(compute.device, compute.dtype, workers=1)
+    for traces_steps, steps in ((True, 1 + 2 * 4), (False, 0)):  # the zero-init step serves both
+        observed = Observed(traces_steps)
+        list(Engine(denoiser, one_worker, 4).run(Plan(experiments), observed))
+        assert observed.batches == [1, 2, 3, 4]
+        assert len(observed.x0) == steps
 
 
 def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, monkeypatch) -> None:

@@ -23,7 +23,7 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
-from cfgsweep.models.perturbation_hooks import _blurred
+from cfgsweep.models.perturbation_hooks import blur_tokens
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
@@ -73,8 +73,8 @@ def test_a_finite_blur_is_no_mean_and_an_infinite_one_is() -> None:
     tokens = torch.randn(1, 64, 3, generator=torch.Generator().manual_seed(1))
     mean = tokens.mean(dim=1, keepdim=True).expand_as(tokens)
     torch.testing.assert_close(_gaussian_blur_2d(tokens.clone(), 3, 0.5, 9999.9), mean)  # the wrong way round
-    assert not torch.allclose(_blurred(tokens, 0.5, (8, 8)), mean, atol=0.1)
-    torch.testing.assert_close(_blurred(tokens, MEAN, (8, 8)), mean)
+    assert not torch.allclose(blur_tokens(tokens, 0.5, (8, 8)), mean, atol=0.1)
+    torch.testing.assert_close(blur_tokens(tokens, MEAN, (8, 8)), mean)
 
 
 def test_a_push_without_cfg_is_scaled_as_with_it() -> None:

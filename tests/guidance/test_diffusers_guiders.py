@@ -20,6 +20,7 @@ from cfgsweep.models.source import Source
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
+from tests.support.engine_runs import LastTally
 
 MID = {"indices": [0], "fqn": "mid_block.attentions.0.transformer_blocks"}
 SCORES = {**MID, "skip_attention": False, "skip_attention_scores": True, "skip_ff": False}
@@ -61,10 +62,11 @@ def latents_of(denoiser, experiments, batch_size: int = 4) -> list[torch.Tensor]
             return denoiser.decode(latents)
 
     noting = Noting()
+    counted = LastTally()
     engine = Engine(noting, denoiser.compute, batch_size)  # type: ignore[arg-type]
-    for finished in engine.run(Plan(experiments)):
+    for finished in engine.run(Plan(experiments), counted):
         seen[finished.experiment] = noting.last
-    assert engine.tally.evaluations == cost(experiments).evaluations
+    assert counted.tally.evaluations == cost(experiments).evaluations
     return [seen[e] for e in experiments]
 
 

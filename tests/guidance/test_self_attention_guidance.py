@@ -21,7 +21,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
-from tests.support.engine_runs import NotingLatents, hashes, largest_difference, run
+from tests.support.engine_runs import LastTally, NotingLatents, hashes, largest_difference, run
 
 STEPS = 6
 
@@ -62,9 +62,9 @@ def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_
     together = hashes(run(denoiser, compute, both, batch_size=4))
     for e in both:
         assert hashes(run(denoiser, compute, [e], batch_size=4)) == {e: together[e]}
-    engine = Engine(denoiser, compute, 4)  # type: ignore[arg-type]
-    list(engine.run(Plan(both)))
-    assert engine.tally.evaluations == cost(both).evaluations
+    counted = LastTally()
+    list(Engine(denoiser, compute, 4).run(Plan(both), counted))  # type: ignore[arg-type]
+    assert counted.tally.evaluations == cost(both).evaluations
     pair = experiments(sweep_file, ["cfg", "sag"], value=5, seed=3)
     single_branch_scales = [cost([e]).evaluations for e in pair]
     assert single_branch_scales == [2 * STEPS, 3 * STEPS]

@@ -24,6 +24,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
+from tests.support.engine_runs import StepTraces
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +121,9 @@ def test_zero_init_and_traced_x0_of_a_flow_model(flow: Path, sweep_file) -> None
     text = sweep_of(flow, label=1, guider={"cfg": {"zero_init_steps": 2}}, value=3.0, seed=3)
     compute = device.choose(DEVICE, "float32")
     (e,) = expand(*read_sweep(sweep_file(text)))
-    traced: list[torch.Tensor] = []
-    engine = Engine(load_model(Source.of(str(flow)), compute), compute, 4)
-    list(engine.run(Plan([e]), trace=lambda members, call, x0: traced.append(x0.cpu())))
+    traces = StepTraces()
+    list(Engine(load_model(Source.of(str(flow)), compute), compute, 4).run(Plan([e]), traces))
+    traced = [x0.cpu() for x0 in traces.x0]
     unet, scheduler = tiny.labelled_unet().unet, FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(6)
     x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3))

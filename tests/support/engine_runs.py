@@ -8,17 +8,41 @@ from PIL import Image
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.storage.png import pixels_sha256
 from cfgsweep.sweep.experiment import Experiment
 
 
 def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
-    engine = Engine(NotingLatents(denoiser), compute, batch_size)
-    pictures = {finished.experiment: finished.image for finished in engine.run(Plan(experiments))}
+    counted = LastTally()
+    results = Engine(NotingLatents(denoiser), compute, batch_size).run(Plan(experiments), counted)
+    pictures = {finished.experiment: finished.image for finished in results}
     assert pictures.keys() == set(experiments)
-    assert engine.tally.evaluations == cost(experiments).evaluations
+    assert counted.tally.evaluations == cost(experiments).evaluations
     return pictures
+
+
+class LastTally(EngineObserver):
+    """Keeps the tally of a run."""
+
+    def __init__(self):
+        self.tally = Tally()
+
+    def batch_done(self, tally: Tally) -> None:
+        self.tally = tally
+
+
+class StepTraces(EngineObserver):
+    """Keeps the x0 of every guided prediction."""
+
+    traces_steps = True
+
+    def __init__(self):
+        self.x0: list[torch.Tensor] = []
+
+    def step_guided(self, experiments, call: int, x0: torch.Tensor) -> None:
+        self.x0.append(x0)
 
 
 class NotingLatents:

@@ -39,10 +39,14 @@ class PerturbedGuider(Guider):
 
     differences_only = False
 
-    push: ClassVar[str]  # the parameter that weighs the push
+    perturbation_scale_name: ClassVar[str]  # the parameter that weighs the perturbed prediction
 
     def simplified(self, numbers: dict[str, float]) -> tuple[Guider, dict[str, float]]:
-        return (self, numbers) if numbers[self.push] else (CFG(), {"guidance_rescale": numbers["guidance_rescale"]})
+        return (
+            (self, numbers)
+            if numbers[self.perturbation_scale_name]
+            else (CFG(), {"guidance_rescale": numbers["guidance_rescale"]})
+        )
 
 
 class LayerPerturbedGuider(PerturbedGuider):
@@ -63,7 +67,7 @@ class LayerPerturbedGuider(PerturbedGuider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         guided = ctx.cfg if "uncond" in ctx.predictions else ctx.cond
-        return guided + ctx.numbers[self.push] * (ctx.cond - ctx.predictions["perturbed"])
+        return guided + ctx.numbers[self.perturbation_scale_name] * (ctx.cond - ctx.predictions["perturbed"])
 
 
 class PAG(LayerPerturbedGuider):
@@ -72,7 +76,7 @@ class PAG(LayerPerturbedGuider):
     name = "pag"
     formula = "uncond + scale (cond - uncond) + pag_scale (cond - perturbed)"
     source = "Ahn et al. 2024, arXiv 2403.17377"
-    push = "pag_scale"
+    perturbation_scale_name = "pag_scale"
     pag_scale: Numeric = 3.0
 
     def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
@@ -89,7 +93,7 @@ class SLG(LayerPerturbedGuider):
     name = "slg"
     formula = "uncond + scale (cond - uncond) + slg_scale (cond - perturbed)"
     source = "Stability AI 2024 (SD 3.5); Hyung et al. 2024 (STG), arXiv 2411.18664"
-    push = "slg_scale"
+    perturbation_scale_name = "slg_scale"
     slg_scale: Numeric = 2.8
     skip: Literal["block", "attention", "feed_forward", "attention_scores", "attention_residual"] = "block"
 
@@ -104,7 +108,7 @@ class SEG(LayerPerturbedGuider):
     name = "seg"
     formula = "uncond + scale (cond - uncond) + seg_scale (cond - perturbed)"
     source = "Hong 2024, arXiv 2408.00760"
-    push = "seg_scale"
+    perturbation_scale_name = "seg_scale"
     seg_scale: Numeric = 3.0
     blur_sigma: NonNegative = Field(
         MEAN, description="in positions of the layer; from 9999 on, the mean of all queries"
@@ -124,7 +128,7 @@ class SAG(PerturbedGuider):
     name = "sag"
     formula = "uncond + scale (cond - uncond) + sag_scale (uncond - blurred)"
     source = "Hong et al. 2022, arXiv 2210.00939; `StableDiffusionSAGPipeline` of diffusers"
-    push = "sag_scale"
+    perturbation_scale_name = "sag_scale"
     single_branch_scales = {0.0: UNCOND}
     sag_scale: Numeric = 0.75
     blur_sigma: NonNegative = Field(1.0, description="in positions of the latents")
@@ -135,7 +139,7 @@ class SAG(PerturbedGuider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         guided = ctx.cfg if "cond" in ctx.predictions else ctx.uncond
-        return guided + ctx.numbers[self.push] * (ctx.uncond - ctx.predictions["blurred"])
+        return guided + ctx.numbers[self.perturbation_scale_name] * (ctx.uncond - ctx.predictions["blurred"])
 
 
 class AutoGuidance(Guider):

@@ -10,8 +10,9 @@ import torch
 from diffusers import DDPMPipeline, UNet2DModel
 from PIL import Image
 
-from cfgsweep.engine.engine import Engine, Finished
+from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.results import Finished
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import Constant

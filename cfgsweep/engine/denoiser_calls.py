@@ -1,0 +1,62 @@
+"""Calls of the denoiser for batches of rows, always at one fixed batch shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from cfgsweep.engine.batching import pad
+from cfgsweep.engine.trace import ForwardPass
+from cfgsweep.engine.trajectory import Row, Trajectory
+from cfgsweep.guidance.apply import blur_attended
+from cfgsweep.guidance.perturbations import BlurredInput, Condition, OtherModel
+from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.samplers import predicted_by
+
+
+class DenoiserCalls:
+    """Makes the inputs of batches. Conditions are encoded once."""
+
+    def __init__(self, denoiser: Denoiser, batch_size: int):
+        self.denoiser, self.batch_size = denoiser, batch_size
+        self.prediction = predicted_by(denoiser.scheduler_config)
+        self._unperturbed = denoiser
+        self._encoded: dict[tuple[OtherModel | None, Condition], torch.Tensor] = {}
+
+    def record_attention(self, record: bool) -> None:
+        """Whether unperturbed predictions from now on come with the attention that each position gets."""
+        self._unperturbed = self.denoiser.with_attention() if record else self.denoiser
+
+    def prepare(self, batch: Sequence[Row]) -> Callable[[], torch.Tensor]:
+        """The call that predicts the rows of a batch. Short batches are padded with their last row.
+
+        All inputs are made here, and not when the call is made in its thread: tokenizers are not thread-safe.
+        """
+        padded = pad(batch, self.batch_size)
+        latents = torch.cat([self._input(trajectory, forward_pass) for trajectory, forward_pass in padded])
+        timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
+        conditions = torch.cat([self._condition(forward_pass) for _, forward_pass in padded])
+        perturbation = batch[0][1].perturbation
+        denoiser = self._unperturbed if perturbation is None else self.denoiser.perturbed(perturbation)
+        return lambda: denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+
+    def _input(self, trajectory: Trajectory, forward_pass: ForwardPass) -> torch.Tensor:
+        """The denoiser's input, one row."""
+        if not isinstance(forward_pass.perturbation, BlurredInput):
+            return trajectory.model_input
+        assert forward_pass.needs is not None  # it was predicted in an earlier batch
+        predicted, attention = (given[forward_pass.needs] for given in (trajectory.predictions, trajectory.attention))
+        sigma, _ = trajectory.sigmas
+        blur_sigma = forward_pass.perturbation.blur_sigma
+        blurred = blur_attended(trajectory.model_latents, predicted, attention, sigma, self.prediction, blur_sigma)
+        return blurred * trajectory.sampler.length(trajectory.node.call)
+
+    def _condition(self, forward_pass: ForwardPass) -> torch.Tensor:
+        """The encoded condition. Only another model has an encoder of its own: other perturbations share this one's."""
+        perturbation = forward_pass.perturbation
+        encoder = perturbation if isinstance(perturbation, OtherModel) else None
+        key = encoder, forward_pass.condition
+        if key not in self._encoded:
+            self._encoded[key] = self.denoiser.perturbed(encoder).encode(forward_pass.condition)
+        return self._encoded[key]

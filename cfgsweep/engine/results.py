@@ -1,0 +1,60 @@
+"""What the engine yields: a picture of every experiment, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from cfgsweep.engine.trace import UNGUIDED
+from cfgsweep.engine.trajectory import Trajectory
+from cfgsweep.models.denoiser import Denoiser, NotFinite
+from cfgsweep.samplers import SAMPLERS
+from cfgsweep.sweep.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The picture of one experiment."""
+
+    experiment: Experiment
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The reason why one experiment has no picture."""
+
+    experiment: Experiment
+    reason: str
+
+
+def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Failed]:
+    """The results of all experiments that a finished trajectory serves. They have the same pixels.
+
+    Latents are decoded one at a time, so that no picture depends on what else is decoded.
+    """
+    experiments = [experiment for _, experiment in trajectory.node.members]
+    reason = _why_not_finite(trajectory, experiments[0])
+    if reason is None:
+        try:
+            image = denoiser.decode(trajectory.latents)
+        except NotFinite as error:
+            reason = str(error)
+        else:
+            yield from (Finished(experiment, image) for experiment in experiments)
+            return
+    yield from (Failed(experiment, reason) for experiment in experiments)
+
+
+def _why_not_finite(trajectory: Trajectory, experiment: Experiment) -> str | None:
+    found = trajectory.history.first_not_finite() if trajectory.history else None
+    if found is not None:
+        call, name = found
+        step = SAMPLERS[experiment.sampler].steps_of_calls(experiment.steps)[call]
+        which = "the prediction" if name == UNGUIDED else f"the prediction {name!r}"
+        return f"step {step}: {which} is not finite"
+    if not bool(trajectory.latents.isfinite().all()):
+        return "guidance led to latents that are not finite"
+    return None
