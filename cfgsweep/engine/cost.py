@@ -71,7 +71,8 @@ def _count(members: Sequence[Member]) -> StartCost:
         node, shared_so_far = stack.pop()
         if node.finished or len(node.members) == 1:  # nothing is shared from here on
             evaluations += node.members[0][0].evaluations_from(node.call)
-            shared.update((trace, shared_so_far) for trace, _ in node.members)
+            for trace, _ in node.members:
+                shared[trace] = shared_so_far
             continue
         users = _users(node)
         evaluations += len(users)
