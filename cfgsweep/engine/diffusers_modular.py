@@ -15,8 +15,8 @@ from torch import nn
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import COND, UNCOND, Branch, StepContext
 from cfgsweep.guidance.apply import guide, zero_init_prediction
-from cfgsweep.guidance.base import Guider, GuiderBase
-from cfgsweep.guidance.compiled import compile_guider
+from cfgsweep.guidance.base import Guider
+from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.guidance.schedules import Constant, Schedule
 from cfgsweep.models.perturbation_hooks import PerturbationHooks

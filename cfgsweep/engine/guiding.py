@@ -9,7 +9,8 @@ import torch
 from cfgsweep.engine.batching import pad
 from cfgsweep.engine.trajectory import PendingStep
 from cfgsweep.guidance.apply import zero_init_prediction
-from cfgsweep.guidance.base import GUIDED_ROWS, GuiderBase, Memory, StepContext
+from cfgsweep.guidance.context import StepContext
+from cfgsweep.guidance.interface import GUIDED_ROWS, GuiderBase, Memory
 from cfgsweep.samplers import PredictionKind
 
 Guided = tuple[PendingStep, torch.Tensor, Memory]

@@ -8,7 +8,7 @@ from functools import cached_property
 from cfgsweep.engine.cost import Cost, StartCost, costs_of_starts, total_cost
 from cfgsweep.engine.prefix_tree import Node, StartKey, group_by_start
 from cfgsweep.engine.trace import GuidanceTrace, perturbations
-from cfgsweep.guidance.base import GuiderBase
+from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Perturbation
 from cfgsweep.sweep.experiment import Experiment
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from cfgsweep.guidance import COND, Branch
-from cfgsweep.guidance.base import GuiderBase
-from cfgsweep.guidance.compiled import CompiledGuider, compile_guider
+from cfgsweep.guidance.interface import CompiledGuider, GuiderBase, compile_guider
 from cfgsweep.guidance.perturbations import BlurredInput, Condition, Perturbation
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.experiment import Conditions, Experiment

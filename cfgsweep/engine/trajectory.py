@@ -10,7 +10,7 @@ import torch
 
 from cfgsweep.engine.prefix_tree import Node
 from cfgsweep.engine.trace import ForwardPass, GuidanceOp
-from cfgsweep.guidance.base import Memory
+from cfgsweep.guidance.interface import Memory
 from cfgsweep.samplers import Sampler
 
 Predictions = dict[ForwardPass, torch.Tensor]

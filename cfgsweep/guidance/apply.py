@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from cfgsweep.guidance.base import Guider, Memory, StepContext
+from cfgsweep.guidance.context import StepContext
 from cfgsweep.guidance.predictions import at_level, convert
 from cfgsweep.guidance.tensor_ops import gaussian_blur
 from cfgsweep.samplers import PredictionKind
 
 
+class Formula(Protocol):
+    """What is needed of a guider to apply it. See `cfgsweep.guidance.base.Guider`."""
+
+    space: ClassVar[PredictionKind | Literal["model"]]
+    stateful: ClassVar[bool]
+
+    def combine(self, ctx: StepContext) -> Tensor: ...
+    def remember(self, ctx: StepContext) -> Tensor: ...
+
+
 def guide_rows(
-    guider: Guider, ctx: StepContext, memories: Sequence[Memory], prediction: PredictionKind
-) -> tuple[Tensor, Sequence[Memory]]:
+    guider: Formula, ctx: StepContext, memories: Sequence[Tensor | None], prediction: PredictionKind
+) -> tuple[Tensor, Sequence[Tensor | None]]:
     """The guided predictions of a batch of rows, and the memory of every row. See `GuiderBase.guide_rows`."""
     if guider.stateful:
         zeros = torch.zeros_like(ctx.latents[:1])
@@ -25,7 +36,7 @@ def guide_rows(
     return guided, [None] * len(memories) if memory is None else torch.split(memory, 1)
 
 
-def guide(guider: Guider, ctx: StepContext, prediction: PredictionKind) -> tuple[Tensor, Tensor | None]:
+def guide(guider: Formula, ctx: StepContext, prediction: PredictionKind) -> tuple[Tensor, Tensor | None]:
     """The guided predictions, of the kind `prediction` that the model gives, and the memory of a stateful guider."""
     space = prediction if guider.space == "model" else guider.space
     converted = {name: convert(predicted, ctx, prediction, space) for name, predicted in ctx.predictions.items()}

@@ -1,117 +1,24 @@
-"""What a guider is. A new one subclasses `Guider`, and gives its branches and its formula."""
+"""What a guider is. A new one is a subclass of `Guider` with a name and a formula."""
 
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from cfgsweep.config.fractions import Fraction, check_in_order
-from cfgsweep.config.parameters import Number, Parameters, Whole
-from cfgsweep.config.registry import Registry
-from cfgsweep.guidance.compiled import CompiledGuider, GuiderAtStep, interned
+from cfgsweep.config.fractions import check_in_order
 from cfgsweep.guidance.context import COND, UNCOND, Branch, StepContext
-from cfgsweep.guidance.schedulable import Bounds, ZeroToOne, alternatives, numbers
-from cfgsweep.guidance.schedules import Schedule
+from cfgsweep.guidance.interface import CompiledGuider, GuiderAtStep, GuiderBase, Memory
+from cfgsweep.guidance.schedulable import numbers
 from cfgsweep.guidance.window import guided_steps
 from cfgsweep.samplers import PredictionKind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["COND", "GUIDED_ROWS", "UNCOND", "Branch", "Guider", "GuiderBase", "StepContext"]
-
-Memory = Any  # of one row: a tensor [1, channels, height, width], the state of a guider of diffusers, or None
-GUIDED_ROWS = 32  # a multiple of every CPU's vector width, so that no row is computed as the remainder of a vector
-
-
-class GuiderBase(Parameters):
-    """What sweeps, plans and the engine need of a guider: of ours, and of those of diffusers.
-
-    default_scale: the guidance scale where the sweep gives no value.
-    differences_only: whether the guided prediction is the conditional one wherever prompt and negative prompt are the
-        same.
-    samplers: the names of the only samplers that the guider is defined for; None: all.
-    rows_per_call: the number of rows of every call of `guide_rows`.
-    """
-
-    registry: ClassVar[Registry[GuiderBase]] = Registry("guider", f"{__package__}.guiders")
-    default_scale: ClassVar[float] = 7.5
-    differences_only: ClassVar[bool] = True
-    samplers: ClassVar[tuple[str, ...] | None] = None
-    rows_per_call: ClassVar[int] = GUIDED_ROWS
-    lists: ClassVar[tuple[str, ...]] = ("sigma",)
-
-    start: Fraction = Field(0.0, description="guidance is off before this fraction of the steps")
-    stop: Fraction = Field(1.0, description="guidance is off from this fraction of the steps on")
-    sigma: tuple[Number, Number] | None = Field(
-        None, description="[low, high]: guidance is on only at these noise levels sigma/alpha (arXiv 2404.07724)"
-    )
-    zero_init_steps: Annotated[Whole, Field(ge=0)] = Field(
-        0, description="first steps that leave the latents as they are, but for a sampler's own noise, and cost nothing"
-    )
-    guidance_rescale: ZeroToOne = Field(
-        0.0, description="how much of the contrast that guidance adds is taken back (Lin et al., arXiv 2305.08891)"
-    )
-
-    @abstractmethod
-    def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
-        """The predictions needed at a step with these numbers. A single one is the guided prediction.
-
-        A scale of NaN stands for every scale that is not special.
-        """
-
-    @abstractmethod
-    def compile(self, steps: int, steps_of_calls: Sequence[int], noise_levels: tuple[float, ...]) -> CompiledGuider:
-        """The guider for a number of steps. See `compile_guider`."""
-
-    @abstractmethod
-    def guide_rows(
-        self, ctx: StepContext, memories: Sequence[Memory], prediction: PredictionKind
-    ) -> tuple[Tensor, Sequence[Memory]]:
-        """The guided predictions of a batch of rows, and one memory per row for its next guided step.
-
-        ctx: the context of all rows, without memory; predictions are of the kind `prediction`, as is the result.
-        memories: what the last call returned for each row, None before the first guided step.
-        """
-
-    @classmethod
-    @abstractmethod
-    def number_names(cls) -> tuple[str, ...]:
-        """The names of `StepContext.numbers`: first "scale", then those that vary from step to step."""
-
-    @property
-    @abstractmethod
-    def special_scales(self) -> tuple[float, ...]:
-        """Scales at which fewer predictions may be needed than at others."""
-
-    @property
-    def own_scale(self) -> float | None:
-        """The guidance scale, where it is among the guider's own parameters and given there."""
-        return None
-
-    @property
-    def noise_interval(self) -> tuple[float, float] | None:
-        """The lowest and the highest sigma at which guidance is on: `sigma` in sweep files."""
-        return self.sigma
-
-    @classmethod
-    def numeric(cls) -> dict[str, Bounds]:
-        """The parameters that may follow a schedule, and their bounds."""
-        return _numeric_parameters(cls)
-
-    @classmethod
-    def alternatives(cls, key: str, value: Any) -> list[Any]:
-        return alternatives(value) if key in cls.numeric() else super().alternatives(key, value)
-
-    @model_validator(mode="after")
-    def _check_noise_interval(self) -> Self:
-        if self.noise_interval is not None:
-            check_in_order("not an interval of noise", low=self.noise_interval[0], high=self.noise_interval[1])
-        return self
+__all__ = ["COND", "UNCOND", "Branch", "Guider", "StepContext"]
 
 
 class Guider(GuiderBase):
@@ -207,16 +114,13 @@ class Guider(GuiderBase):
 
     def _at_step(self, numbers: dict[str, float]) -> GuiderAtStep:
         plainest, numbers = self.simplified(numbers)
-        return GuiderAtStep(interned(plainest.batch_key()), tuple(numbers.values()))
+        return GuiderAtStep(_interned(plainest.batch_key()), tuple(numbers.values()))
 
 
 GuiderBase.registry.base = Guider  # what users' guiders, and the stand-ins for missing ones, derive from
 
 
-@functools.cache
-def _numeric_parameters(cls: type[GuiderBase]) -> dict[str, Bounds]:
-    found = {}
-    for name, field in cls.model_fields.items():
-        if Schedule in get_args(field.annotation):
-            found[name] = next((entry for entry in field.metadata if isinstance(entry, Bounds)), Bounds())
-    return found
+@functools.lru_cache(maxsize=4096)
+def _interned(guider: GuiderBase) -> GuiderBase:
+    """The first of all equal guiders: traces compare guiders often, and identical objects compare fastest."""
+    return guider

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cfgsweep.guidance.base import StepContext
+from cfgsweep.guidance.context import StepContext
 from cfgsweep.samplers import PredictionKind
 
 

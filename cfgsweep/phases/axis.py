@@ -10,7 +10,7 @@ from typing import Any
 from cfgsweep.config.instances import make
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, error_context, unknown_name
-from cfgsweep.guidance.base import GuiderBase
+from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.sweep.experiment import Experiment
 
 PARTS = ("guider", "schedule")

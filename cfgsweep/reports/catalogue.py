@@ -17,7 +17,8 @@ from pydantic_core import PydanticUndefined
 from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, Guider
-from cfgsweep.guidance.base import Branch, GuiderBase
+from cfgsweep.guidance.context import Branch
+from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedulable import Bounds
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.storage.png import refuse_a_finished_picture

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from cfgsweep.errors import UserError, error_key
-from cfgsweep.guidance.base import GuiderBase
-from cfgsweep.guidance.compiled import compile_guider
+from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.samplers import check_sampler
 from cfgsweep.sweep.experiment import Experiment

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.guidance.base import GuiderBase
+from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition
 from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.sweep.fields import Label, Size

@@ -15,7 +15,7 @@ from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS
-from cfgsweep.guidance.base import GuiderBase
+from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS

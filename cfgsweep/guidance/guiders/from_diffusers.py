@@ -19,8 +19,8 @@ from pydantic import BeforeValidator, create_model, model_validator
 from cfgsweep.config.fractions import check_in_order
 from cfgsweep.config.parameters import Number, Whole, plain
 from cfgsweep.errors import UserError, shorten, unknown_name
-from cfgsweep.guidance.base import Branch, GuiderBase, Memory, StepContext
-from cfgsweep.guidance.compiled import CompiledGuider, GuiderAtStep
+from cfgsweep.guidance.context import Branch, StepContext
+from cfgsweep.guidance.interface import CompiledGuider, GuiderAtStep, GuiderBase, Memory
 from cfgsweep.guidance.perturbations import DiffusersPass
 from cfgsweep.guidance.window import guided_steps
 from cfgsweep.samplers import PredictionKind
