@@ -21,7 +21,7 @@ import typer
 import cfgsweep
 from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
-from cfgsweep.system.display import harmless, tell
+from cfgsweep.system.display import escape_controls, print_line
 
 # Of the machine and not of ours: no space, no quota, a read-only place, too many open files, a broken disk.
 OUT_OF_OUR_HANDS = {
@@ -135,7 +135,7 @@ def run(
     if not quiet:
         _tell_all(found.grid_files)
     for result in found.failed:
-        print(f"failed: {harmless(f'{result.title}: {result.reason}')}", file=sys.stderr)
+        print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
     if found.failed:
         raise typer.Exit(1)
 
@@ -249,7 +249,7 @@ def schedules(
     """What schedules there are, and how they run."""
     print(cfgsweep.schedules(name, plot=plot))
     if plot is not None:
-        tell(str(plot))
+        print_line(str(plot))
 
 
 @app.command()
@@ -285,12 +285,12 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
-    tell(str(cfgsweep.train(config, out=out, overrides=set, wait=wait, quiet=quiet)))
+    print_line(str(cfgsweep.train(config, out=out, overrides=set, wait=wait, quiet=quiet)))
 
 
 def _tell_all(lines: Iterable[object]) -> None:
     for line in lines:
-        tell(str(line))
+        print_line(str(line))
 
 
 def _command() -> str:
@@ -315,13 +315,13 @@ def run_command(words: list[str]) -> int:
     try:
         app(words)
     except CfgsweepError as error:
-        print(f"error: {harmless(str(error))}", file=sys.stderr)
+        print(f"error: {escape_controls(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:
         if error.errno not in OUT_OF_OUR_HANDS | NO_SUCH_PLACE:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {harmless(f'{place}{error.strerror}')}", file=sys.stderr)
+        print(f"error: {escape_controls(f'{place}{error.strerror}')}", file=sys.stderr)
         if error.errno in NO_SUCH_PLACE:
             return 2
         if error.filename:

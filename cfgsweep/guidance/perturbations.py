@@ -1,6 +1,7 @@
-"""What may be done to a denoiser for one prediction, to make it a worse one to be guided away from.
+"""Perturbations: changes to a denoiser for one prediction, which guidance then moves away from.
 
-Only the wish is here, and no torch: a plan counts predictions by it. `models/perturbation_hooks.py` carries it out.
+They are descriptions without torch, by which a plan counts predictions. The models apply them, see
+`models/perturbation_hooks.py`.
 """
 
 from __future__ import annotations
@@ -8,25 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# A text for models of texts; for models of labels a class by its number or its name, and None, the null label.
+# A text for models of texts. For models of labels the number or name of a class, or None, the null label.
 Condition = str | int | None
 
-MEAN = 9999.0  # a blur so wide that it is the mean, as the authors of SEG have it
+MEAN = 9999.0  # from this blur_sigma on, a blur is the mean; the value is that of the authors of SEG
 
 Kind = Literal["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
 
 
 @dataclass(frozen=True, slots=True)
 class LayerPerturbation:
-    """One kind of harm, in some layers.
+    """A perturbation of some transformer blocks.
 
-    kind: identity: self-attention attends to itself alone, its scores the identity matrix.
-        block: the transformer block is left out.
-        attention, feed_forward: the self-attention, or the feed-forward, hands on its input in place of its output.
-        attention_residual: the self-attention adds nothing to what flows past it.
-        blur: the queries of the self-attention are blurred.
-    layers: as people name them; resolved for the model at hand.
-    blur_sigma: in positions of the layer; from MEAN on, every query is the mean of all.
+    kind: identity: the attention map of the self-attention is the identity matrix.
+        block: the transformer block is skipped, and returns its input.
+        attention, feed_forward: the self-attention, or the feed-forward layer, returns its input.
+        attention_residual: the self-attention returns zeros, so that only its residual connection is left.
+        blur: the queries of the self-attention are blurred over height and width.
+    layers: their names in sweep files, see `models/transformer_blocks.py`.
+    blur_sigma: in positions of the layer; from MEAN on, every query is the mean of all queries.
     """
 
     kind: Kind
@@ -36,16 +37,17 @@ class LayerPerturbation:
 
 @dataclass(frozen=True, slots=True)
 class OtherModel:
-    """A weaker model in the denoiser's place."""
+    """A prediction by another model, usually a weaker one."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusersPass:
-    """The network as one of diffusers' guiders prepares it for one of its passes.
+    """A prediction by the network as a guider of diffusers prepares it for one of its passes.
 
-    settings: the guider's, as JSON. scale: None for any at which no prediction is left out. place: which pass.
+    settings: of the guider, as JSON. scale: None for all scales at which the guider skips no pass. place: the number of
+    the pass in the step.
     """
 
     guider: str
@@ -58,7 +60,7 @@ class DiffusersPass:
 
 @dataclass(frozen=True, slots=True)
 class BlurredInput:
-    """The whole denoiser, given latents whose picture is blurred where the denoiser looks most.
+    """A prediction for latents whose x0 is blurred where the self-attention is high.
 
     blur_sigma: in positions of the latents.
     """

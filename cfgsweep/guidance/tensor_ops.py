@@ -48,19 +48,21 @@ def quantile(x: Tensor, at: float | Tensor) -> Tensor:
     return per_sample(below + (above - below) * (place - low), x)
 
 
-def gaussian_blur(picture: Tensor, sigma: float, reach: int) -> Tensor:
-    """Blur [..., height, width] by `sigma` positions. The kernel spans `reach` positions either side, or fewer where a
-    mirror image does not reach so far."""
+def gaussian_blur(image: Tensor, blur_sigma: float, reach: int) -> Tensor:
+    """Gaussian blur of [..., height, width] with a standard deviation of `blur_sigma` positions, mirrored at the edges.
+
+    reach: positions that the kernel extends to either side; fewer on an image with fewer positions.
+    """
     import torch
     from torch.nn import functional as F
 
-    if sigma == 0:
-        return picture
+    if blur_sigma == 0:
+        return image
     for axis in (-1, -2):
-        side = picture.shape[axis]
+        side = image.shape[axis]
         span = min(reach, side - 1)
-        weights = torch.exp(-0.5 * (torch.arange(-span, span + 1, device=picture.device) / sigma) ** 2)
-        weights = (weights / weights.sum()).to(picture.dtype)
-        padded = F.pad(picture, (span, span, 0, 0) if axis == -1 else (0, 0, span, span), mode="reflect")
-        picture = sum((w * padded.narrow(axis, i, side) for i, w in enumerate(weights)), torch.zeros_like(picture))
-    return picture
+        weights = torch.exp(-0.5 * (torch.arange(-span, span + 1, device=image.device) / blur_sigma) ** 2)
+        weights = (weights / weights.sum()).to(image.dtype)
+        padded = F.pad(image, (span, span, 0, 0) if axis == -1 else (0, 0, span, span), mode="reflect")
+        image = sum((w * padded.narrow(axis, i, side) for i, w in enumerate(weights)), torch.zeros_like(image))
+    return image

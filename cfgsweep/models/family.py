@@ -22,7 +22,10 @@ SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 
 @dataclass(frozen=True)
 class Family:
-    """conditioned_on: the key of sweep files that conditions its models. load: loads a model of the family."""
+    """A pipeline class of diffusers.
+
+    conditioned_on: the key of sweep files that conditions its models. load: loads a model of the family.
+    """
 
     conditioned_on: Literal["prompt", "label"]
     load: Callable[[Source, Compute], NetworkDenoiser]

@@ -1,4 +1,4 @@
-"""What a sweep has to know of a model before it is loaded, read from the model's small files. Nothing imports torch."""
+"""Facts about a model that a sweep needs before the model is loaded, from small files and without torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cfgsweep.samplers import STABLE_DIFFUSION_NOISE, noise_levels
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Facts about a model as they were when they were read.
+    """Facts about a model at the time when they were read.
 
     scheduler_config: the model's noise schedule, as diffusers' schedulers take it.
     conditioned_on: 'prompt' or 'label'; None where the model's files are not on this machine.
@@ -28,19 +28,19 @@ class ModelInfo:
 
     @classmethod
     def read(cls, name: str, revision: str | None = None) -> ModelInfo:
-        """Read a model's files, without downloading any. Raises UserError where one is damaged.
+        """Reads a model's files, without downloading any. Raises UserError where one is damaged.
 
         Where there is no scheduler configuration, the noise schedule is that of Stable Diffusion, which most models of
-        texts have: what is planned here may run on another machine.
+        texts have, since a plan may be made for another machine.
         """
-        wanted, source = conditioned_on(name, revision), find_source(name, revision)
+        condition, source = conditioned_on(name, revision), find_source(name, revision)
         path = source.known_file("scheduler/scheduler_config.json") if source else None
-        return cls(name, read_json(path) if path else STABLE_DIFFUSION_NOISE, wanted)
+        return cls(name, read_json(path) if path else STABLE_DIFFUSION_NOISE, condition)
 
     def noise_levels(self, sampler: str, steps: int) -> tuple[float, ...]:
-        """sigma / alpha at every step, falling. Computed at the first call, which imports torch.
+        """sigma = sigma_t / alpha_t at every step, decreasing. The first call computes it, and imports torch.
 
-        Raises UserError where the sampler does not go with the model.
+        Raises UserError where the model cannot be sampled so.
         """
         key = sampler, steps
         if key not in self._noise_levels:

@@ -1,4 +1,4 @@
-"""Progress for people: rich on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Displays of progress and messages: a bar in terminals and notebooks, lines in logs, notices alone when quiet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Status:
-    """How far a job is. `unit` names what is counted; `note` says what else is worth a glance."""
+    """Progress of a job. unit: what is counted. fraction: of the work, in [0, 1]. note: more text, e.g. a rate."""
 
     done: int
     total: int
@@ -24,34 +24,40 @@ class Status:
 
 
 class Display(Protocol):
+    """Shows a command's messages and progress. It is passed to everything that takes long."""
+
     def notice(self, text: str) -> None:
-        """Something the user should not miss."""
+        """Shows a warning, also when quiet."""
         ...
 
     def say(self, text: str) -> None:
-        """Something that is good to know."""
+        """Shows a message."""
         ...
 
-    def update(self, status: Status) -> None: ...
+    def update(self, status: Status) -> None:
+        """Shows progress."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends the display of progress."""
+        ...
 
 
-def harmless(text: str) -> str:
-    """Without what would command a terminal: escape sequences, changes of direction, bells."""
+def escape_controls(text: str) -> str:
+    """The text with control characters escaped, which terminals would obey: escape sequences, bells, text direction."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-def tell(line: str) -> None:
-    """What a command answers."""
-    print(harmless(line))
+def print_line(line: str) -> None:
+    """Prints a line of a command's result."""
+    print(escape_controls(line))
 
 
 class SilentDisplay:
-    """Only notices, on standard error."""
+    """Shows notices alone, on standard error."""
 
     def notice(self, text: str) -> None:
-        print(f"NOTICE: {harmless(text)}", file=sys.stderr, flush=True)
+        print(f"NOTICE: {escape_controls(text)}", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         pass
@@ -64,23 +70,23 @@ class SilentDisplay:
 
 
 class PlainDisplay(SilentDisplay):
-    """Lines for logs: at most one in ten seconds, and the last."""
+    """Prints lines for logs: progress every ten seconds at most, and at the end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self.clock, self.eta, self.spoke = clock, Eta(clock), float("-inf")
+        self.clock, self.eta, self.printed_at = clock, Eta(clock), float("-inf")
 
     def say(self, text: str) -> None:
-        print(harmless(text), flush=True)
+        print(escape_controls(text), flush=True)
 
     def update(self, status: Status) -> None:
         now, left = self.clock(), self.eta.left(status)
-        if now - self.spoke >= 10 or status.done == status.total:
-            self.spoke = now
+        if now - self.printed_at >= 10 or status.done == status.total:
+            self.printed_at = now
             print(f"{status.done}/{status.total} {status.unit}  {status.note}{left}", flush=True)
 
 
 class RichDisplay:
-    """A progress bar with what is left."""
+    """A progress bar in a terminal, with an estimate of the time left."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -100,10 +106,10 @@ class RichDisplay:
     def notice(self, text: str) -> None:
         from rich.markup import escape
 
-        self.console.print(f"[bold yellow]NOTICE[/]: {escape(harmless(text))}")
+        self.console.print(f"[bold yellow]NOTICE[/]: {escape(escape_controls(text))}")
 
     def say(self, text: str) -> None:
-        self.console.print(harmless(text), markup=False, highlight=False)
+        self.console.print(escape_controls(text), markup=False, highlight=False)
 
     def update(self, status: Status) -> None:
         left = self.eta.left(status)
@@ -120,18 +126,19 @@ class RichDisplay:
 
 
 class Eta:
-    """The time left, from the pace since this job (or stage of it) was first heard of: it may have been resumed."""
+    """Estimates the time left from the progress since a stage of the job began here: the job may have been resumed."""
 
     def __init__(self, clock: Callable[[], float]):
         self.clock, self.unit, self.started, self.first = clock, "", 0.0, 0.0
 
     def left(self, status: Status) -> str:
+        """The time left as text, empty while nothing is known."""
         if status.unit != self.unit:
             self.unit, self.started, self.first = status.unit, self.clock(), status.fraction
         if not self.first < status.fraction < 1:
             return ""
-        pace = (self.clock() - self.started) / (status.fraction - self.first)
-        left = int(pace * (1 - status.fraction))
+        seconds_per_fraction = (self.clock() - self.started) / (status.fraction - self.first)
+        left = int(seconds_per_fraction * (1 - status.fraction))
         return f"  {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
 
 
@@ -146,12 +153,12 @@ class NotebookDisplay(PlainDisplay):
         from IPython.display import HTML, display
 
         now, left = self.clock(), self.eta.left(status)
-        if now - self.spoke < 0.2 and status.done != status.total:
+        if now - self.printed_at < 0.2 and status.done != status.total:
             return
-        self.spoke = now
+        self.printed_at = now
         words = f"{status.done}/{status.total} {status.unit}  {status.note}{left}"
         bar = f'<progress value="{status.fraction:.4f}" max="1" style="width: 20em"></progress>'
-        shown = HTML(f"{bar} {html.escape(harmless(words))}")
+        shown = HTML(f"{bar} {html.escape(escape_controls(words))}")
         if self.handle is None:
             self.handle = display(shown, display_id=True)
         else:
@@ -159,7 +166,7 @@ class NotebookDisplay(PlainDisplay):
 
 
 def choose(quiet: bool) -> Display:
-    """The display for where this process writes: a notebook, a terminal, or a file."""
+    """The display for the output of this process: a notebook, a terminal, or a file."""
     if quiet:
         return SilentDisplay()
     if in_notebook():
@@ -168,14 +175,14 @@ def choose(quiet: bool) -> Display:
 
 
 def in_notebook() -> bool:
-    """Is this process the kernel of a notebook?"""
+    """Whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")  # a kernel has imported it
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def import_progress_bars() -> None:
-    """In a notebook, import what huggingface_hub imports, without the warning that ipywidgets is not installed."""
+    """In a notebook, imports tqdm without its warning that ipywidgets is not installed."""
     if in_notebook():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -183,7 +190,7 @@ def import_progress_bars() -> None:
 
 
 class Lines(list[str]):
-    """Lines of text, which print and are shown in notebooks as they are."""
+    """Lines of text that are printed, and shown in notebooks, one below the other."""
 
     def __str__(self) -> str:
         return "\n".join(self)
@@ -195,15 +202,15 @@ class Lines(list[str]):
 
 
 def html_table(rows: Iterable[Sequence[object]], caption: str = "", head: Sequence[str] = ()) -> str:
-    """A table for notebooks, everything in it escaped."""
+    """A table in HTML for notebooks; its texts are escaped."""
     heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    lines = ["".join(f"<td>{html.escape(harmless(str(cell)))}</td>" for cell in row) for row in rows]
+    lines = ["".join(f"<td>{html.escape(escape_controls(str(cell)))}</td>" for cell in row) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in ([heads] if heads else []) + lines)
     return f"<table><caption>{html.escape(caption)}</caption>{body}</table>"
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines of a table, its columns as wide as their widest cell."""
+    """Lines of a table in which each column is as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return [line.rstrip() for line in lines]

@@ -154,7 +154,7 @@ class TrainConfig(Strict):
     text_encoder: TextEncoder = TextEncoder()
     denoiser: Denoiser
     classifier: Classifier | None = Field(None, description="of models of labels")
-    tracker: str | None = Field(None, description="tensorboard or another that `accelerate` knows")
+    tracker: str | None = Field(None, description="tensorboard or another tracker of `accelerate`")
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> Self:
