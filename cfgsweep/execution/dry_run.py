@@ -1,4 +1,4 @@
-"""What a sweep would run and cost, and what a run folder holds, without torch and without a model."""
+"""The plan of a sweep in numbers, without torch and without loading a model."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.storage.open_run import runs_as
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.grid_shape import GridShape
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.sweep.titles import varying
 from cfgsweep.system.display import html_table
 
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """The answer of `cfgsweep plan`. Evaluations are rows through the denoiser, still to be done."""
+    """What `cfgsweep plan` says of a sweep.
+
+    axes: how many values each axis has that varies.
+    pending: experiments without a whole picture in the folder.
+    evaluations: rows through the denoiser for the pending experiments; evaluations_unshared without prefix sharing.
+    """
 
     name: str
     axes: dict[str, int]
@@ -26,17 +31,18 @@ class PlanSummary:
     evaluations: int
     evaluations_unshared: int
     cautions: list[str]
+    shape: str  # in words: which axes multiply, and which follow others
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        """The numbers, the names of the axes and the cautions."""
+        return {key: value for key, value in asdict(self).items() if key != "shape"}
 
     def lines(self) -> list[str]:
         numbers = (f"  {name:<15} {number:>8,}{f'   ({note})' if note else ''}" for name, number, note in self._rows())
         return [self._heading(), *numbers, *(f"  NOTICE: {caution}" for caution in self.cautions)]
 
     def _heading(self) -> str:
-        grid = " x ".join(f"{count} {name}" for name, count in self.axes.items()) or "one cell"
-        return f"{self.name}: {grid}"
+        return f"{self.name}: {self.shape}"
 
     def _rows(self) -> list[tuple[str, int, str]]:
         saved = 1 - self.evaluations / self.evaluations_unshared if self.evaluations_unshared else 0.0
@@ -66,7 +72,14 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
-    axes = {name: len({getattr(e, name) for e in experiments}) for name in varying(experiments)}
+    shape = GridShape.of(experiments)
     return PlanSummary(
-        sweep.name, axes, len(experiments), len(pending), to_do.evaluations, to_do.unshared, cautions(experiments)
+        name=sweep.name,
+        axes=shape.counts,
+        experiments=len(experiments),
+        pending=len(pending),
+        evaluations=to_do.evaluations,
+        evaluations_unshared=to_do.unshared,
+        cautions=cautions(experiments),
+        shape=str(shape),
     )

@@ -23,6 +23,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.titles import varying
+from cfgsweep.sweep.zip_group import ZipGroup
 from cfgsweep.system.display import Display
 from cfgsweep.system.quiet import quiet_libraries
 
@@ -42,7 +43,7 @@ def find_phases(sweep: Sweep, taken_from: RunFolder | None, folder: Path, option
     ranges = ranges_of(sweep)
     session = RunSession.begin(sweep, folder, options, display, taken_from)
     # One value of the searched axis is enough; zipped ones are told apart by what else is zipped with them.
-    alone = "value" in sweep.search and not any("value" in group for group in sweep.zip)
+    alone = "value" in sweep.search and not any("value" in group.axes for group in sweep.zip)
     start = {"value": [ranges[sweep.search.index("value")].low]} if alone else {}
     experiments = session.expand(sweep.model_copy(update=start))
     finder = _finder(session, [Axis.of(name, experiments) for name in sweep.search], ranges, experiments, settings)
@@ -88,5 +89,5 @@ def _sweep_of(sweep: Sweep, ranges: list[Range], experiments: Sequence[Experimen
     assert sweep.phase is not None
     said = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
     phase = sweep.phase.model_copy(update={**said, "scan": [len(one.scan) for one in ranges]})
-    zipped = [fields] if len(fields) > 1 else []
+    zipped = [ZipGroup(tuple(fields))] if len(fields) > 1 else []
     return sweep.model_copy(update={**alike, **listed, "zip": zipped, "exclude": [], "phase": phase})

@@ -8,6 +8,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.grid_shape import axis_follows
 from cfgsweep.sweep.titles import axis_label, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
@@ -50,14 +51,9 @@ def arrange(
     layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [])
     for name in free:
         leaders = (part for part in (layout.columns, layout.rows, layout.pages) if part)
-        follows = (part for part in leaders if _follows(experiments, name, part[0]))
+        follows = (part for part in leaders if axis_follows(experiments, name, part[0]))
         next(follows, layout.rows).append(name)
     return layout
-
-
-def _follows(experiments: Sequence[Experiment], name: str, leader: str) -> bool:
-    pairs = {(getattr(e, leader), getattr(e, name)) for e in experiments}
-    return len(pairs) == len({value for value, _ in pairs})
 
 
 def parts_of(members: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:

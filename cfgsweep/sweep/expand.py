@@ -15,6 +15,7 @@ from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import AXES, Sweep
+from cfgsweep.sweep.zip_group import ZipGroup
 
 MOST_EXPERIMENTS = 1_000_000  # which take a gigabyte or two
 
@@ -44,14 +45,13 @@ def expand(
 
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every combination of the axes, zipped ones together, the last axis fastest."""
-    zipped = {name: group for group in sweep.zip for name in group}
+    zipped = {name: group for group in sweep.zip for name in group.axes}
     columns: list[list[dict[str, Any]]] = []
     for name in AXES:
-        group = zipped.get(name, [name])
-        first = min(group, key=AXES.index)
-        if name == first:
-            together = zip(*(sweep.axis(member) for member in group), strict=True)
-            columns.append([dict(zip(group, values, strict=True)) for values in together])
+        group = zipped.get(name, ZipGroup((name,)))
+        if name == min(group.axes, key=AXES.index):
+            rows = group.rows([sweep.axis(member) for member in group.axes])
+            columns.append([dict(zip(group.axes, row, strict=True)) for row in rows])
     count = math.prod(map(len, columns))
     if count > MOST_EXPERIMENTS:
         raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")

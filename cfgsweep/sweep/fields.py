@@ -19,6 +19,7 @@ from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
+from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 Size = tuple[int, int] | None  # width, height in pixels; None: what the model was made for
 
@@ -118,19 +119,12 @@ Guiders = Annotated[list[GuiderBase], BeforeValidator(partial(make_list, GUIDERS
 Schedules = Annotated[list[Schedule], BeforeValidator(partial(make_list, SCHEDULES)), _OneOrMany(reference("Schedule"))]
 
 
-def _groups(given: Any) -> Any:
-    """One group of axes is a list of one group."""
-    return [given] if isinstance(given, list) and given and all(isinstance(name, str) for name in given) else given
-
-
 def _conditions(given: Any) -> Any:
     return [given] if isinstance(given, dict) else given
 
 
-NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 2}
 OBJECT = {"type": "object", "minProperties": 1}
-GROUPS_SCHEMA = {"anyOf": [NAMES, {"type": "array", "items": NAMES}]}
 CONDITIONS_SCHEMA = {"anyOf": [OBJECT, {"type": "array", "items": OBJECT}]}
 
-Groups = Annotated[list[list[str]], BeforeValidator(_groups), WithJsonSchema(GROUPS_SCHEMA)]
+Groups = Annotated[list[ZipGroup], BeforeValidator(parse_groups), WithJsonSchema(GROUPS_SCHEMA)]
 Conditions = Annotated[list[dict[str, Any]], BeforeValidator(_conditions), WithJsonSchema(CONDITIONS_SCHEMA)]

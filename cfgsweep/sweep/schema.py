@@ -78,7 +78,9 @@ class Sweep(BaseModel):
     value: Numbers | None = Field(
         None, description="what the schedule is scaled to; each guider's own default where not given"
     )
-    zip: Groups = Field([], description="axes that move together: [a, b], or several such groups")
+    zip: Groups = Field(
+        [], description="axes that move together: [a, b], {cycle: [a, b]} where shorter ones start again, or several"
+    )
     search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
     phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
     metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
@@ -166,20 +168,21 @@ def _check_zip(sweep: Sweep) -> None:
     zipped: set[str] = set()
     for number, group in enumerate(sweep.zip):
         key = ("zip", number)
-        for name in group:
+        for name in group.axes:
             if name not in AXES:
                 raise unknown_name("axis", name, AXES).at_key(*key)
             if name in zipped:
                 raise UserError(f"{name!r} is zipped twice").at_key(*key)
             zipped.add(name)
-        lengths = {name: len(sweep.axis(name)) for name in group}
-        if len(set(lengths.values())) != 1:
-            raise UserError("zipped axes must be equally long", given=lengths).at_key(*key)
+        lengths = {name: len(sweep.axis(name)) for name in group.axes}
+        if len(set(lengths.values())) != 1 and not (group.cycle and lengths):
+            hint = "{cycle: [...]} lets shorter axes start again"
+            raise UserError("zipped axes must be equally long", given=lengths, hint=hint).at_key(*key)
 
 
 def _check_duplicates(sweep: Sweep) -> None:
     """An axis names a value once, unless it is zipped."""
-    zipped = {name for group in sweep.zip for name in group}
+    zipped = {name for group in sweep.zip for name in group.axes}
     for name in AXES:
         seen: set[Any] = set()
         for index, value in enumerate([] if name in zipped else sweep.axis(name)):

@@ -17,6 +17,8 @@ def as_written(sweep: Sweep) -> dict[str, Any]:
         if field in AXES and value is not None:
             plain = [_plain(field, one) for one in value]
             value = plain[0] if len(plain) == 1 else plain
+        elif field == "zip":
+            value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings):
             value = value.spec()
         if value not in (None, []):
