@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfgsweep.config.user_code import allow_code
     from cfgsweep.errors import CfgsweepError, RunFailed, UserError
     from cfgsweep.execution.api import configs, grid, guiders, open_run, plan, run, schedules, schema, train, verify
     from cfgsweep.execution.run import Result, Run
@@ -33,6 +34,7 @@ __all__ = [
     "Sweep",
     "UserError",
     "__version__",
+    "allow_code",
     "configs",
     "grid",
     "guiders",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": (
         *("configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),

@@ -20,6 +20,7 @@ import typer
 
 import cfgsweep
 from cfgsweep.errors import CfgsweepError, RunFailed
+from cfgsweep.metrics.distances import DISTANCES
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
 
@@ -96,6 +97,7 @@ BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in ev
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="import the Python files that the sweep names")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON alone")]
 
 
@@ -114,6 +116,7 @@ def run(
     wait: Wait = False,
     quiet: Quiet = False,
     allow_pickle: AllowPickle = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Expand a sweep, run what is not there yet, write pictures, records and grids."""
     found = cfgsweep.run(
@@ -130,6 +133,7 @@ def run(
         wait=wait,
         quiet=quiet,
         allow_pickle=allow_pickle,
+        allow_code=allow_code,
         command=_command(),
     )
     if not quiet:
@@ -147,9 +151,10 @@ def plan(
     model: Model = None,
     set: Set = None,
     as_json: Json = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """What a sweep would run and what it costs, without running it."""
-    found = cfgsweep.plan(config, out=out, model=model, overrides=set)
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set, allow_code=allow_code)
     _tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 
@@ -172,9 +177,7 @@ def phase(
     tolerance: Annotated[float | None, typer.Option(help="how exactly to know a value", show_default=False)] = None,
     scan: Annotated[int | None, typer.Option(help="values of the first look", show_default=False)] = None,
     search: Annotated[str | None, typer.Option(help="what to vary: value, guider.tnorm.start, ...")] = None,
-    distance: Annotated[
-        str | None, typer.Option(help="layout, pixels, ssim, latents, features, clip, dino, ...", show_default=False)
-    ] = None,
+    distance: Annotated[str | None, typer.Option(help=f"{', '.join(DISTANCES.built_in())}", show_default=False)] = None,
     model: Model = None,
     set: Set = None,
     device: Device = "auto",
@@ -184,6 +187,7 @@ def phase(
     quiet: Quiet = False,
     as_json: Json = False,
     allow_pickle: AllowPickle = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Find the values at which the picture abruptly changes."""
     found = cfgsweep.phase(
@@ -202,6 +206,7 @@ def phase(
         wait=wait,
         quiet=quiet or as_json,
         allow_pickle=allow_pickle,
+        allow_code=allow_code,
         command=_command(),
     )
     _tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file])
@@ -234,9 +239,12 @@ def guiders(
     name: Annotated[
         str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_guider)
     ] = None,
+    new: Annotated[
+        Path | None, typer.Option(help="write a guider to begin your own with, and its test", show_default=False)
+    ] = None,
 ) -> None:
     """What guiders there are: what they compute, what they cost, their parameters, where they come from."""
-    print(cfgsweep.guiders(name))
+    print(cfgsweep.guiders(name, new=new))
 
 
 @app.command()

@@ -7,21 +7,26 @@ import json
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic import ConfigDict, model_validator
 
 from cfgsweep.config import user_code
-from cfgsweep.config.parameters import Parameters, compact
-from cfgsweep.config.registry import substitutes
+from cfgsweep.config.instances import make_all
+from cfgsweep.config.parameters import Parameters
+from cfgsweep.config.registry import Registry, substitutes
+
+_schedules: ContextVar[Registry[Any] | None] = ContextVar("schedules", default=None)
 
 
 @contextmanager
-def without_code(known: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+def without_code(known: Mapping[str, Mapping[str, Any]], schedules: Registry[Any]) -> Iterator[None]:
     """Inside the block, what sweeps name but this installation lacks is a stand-in, and no user's file is imported.
 
     known: the names that records of the run have, each with class variables that ids depend on: `code_hash` and, for
         guiders, `default_scale`.
+    schedules: what the parameters of a stand-in may name.
     """
 
     def substitute(base: type, name: str) -> type | None:
@@ -31,11 +36,12 @@ def without_code(known: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
             return base
         return _stand_in(base, name, tuple(sorted(known.get(name, {}).items())))
 
-    token = substitutes.set(substitute)
+    token, schedules_token = substitutes.set(substitute), _schedules.set(schedules)
     try:
         yield
     finally:
         substitutes.reset(token)
+        _schedules.reset(schedules_token)
 
 
 class AbsentCode(Parameters):
@@ -52,8 +58,8 @@ class AbsentCode(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _freeze(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {key: value if key in cls.model_fields else _frozen(value) for key, value in given.items()}
+    def _parse_unknown(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {key: value if key in cls.model_fields else _parsed(value) for key, value in given.items()}
 
     def shape(self, value: float, steps: int) -> list[float]:
         """For schedules, whose numbers are unknown. It is drawn nowhere."""
@@ -74,19 +80,19 @@ def _stand_in(base: type[Parameters], name: str, attributes: tuple[tuple[str, An
 
 
 class _Frozen(dict[str, Any]):
-    """A mapping that can be hashed. Its text is that of a schedule's title, since that is what it usually is."""
+    """A mapping that can be hashed."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(json.dumps(self, sort_keys=True))
 
-    def __str__(self) -> str:
-        ((name, parameters),) = self.items() if len(self) == 1 else [("", self)]
-        if not isinstance(parameters, dict):
-            return json.dumps(self)
-        return f"({' '.join([name, *(f'{key}={compact(value)}' for key, value in parameters.items())]).strip()})"
 
-
-def _frozen(value: Any) -> Any:
+def _parsed(value: Any) -> Any:
+    """A value of an unknown parameter: a schedule if it is the name of one of ours, else as it is, but hashable."""
+    registry = _schedules.get()
+    name = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else value
+    if registry is not None and (user_code.is_reference(name) or name in registry.built_in()):
+        (schedule,) = make_all(registry, value)
+        return schedule
     if isinstance(value, dict):
-        return _Frozen({key: _frozen(one) for key, one in value.items()})
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+        return _Frozen({key: _parsed(one) for key, one in value.items()})
+    return tuple(map(_parsed, value)) if isinstance(value, list) else value

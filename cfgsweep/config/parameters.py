@@ -99,7 +99,7 @@ class Parameters(BaseModel):
     def id_settings(self) -> dict[str, Any]:
         """What ids are made of: name, parameters that are not at their default, version of the defaults, code."""
         given = self.changed_values() | {key: getattr(self, key) for key in self.foreign_defaults}
-        values = {key: value.id_settings() if isinstance(value, Parameters) else value for key, value in given.items()}
+        values = {key: _inner_id_settings(value) for key, value in given.items()}
         settings: dict[str, Any] = {self.name: plain(values)}
         if self.defaults_version != 1:
             settings["defaults_version"] = self.defaults_version
@@ -126,6 +126,14 @@ class Parameters(BaseModel):
         """The parameters that are not at their default."""
         defaults = {key: field.default for key, field in type(self).model_fields.items()}
         return {k: v for k, v in self.values_by_name().items() if k not in defaults or v != defaults[k]}
+
+
+def _inner_id_settings(value: Any) -> Any:
+    """Of a parameter's value. A schedule without parameters is its name alone, as in a file: see `absent`."""
+    if not isinstance(value, Parameters):
+        return value
+    settings = value.id_settings()
+    return value.name if settings == {value.name: {}} else settings
 
 
 def _class_reference(cls: type[Parameters]) -> tuple[type[Parameters], str | None, str | None, str | None]:

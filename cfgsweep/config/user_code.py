@@ -24,8 +24,11 @@ _modules: dict[tuple[Path, str], types.ModuleType] = {}
 
 @contextmanager
 def allow_code(allowed: bool = True) -> Iterator[None]:
-    """Lets sweeps that are read inside the block import users' Python files, as `--allow-code` does."""
-    token = _allowed.set(allowed)
+    """Lets sweeps that are made or read inside the block import users' Python files, as `--allow-code` does.
+
+    allowed: if False, nothing changes.
+    """
+    token = _allowed.set(allowed or _allowed.get())
     try:
         yield
     finally:
@@ -50,7 +53,7 @@ def load_class(reference: str, base: type, kind: str) -> type[Any]:
     match = REFERENCE.fullmatch(reference)
     assert match is not None
     if not _allowed.get():
-        hint = "--allow-code runs it: read the file first, unless you wrote it yourself"
+        hint = "--allow-code (in Python: cfgsweep.allow_code) runs it; read a file first that is not your own"
         raise UserError(f"{match['file']} would run its code", given=reference, hint=hint)
     return import_class(Path(match["file"]).absolute(), reference, base, kind)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfgsweep.config import yaml_io
+from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
@@ -40,6 +40,7 @@ def run(
     retry_failed: bool = False,
     wait: bool = False,
     allow_pickle: bool = False,
+    allow_code: bool = False,
     quiet: bool = False,
     command: str = "python",
 ) -> Run:
@@ -54,7 +55,8 @@ def run(
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
-    allow_pickle: load weights that can run code. quiet: show no progress.
+    allow_pickle: load weights that can run code. allow_code: import the Python files that the sweep names.
+    quiet: show no progress.
     command: what environment.json records as the command.
 
     Raises UserError where the sweep, an option or the folder is not right. After a KeyboardInterrupt the folder is
@@ -74,7 +76,7 @@ def run(
         wait=wait,
         command=command,
     )
-    found, document = load_sweep(sweep, overrides)
+    found, document = load_sweep(sweep, overrides, allow_code)
     display = choose(quiet)
     try:
         with document.error_context():
@@ -89,6 +91,7 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
     overrides: Overrides = None,
+    allow_code: bool = False,
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
@@ -96,7 +99,7 @@ def plan(
     """
     from cfgsweep.execution.dry_run import summarise_plan
 
-    found, document = load_sweep(sweep, overrides)
+    found, document = load_sweep(sweep, overrides, allow_code)
     with document.error_context():
         return summarise_plan(found, folder_of(found, out), model)
 
@@ -159,8 +162,15 @@ def train(
         display.close()
 
 
-def guiders(name: str | None = None) -> Lines:
-    """All guiders, one line each; or everything about one: formula, cost, parameters, source."""
+def guiders(name: str | None = None, *, new: str | os.PathLike[str] | None = None) -> Lines:
+    """All guiders, one line each; or everything about one: formula, cost, parameters, source.
+
+    new: write a guider to begin one's own with into this Python file, and its test beside it; returns both paths.
+    """
+    if new is not None:
+        from cfgsweep.guidance.template import write_template
+
+        return Lines(map(str, write_template(Path(new))))
     from cfgsweep.reports import catalogue
 
     return Lines(catalogue.guider_page(name) if name else catalogue.guiders_table())
@@ -189,14 +199,17 @@ def configs(name: str | None = None) -> Lines:
     return Lines(aligned([("config", "for", ""), *((one.name, one.command, one.description) for one in known)]))
 
 
-def load_sweep(source: SweepLike, overrides: Overrides = None) -> tuple[Sweep, yaml_io.Document]:
+def load_sweep(
+    source: SweepLike, overrides: Overrides = None, allow_code: bool = False
+) -> tuple[Sweep, yaml_io.Document]:
     """The sweep with its overrides applied. Raises UserError where something is wrong with it."""
     import_progress_bars()
-    if not isinstance(source, Sweep):
-        return read_sweep(find_config(source, "sweep"), assignments(overrides))
-    document = yaml_io.Document(as_written(source), "")
-    document.override(assignments(overrides))
-    return yaml_io.validate(Sweep, document) if overrides else source, document
+    with user_code.allow_code(allow_code):
+        if not isinstance(source, Sweep):
+            return read_sweep(find_config(source, "sweep"), assignments(overrides))
+        document = yaml_io.Document(as_written(source), "")
+        document.override(assignments(overrides))
+        return yaml_io.validate(Sweep, document) if overrides else source, document
 
 
 def folder_of(sweep: Sweep, out: str | os.PathLike[str] | None) -> Path:

@@ -168,6 +168,7 @@ class _Job:
             "status": "done",
             "guider": e.guider.spec(),
             "schedule": e.schedule.spec(),
+            **({"code": code} if (code := {**e.guider.code(), **e.schedule.code()}) else {}),
             "value": e.value,
             **({"prompt": e.prompt, "negative_prompt": e.negative_prompt} if e.label is None else {"label": e.label}),
             "seed": e.seed,

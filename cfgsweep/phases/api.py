@@ -103,6 +103,7 @@ def phase(
     batch_size: int | None = None,
     wait: bool = False,
     allow_pickle: bool = False,
+    allow_code: bool = False,
     quiet: bool = False,
     command: str = "python",
 ) -> PhaseResult:
@@ -122,7 +123,7 @@ def phase(
     given |= {"search": search} if search else {}
     all_overrides = [*assignments(overrides), *assignments(given)]
     run = _run_folder(sweep)
-    found, document = load_sweep(run.sweep_file if run else sweep, all_overrides)  # type: ignore[arg-type]
+    found, document = load_sweep(run.sweep_file if run else sweep, all_overrides, allow_code)  # type: ignore[arg-type]
     folder = folder_of(found, out) if out is not None or run is None else folder_for(run)
     options = Options(
         model=model,

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from cfgsweep.config.absent import AbsentCode
 from cfgsweep.reports.grid_layout import (
     COLUMNS,
     Heading,
@@ -233,7 +234,7 @@ SPARK = (72, 24)  # pixels of a schedule drawn small
 
 
 def _has_schedule(heading: Heading) -> bool:
-    return any(field == "schedule" for field, _ in heading)
+    return any(field == "schedule" and not isinstance(value, AbsentCode) for field, value in heading)
 
 
 def _spark(draw: Any, scales: Sequence[float], corner: tuple[int, int]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cfgsweep.config.absent import without_code
 from cfgsweep.errors import UserError
+from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.storage.names_in_records import names_in_records
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
@@ -20,10 +23,14 @@ def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str,
 
 
 def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
-    """What a run folder was asked for."""
+    """A run folder's sweep and its experiments, with stand-ins for guiders and schedules whose code is not at hand.
+
+    Raises UserError if it is no run folder, or its sweep is damaged.
+    """
     run = RunFolder(folder)
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
     run.check()
-    sweep, document = read_sweep(run.sweep_file)
+    with without_code(names_in_records(run.records().values()), SCHEDULES):
+        sweep, document = read_sweep(run.sweep_file)
     return run, sweep, expand(sweep, document, runs_as(sweep, run))

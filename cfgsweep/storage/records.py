@@ -58,6 +58,7 @@ class FailedRecord(BaseRecord):
 class DoneRecord(BaseRecord):
     """A finished picture: its settings, how it was made, and the hash of its pixels.
 
+    code: hashes of users' files by the names of the guiders and schedules that are in them.
     width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.
     """
@@ -66,6 +67,7 @@ class DoneRecord(BaseRecord):
     pixels_sha256: str
     guider: Spec
     schedule: Spec
+    code: dict[str, str] = {}
     value: float | None
     prompt: str | None = None
     negative_prompt: str | None = None

@@ -12,8 +12,8 @@ import pytest
 import cfgsweep
 
 NAMES = {
-    *("CfgsweepError", "PhaseResult", "Result", "Run", "RunFailed", "Sweep", "UserError", "__version__", "configs"),
-    *("grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema", "train", "verify"),
+    *("CfgsweepError", "PhaseResult", "Result", "Run", "RunFailed", "Sweep", "UserError", "__version__", "allow_code"),
+    *("configs", "grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema", "train", "verify"),
 }
 
 

@@ -44,12 +44,13 @@ GUIDER = {
         "guidance_rescale": {"linear": {"max_val": 0.7}},
     }
 }
+PLAIN = {"my.py:Mine": {"gain": "linear", "places": ["mid"]}}
 SCHEDULE = {"my.py:Curve": {"power": 1.0, "max_val": 3.0}}
 
 
 @pytest.mark.parametrize(
     ("registry", "written"),
-    [(GUIDERS, "my.py:Mine"), (GUIDERS, GUIDER), (SCHEDULES, "my.py:Curve"), (SCHEDULES, SCHEDULE)],
+    [(GUIDERS, "my.py:Mine"), (GUIDERS, GUIDER), (GUIDERS, PLAIN), (SCHEDULES, "my.py:Curve"), (SCHEDULES, SCHEDULE)],
 )
 def test_a_stand_in_has_the_title_the_file_entry_and_the_id_of_what_it_stands_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry, written: object
@@ -60,7 +61,7 @@ def test_a_stand_in_has_the_title_the_file_entry_and_the_id_of_what_it_stands_fo
         (real,) = make_all(registry, written)
     (tmp_path / "my.py").unlink()
     known = {name: {"code_hash": code_hash} for name, code_hash in real.code().items()}
-    with without_code(known):
+    with without_code(known, SCHEDULES):
         (read,) = make_all(registry, real.spec())
         (again,) = make_all(registry, real.spec())
     assert isinstance(read, AbsentCode)
@@ -72,13 +73,13 @@ def test_a_stand_in_has_the_title_the_file_entry_and_the_id_of_what_it_stands_fo
 
 def test_a_stand_in_has_the_default_scale_that_records_know() -> None:
     known = {"theirs": {"default_scale": 3.5}, "my.py:Mine": {}}
-    with without_code(known):
+    with without_code(known, SCHEDULES):
         assert make_all(GUIDERS, "theirs")[0].default_scale == 3.5
         assert make_all(GUIDERS, "my.py:Mine")[0].window(10) == range(10)
 
 
 def test_what_is_here_is_not_replaced_and_what_no_record_names_is_unknown() -> None:
-    with without_code({"cfg": {}}):
+    with without_code({"cfg": {}}, SCHEDULES):
         assert not isinstance(make_all(GUIDERS, "cfg")[0], AbsentCode)
         with pytest.raises(UserError, match="unknown guider 'theirs'"):
             make_all(GUIDERS, "theirs")
@@ -87,5 +88,5 @@ def test_what_is_here_is_not_replaced_and_what_no_record_names_is_unknown() -> N
 def test_no_file_is_imported_though_code_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.py").write_text("raise SystemExit")
-    with allow_code(), without_code({}):
+    with allow_code(), without_code({}, SCHEDULES):
         assert isinstance(make_all(GUIDERS, "my.py:Mine")[0], AbsentCode)

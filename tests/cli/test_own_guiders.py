@@ -1,0 +1,130 @@
+"""A guider of one's own: from the template to pictures, and back to them without its file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cfgsweep.config.absent import AbsentCode
+from cfgsweep.storage.open_run import sweep_of_run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def records_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+
+
+def write_sweep(model: Path, **settings: Any) -> str:
+    base = {"name": "own", "model": str(model), "prompt": "a cat", "steps": 3, "seed": 1}
+    guiders = ["cfg", "mine.py:Mine", {"mine.py:Mine": {"gain": [0.5, "linear"]}}]
+    Path("own.yaml").write_text(yaml.safe_dump({**base, "guider": guiders, **settings}))
+    return "own.yaml"
+
+
+def test_the_template_s_test_passes_as_it_is(cli, here: Path) -> None:
+    done = cli("guiders", "--new", "my_own.py")
+    assert (done.code, done.out.split()) == (0, ["my_own.py", "test_my_own.py"])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_own.py"]
+    tested = subprocess.run(command, capture_output=True, text=True, cwd=here)
+    assert tested.returncode == 0, tested.stdout
+    assert "1 passed" in tested.stdout
+    (here / "my_own.py").write_text((here / "my_own.py").read_text().replace("ctx.scale *", "2 * ctx.scale *"))
+    assert subprocess.run(command, capture_output=True, cwd=here).returncode == 1
+
+
+@pytest.mark.parametrize("there", ["mine.py", "test_mine.py"])
+def test_a_template_overwrites_nothing(cli, here: Path, there: str) -> None:
+    Path(there).write_text("precious")
+    refused = cli("guiders", "--new", "mine.py")
+    assert refused.code == 2
+    assert f"there is such a file already\n  given:   '{there}'" in refused.err
+    assert [path.name for path in here.iterdir()] == [there]
+    assert Path(there).read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["my-own.py", "mine.txt", "class.py", "mine"])
+def test_a_template_has_the_name_of_a_module(cli, here: Path, name: str) -> None:
+    refused = cli("guiders", "--new", name)
+    assert refused.code == 2
+    assert "not a name of a Python module" in refused.err
+    assert not list(here.iterdir())
+
+
+def test_a_sweep_with_a_guider_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
+    assert cli("guiders", "--new", "mine.py").code == 0
+    config, run = write_sweep(tiny_model), here / "r"
+    for command in (["run", "--out", run], ["plan"], ["phase"]):
+        refused = cli(command[0], config, *command[1:])
+        assert refused.code == 2
+        assert "own.yaml:3: guider.1: mine.py would run its code" in refused.err
+        assert "--allow-code" in refused.err
+    assert not run.exists()
+
+    planned = cli("plan", config, "--allow-code", "--json")
+    assert json.loads(planned.out)["experiments"] == 4
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    records = records_of(run)
+    assert [record["title"] for record in records] == [
+        "cfg",
+        "mine.py:Mine",
+        "mine.py:Mine gain=0.5",
+        "mine.py:Mine gain=(linear)",
+    ]
+    (code,) = {json.dumps(record["code"]) for record in records if "code" in record}
+    assert list(json.loads(code)) == ["mine.py:Mine"]
+    assert ["code" in record for record in records] == [False, True, True, True]
+    cfg, plain, *others = (record["pixels_sha256"] for record in records)
+    assert cfg == plain  # the template's formula is that of cfg
+    assert len({cfg, *others}) == 3
+
+    again = cli("run", config, "--out", run, "--allow-code")
+    assert "4 of 4 pictures were there already" in again.out
+    with open("mine.py", "a") as file:
+        file.write("\n# another file\n")
+    changed = cli("run", config, "--out", run, "--allow-code")
+    assert "1 of 4 pictures were there already" in changed.out
+
+
+def test_a_finished_run_is_read_without_the_file(cli, here: Path, tiny_model: Path) -> None:
+    assert cli("guiders", "--new", "mine.py").code == 0
+    Path("mine.py").write_text(Path("mine.py").read_text().replace('name = "mine"', "default_scale = 3.0"))
+    config, run = write_sweep(tiny_model, schedule=["constant", "cosine"]), here / "r"
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    records, drawn = records_of(run), (run / "grids/own.png").read_bytes()
+    assert {record["value"] for record in records} == {7.5, 3.0}
+    Path("mine.py").write_text("raise SystemExit('this must not run')")
+
+    _, _, experiments = sweep_of_run(run)
+    assert [e.id for e in experiments] == [record["id"] for record in records]
+    assert sum(isinstance(e.guider, AbsentCode) for e in experiments) == 6
+    assert cli("verify", run).out == "8 of 8 pictures are there and whole, and nothing is amiss\n"
+    assert cli("grid", run).code == 0
+    assert (run / "grids/own.png").read_bytes() == drawn
+    Path("mine.py").unlink()
+    assert cli("grid", run, "--rows", "schedule").code == 0
+    assert "cannot be read: No such file" in cli("run", config, "--out", run, "--allow-code").err
+
+
+def test_a_schedule_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
+    text = "from cfgsweep.guidance.schedules import Schedule\n\nclass Half(Schedule):\n    after: float = 0.0\n\n"
+    Path("half.py").write_text(
+        text + "    def shape(self, value, steps):\n        return [value] + [self.after] * (steps - 1)\n"
+    )
+    schedules = ["half.py:Half", {"half.py:Half": {"after": [1.0, 2.0]}}]
+    config, run = write_sweep(tiny_model, guider="cfg", schedule=schedules, value=4.0), here / "r"
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    assert all(list(record["code"]) == ["half.py:Half"] for record in records_of(run))
+    Path("half.py").unlink()
+    assert cli("verify", run).code == 0
+    assert cli("grid", run).code == 0
