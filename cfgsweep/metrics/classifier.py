@@ -37,8 +37,8 @@ class LabelClassifier:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
             if source.on_hub and isinstance(error, OSError):
                 raise _no_classifier(source) from None
-            problem = f"the model's classifier cannot be loaded: {shorten(str(error), 300)}"
-            raise UserError(problem, where="metrics", given=source.name) from None
+            problem = "adherence takes a model with a classifier, and this one's cannot be loaded"
+            raise UserError(f"{problem}: {shorten(str(error), 300)}", where="metrics", given=source.name) from None
 
     @classmethod
     def load(cls, place: str, revision: str | None) -> LabelClassifier:

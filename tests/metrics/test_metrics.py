@@ -199,7 +199,7 @@ def test_a_damaged_classifier_is_not_a_missing_one(cli, judged: Path, tmp_path: 
     (model / "classifier" / "model.safetensors").write_bytes(b"damaged")
     refused = cli("run", sweep_file(sweep_of(model)), "--out", tmp_path / "r")
     assert refused.code == 2
-    assert "metrics: the model's classifier cannot be loaded" in refused.err
+    assert "metrics: adherence takes a model with a classifier, and this one's cannot be loaded" in refused.err
     assert not (tmp_path / "r").exists()
 
 
