@@ -1,4 +1,4 @@
-"""Titled static grids: what varies is in a title, what does not is in the caption."""
+"""Where each experiment stands in a grid: rows, columns and pages, and their headings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from cfgsweep.sweep.grid_shape import axis_follows
 from cfgsweep.sweep.titles import axis_label, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
-
-
 COLUMNS = 12  # a single axis longer than this is wrapped
 
-
-Heading = tuple[tuple[str, Any], ...]  # (field, value) pairs that one row, column or page stands for
+Heading = tuple[tuple[str, Any], ...]  # the (field, value) pairs that one row, column or page stands for
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which fields go down, across and onto pages. Together they are all that varies."""
+    """The fields that go down, across and onto pages. Together they are all that vary."""
 
     rows: list[str]
     columns: list[str]
@@ -32,17 +29,14 @@ class Layout:
 def arrange(
     experiments: Sequence[Experiment], rows: str | None = None, cols: str | None = None, pages: str | None = None
 ) -> Layout:
-    """Choose the axes: the longest across (`value`, of two as long), the others down, unless told.
+    """The layout with the given axes; others are chosen: the longest goes across, and `value` of two as long.
 
-    A field that only changes when another does (as zipped ones do) goes where that one goes.
+    An axis that only changes when another does, as a zipped one, goes where that one goes.
+
+    Raises UserError where a given axis does not vary, or is given twice.
     """
     fields = varying(experiments)
-    for given, flag in ((rows, "--rows"), (cols, "--cols"), (pages, "--pages")):
-        if given is not None and given not in fields:
-            raise unknown_name("axis (of those that vary)", given, fields, flag)
-    named = [name for name in (rows, cols, pages) if name is not None]
-    if len(set(named)) < len(named):
-        raise UserError("an axis goes one way only", where="--rows, --cols, --pages", given=named)
+    _check_given(fields, {"--rows": rows, "--cols": cols, "--pages": pages})
     free = [name for name in fields if name not in (rows, cols, pages)]
     if cols is None and free and (len(fields) > 1 or rows is None):
         counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
@@ -51,13 +45,22 @@ def arrange(
     layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [])
     for name in free:
         leaders = (part for part in (layout.columns, layout.rows, layout.pages) if part)
-        follows = (part for part in leaders if axis_follows(experiments, name, part[0]))
-        next(follows, layout.rows).append(name)
+        followed = (part for part in leaders if axis_follows(experiments, name, part[0]))
+        next(followed, layout.rows).append(name)
     return layout
 
 
-def parts_of(members: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
-    """What goes on one sheet each, where a table would be too long or too wide."""
+def _check_given(fields: Sequence[str], given: dict[str, str | None]) -> None:
+    for flag, name in given.items():
+        if name is not None and name not in fields:
+            raise unknown_name("axis (of those that vary)", name, fields, flag)
+    named = [name for name in given.values() if name is not None]
+    if len(set(named)) < len(named):
+        raise UserError("an axis goes one way only", where=", ".join(given), given=named)
+
+
+def split_into_sheets(members: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
+    """Cut a page whose table would be too long or too wide into several."""
     if not layout.rows:
         most = COLUMNS * ROWS_A_PAGE
         return [list(members[start : start + most]) for start in range(0, len(members), most)]
@@ -70,31 +73,55 @@ def parts_of(members: Sequence[Experiment], layout: Layout) -> list[list[Experim
 
 
 def heading_of(experiment: Experiment, fields: Sequence[str]) -> Heading:
+    """The experiment's values of these fields."""
     return tuple((field, getattr(experiment, field)) for field in fields)
 
 
-def words(heading: Heading) -> str:
+def heading_text(heading: Heading) -> str:
+    """'tnorm, value 0.1'."""
     return ", ".join(axis_label(field, value) for field, value in heading)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Which experiment stands where. A single long axis is wrapped, each picture then has its own title."""
+    """The headings of columns and rows, and the experiment of every cell, by (row, column).
+
+    wrapped: a single long axis, cut into rows; every picture then has a title of its own.
+    """
 
     across: list[Heading]
     down: list[Heading]
-    cells: dict[tuple[int, int], Experiment]  # (row, column)
+    cells: dict[tuple[int, int], Experiment]
     wrapped: bool = False
 
     @classmethod
     def of(cls, experiments: Sequence[Experiment], layout: Layout) -> Table:
-        across = list(dict.fromkeys(heading_of(e, layout.columns) for e in experiments))
-        down = list(dict.fromkeys(heading_of(e, layout.rows) for e in experiments))
+        """The table of these experiments."""
+        across = {heading: index for index, heading in enumerate(_distinct_headings(experiments, layout.columns))}
         if not layout.rows and len(across) > COLUMNS:
-            columns = -(-len(across) // -(-len(across) // COLUMNS))
-            cells = {divmod(across.index(heading_of(e, layout.columns)), columns): e for e in experiments}
-            return cls(across[:columns], [()] * (max(row for row, _ in cells) + 1), cells, wrapped=True)
-        column = {heading: index for index, heading in enumerate(across)}
-        row = {heading: index for index, heading in enumerate(down)}
-        places = {(row[heading_of(e, layout.rows)], column[heading_of(e, layout.columns)]): e for e in experiments}
-        return cls(across, down, places)
+            columns = even_width(len(across))
+            cells = {divmod(across[heading_of(e, layout.columns)], columns): e for e in experiments}
+            return cls(list(across)[:columns], [()] * (max(row for row, _ in cells) + 1), cells, wrapped=True)
+        down = {heading: index for index, heading in enumerate(_distinct_headings(experiments, layout.rows))}
+        places = {(down[heading_of(e, layout.rows)], across[heading_of(e, layout.columns)]): e for e in experiments}
+        return cls(list(across), list(down), places)
+
+
+def split_into_bands(experiments: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
+    """Cut a table with more than COLUMNS columns into bands of equal width, which stand below each other."""
+    across = list(_distinct_headings(experiments, layout.columns))
+    if not layout.rows or len(across) <= COLUMNS:
+        return [list(experiments)]
+    width = even_width(len(across))
+    bands = [set(across[start : start + width]) for start in range(0, len(across), width)]
+    return [[e for e in experiments if heading_of(e, layout.columns) in band] for band in bands]
+
+
+def _distinct_headings(experiments: Sequence[Experiment], fields: Sequence[str]) -> dict[Heading, None]:
+    return dict.fromkeys(heading_of(e, fields) for e in experiments)
+
+
+def even_width(columns: int) -> int:
+    """Columns of each band, where so many are cut into as few bands of at most COLUMNS as possible."""
+    bands = -(-columns // COLUMNS)
+    return -(-columns // bands)

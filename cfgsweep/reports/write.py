@@ -1,4 +1,4 @@
-"""Grids and plots of a run, rendered and saved."""
+"""Renders the grids and plots of a run and saves them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cfgsweep.sweep.experiment import Experiment
 
 
 def _remove_pages_after(first: Path) -> None:
-    """Of an earlier, longer grid."""
+    """Remove the further pages of an earlier, longer grid."""
     for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
         if path.stem.removeprefix(f"{first.stem}-").isdecimal():
             path.unlink()
@@ -33,14 +33,14 @@ def draw_grids(
     cols: str | None = None,
     pages: str | None = None,
 ) -> list[Image.Image]:
-    """The pictures that are there as titled grids, one image a page."""
+    """The run's pictures as titled grids, one image a page. Cells without a picture are left empty."""
     layout = arrange(experiments, rows, cols, pages)
 
     def picture(experiment: Experiment) -> Image.Image | None:
         record = run.record_of(experiment)
         try:
             return run.load_image(record) if isinstance(record, DoneRecord) else None
-        except OSError:  # missing, or no whole PNG
+        except OSError:  # missing, or not a whole PNG
             return None
 
     return render(name, experiments, layout, picture)
@@ -55,7 +55,10 @@ def write_grids(
     pages: str | None = None,
     out: Path | None = None,
 ) -> list[Path]:
-    """One file a page: `out`, `out-2`, ...; by default in the run's own folder."""
+    """Write the grids, one file a page: `out`, `out-2`, ...; in the run's folder `grids` if `out` is not given.
+
+    Raises UserError where `out` is no PNG file, or a finished picture.
+    """
     sheets = draw_grids(run, name, experiments, rows, cols, pages)
     first = out or run.grids / f"{name}.png"
     if first.suffix.lower() != ".png":
@@ -72,7 +75,7 @@ def write_grids(
 
 
 def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Image.Image:
-    """The metrics over the swept number. Raises UserError where there are none."""
+    """A plot of the metrics over the swept number. Raises UserError where there are none."""
     from cfgsweep.reports.metric_plot import plot
 
     if not metrics:
@@ -81,7 +84,7 @@ def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metr
 
 
 def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
-    """The same in a file beside the grids."""
+    """Save the plot of `draw_plot` beside the grids."""
     path = run.grids / f"{name}-metrics.png"
     save_png(draw_plot(run, name, experiments, metrics), path)
     return path

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from cfgsweep.reports import grid_render
 from cfgsweep.reports.grid_layout import Layout, arrange
 from cfgsweep.reports.grid_render import render as render_pages
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.sweep.titles import varying
 
 BASE = "name: g\nmodel: emoji\nprompt: a cat\nguider: [tnorm, fullnorm]\nvalue: [0.1, 0.2, 0.3]\n"
 
@@ -36,7 +38,7 @@ def coloured(experiment: Experiment) -> Image.Image:
 
 @pytest.fixture
 def written(monkeypatch) -> list[str]:
-    """Every text that is drawn."""
+    """All texts that are drawn."""
     texts: list[str] = []
     draw = ImageDraw.ImageDraw.text
     monkeypatch.setattr(
@@ -128,6 +130,15 @@ def course_of(sheet: Image.Image) -> list[int]:
     return [int(np.nonzero(column)[0].min()) for column in line.T if column.any()]
 
 
+def test_rendering_many_pages_compares_the_settings_once(sweep_file, monkeypatch) -> None:
+    """Not once a page, which would take quadratic time."""
+    calls = []
+    monkeypatch.setattr(grid_render, "varying", lambda experiments: calls.append(1) or varying(experiments))
+    experiments = experiments_of(sweep_file, "seed: {range: [1, 9, 1]}\n")
+    assert len(render(experiments, pages="seed")) == 9
+    assert len(calls) == 1
+
+
 def test_schedules_are_drawn_where_they_differ(sweep_file) -> None:
     (sheet,) = render(experiments_of(sweep_file))
     assert not course_of(sheet)
@@ -179,12 +190,12 @@ def test_titles_stay_within_their_column() -> None:
     from PIL import ImageFont
 
     from cfgsweep.reports.grid_layout import Table
-    from cfgsweep.reports.grid_render import _Painter
+    from cfgsweep.reports.grid_painter import SheetPainter
 
-    painter = _Painter(Table([], [], {}, wrapped=True), (100, 100), 1)
+    painter = SheetPainter(Table([], [], {}, wrapped=True), (100, 100), 1)
     font = ImageFont.load_default(15)
     for text in ("cosine min_val=0 num_warmup_steps=10", "W" * 40, "a b c", "autoguidance layers=[mid,up.0]"):
-        lines = painter._wrap(text, 100, font)
+        lines = painter.wrap(text, 100, font)
         assert lines
         assert all(font.getlength(line) <= 100 for line in lines)
         assert "".join("".join(lines).split()) == "".join(text.split())
