@@ -1,4 +1,4 @@
-"""Numbers that may follow a schedule: `guidance_rescale: 0.7`, or `pag_scale: {cosine: {max_val: 3, min_val: 0}}`."""
+"""Parameters that may follow a schedule: `guidance_rescale: 0.7`, `pag_scale: {cosine: {max_val: 3, min_val: 0}}`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _number_or_schedule(given: Any) -> Any:
 
 
 def alternatives(value: Any) -> list[Any]:
-    """The values meant: a list, a range, or a schedule whose own parameters are lists."""
+    """The values that a file gives: a number, a list, a range, or a schedule whose own parameters may be lists."""
     found: list[Any] = []
     for item in spread(value):
         is_schedule = isinstance(item, str) or (isinstance(item, dict) and not RANGES.keys() & item.keys())
@@ -34,7 +34,7 @@ def alternatives(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of a number, and of every number of a schedule that takes its place."""
+    """The bounds of a number, and of every number of a schedule that is given instead."""
 
     low: float = float("-inf")
     high: float = float("inf")
@@ -62,13 +62,13 @@ ZeroToOne = Annotated[Numeric, Bounds(0, 1)]
 def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Bounds, name: str) -> list[float]:
     """The number at every step. A schedule without a `max_val` is scaled to the parameter's default.
 
-    Raises UserError where that is 0 or a schedule itself, or where the schedule leaves the bounds.
+    Raises UserError if that default is 0 or a schedule itself, or if the schedule leaves the bounds.
     """
     if not isinstance(value, Schedule):
         return [value] * steps
-    own = value.own_value()
-    scaled_to = default if own is None else own
-    if isinstance(scaled_to, Schedule) or (own is None and default == 0):
+    given = value.own_value()
+    scaled_to = default if given is None else given
+    if isinstance(scaled_to, Schedule) or (given is None and default == 0):
         hint = f"say what it is scaled to: {name}: {{{value.name}: {{max_val: ...}}}}"
         problem = f"{name} is not a number other than 0 by default, which its schedule could be scaled to"
         raise UserError(problem, given=value.spec(), hint=hint)

@@ -1,4 +1,4 @@
-"""Every sample as one vector: lengths, angles, quantiles. Results are [rows, 1, 1, ...] and broadcast over samples."""
+"""Norms, inner products and quantiles of each sample as one vector. Results are [rows, 1, 1, ...], to be broadcast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def per_sample(values: Tensor, like: Tensor) -> Tensor:
-    """One number per row, shaped to broadcast over `like`."""
+    """Reshapes [rows] to [rows, 1, 1, ...], with as many dimensions as `like`."""
     return values.view(-1, *[1] * (like.ndim - 1))
 
 
@@ -24,24 +24,27 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def along(a: Tensor, b: Tensor) -> Tensor:
-    """The part of each `a` that is parallel to `b`; zero where b is zero."""
+    """The projection of each `a` onto `b`; 0 where `b` is 0."""
     return dot(a, b) / positive(dot(b, b)) * b
 
 
 def precise(x: Tensor) -> Tensor:
-    """x in float64, where the device has it."""
+    """x in float64, on devices that have it."""
     return x if x.device.type == "mps" else x.double()
 
 
 def positive(x: Tensor) -> Tensor:
-    """x, but 1 where it is 0: for dividing by."""
+    """x with 1 in place of 0, to be divided by."""
     return x.where(x > 0, 1)
 
 
-def quantile(x: Tensor, at: float | Tensor) -> Tensor:
-    """Each sample's quantile (from 0 to 1, one for all or [rows, ...]), linear between values as numpy's is."""
+def quantile(x: Tensor, fraction: float | Tensor) -> Tensor:
+    """The quantile of each sample, interpolated linearly between values as by numpy.
+
+    fraction: from 0 to 1; a number for all samples, or one per row, [rows, ...].
+    """
     ordered = x.flatten(1).sort(dim=1).values
-    place = ordered.new_zeros(len(ordered), 1) + (at if isinstance(at, float) else at.view(-1, 1))
+    place = ordered.new_zeros(len(ordered), 1) + (fraction if isinstance(fraction, float) else fraction.view(-1, 1))
     place = place * (ordered.shape[1] - 1)
     low, high = place.floor(), place.ceil()
     below, above = ordered.gather(1, low.long()), ordered.gather(1, high.long())

@@ -1,4 +1,4 @@
-"""Our guiders inside diffusers' own modular pipeline, on a tiny random SDXL."""
+"""The guiders of cfgsweep in a modular pipeline of diffusers, on a tiny random SDXL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ours(pipeline, name: str, schedule=None, value: float | None = None, **param
     return ModularGuider(GUIDERS[name](**parameters), pipeline.scheduler, schedule, value)
 
 
-def test_plain_guidance_is_diffusers_own(pipeline) -> None:
+def test_cfg_equals_that_of_diffusers(pipeline) -> None:
     expected = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
     torch.testing.assert_close(picture(pipeline, ours(pipeline, "cfg", value=5.0)), expected, rtol=1e-4, atol=1e-4)
     windowed = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0, start=0.5))
@@ -50,7 +50,7 @@ def test_plain_guidance_is_diffusers_own(pipeline) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GUIDERS.keys() - {"perp_neg", "sag"}))
-def test_every_guider_works_there(pipeline, name: str) -> None:
+def test_every_guider_works_in_a_modular_pipeline(pipeline, name: str) -> None:
     plain = picture(pipeline, ours(pipeline, "cfg", value=1.0))
     scale = {"cfg_pp": 0.3, "tnorm": 0.1, "fullnorm": 0.1}.get(name, 3.0)
     got = picture(pipeline, ours(pipeline, name, value=scale))
@@ -59,36 +59,38 @@ def test_every_guider_works_there(pipeline, name: str) -> None:
     torch.testing.assert_close(picture(pipeline, ours(pipeline, "cfg", value=1.0)), plain)
 
 
-def test_schedules_and_still_steps_work_there(pipeline) -> None:
+def test_schedules_and_zero_init_steps_work_in_a_modular_pipeline(pipeline) -> None:
     falling = picture(pipeline, ours(pipeline, "cfg", SCHEDULES["linear"](), value=5.0))
     assert not torch.allclose(falling, picture(pipeline, ours(pipeline, "cfg", value=5.0)), atol=1e-3)
-    still = picture(pipeline, ours(pipeline, "cfg", value=5.0, zero_init_steps=2))
-    assert torch.isfinite(still).all()
+    zero_init = picture(pipeline, ours(pipeline, "cfg", value=5.0, zero_init_steps=2))
+    assert torch.isfinite(zero_init).all()
 
 
-def test_an_error_in_the_middle_of_a_pass_leaves_no_harm(pipeline, monkeypatch) -> None:
+def test_an_error_during_a_pass_leaves_the_network_unperturbed(pipeline, monkeypatch) -> None:
     plain = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
     calls, late = itertools.count(), pipeline.unet.mid_block.resnets[1]
 
-    def fail_in_the_harmed_pass(*given):
+    def fail_in_the_perturbed_pass(*given):
         if next(calls) == 2:
             raise ZeroDivisionError
         return whole(*given)
 
     whole = late.forward
     with monkeypatch.context() as patched:
-        patched.setattr(late, "forward", fail_in_the_harmed_pass)
+        patched.setattr(late, "forward", fail_in_the_perturbed_pass)
         with pytest.raises(ZeroDivisionError):
             picture(pipeline, ours(pipeline, "pag", value=3.0, layers=["mid"]))
     assert torch.equal(picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0)), plain)
 
 
-def test_what_it_cannot_do_is_said(pipeline) -> None:
+def test_guiders_that_need_other_predictions_are_refused(pipeline) -> None:
     with pytest.raises(UserError, match="no prediction without text"):
         picture(pipeline, ours(pipeline, "perp_neg"))
     with pytest.raises(UserError, match="of other latents"):
         picture(pipeline, ours(pipeline, "sag"))
     with pytest.raises(UserError, match="by another model"):
         picture(pipeline, ours(pipeline, "autoguidance", model="emoji"))
+    with pytest.raises(UserError, match="given to the pipeline itself"):
+        ours(pipeline, "diffusers.ClassifierFreeGuidance")
     with pytest.raises(UserError, match="unknown layer"):
         picture(pipeline, ours(pipeline, "pag", layers=["up.9"]))

@@ -1,4 +1,4 @@
-"""The engine: as many evaluations as planned, the same pixels whoever shares a batch, the reference's pictures."""
+"""The engine makes the planned number of evaluations, and pixels that equal references and depend on no batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
-from tests.support.engine_runs import LastTally, NotingLatents, StepTraces, hashes, largest_difference, run
+from tests.support.engine_runs import LastTally, LatentsInPictures, StepTraces, hashes, largest_difference, run
 
 SWEEP = """\
 name: mixed
@@ -68,7 +68,7 @@ def denoiser(tiny_model: Path, compute: device.Compute):
 
 @pytest.fixture
 def mixed(sweep_file) -> list[Experiment]:
-    """Everything that may stand beside everything else, some of it many times over."""
+    """A sample of a sweep over guiders, samplers, sizes and steps, in which many experiments share predictions."""
     everything = expand(*read_sweep(sweep_file(SWEEP.format(samplers=list(SAMPLERS)))))
     return random.Random(0).sample(everything, 90)
 
@@ -90,14 +90,16 @@ def test_the_number_of_workers_changes_no_pixel(denoiser, compute, mixed) -> Non
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 16])
-def test_many_pictures_that_part_at_the_last_step_all_arrive(denoiser, compute, sweep_file, batch_size: int) -> None:
+def test_many_pictures_that_differ_in_the_last_step_are_all_finished(
+    denoiser, compute, sweep_file, batch_size: int
+) -> None:
     text = "name: x\nmodel: tiny\nprompt: a\nguider: {cfg: {start: 0.75}}\nsteps: 4\nvalue: {linspace: [2, 9, 50]}\n"
     run(denoiser, compute, expand(*read_sweep(sweep_file(text))), batch_size)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.skipif(DEVICE == "cpu", reason="half precision is for accelerators")
-def test_neighbours_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: str) -> None:
+def test_other_experiments_change_no_pixel_in_half_precision(tiny_model, mixed, dtype: str) -> None:
     half = device.choose(DEVICE, dtype)
     denoiser = load_model(Source("tiny", str(tiny_model)), half)
     together = hashes(run(denoiser, half, mixed))
@@ -141,7 +143,7 @@ REFERENCES = {"prednorm": BaseNormGuidance, "tnorm": TNormGuidance, "fullnorm": 
 @pytest.mark.parametrize(("guider", "value"), [("prednorm", 7.5), ("tnorm", 0.15), ("fullnorm", 0.3)])
 @pytest.mark.parametrize("schedule", ["constant", "{cosine: {min_val: 0.01, num_warmup_steps: 3}}"])
 def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedule, sweep_file) -> None:
-    """On the bundled model, against the loop that users of min_diffusion write."""
+    """On the bundled model, against a loop as in min_diffusion."""
     text = (
         f"name: x\nmodel: emoji\nprompt: 3d render style a photograph of a cat\nsteps: 12\nseed: 7\nguider: {guider}\n"
     )
@@ -165,14 +167,14 @@ def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedu
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("steps", [1, 2, 5, 12])
-def test_the_sampler_table_knows_every_call(name: str, steps: int, denoiser) -> None:
+def test_the_sampler_table_has_every_call(name: str, steps: int, denoiser) -> None:
     scheduler = build_scheduler(name, denoiser.scheduler_config)
     scheduler.set_timesteps(steps)
     assert len(scheduler.timesteps) == len(SAMPLERS[name].steps_of_calls(steps))
 
 
 def test_a_step_of_heun_is_its_first_order_call_and_the_one_after(denoiser) -> None:
-    """As the scheduler itself says: it notes whether the next call begins a step."""
+    """As in the scheduler's own state, which has whether the next call begins a step."""
     sampler = Sampler.start("heun", denoiser.scheduler_config, 6, torch.Generator())
     latents, begun = torch.zeros(1, 4, 8, 8), []
     for call in range(len(sampler.scheduler.timesteps)):
@@ -182,8 +184,8 @@ def test_a_step_of_heun_is_its_first_order_call_and_the_one_after(denoiser) -> N
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
-    """Stepping a fork leaves the original where it was, and both see the same noise."""
+def test_a_forked_sampler_is_independent(name: str, denoiser) -> None:
+    """Stepping a fork does not change the original, and both draw the same noise."""
     start = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
     predictions = [torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(20)]
     latents = torch.ones(1, 4, 8, 8)
@@ -191,25 +193,25 @@ def test_a_forked_sampler_goes_its_own_way(name: str, denoiser) -> None:
         latents = start.step(predictions[call], latents, call)
     fork = start.fork()
 
-    def finish(sampler: Sampler, here: torch.Tensor, offset: int) -> torch.Tensor:
+    def finish(sampler: Sampler, latents: torch.Tensor, offset: int) -> torch.Tensor:
         for call in range(3, 8):
-            here = sampler.step(predictions[call + offset], here, call)
-        return here
+            latents = sampler.step(predictions[call + offset], latents, call)
+        return latents
 
     other = finish(fork, latents, 10)
-    assert torch.equal(finish(start.fork(), latents, 0), finish(start.fork(), latents, 0))  # forks see one noise
+    assert torch.equal(finish(start.fork(), latents, 0), finish(start.fork(), latents, 0))
     mine = finish(start, latents, 0)
     alone = Sampler.start(name, denoiser.scheduler_config, 8, torch.Generator().manual_seed(3))
-    here = torch.ones(1, 4, 8, 8)
+    x = torch.ones(1, 4, 8, 8)
     for call in range(3):
-        here = alone.step(predictions[call], here, call)
-    assert torch.equal(finish(alone, here, 0), mine)
+        x = alone.step(predictions[call], x, call)
+    assert torch.equal(finish(alone, x, 0), mine)
     assert not torch.equal(mine, other)
 
 
 @pytest.mark.parametrize("sampler", ["euler_a", "ddpm"])
-def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_file, sampler: str) -> None:
-    """Guidance that differs by next to nothing gives next to the same picture, which other noise would not."""
+def test_experiments_with_one_seed_draw_the_same_noise(denoiser, compute, sweep_file, sampler: str) -> None:
+    """Almost equal guidance gives almost equal pictures, which it would not with different noise."""
     text = f"name: x\nmodel: tiny\nprompt: a\nsampler: {sampler}\nsteps: 8\nguider: cfg\nvalue: [2.0, 2.000001]\n"
     experiments = expand(*read_sweep(sweep_file(text + "seed: [1, 2]\n")))
     pictures = run(denoiser, compute, experiments)
@@ -219,8 +221,8 @@ def test_experiments_with_one_seed_see_the_same_noise(denoiser, compute, sweep_f
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_nothing_is_clipped_that_a_latent_model_needs(sampler: str) -> None:
-    """A configuration saved by Euler says nothing of clipping, which DDIM's and DDPM's own defaults would do."""
+def test_latent_models_are_not_clipped(sampler: str) -> None:
+    """A configuration saved by Euler has no setting for clipping, and the defaults of DDIM and DDPM would clip."""
     config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
     assert not build_scheduler(sampler, config).config.clip_sample
 
@@ -280,13 +282,13 @@ def test_an_error_in_a_prediction_reaches_the_caller(denoiser, compute, mixed, m
 
 
 @pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
-def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, request, sweep_file) -> None:
+def test_zero_init_steps_leave_the_denoiser_s_input(family: str, compute, request, sweep_file) -> None:
     """After zero-init steps the next call is given the first latents, at a later noise level."""
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 2}}\nvalue: 3\nseed: 4\n"
     denoiser = load_model(Source("tiny", str(request.getfixturevalue(family))), compute)
     seen = []
 
-    class Watching(NotingLatents):
+    class Watching(LatentsInPictures):
         def perturbed(self, perturbation):
             return self
 
@@ -307,8 +309,8 @@ def test_standing_still_leaves_what_the_denoiser_sees(family: str, compute, requ
 
 
 @pytest.mark.parametrize("spacing", ["leading", "linspace"])
-def test_cfg_plus_plus_is_its_own_sampler_step(spacing: str, tiny_model, compute, sweep_file) -> None:
-    """Against the paper's algorithm on DDIM: the guided picture, the unconditional noise."""
+def test_cfg_plus_plus_equals_its_algorithm(spacing: str, tiny_model, compute, sweep_file) -> None:
+    """Against the paper's algorithm on DDIM: the guided x0 with the unconditional noise."""
     denoiser = load_model(Source("tiny", str(tiny_model)), compute)
     denoiser.scheduler_config = {**denoiser.scheduler_config, "timestep_spacing": spacing}
     text = "name: x\nmodel: tiny\nprompt: a cat\nsteps: 6\nsampler: ddim\nguider: cfg_pp\nvalue: 0.6\nseed: 4\n"

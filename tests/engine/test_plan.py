@@ -1,4 +1,4 @@
-"""The plan counts what a brute-force walk counts, and needs neither torch nor a model."""
+"""A plan has the counts of a brute-force walk, and needs neither torch nor a model."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ experiments = st.builds(
 
 
 def brute_force(some: list[Experiment]) -> set:
-    """Every distinct prediction: where it starts, all that guidance did before, and the branch."""
+    """Every distinct prediction: its start, all operations before it, and the forward pass."""
     needed = set()
     for e in some:
         operations = tuple(GuidanceTrace(e))
@@ -145,27 +145,27 @@ def test_tnorm_of_ten_values_shares_its_first_call() -> None:
     assert cost(some).evaluations == 2 + 20 * 2 * (STEPS - 1)
 
 
-def test_a_scale_at_which_one_branch_matters_runs_that_branch() -> None:
+def test_a_scale_with_a_single_branch_takes_one_prediction() -> None:
     assert {len(operation.passes) for operation in GuidanceTrace(experiment(value=1.0))} == {1}
     assert GuidanceTrace(experiment(value=1.0))[0].passes == (ForwardPass("a"),)
     assert GuidanceTrace(experiment(value=0.0, negative_prompt="n"))[0].passes == (ForwardPass("n"),)
     assert cost([experiment(value=1.0)]).evaluations == STEPS
 
 
-def test_outside_its_window_guidance_runs_the_condition_alone() -> None:
+def test_outside_the_window_only_the_condition_is_predicted() -> None:
     operations = list(GuidanceTrace(experiment(guider=GUIDERS["cfg"](start=2 / STEPS, stop=4 / STEPS))))
     assert [len(operation.passes) for operation in operations] == [1, 1, 2, 2, 1, 1]
 
 
-def test_windows_that_end_later_share_what_comes_before() -> None:
+def test_windows_share_the_steps_before_the_first_end() -> None:
     some = [experiment(guider=GUIDERS["cfg"](stop=stop / STEPS)) for stop in range(1, STEPS + 1)]
-    trunk = 2 * STEPS
-    branches = sum(STEPS - stop for stop in range(1, STEPS))
-    # Leaving the trunk costs nothing at the call where two windows part: its condition is the trunk's.
-    assert cost(some).evaluations == trunk + branches - (STEPS - 1)
+    longest = 2 * STEPS
+    after_the_end = sum(STEPS - stop for stop in range(1, STEPS))
+    # At the call at which a window ends, its conditional prediction is shared with the windows that go on.
+    assert cost(some).evaluations == longest + after_the_end - (STEPS - 1)
 
 
-def test_one_schedule_value_a_step_whatever_the_sampler_calls() -> None:
+def test_all_calls_of_a_step_have_one_scale() -> None:
     numbers = tuple(float(n) for n in range(2, 2 + STEPS))
     for name, kind in SAMPLERS.items():
         operations = GuidanceTrace(experiment(sampler=name, schedule=Listed(numbers=numbers), value=1.0))
@@ -179,8 +179,8 @@ def test_planning_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_window_may_be_told_in_noise(tiny_model, sweep_file) -> None:
-    """The steps are those whose sigma, as diffusers' own scheduler has it, lies in the interval."""
+def test_a_window_may_be_an_interval_of_noise(tiny_model, sweep_file) -> None:
+    """The guided steps are those whose sigma in diffusers' scheduler is in the interval."""
     from diffusers import DDIMScheduler, EulerDiscreteScheduler
 
     low, high = 0.28, 5.42
@@ -203,16 +203,16 @@ def test_a_window_may_be_told_in_noise(tiny_model, sweep_file) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sigma", "told"), [("[900, 1000]", "no step has such a noise level"), ("[2, 1]", "low below")]
+    ("sigma", "message"), [("[900, 1000]", "no step has such a noise level"), ("[2, 1]", "low below")]
 )
-def test_noise_that_no_step_has_is_refused(cli, sweep_file, sigma: str, told: str) -> None:
+def test_an_interval_of_noise_without_a_step_is_refused(cli, sweep_file, sigma: str, message: str) -> None:
     text = f"name: x\nmodel: emoji\nprompt: a\nsteps: 20\nguider: {{cfg: {{sigma: {sigma}}}}}\n"
     refused = cli("plan", sweep_file(text))
     assert refused.code == 2
-    assert told in refused.err
+    assert message in refused.err
 
 
-def test_what_has_no_effect_yet_keeps_nobody_apart() -> None:
+def test_parameters_without_effect_so_far_are_shared() -> None:
     late = {"list": [0, 0, 0, 1, 1, 1]}
     some = [
         experiment(guider=GUIDERS["cfg"]()),
@@ -220,7 +220,7 @@ def test_what_has_no_effect_yet_keeps_nobody_apart() -> None:
         experiment(guider=GUIDERS["seg"](seg_scale=late, blur_sigma=2.0)),
     ]
     apart = [2 * 3, 3 * 3, 3 * 3]
-    together = 2 * 3 + 4  # the first half, and its end: cond and uncond are everybody's, the harm is each one's
+    together = 2 * 3 + 4  # the first half, and cond, uncond and two perturbed ones at the next call
     assert cost(some).evaluations == together + sum(apart) - 2 - 3 - 3
 
 

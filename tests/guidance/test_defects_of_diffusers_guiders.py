@@ -1,6 +1,6 @@
-"""Where diffusers' guiders (0.42) go wrong, shown on theirs, and that ours do not.
+"""Defects of the guiders of diffusers 0.42, and that ours do not have them.
 
-Each test first sees the trap in diffusers, so that it tells when diffusers has mended it.
+Each test first shows the defect in diffusers, so that it fails once diffusers has mended it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ MID = "mid_block.attentions.0.transformer_blocks"
 
 def predictions(rows: int = 1) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    branches = ("cond", "uncond", "perturbed")
-    return {role: torch.randn(rows, 4, 8, 8, generator=generator) for role in branches}
+    names = ("cond", "uncond", "perturbed")
+    return {name: torch.randn(rows, 4, 8, 8, generator=generator) for name in names}
 
 
 def at_step(guider, step: int, steps: int = 50):
@@ -59,7 +59,7 @@ def call(denoiser):
     return predict
 
 
-def test_smoothed_energy_guidance_harms_the_denoiser(tiny_model, call) -> None:
+def test_smoothed_energy_guidance_perturbs_the_denoiser(tiny_model, call) -> None:
     unet = StableDiffusionPipeline.from_pretrained(tiny_model, safety_checker=None).unet
     seg = theirs.SmoothedEnergyGuidance(seg_guidance_config=SmoothedEnergyGuidanceConfig([0], fqn=MID))
     at_step(seg, 10)
@@ -69,16 +69,16 @@ def test_smoothed_energy_guidance_harms_the_denoiser(tiny_model, call) -> None:
     assert not torch.allclose(call(LayerPerturbation("blur", ("mid",), 1.0)), call(), atol=1e-5)
 
 
-def test_a_finite_blur_is_no_mean_and_an_infinite_one_is() -> None:
+def test_only_an_infinite_blur_is_the_mean() -> None:
     tokens = torch.randn(1, 64, 3, generator=torch.Generator().manual_seed(1))
     mean = tokens.mean(dim=1, keepdim=True).expand_as(tokens)
-    torch.testing.assert_close(_gaussian_blur_2d(tokens.clone(), 3, 0.5, 9999.9), mean)  # the wrong way round
+    torch.testing.assert_close(_gaussian_blur_2d(tokens.clone(), 3, 0.5, 9999.9), mean)  # inverted
     assert not torch.allclose(blur_tokens(tokens, 0.5, (8, 8)), mean, atol=0.1)
     torch.testing.assert_close(blur_tokens(tokens, MEAN, (8, 8)), mean)
 
 
-def test_a_push_without_cfg_is_scaled_as_with_it() -> None:
-    """c + s (c - harmed), and no jump between scale 1 and 1 + 1e-6."""
+def test_perturbed_guidance_has_the_same_scale_without_cfg() -> None:
+    """c + s (c - perturbed), and no jump between scale 1 and 1 + 1e-6."""
     some = predictions()
     config = {"skip_layer_config": LayerSkipConfig([0], fqn=MID), "skip_layer_guidance_stop": 1.0}
 
@@ -93,7 +93,7 @@ def test_a_push_without_cfg_is_scaled_as_with_it() -> None:
     torch.testing.assert_close(at_one, guided(GUIDERS["slg"](), some, scale=1 + 1e-6), atol=1e-4, rtol=0)
 
 
-def test_without_cfg_the_harmed_pass_is_still_of_the_prompt(sweep_file) -> None:
+def test_without_cfg_the_perturbed_pass_is_still_of_the_prompt(sweep_file) -> None:
     slg = theirs.SkipLayerGuidance(1.0, skip_layer_config=LayerSkipConfig([0], fqn=MID), skip_layer_guidance_stop=1.0)
     batches = at_step(slg, 10).prepare_inputs({"text": ("the prompt", "nothing")})
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
@@ -106,7 +106,7 @@ def test_without_cfg_the_harmed_pass_is_still_of_the_prompt(sweep_file) -> None:
 
 def test_windows_include_their_first_step_and_short_runs(sweep_file) -> None:
     slg = theirs.SkipLayerGuidance(skip_layer_config=LayerSkipConfig([0], fqn=MID))
-    assert [at_step(slg, step, 9).num_conditions for step in range(9)] == [2] * 9  # no harm at all
+    assert [at_step(slg, step, 9).num_conditions for step in range(9)] == [2] * 9  # never perturbed
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 9\nguider: {slg: {start: 0.0, stop: 0.3}}\n"
     (e,) = expand(*read_sweep(sweep_file(text)))
     assert [len(operation.passes) for operation in GuidanceTrace(e)] == [3, 3] + [1] * 7
@@ -117,12 +117,12 @@ def test_layers_are_found_by_name_and_by_list(tiny_model, call) -> None:
     short = at_step(theirs.SkipLayerGuidance(skip_layer_guidance_layers=[0], skip_layer_guidance_stop=1.0), 10)
     short.prepare_models(unet)
     short.prepare_models(unet)
-    with pytest.raises((TypeError, ValueError)):  # the third pass is the one to harm
+    with pytest.raises((TypeError, ValueError)):  # the third pass is the perturbed one
         short.prepare_models(unet)
     assert not torch.equal(call(LayerPerturbation("block", ("mid", "down.0.attentions.0"))), call())
 
 
-def test_magnitude_aware_guidance_takes_pictures() -> None:
+def test_magnitude_aware_guidance_takes_4d_tensors() -> None:
     some = predictions(rows=2)
     theirs_too = at_step(theirs.MagnitudeAwareGuidance(guidance_scale=7.5), 10)
     with pytest.raises(RuntimeError):
@@ -130,7 +130,7 @@ def test_magnitude_aware_guidance_takes_pictures() -> None:
     assert torch.isfinite(guided(GUIDERS["mambo_g"](), some, scale=7.5)).all()
 
 
-def test_standing_still_may_be_rescaled(denoiser, sweep_file) -> None:
+def test_zero_init_with_rescaling_stays_finite(denoiser, sweep_file) -> None:
     some = predictions()
     zero = at_step(theirs.ClassifierFreeZeroStarGuidance(zero_init_steps=2, guidance_rescale=0.7), 0)
     assert zero.forward(some["cond"], some["uncond"]).pred.isnan().all()
@@ -140,7 +140,7 @@ def test_standing_still_may_be_rescaled(denoiser, sweep_file) -> None:
     (e,) = expand(*read_sweep(sweep_file(text)))
     seen = []
 
-    class Watching:
+    class NotingDecoder:
         def __getattr__(self, name):
             return getattr(denoiser, name)
 
@@ -148,11 +148,11 @@ def test_standing_still_may_be_rescaled(denoiser, sweep_file) -> None:
             seen.append(latents)
             return denoiser.decode(latents)
 
-    list(Engine(Watching(), denoiser.compute, 2).run(Plan([e])))  # type: ignore[arg-type]
+    list(Engine(NotingDecoder(), denoiser.compute, 2).run(Plan([e])))  # type: ignore[arg-type]
     assert torch.isfinite(seen[0]).all()
 
 
-def test_autoguidance_is_guided_away_from_a_worse_answer_to_the_same_prompt(sweep_file) -> None:
+def test_autoguidance_is_away_from_a_worse_prediction_for_the_same_prompt(sweep_file) -> None:
     auto = theirs.AutoGuidance(auto_guidance_config=LayerSkipConfig([0], fqn=MID))
     batches = at_step(auto, 10).prepare_inputs({"text": ("the prompt", "nothing")})
     assert [batch.text for batch in batches] == ["the prompt", "nothing"]
@@ -161,24 +161,24 @@ def test_autoguidance_is_guided_away_from_a_worse_answer_to_the_same_prompt(swee
 
 
 def test_projected_guidance_ends_in_the_conditional_prediction() -> None:
-    """At scale 1 nothing is to be added, whatever is projected away."""
+    """At scale 1 nothing is added, whatever the projection removes."""
     some = predictions()
     apg = at_step(theirs.AdaptiveProjectedGuidance(guidance_scale=1 + 1e-6, eta=0.0), 10)
     assert (apg.forward(some["cond"], some["uncond"]).pred - some["cond"]).abs().max() > 0.1
     torch.testing.assert_close(guided(GUIDERS["apg"](), some, scale=1.0), some["cond"], atol=1e-4, rtol=1e-4)
 
 
-def test_norms_are_each_sample_s_own() -> None:
+def test_norms_are_taken_per_sample() -> None:
     some = predictions(rows=2)
     some["cond"][1] *= 10
     together = TNormGuidance({"g": [0.2]})(some["uncond"], some["cond"], 0)
-    single_branch_scales = TNormGuidance({"g": [0.2]})(some["uncond"][:1], some["cond"][:1], 0)
-    assert not torch.allclose(together[:1], single_branch_scales, atol=1e-3)
-    torch.testing.assert_close(guided(GUIDERS["tnorm"](), some, scale=0.2)[:1], single_branch_scales)
+    separate = TNormGuidance({"g": [0.2]})(some["uncond"][:1], some["cond"][:1], 0)
+    assert not torch.allclose(together[:1], separate, atol=1e-3)
+    torch.testing.assert_close(guided(GUIDERS["tnorm"](), some, scale=0.2)[:1], separate)
 
 
-def test_frequencies_of_any_picture() -> None:
-    some = {role: x[..., :7, :5] for role, x in predictions().items()}
+def test_frequency_decoupled_guidance_takes_any_size() -> None:
+    some = {name: x[..., :7, :5] for name, x in predictions().items()}
     got = guided(GUIDERS["fdg"](levels=3, high_scale=1.0), some, scale=1.0)
     torch.testing.assert_close(got, some["cond"])
     assert math.isfinite(float(guided(GUIDERS["fdg"](levels=3, high_scale=1.0), some, scale=4.0).sum()))

@@ -1,4 +1,4 @@
-"""diffusers' own guiders in a sweep: what they would give in a loop of diffusers' own, batched and shared."""
+"""Guiders of diffusers in a sweep give the latents of a loop as in diffusers, batched and with shared predictions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def latents_of(denoiser, experiments, batch_size: int = 4) -> list[torch.Tensor]
 
 
 def in_a_loop(folder: Path, guider) -> torch.Tensor:
-    """As diffusers' modular pipelines call a guider: a pass a prediction, the network prepared for each."""
+    """The latents of a loop as in diffusers' modular pipelines: one pass per prediction, on a prepared network."""
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None).to(DEVICE)
     prompt, negative = pipeline.encode_prompt("a cat", DEVICE, 1, True, negative_prompt="a dog")
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
@@ -90,14 +90,14 @@ def in_a_loop(folder: Path, guider) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_gives_what_it_gives_in_diffusers(name: str, denoiser, tiny_model, sweep_file) -> None:
+def test_latents_equal_those_of_diffusers(name: str, denoiser, tiny_model, sweep_file) -> None:
     (e,) = experiments(sweep_file, [{f"diffusers.{name}": CASES[name]}])
     settings = {"use_original_formulation": False, **CASES[name]}
     expected = in_a_loop(tiny_model, getattr(theirs, name)(**settings))
     torch.testing.assert_close(latents_of(denoiser, [e])[0], expected, rtol=1e-3, atol=1e-3)
 
 
-def test_its_pixels_are_the_same_whatever_runs_beside_it(denoiser, sweep_file) -> None:
+def test_latents_do_not_depend_on_other_experiments(denoiser, sweep_file) -> None:
     wide = [{f"diffusers.{name}": settings} for name, settings in CASES.items()]
     together = experiments(sweep_file, ["cfg", *wide], schedule=["constant", "linear"], seed=[4, 5])
     apart = [latents_of(denoiser, [e])[0] for e in together]
@@ -119,7 +119,7 @@ def test_schedules_values_and_the_noise_window_are_ours(denoiser, tiny_model, sw
 
 
 @pytest.mark.parametrize(
-    ("guider", "told"),
+    ("guider", "words"),
     [
         ("diffusers.ClassifierFreGuidance", ["unknown guider", "did you mean 'diffusers.ClassifierFreeGuidance'"]),
         ({"diffusers.ClassifierFreeGuidance": {"guidance_scal": 3}}, ["unknown parameter", "guidance_scale"]),
@@ -130,15 +130,15 @@ def test_schedules_values_and_the_noise_window_are_ours(denoiser, tiny_model, sw
         ({"diffusers.AutoGuidance": {"auto_guidance_config": {**MID, "dropout": 0.5}}}, ["depend on its neighbours"]),
     ],
 )
-def test_what_is_wrong_is_said(cli, sweep_file, guider, told: list[str]) -> None:
+def test_wrong_settings_are_explained(cli, sweep_file, guider, words: list[str]) -> None:
     text = yaml.safe_dump({"name": "x", "model": "emoji", "prompt": "a", "guider": guider})
     outcome = cli("plan", sweep_file(text))
     assert outcome.code == 2
-    for words in told:
-        assert words in outcome.err
+    for phrase in words:
+        assert phrase in outcome.err
 
 
-def test_a_scale_is_said_once(cli, sweep_file) -> None:
+def test_a_scale_is_given_only_once(cli, sweep_file) -> None:
     guider = {"diffusers.ClassifierFreeGuidance": {"guidance_scale": 3}}
     text = yaml.safe_dump({"name": "x", "model": "emoji", "prompt": "a", "guider": guider, "value": 4})
     outcome = cli("plan", sweep_file(text))
@@ -146,7 +146,7 @@ def test_a_scale_is_said_once(cli, sweep_file) -> None:
     assert "guidance_scale is what `value` sets" in outcome.err
 
 
-def test_a_layer_that_is_not_there_is_refused_before_the_run(cli, sweep_file, tmp_path, tiny_model) -> None:
+def test_a_missing_layer_is_refused_before_the_run(cli, sweep_file, tmp_path, tiny_model) -> None:
     nowhere = {"skip_layer_config": {"indices": [0], "fqn": "nowhere"}, "skip_layer_guidance_stop": 1.0}
     guiders = ["cfg", {"diffusers.SkipLayerGuidance": nowhere}]
     text = yaml.safe_dump({"name": "x", "model": str(tiny_model), "prompt": "a", "steps": 2, "guider": guiders})
@@ -156,7 +156,7 @@ def test_a_layer_that_is_not_there_is_refused_before_the_run(cli, sweep_file, tm
     assert not list((tmp_path / "out").glob("images/*.png"))
 
 
-def test_an_error_in_the_middle_of_a_pass_leaves_the_network_whole(denoiser, sweep_file, monkeypatch) -> None:
+def test_an_error_during_a_pass_leaves_the_network_unperturbed(denoiser, sweep_file, monkeypatch) -> None:
     (e,) = experiments(sweep_file, [{"diffusers.SkipLayerGuidance": CASES["SkipLayerGuidance"]}])
     (expected,) = latents_of(denoiser, [e])
     with monkeypatch.context() as patched:
@@ -166,7 +166,7 @@ def test_an_error_in_the_middle_of_a_pass_leaves_the_network_whole(denoiser, swe
     assert torch.equal(latents_of(denoiser, [e])[0], expected)
 
 
-def test_its_page_is_its_own(cli) -> None:
+def test_the_page_of_a_guider_has_its_own_parameters(cli) -> None:
     page = cli("guiders", "diffusers.SkipLayerGuidance").out
     for words in ("skip_layer_guidance_scale", "2.8", "diffusers 0."):
         assert words in page

@@ -1,4 +1,4 @@
-"""Guiders equal cf_guidance at batch 1, treat every sample by itself, and say truly what they need."""
+"""Guiders equal cf_guidance at batch size 1, and treat every sample by itself. Windows are counted in steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ seeds = st.integers(0, 2**31)
 scales = st.floats(-3, 15)
 
 
-def two(seed: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+def cond_and_uncond(seed: int, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     """A conditional and an unconditional prediction of plausible sizes."""
     generator = torch.Generator().manual_seed(seed)
     uncond = torch.randn(rows, 4, 8, 8, generator=generator)
@@ -31,8 +31,8 @@ def combined(name: str, cond: torch.Tensor, uncond: torch.Tensor, scales: list[f
 
 @pytest.mark.parametrize("name", REFERENCES)
 @given(seed=seeds, scale=scales)
-def test_at_batch_1_it_equals_cf_guidance(name: str, seed: int, scale: float) -> None:
-    cond, uncond = two(seed, 1)
+def test_guiders_equal_cf_guidance_at_batch_size_1(name: str, seed: int, scale: float) -> None:
+    cond, uncond = cond_and_uncond(seed, 1)
     expected = REFERENCES[name]({"g": [scale]})(uncond, cond, 0)
     torch.testing.assert_close(combined(name, cond, uncond, [scale]), expected, rtol=1e-5, atol=2e-6)
 
@@ -40,16 +40,16 @@ def test_at_batch_1_it_equals_cf_guidance(name: str, seed: int, scale: float) ->
 @pytest.mark.parametrize("name", REFERENCES)
 @given(seed=seeds, some=st.lists(scales, min_size=2, max_size=5))
 def test_every_sample_is_treated_by_itself(name: str, seed: int, some: list[float]) -> None:
-    cond, uncond = two(seed, len(some))
+    cond, uncond = cond_and_uncond(seed, len(some))
     together = combined(name, cond, uncond, some)
     for row, scale in enumerate(some):
-        single_branch_scales = combined(name, cond[row : row + 1], uncond[row : row + 1], [scale])
-        torch.testing.assert_close(together[row : row + 1], single_branch_scales, rtol=1e-5, atol=2e-6)
+        separate = combined(name, cond[row : row + 1], uncond[row : row + 1], [scale])
+        torch.testing.assert_close(together[row : row + 1], separate, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_equal_predictions_are_left_as_they_are(name: str) -> None:
-    cond, _ = two(5, 2)
+def test_equal_predictions_are_returned_unchanged(name: str) -> None:
+    cond, _ = cond_and_uncond(5, 2)
     torch.testing.assert_close(combined(name, cond, cond, [0.3, 7.5]), cond, rtol=1e-5, atol=1e-6)
 
 

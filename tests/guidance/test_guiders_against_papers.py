@@ -14,23 +14,23 @@ from hypothesis import strategies as st
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.apply import guide, zero_init_prediction
 from cfgsweep.guidance.schedules import SCHEDULES
-from tests.support.guidance_steps import guided, moment
+from tests.support.guidance_steps import guided, step_context
 
 SIGMA = 0.8
 ALPHA = (1 - SIGMA**2) ** 0.5
-ROLES = ("cond", "uncond", "perturbed", "empty")
+NAMES = ("cond", "uncond", "perturbed", "empty")
 
 
 def predictions(seed: int, rows: int = 1, shape: tuple[int, ...] = (4, 8, 6)) -> dict[str, torch.Tensor]:
     """Noise predictions of plausible sizes, float64."""
     generator = torch.Generator().manual_seed(seed)
     base = torch.randn(rows, *shape, generator=generator, dtype=torch.float64)
-    made = {role: base + 0.3 * torch.randn(base.shape, generator=generator, dtype=torch.float64) for role in ROLES}
-    return {**made, "blurred": made["perturbed"]}  # both are worse ones
+    made = {name: base + 0.3 * torch.randn(base.shape, generator=generator, dtype=torch.float64) for name in NAMES}
+    return {**made, "blurred": made["perturbed"]}  # SAG's worse prediction has a name of its own
 
 
 # Formulas ------------------------------------------------------------------------------------------------------
-# Each takes arrays of one sample in the space of the paper: c, u (and w: harmed, e: no text), the latents x.
+# Each takes arrays of one sample in the space of the paper: c, u (and w: perturbed, e: no text), the latents x.
 
 
 def norm(a: np.ndarray) -> float:
@@ -122,7 +122,7 @@ FORMULAS: dict[str, tuple[str, Callable]] = {
         lambda c, u, w, e, x, s: (g := u + s * norm(u) / norm(c - u) * (c - u)) * norm(u) / norm(g),
     ),
     "cfg_zero": (VELOCITY, lambda c, u, w, e, x, s: zero_star(c, u, s)),
-    # One first-order step: the guided picture at the next noise level, with the unconditional noise put back.
+    # One first-order step: the guided x0 at the next noise level, with the unconditional noise.
     "cfg_pp": ("epsilon", lambda c, u, w, e, x, s: u + s * 1 / (1 - 0.9) * (c - u)),
     "apg": (X0, lambda c, u, w, e, x, s: apg(c, u, s)),
     "apg_mix": (X0, lambda c, u, w, e, x, s: apg(c, u, 10.0, r=10.0)),
@@ -156,24 +156,24 @@ def from_noise(space: str, noise: np.ndarray, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", FORMULAS)
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=20)
-def test_it_is_its_formula(name: str, seed: int) -> None:
+def test_a_guider_equals_its_formula(name: str, seed: int) -> None:
     given_predictions, scale = predictions(seed, rows=3), SCALES.get(name, 9.0)
     guider = GUIDERS[name]()
-    at = moment(guider, given_predictions, sigma=SIGMA, scale=scale)
-    got = guide(guider, at, "epsilon")[0]
+    ctx = step_context(guider, given_predictions, sigma=SIGMA, scale=scale)
+    got = guide(guider, ctx, "epsilon")[0]
     space, formula = FORMULAS[name]
     for row in range(3):
-        x = at.latents[row].numpy()
-        c, u, w, e = (from_noise(space, given_predictions[role][row].numpy(), x) for role in ROLES)
+        x = ctx.latents[row].numpy()
+        c, u, w, e = (from_noise(space, given_predictions[branch][row].numpy(), x) for branch in NAMES)
         expected = to_noise(space, formula(c, u, w, e, x, scale), x)
         np.testing.assert_allclose(got[row].numpy(), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_every_guider_has_its_formula_here() -> None:
-    assert GUIDERS.keys() - FORMULAS.keys() == {"fdg"}  # by what it does to coarse and fine, below
+def test_every_guider_is_tested_against_its_formula() -> None:
+    assert GUIDERS.keys() - FORMULAS.keys() == {"fdg"}  # which is tested below
 
 
-def test_frequency_decoupled_guidance_takes_the_pyramid_apart_and_together() -> None:
+def test_frequency_decoupled_guidance_scales_coarse_and_fine_differences() -> None:
     """Coarse differences get the scale, fine ones `high_scale`; any size; equal scales are CFG."""
     for shape in ((4, 16, 16), (4, 7, 11), (4, 8, 5)):
         some = predictions(3, shape=shape)
@@ -191,8 +191,8 @@ def test_frequency_decoupled_guidance_takes_the_pyramid_apart_and_together() -> 
 
 
 @pytest.mark.parametrize("levels", [2, 3])
-def test_the_pyramid_moves_nothing(levels: int) -> None:
-    """A wide spot, off centre, guided coarsely: its middle stays where it was."""
+def test_the_pyramid_shifts_nothing(levels: int) -> None:
+    """The centre of a wide spot, off the middle and guided coarsely, stays in its place."""
     side = torch.arange(32, dtype=torch.float64)
     spot = torch.exp(-((side[:, None] - 19) ** 2 + (side[None, :] - 12) ** 2) / 40).expand(1, 4, -1, -1)
     some = predictions(1, shape=(4, 32, 32))
@@ -202,9 +202,9 @@ def test_the_pyramid_moves_nothing(levels: int) -> None:
     assert float((weight.sum(0) * side).sum() / weight.sum()) == pytest.approx(12, abs=0.1)
 
 
-# What holds for all of them ------------------------------------------------------------------------------------
+# What holds for all guiders -------------------------------------------------------------------------------------
 
-# Where each parameter's effect vanishes, and the guider that is left then.
+# Numbers at which an effect vanishes, with the guider and its parameters.
 VANISHES = [
     ("cfg", {}, {"scale": 1.0}),
     ("cfg_zero", {}, {"scale": 1.0}),
@@ -240,15 +240,15 @@ VANISHES = [
 @pytest.mark.parametrize(("name", "parameters", "numbers"), VANISHES)
 @given(seed=st.integers(0, 1000), step=st.sampled_from([1e-6, -1e-6]))
 @settings(max_examples=10)
-def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, seed: int, step: float) -> None:
-    """At such a number fewer predictions are computed; just beside it all are, and the result is the same."""
+def test_guidance_is_continuous_where_an_effect_vanishes(name, parameters, numbers, seed: int, step: float) -> None:
+    """At such a number fewer predictions are computed than near it, and the result is the same."""
     guider, some = GUIDERS[name](**parameters), predictions(seed)
 
     def result(numbers: dict[str, float]) -> torch.Tensor:
         own = {n: v[0] for n, v in guider.parameter_values(1).items()}
         plain, others = guider.simplified({**own, **{n: v for n, v in numbers.items() if n != "scale"}})
         needed = plain.branches({**others, "scale": numbers["scale"]})
-        kept = {role.name: some[role.name] for role in needed}
+        kept = {branch.name: some[branch.name] for branch in needed}
         if len(needed) == 1:
             return kept[needed[0].name]
         return guided(plain, kept, sigma=SIGMA, scale=numbers["scale"], **others)
@@ -261,29 +261,31 @@ def test_there_is_no_jump_where_an_effect_vanishes(name, parameters, numbers, se
 
 @pytest.mark.parametrize("name", GUIDERS)
 @pytest.mark.parametrize("prediction", ["epsilon", "v", "x0", "flow"])
-def test_it_does_not_matter_what_kind_of_prediction_the_model_makes(name: str, prediction) -> None:
+def test_guidance_is_the_same_for_every_kind_of_prediction(name: str, prediction) -> None:
     guider = GUIDERS[name]()
     if guider.space == "model" and name in ("prednorm", "tnorm", "fullnorm"):
-        pytest.skip("as cf_guidance: about the model's own prediction, whatever it is")
+        pytest.skip("as in cf_guidance, its formula is about the model's own prediction")
     noise = predictions(11)
-    at = moment(guider, noise, sigma=SIGMA, scale=SCALES.get(name, 9.0))
-    x = at.latents
+    ctx = step_context(guider, noise, sigma=SIGMA, scale=SCALES.get(name, 9.0))
+    x = ctx.latents
     kinds = {"epsilon": lambda n: n, "v": lambda n: (n - SIGMA * x) / ALPHA}
     kinds |= {"x0": lambda n: (x - SIGMA * n) / ALPHA, "flow": lambda n: n - (x - SIGMA * n) / ALPHA}
     convert = kinds[prediction]
-    other = moment(guider, {role: convert(n) for role, n in noise.items()}, sigma=SIGMA, scale=SCALES.get(name, 9.0))
-    torch.testing.assert_close(guide(guider, other, prediction)[0], convert(guide(guider, at, "epsilon")[0]))
+    other = step_context(
+        guider, {branch: convert(n) for branch, n in noise.items()}, sigma=SIGMA, scale=SCALES.get(name, 9.0)
+    )
+    torch.testing.assert_close(guide(guider, other, prediction)[0], convert(guide(guider, ctx, "epsilon")[0]))
 
 
 @pytest.mark.parametrize("name", GUIDERS)
-def test_neighbours_in_the_batch_change_nothing(name: str) -> None:
-    guider, some = GUIDERS[name](), {r: p.float() for r, p in predictions(5, rows=4).items()}
+def test_other_rows_of_the_batch_change_nothing(name: str) -> None:
+    guider, some = GUIDERS[name](), {branch: p.float() for branch, p in predictions(5, rows=4).items()}
     scales = [SCALES.get(name, 9.0) * factor for factor in (1.0, 0.5, 0.0, 2.0)]
     together = guided(guider, some, scale=scales, guidance_rescale=[0.0, 0.7, 0.0, 1.0])
-    others = {role: torch.cat([p[:1], torch.randn(3, *p.shape[1:])]) for role, p in some.items()}
-    mixed = moment(guider, others, scale=[scales[0], 3.0, 3.0, 3.0], guidance_rescale=0.0)
-    mixed.latents[:] = moment(guider, some).latents[:1]
-    same_latents = moment(guider, some, scale=scales, guidance_rescale=[0.0, 0.7, 0.0, 1.0])
+    others = {branch: torch.cat([p[:1], torch.randn(3, *p.shape[1:])]) for branch, p in some.items()}
+    mixed = step_context(guider, others, scale=[scales[0], 3.0, 3.0, 3.0], guidance_rescale=0.0)
+    mixed.latents[:] = step_context(guider, some).latents[:1]
+    same_latents = step_context(guider, some, scale=scales, guidance_rescale=[0.0, 0.7, 0.0, 1.0])
     assert torch.equal(guide(guider, mixed, "epsilon")[0][0], guide(guider, same_latents, "epsilon")[0][0])
     assert torch.isfinite(together).all()
 
@@ -293,17 +295,17 @@ def test_momentum_is_carried_from_step_to_step() -> None:
     running, memory = 0.0, None
     for seed in range(3):
         some = predictions(seed)
-        at = moment(guider, some, sigma=SIGMA, scale=4.0)
+        ctx = step_context(guider, some, sigma=SIGMA, scale=4.0)
         if memory is not None:
-            at = type(at)(**{**vars(at), "memory": memory})
-        got, memory = guide(guider, at, "x0")
+            ctx = type(ctx)(**{**vars(ctx), "memory": memory})
+        got, memory = guide(guider, ctx, "x0")
         running = some["cond"] - some["uncond"] - 0.5 * running
         torch.testing.assert_close(got, some["cond"] + 3.0 * running)
 
 
 @given(amount=st.floats(0, 1), seed=st.integers(0, 1000))
 @settings(max_examples=30)
-def test_rescaling_draws_the_contrast_back(amount: float, seed: int) -> None:
+def test_rescaling_reduces_the_standard_deviation(amount: float, seed: int) -> None:
     """Equal to diffusers' `rescale_noise_cfg`; at 1 the standard deviation is cond's."""
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
 
@@ -314,17 +316,17 @@ def test_rescaling_draws_the_contrast_back(amount: float, seed: int) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v", "x0"])
-def test_standing_still_is_what_a_first_order_step_does_not_change(prediction) -> None:
-    at = moment(GUIDERS["cfg"](), predictions(1), sigma=SIGMA)
-    x, still = at.latents, zero_init_prediction(at, prediction)
-    noises = {"epsilon": still, "v": SIGMA * x + ALPHA * still, "x0": (x - ALPHA * still) / SIGMA}
+def test_the_zero_init_prediction_leaves_the_latents_of_a_first_order_step(prediction) -> None:
+    ctx = step_context(GUIDERS["cfg"](), predictions(1), sigma=SIGMA)
+    x, predicted = ctx.latents, zero_init_prediction(ctx, prediction)
+    noises = {"epsilon": predicted, "v": SIGMA * x + ALPHA * predicted, "x0": (x - ALPHA * predicted) / SIGMA}
     noise = noises[prediction]
     data = (x - SIGMA * noise) / ALPHA
-    after = 1 / (1 + at.next_sigma**2) ** 0.5
-    torch.testing.assert_close(after * data + at.next_sigma * after * noise, x)
+    after = 1 / (1 + ctx.next_sigma**2) ** 0.5
+    torch.testing.assert_close(after * data + ctx.next_sigma * after * noise, x)
 
 
-# Against diffusers, where it is right ---------------------------------------------------------------------------
+# Against diffusers, where it is correct -------------------------------------------------------------------------
 
 
 def diffusers_guider(name: str, **settings):
@@ -345,8 +347,8 @@ def diffusers_guider(name: str, **settings):
         ("tcfg", {}, "TangentialClassifierFreeGuidance", {}),
     ],
 )
-def test_it_equals_diffusers(name: str, ours: dict, theirs: str, settings: dict) -> None:
-    # In the space that diffusers takes predictions to be in, which is the model's own.
+def test_a_guider_equals_that_of_diffusers(name: str, ours: dict, theirs: str, settings: dict) -> None:
+    # In the model's own space, as diffusers has it.
     kind = {"cfg_zero": "v"}.get(name, "epsilon")
     some = predictions(2, rows=2)
     got = guided(GUIDERS[name](**ours), some, prediction=kind, scale=7.5)
@@ -355,7 +357,7 @@ def test_it_equals_diffusers(name: str, ours: dict, theirs: str, settings: dict)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)  # diffusers has some of it in float32
 
 
-def test_a_perturbed_push_equals_diffusers_where_both_pushes_are_on() -> None:
+def test_perturbed_guidance_with_cfg_equals_that_of_diffusers() -> None:
     some = predictions(4)
     got = guided(GUIDERS["slg"](slg_scale=2.8), some, scale=7.5)
     theirs = diffusers_guider(
@@ -364,7 +366,7 @@ def test_a_perturbed_push_equals_diffusers_where_both_pushes_are_on() -> None:
     torch.testing.assert_close(got, theirs.forward(some["cond"], some["uncond"], some["perturbed"]).pred)
 
 
-def test_a_schedule_may_take_the_place_of_any_number() -> None:
+def test_a_numeric_parameter_may_follow_a_schedule() -> None:
     guider = GUIDERS["pag"](pag_scale={"linear": {"max_val": 3.0, "min_val": 1.0}})
     assert guider.parameter_values(3)["pag_scale"] == [3.0, 2.0, 1.0]
     assert isinstance(guider.pag_scale, SCHEDULES["linear"])

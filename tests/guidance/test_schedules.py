@@ -1,4 +1,4 @@
-"""Schedules equal the package they come from, bit for bit, over everything that it accepts."""
+"""The cosine schedule equals cf_guidance bit for bit, for all parameters; other schedules equal their formulas."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_every_schedule_gives_a_finite_number_a_step(name: str) -> None:
 # Closed forms --------------------------------------------------------------------------------------------------
 
 
-def test_shapes() -> None:
+def test_schedules_equal_their_formulas() -> None:
     make = {name: cls(**REQUIRED.get(name, {})) for name, cls in SCHEDULES.items()}
     assert make["linear"].values(4.0, 5) == [4.0, 3.0, 2.0, 1.0, 0.0]
     assert SCHEDULES["linear"](rising=True, min_val=1.0).values(3.0, 3) == [1.0, 2.0, 3.0]
@@ -128,7 +128,7 @@ def test_a_mean_of_zero_cannot_be_matched() -> None:
         SCHEDULES["linear"](min_val=-2.0, match_mean=True).values(2.0, 3)
 
 
-def test_pieces_must_be_in_order_and_within_the_steps() -> None:
+def test_pieces_have_to_be_in_order_and_within_the_steps() -> None:
     with pytest.raises(ValueError, match="not in order"):
         SCHEDULES["piecewise"](steps=[[5, 1.0], [2, 2.0]])
     with pytest.raises(UserError, match="beyond the last step"):

@@ -1,4 +1,4 @@
-"""Self-attention guidance, which asks for a prediction of latents made from another prediction."""
+"""Self-attention guidance, where one prediction is made of latents that depend on another prediction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
-from tests.support.engine_runs import LastTally, NotingLatents, hashes, largest_difference, run
+from tests.support.engine_runs import LastTally, LatentsInPictures, hashes, largest_difference, run
 
 STEPS = 6
 
@@ -41,7 +41,7 @@ def experiments(sweep_file, guiders, **others):
     return expand(*read_sweep(sweep_file(yaml.safe_dump({**settings, "steps": STEPS, "guider": guiders, **others}))))
 
 
-def test_it_is_diffusers_own_pipeline(folder: Path, compute, sweep_file) -> None:
+def test_sag_equals_the_pipeline_of_diffusers(folder: Path, compute, sweep_file) -> None:
     denoiser = load_model(Source("tiny", str(folder)), compute)
     (e,) = experiments(sweep_file, [{"sag": {"sag_scale": 2.0}}], value=5, seed=4)
     ours = run(denoiser, compute, [e], batch_size=2)[e]
@@ -54,9 +54,9 @@ def test_it_is_diffusers_own_pipeline(folder: Path, compute, sweep_file) -> None
     assert largest_difference(ours, run(denoiser, compute, [plain], batch_size=2)[plain]) > 1
 
 
-def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_file) -> None:
-    """Plain predictions are the same with the attention told and without it, and are computed once for both."""
-    denoiser = NotingLatents(load_model(Source("tiny", str(tiny_model)), compute))
+def test_sag_shares_predictions_with_other_guiders(tiny_model: Path, compute, sweep_file) -> None:
+    """Unperturbed predictions are the same with recorded attention and without, and are computed once for both."""
+    denoiser = LatentsInPictures(load_model(Source("tiny", str(tiny_model)), compute))
     guiders = ["cfg", {"sag": {"sag_scale": [0.0, 0.75, 2.0], "start": 0.5}}, "sag"]
     both = experiments(sweep_file, guiders, value=[0, 5], seed=[3, 4])
     together = hashes(run(denoiser, compute, both, batch_size=4))
@@ -66,9 +66,9 @@ def test_it_shares_and_is_counted_as_any_other(tiny_model: Path, compute, sweep_
     list(Engine(denoiser, compute, 4).run(Plan(both), counted))  # type: ignore[arg-type]
     assert counted.tally.evaluations == cost(both).evaluations
     pair = experiments(sweep_file, ["cfg", "sag"], value=5, seed=3)
-    single_branch_scales = [cost([e]).evaluations for e in pair]
-    assert single_branch_scales == [2 * STEPS, 3 * STEPS]
-    assert cost(pair).evaluations == sum(single_branch_scales) - 2  # both predictions of the first step
+    alone = [cost([e]).evaluations for e in pair]
+    assert alone == [2 * STEPS, 3 * STEPS]
+    assert cost(pair).evaluations == sum(alone) - 2  # both predictions of the first step
 
 
 def test_a_model_without_attention_in_the_middle_is_refused(cli, tmp_path: Path, sweep_file) -> None:

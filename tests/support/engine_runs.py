@@ -1,4 +1,4 @@
-"""Experiments through an engine, with the bytes of their latents kept beside the pictures."""
+"""Runs of the engine, with observers, and with the bytes of the latents kept in the pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cfgsweep.sweep.experiment import Experiment
 
 def run(denoiser, compute, experiments, batch_size: int = 4) -> dict[Experiment, Image.Image]:
     counted = LastTally()
-    results = Engine(NotingLatents(denoiser), compute, batch_size).run(Plan(experiments), counted)
+    results = Engine(LatentsInPictures(denoiser), compute, batch_size).run(Plan(experiments), counted)
     pictures = {finished.experiment: finished.image for finished in results}
     assert pictures.keys() == set(experiments)
     assert counted.tally.evaluations == cost(experiments).evaluations
@@ -45,8 +45,8 @@ class StepTraces(EngineObserver):
         self.x0.append(x0)
 
 
-class NotingLatents:
-    """The denoiser, whose pictures bring the bytes of their latents: 256 levels hide most of what float32 tells."""
+class LatentsInPictures:
+    """A denoiser whose pictures have the bytes of their latents, since 256 levels do not show every bit of float32."""
 
     def __init__(self, denoiser):
         self.denoiser = denoiser
@@ -65,5 +65,5 @@ def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, tuple[st
 
 
 def largest_difference(a: Image.Image, b: Image.Image) -> int:
-    """In steps of the 256 levels; rounding may move a level by one."""
+    """In levels, of 256; rounding may change a level by one."""
     return int(np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max())

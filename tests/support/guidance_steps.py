@@ -1,4 +1,4 @@
-"""One step of guidance on given predictions, as the engine would ask for it."""
+"""One step of guidance on given predictions, with the context that the engine would make."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from cfgsweep.guidance.apply import guide
 from cfgsweep.guidance.predictions import PredictionKind
 
 
-def moment(
+def step_context(
     guider: Guider, predictions: Mapping[str, torch.Tensor], sigma: float = 0.8, seed: int = 0, **numbers: object
 ) -> StepContext:
-    """The guider's numeric parameters as they are, or as `numbers` say, one for all rows or one a row."""
+    """The context of a step.
+
+    sigma: sigma_t, of latents = alpha_t x0 + sigma_t noise. numbers: the scale, and other values of numeric parameters
+    than the guider has; one for all rows, or one per row.
+    """
     some = next(iter(predictions.values()))
     rows = len(some)
     given = {name: values[0] for name, values in guider.parameter_values(1).items()}
@@ -37,5 +41,5 @@ def moment(
 def guided(
     guider: Guider, predictions: Mapping[str, torch.Tensor], prediction: PredictionKind = "epsilon", **settings: object
 ) -> torch.Tensor:
-    """The guided prediction; settings are those of `moment`."""
-    return guide(guider, moment(guider, predictions, **settings), prediction)[0]  # type: ignore[arg-type]
+    """The guided prediction; settings are those of `step_context`."""
+    return guide(guider, step_context(guider, predictions, **settings), prediction)[0]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Classifier-free guidance, and the guiders that change its weights alone."""
+"""Classifier-free guidance, and guiders that only change its weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CFG(Guider):
-    """Classifier-free guidance, as Imagen and everybody since writes it; or as its paper does."""
+    """Classifier-free guidance, in the notation of Imagen or in that of its own paper."""
 
     name = "cfg"
     formula = "uncond + scale (cond - uncond); original_formulation: cond + scale (cond - uncond)"
@@ -35,9 +35,10 @@ class CFG(Guider):
 
 
 class CFGZero(Guider):
-    """CFG with the unconditional prediction scaled to explain the conditional one best (CFG-Zero*).
+    """CFG-Zero*: CFG with the unconditional prediction scaled to be as close to the conditional one as possible.
 
-    Formulated for velocities; others are converted. The paper's zero-init is `zero_init_steps`, 4 % of the steps.
+    Formulated for velocities; other predictions are converted. The paper's zero-init is `zero_init_steps`, at 4 % of
+    the steps.
     """
 
     name = "cfg_zero"
@@ -57,10 +58,10 @@ class CFGZero(Guider):
 
 
 class CFGPlusPlus(Guider):
-    """CFG++: the guided picture, but the unconditional noise put back; scales from 0 to 1.
+    """CFG++: the guided x0 is noised again with the unconditional noise; scales are from 0 to 1.
 
-    For samplers of first order that is CFG at a scale which follows the noise: scale r / (r - r'), with
-    r = sigma / alpha before and r' after the step.
+    For first-order samplers this is CFG with the scale multiplied by r / (r - r'), where r = sigma / alpha before the
+    step and r' after it.
     """
 
     name = "cfg_pp"
@@ -71,15 +72,15 @@ class CFGPlusPlus(Guider):
     samplers = ("euler", "ddim")
 
     def combine(self, ctx: StepContext) -> Tensor:
-        fall = ctx.sigma - ctx.next_sigma
-        weight = (ctx.sigma / fall.where(fall != 0, 1)).where(fall != 0, 1)  # a step that goes nowhere has no weight
+        step = ctx.sigma - ctx.next_sigma
+        weight = (ctx.sigma / step.where(step != 0, 1)).where(step != 0, 1)  # any weight does for a step of size 0
         return ctx.uncond + ctx.scale * weight * ctx.difference
 
 
 class PerpNeg(Guider):
-    """Guidance with a negative prompt of which only what is perpendicular to the prompt is taken away.
+    """Guidance away from the part of the negative prompt's direction that is perpendicular to the prompt's direction.
 
-    Three predictions: prompt, negative prompt, no text. The scale is the prompt's.
+    Takes three predictions: prompt, negative prompt, no text. The scale is that of the prompt.
     """
 
     name = "perp_neg"
@@ -97,11 +98,12 @@ class PerpNeg(Guider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         empty = ctx.predictions["empty"]
-        towards = ctx.cond - empty
+        positive = ctx.cond - empty
         if "uncond" in ctx.predictions:
-            away = ctx.uncond - empty
-            return empty + ctx.scale * (towards - ctx.numbers["neg_scale"] * (away - along(away, towards)))
-        return empty + ctx.scale * towards
+            negative = ctx.uncond - empty
+            perpendicular = negative - along(negative, positive)
+            return empty + ctx.scale * (positive - ctx.numbers["neg_scale"] * perpendicular)
+        return empty + ctx.scale * positive
 
 
 EMPTY = Branch("empty", "nothing")

@@ -1,4 +1,4 @@
-"""Frequency-decoupled guidance: a scale for coarse structure, another for detail."""
+"""Frequency-decoupled guidance: one scale for coarse structure, another for detail."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the binomial filter of Burt
 
 
 class FDG(Guider):
-    """CFG on a Laplacian pyramid: the scale at its coarsest level, `high_scale` at its finest, a line between.
+    """CFG on a Laplacian pyramid: the scale at the coarsest level, `high_scale` at the finest, linear in between.
 
-    Any size of picture; a level whose scale is 1 is the conditional prediction's.
+    Works for pictures of any size. A level with scale 1 is taken from the conditional prediction.
     """
 
     name = "fdg"
@@ -34,7 +34,7 @@ class FDG(Guider):
         return super().branches(numbers) if numbers["scale"] == numbers["high_scale"] else (COND, UNCOND)
 
     def combine(self, ctx: StepContext) -> Tensor:
-        """The pyramid is linear, so guiding its levels is guiding by the pyramid of the difference."""
+        """The pyramid is linear, so that guiding every level means adding the scaled levels of the difference."""
         guidance, coarser = ctx.uncond, ctx.difference
         for level in range(self.levels - 1):
             smaller = _smaller(coarser)
@@ -52,14 +52,14 @@ class FDG(Guider):
 
 
 def _smaller(x: Tensor) -> Tensor:
-    """Half the size (rounded up), blurred; pairs are averaged, so that nothing moves."""
+    """Blurred, and half the size (rounded up). Pairs of positions are averaged, so that nothing is shifted."""
     import torch.nn.functional as F
 
     return F.avg_pool2d(_blurred(x), 2, ceil_mode=True, count_include_pad=False)
 
 
 def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Twice the size (less one where the size to come to, height and width last, is odd), and blurred."""
+    """Twice the size, or one less where `size` is odd, and blurred. size: height and width come last."""
     import torch.nn.functional as F
 
     height, width = size[-2:]
@@ -67,11 +67,11 @@ def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """The binomial filter in both directions, the edge repeated beyond itself."""
+    """The binomial filter in both directions, with the edge values repeated outside."""
     import torch
     import torch.nn.functional as F
 
     height, width = x.shape[-2:]
     padded = F.pad(x, (2, 2, 2, 2), mode="replicate")
-    across = torch.stack([weight * padded[..., i : i + width] for i, weight in enumerate(KERNEL)]).sum(dim=0)
-    return torch.stack([weight * across[..., i : i + height, :] for i, weight in enumerate(KERNEL)]).sum(dim=0)
+    rows = torch.stack([weight * padded[..., i : i + width] for i, weight in enumerate(KERNEL)]).sum(dim=0)
+    return torch.stack([weight * rows[..., i : i + height, :] for i, weight in enumerate(KERNEL)]).sum(dim=0)

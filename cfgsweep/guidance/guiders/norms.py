@@ -1,7 +1,7 @@
-"""Guidance with norms: dynamic guidance's three normalisations, and others that keep a length or an energy.
+"""Guiders that normalise: the three normalisations of dynamic guidance, and others that keep a norm or an energy.
 
-Norms are taken per sample. The PyPI package cf_guidance takes them over the whole batch; at batch 1, where it
-was meant to be used, they agree.
+Norms are taken per sample. The PyPI package cf_guidance takes them over the whole batch, which is the same at batch
+size 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PredNorm(Guider):
-    """CFG, then scaled to the length of the unconditional prediction."""
+    """CFG, scaled to the norm of the unconditional prediction."""
 
     name = "prednorm"
     formula = "g |uncond| / |g|, g = uncond + scale (cond - uncond)"
@@ -34,7 +34,7 @@ class PredNorm(Guider):
 
 
 class TNorm(Guider):
-    """The difference of the predictions, scaled to the length of the unconditional one, times the scale (G_small)."""
+    """The difference of the predictions, normalised to the norm of the unconditional one, times the scale (G_small)."""
 
     name = "tnorm"
     formula = "uncond + scale |uncond| (cond - uncond) / |cond - uncond|"
@@ -43,12 +43,12 @@ class TNorm(Guider):
     single_branch_scales = {0.0: UNCOND}
 
     def combine(self, ctx: StepContext) -> Tensor:
-        # Where both predictions are the same (an empty prompt) there is no direction, and nothing to add.
+        # Where both predictions are equal (for an empty prompt) the difference is 0, and nothing is added.
         return ctx.uncond + (ctx.scale * ctx.difference) / positive(norm(ctx.difference)) * norm(ctx.uncond)
 
 
 class FullNorm(TNorm):
-    """T-Normalization, then scaled to the length of the unconditional prediction."""
+    """T-Normalization, then scaled to the norm of the unconditional prediction."""
 
     name = "fullnorm"
     formula = "g |uncond| / |g|, g as tnorm makes it"
@@ -60,9 +60,9 @@ class FullNorm(TNorm):
 
 
 class EPCFG(Guider):
-    """CFG, then scaled to the energy of the conditional prediction.
+    """CFG, scaled to the energy of the conditional prediction.
 
-    The energy is taken over the values between two percentiles (of their squares), which extremes do not move.
+    The energy is the sum of the squares between two of their percentiles, which extreme values do not change.
     """
 
     name = "ep_cfg"
@@ -88,7 +88,7 @@ class EPCFG(Guider):
 
 
 class BetaCFG(Guider):
-    """CFG whose difference is divided by a power of its own length; meant with the `beta` schedule."""
+    """CFG with the difference divided by a power of its norm; meant for the `beta` schedule."""
 
     name = "beta_cfg"
     formula = "uncond + scale (cond - uncond) / |cond - uncond|^gamma"
@@ -104,7 +104,7 @@ class BetaCFG(Guider):
 
 
 class MagnitudeAware(Guider):
-    """CFG that holds back where the predictions differ much, measured by the unconditional one's length."""
+    """CFG with a lower scale where the predictions differ much, relative to the norm of the unconditional one."""
 
     name = "mambo_g"
     formula = "uncond + w (cond - uncond), w = 1 + (scale - 1) exp(-alpha |cond - uncond| / |uncond|)"

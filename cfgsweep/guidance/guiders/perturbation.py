@@ -1,4 +1,4 @@
-"""Guiders that lead away from what a harmed denoiser predicts for the same prompt."""
+"""Guiders away from the prediction of a perturbed denoiser for the same prompt."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _names(given: Any) -> Any:
-    """One layer or several; a number is a transformer's block."""
-    several = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in several):
+def _layer_names(given: Any) -> Any:
+    """The names of one layer or of several. Transformers have numbers for names."""
+    layers = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(layer, str | int) and not isinstance(layer, bool) for layer in layers):
         raise ValueError("a layer is a name or a number")
-    return tuple(map(str, several))
+    return tuple(map(str, layers))
 
 
 ONE_LAYER = {"type": ["string", "integer"]}
 LAYERS_IN_FILES = {"anyOf": [ONE_LAYER, {"type": "array", "items": ONE_LAYER, "minItems": 1}]}
 Layers = Annotated[
-    tuple[str, ...], BeforeValidator(_names), Field(min_length=1), WithJsonSchema(LAYERS_IN_FILES, mode="validation")
+    tuple[str, ...],
+    BeforeValidator(_layer_names),
+    Field(min_length=1),
+    WithJsonSchema(LAYERS_IN_FILES, mode="validation"),
 ]
 LAYERS: Any = Field(
     ("mid",), description="where: mid, up.1, down.2.attentions.0, or the numbers of a transformer's blocks"
@@ -35,30 +38,31 @@ LAYERS: Any = Field(
 
 
 class PerturbedGuider(Guider):
-    """CFG, and on top a push from a worse prediction towards the whole one; a push of 0 is CFG."""
+    """CFG plus a multiple of the difference between a prediction and a perturbed one; CFG where that multiple is 0.
+
+    perturbation_scale_name: the parameter that is the multiple.
+    """
 
     differences_only = False
-
-    perturbation_scale_name: ClassVar[str]  # the parameter that weighs the perturbed prediction
+    perturbation_scale_name: ClassVar[str]
 
     def simplified(self, numbers: dict[str, float]) -> tuple[Guider, dict[str, float]]:
-        return (
-            (self, numbers)
-            if numbers[self.perturbation_scale_name]
-            else (CFG(), {"guidance_rescale": numbers["guidance_rescale"]})
-        )
+        if numbers[self.perturbation_scale_name]:
+            return self, numbers
+        return CFG(), {"guidance_rescale": numbers["guidance_rescale"]}
 
 
 class LayerPerturbedGuider(PerturbedGuider):
-    """Pushed away from what the denoiser predicts for the same prompt with some of its layers harmed.
+    """Guidance away from the prediction for the same prompt with some of the denoiser's layers perturbed.
 
-    A linear formula: scale 1 is pure perturbed guidance at two predictions a step.
+    The formula is linear: at scale 1 it is perturbed guidance without CFG, with two predictions per step.
     """
 
     lists = ("sigma", "layers")
     layers: Layers = LAYERS
 
     def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
+        """The perturbation at a step with these numbers."""
         raise NotImplementedError
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
@@ -71,7 +75,7 @@ class LayerPerturbedGuider(PerturbedGuider):
 
 
 class PAG(LayerPerturbedGuider):
-    """Perturbed-attention guidance: away from self-attention whose scores are the identity."""
+    """Perturbed-attention guidance: away from self-attention with the identity for its scores."""
 
     name = "pag"
     formula = "uncond + scale (cond - uncond) + pag_scale (cond - perturbed)"
@@ -86,8 +90,8 @@ class PAG(LayerPerturbedGuider):
 class SLG(LayerPerturbedGuider):
     """Skip-layer and spatio-temporal guidance: away from a denoiser with layers, or parts of them, left out.
 
-    skip: block, attention and feed_forward (their input handed on, as diffusers does), attention_scores (STG-A, and
-    PAG), or attention_residual (the attention adds nothing).
+    skip: block, attention or feed_forward (its output is its input, as in diffusers), attention_scores (STG-A, the same
+    as PAG), or attention_residual (the attention adds nothing).
     """
 
     name = "slg"
@@ -103,7 +107,7 @@ class SLG(LayerPerturbedGuider):
 
 
 class SEG(LayerPerturbedGuider):
-    """Smoothed-energy guidance: away from self-attention whose queries are blurred."""
+    """Smoothed-energy guidance: away from self-attention with blurred queries."""
 
     name = "seg"
     formula = "uncond + scale (cond - uncond) + seg_scale (cond - perturbed)"
@@ -119,10 +123,10 @@ class SEG(LayerPerturbedGuider):
 
 
 class SAG(PerturbedGuider):
-    """Self-attention guidance: away from what is predicted for latents blurred where the denoiser looks.
+    """Self-attention guidance: away from the prediction for latents that are blurred where attention is high.
 
-    Where it looks is what the self-attention of its middle tells, at the unconditional prediction; the blurred
-    latents take one more prediction after that one.
+    The attention is that of the self-attention in the middle of the denoiser, at the unconditional prediction. The
+    blurred latents take one more prediction, after that one.
     """
 
     name = "sag"
@@ -143,9 +147,9 @@ class SAG(PerturbedGuider):
 
 
 class AutoGuidance(Guider):
-    """A model guided by a bad version of itself: the same prompt, some of its layers left out, or a weaker model.
+    """Guidance away from a worse prediction for the same prompt: with some layers left out, or by a weaker model.
 
-    No unconditional prediction: two predictions a step.
+    Takes two predictions per step, and no unconditional one.
     """
 
     name = "autoguidance"

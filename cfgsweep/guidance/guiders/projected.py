@@ -1,4 +1,4 @@
-"""Guiders that take the difference of the predictions apart by direction."""
+"""Guiders that treat the directions of the difference between the predictions differently."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class APG(Guider):
-    """Adaptive projected guidance: the difference with momentum, its length bounded, its part along cond damped.
+    """Adaptive projected guidance: the difference with momentum, its norm bounded, its part along cond damped.
 
-    Formulated for pictures (x0); others are converted.
+    Formulated for x0; other predictions are converted.
     """
 
     name = "apg"
@@ -28,7 +28,7 @@ class APG(Guider):
     source = "Sadat et al. 2024, arXiv 2410.02416"
     space = "x0"
     stateful = True
-    single_branch_scales = {}  # at scale 1, too: a step that does nothing still has to be remembered
+    single_branch_scales = {}  # at scale 1 the difference is needed, too, for the momentum of later steps
     eta: Numeric = Field(0.0, description="weight of the part along cond; 1 keeps it")
     norm_threshold: Positive = Field(15.0, description="longest difference; a large number bounds nothing")
     momentum: Numeric = Field(-0.5, description="of the running difference; negative pushes against its history")
@@ -41,15 +41,15 @@ class APG(Guider):
         return ctx.cond + (ctx.scale - 1) * self.update(ctx)
 
     def update(self, ctx: StepContext) -> Tensor:
+        """The difference with momentum, bounded and projected."""
         assert ctx.memory is not None  # `remember` made it
-        length = norm(ctx.memory)
-        bounded = ctx.memory * (ctx.numbers["norm_threshold"] / positive(length)).clamp(max=1)
+        bounded = ctx.memory * (ctx.numbers["norm_threshold"] / positive(norm(ctx.memory))).clamp(max=1)
         parallel = along(precise(bounded), precise(ctx.cond)).to(bounded.dtype)
         return bounded - parallel + ctx.numbers["eta"] * parallel
 
 
 class APGMix(APG):
-    """CFG at first and APG, with a scale of its own, afterwards. The momentum runs from the start."""
+    """CFG in the first steps, then APG with a scale of its own. The momentum is kept from the first step on."""
 
     name = "apg_mix"
     formula = "(1 - share) cfg(scale) + share apg(apg_scale)"
@@ -71,9 +71,9 @@ class APGMix(APG):
 
 
 class TCFG(Guider):
-    """CFG after the unconditional prediction lost what it does not share with the conditional one.
+    """CFG with the unconditional prediction projected onto the direction that it shares with the conditional one.
 
-    What they share is their first singular direction.
+    That is the first right singular vector of both predictions.
     """
 
     name = "tcfg"
@@ -83,7 +83,7 @@ class TCFG(Guider):
     single_branch_scales = {1.0: COND}
 
     def combine(self, ctx: StepContext) -> Tensor:
-        # Of two vectors, the singular direction is a combination, and its weights are the major axis of a 2 x 2 matrix.
+        # The singular vector is cos(angle) cond + sin(angle) uncond; the angle is that of the Gram matrix's major axis.
         cc, cu, uu = (dot(a, b) for a, b in ((ctx.cond, ctx.cond), (ctx.cond, ctx.uncond), (ctx.uncond, ctx.uncond)))
         angle = 0.5 * (2 * cu).atan2(cc - uu)
         shared = along(ctx.uncond, angle.cos() * ctx.cond + angle.sin() * ctx.uncond)
@@ -91,9 +91,9 @@ class TCFG(Guider):
 
 
 class Mahiro(Guider):
-    """CFG blended with the bare conditional prediction times the scale, by how alike both sides are.
+    """CFG blended with the conditional prediction times the scale, by the similarity of both sides.
 
-    The similarity is that of the signed square roots, over channels, averaged over positions.
+    The similarity is the cosine of the signed square roots over channels, averaged over positions.
     """
 
     name = "mahiro"
@@ -106,8 +106,9 @@ class Mahiro(Guider):
     def combine(self, ctx: StepContext) -> Tensor:
         from torch.nn.functional import cosine_similarity
 
-        guided, leap = ctx.cfg, ctx.scale * ctx.cond
-        away, merged = (x.sign() * x.abs().sqrt() for x in (ctx.scale * ctx.uncond, (leap + guided) / 2))
-        alike = cosine_similarity(away, merged, dim=1).flatten(1).mean(dim=1)
-        weight = per_sample(2 * (alike + 1), guided)
-        return (weight * guided + (4 - weight) * leap) / 4
+        guided, scaled_cond = ctx.cfg, ctx.scale * ctx.cond
+        sides = ctx.scale * ctx.uncond, (scaled_cond + guided) / 2
+        negative, merged = (x.sign() * x.abs().sqrt() for x in sides)
+        similarity = cosine_similarity(negative, merged, dim=1).flatten(1).mean(dim=1)
+        weight = per_sample(2 * (similarity + 1), guided)
+        return (weight * guided + (4 - weight) * scaled_cond) / 4

@@ -1,4 +1,4 @@
-"""Guiders that look at the guided picture's values and bring back what went too far."""
+"""Guiders that limit the values of the guided x0."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class DynamicThreshold(Guider):
-    """Imagen's: values of the guided picture (x0) beyond a percentile are cut off, and all shrunk to a floor.
+    """Dynamic thresholding: values of the guided x0 beyond a percentile are clamped, and all are scaled to a floor.
 
-    Where the percentile lies below the floor nothing happens, so there the guider is CFG.
+    Where the percentile is below the floor, this is CFG.
     """
 
     name = "dynamic_threshold"
     formula = "clamp(g, -s, s) floor / s, s = max(floor, percentile of |g|), g = uncond + scale (cond - uncond)"
     source = "Saharia et al. 2022 (Imagen), arXiv 2205.11487"
     space = "x0"
-    single_branch_scales = {}  # at scale 1, too, values are cut off
+    single_branch_scales = {}  # values are clamped at scale 1, too
     differences_only = False
     percentile: ZeroToOne = 0.995
     floor: Annotated[Number, Field(gt=0)] = Field(
@@ -39,9 +39,9 @@ class DynamicThreshold(Guider):
 
 
 class Mimic(Guider):
-    """CFG at a high scale with the range of values of a lower one: what is beyond is cut off and the rest shrunk.
+    """CFG at a high scale with the range of values of a lower one: values are clamped, and scaled to that range.
 
-    Per channel, around its mean. At `mimic_scale` itself nothing happens.
+    The range is taken per channel, around its mean. At `mimic_scale` itself this is CFG.
     """
 
     name = "mimic"
@@ -55,26 +55,27 @@ class Mimic(Guider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         guided, mimicked = ctx.cfg, ctx.uncond + ctx.numbers["mimic_scale"] * ctx.difference
-        mean, other_mean = (x.mean((-2, -1), keepdim=True) for x in (guided, mimicked))
+        mean, mimicked_mean = (x.mean((-2, -1), keepdim=True) for x in (guided, mimicked))
         centred = guided - mean
-        reach = (mimicked - other_mean).abs().amax((-2, -1), keepdim=True)
-        limit = _per_channel_quantile(centred.abs(), ctx.numbers["percentile"]).maximum(reach)
-        return centred.clamp(-limit, limit) / positive(limit) * reach + mean
+        mimicked_range = (mimicked - mimicked_mean).abs().amax((-2, -1), keepdim=True)
+        limit = _per_channel_quantile(centred.abs(), ctx.numbers["percentile"]).maximum(mimicked_range)
+        return centred.clamp(-limit, limit) / positive(limit) * mimicked_range + mean
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
         return super().branches(numbers) if numbers["scale"] == numbers["mimic_scale"] else (COND, UNCOND)
 
 
-def _per_channel_quantile(x: Tensor, at: Tensor) -> Tensor:
+def _per_channel_quantile(x: Tensor, fraction: Tensor) -> Tensor:
+    """The quantile of every channel, [rows, channels, 1, 1]. fraction: one per row, [rows, 1, 1, 1]."""
     rows, channels = x.shape[:2]
-    return quantile(x.flatten(0, 1), at.flatten().repeat_interleave(channels)).view(rows, channels, 1, 1)
+    return quantile(x.flatten(0, 1), fraction.flatten().repeat_interleave(channels)).view(rows, channels, 1, 1)
 
 
 class Skimmed(Guider):
-    """CFG whose high scale is replaced by a lower one wherever it would push values outwards.
+    """CFG with a lower scale at all values that the high scale would move away from 0.
 
-    As Skimmed_CFG does it, first for the unconditional side and then for the conditional one; but a scale below
-    `skimming` is left alone, where the original would raise it.
+    As in Skimmed_CFG, first for the unconditional side and then for the conditional one. Unlike there, a scale below
+    `skimming` is not raised.
     """
 
     name = "skimmed"
@@ -98,9 +99,9 @@ class Skimmed(Guider):
 
 
 def _skim(ctx: StepContext, one: Tensor, other: Tensor, skimming: Tensor) -> Tensor:
-    """`one`, lowered where guidance away from `other` would push its values outwards."""
+    """`one`, lowered where guidance away from `other` would move its values away from 0."""
     guided, low = (other + scale * (one - other) for scale in (ctx.scale, skimming))
     outwards = (one - other).sign() == one.sign()
     outwards &= one.sign() == guided.sign()
-    outwards &= guided.sign() == (guided - ctx.latents / ctx.alpha_t).sign()  # latents as x0 + noise, as it takes them
+    outwards &= guided.sign() == (guided - ctx.latents / ctx.alpha_t).sign()  # the latents as x0 + sigma noise
     return one - outwards * (guided - low) / ctx.scale.where(ctx.scale != 0, 1)
