@@ -146,3 +146,15 @@ def tiny_model(saved) -> Path:
 def tiny_v_model(saved) -> Path:
     """The same, predicting v as Stable Diffusion 2.x at 768 does."""
     return saved(tiny.stable_diffusion("v_prediction"))
+
+
+@pytest.fixture
+def ghostscript(tmp_path: Path, monkeypatch) -> Path:
+    """A file that exists after a program `gs` was started, as Pillow does for PostScript pictures."""
+    ran = tmp_path / "postscript-was-run"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/gs"
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo 10.0 && exit 0\ntouch {ran}\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    return ran

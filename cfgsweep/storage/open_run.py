@@ -15,7 +15,10 @@ from cfgsweep.sweep.schema import Sweep, read_sweep
 
 
 def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str, str]:
-    """What ran in the folder for the sweep's models, where it tells (a fallback may have taken a model's place)."""
+    """For the sweep's models those that ran in the folder: a fallback may have run instead of one.
+
+    model: runs instead of all of them.
+    """
     if model is not None:
         return dict.fromkeys(sweep.model, model)
     environment = run.environment()

@@ -1,8 +1,9 @@
-"""Conditions of `exclude`: which cells of the grid they match."""
+"""Which cells of a grid an entry of `exclude` matches."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
@@ -11,12 +12,16 @@ from cfgsweep.errors import UserError
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
-def matches(cell: dict[str, Any], conditions: dict[str, Any]) -> bool:
+def matches(cell: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
+    """Do all conditions hold? Raises UserError where one is a malformed comparison."""
     return all(_field_matches(cell[name], wanted) for name, wanted in conditions.items())
 
 
 def _field_matches(value: Any, wanted: Any) -> bool:
-    """Equal, in a list, or for numbers a comparison ('> 0.2'). A guider's bare name matches all its parameters."""
+    """Is the value equal to the wanted one, in a list of wanted ones, or in the range of a comparison ('> 0.2')?
+
+    A guider's or schedule's bare name matches it with any parameters.
+    """
     if isinstance(wanted, list) and not isinstance(value, tuple):
         return any(_field_matches(value, one) for one in wanted)
     if isinstance(value, Parameters):
@@ -29,8 +34,10 @@ def _field_matches(value: Any, wanted: Any) -> bool:
 
 
 def _compares(value: float, wanted: str) -> bool:
+    """Does a comparison such as '> 0.2' hold? Text that begins with no comparison sign matches no number."""
     sign = next((sign for sign in COMPARISONS if wanted.strip().startswith(sign)), "")
     try:
         return bool(sign) and COMPARISONS[sign](value, float(wanted.strip().removeprefix(sign)))
     except ValueError:
-        raise UserError("not a comparison", where="exclude", given=wanted, allowed="such as '> 0.2'") from None
+        error = UserError("not a comparison", given=wanted, allowed="such as '> 0.2'")
+        raise error.at_key("exclude") from None

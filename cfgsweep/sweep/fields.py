@@ -1,4 +1,4 @@
-"""The kinds of field a sweep file has: how each is read, what is said of a wrong one, its JSON Schema."""
+"""The types of a sweep file's fields: how each is parsed and checked, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
-Size = tuple[int, int] | None  # width, height in pixels; None: what the model was made for
+Size = tuple[int, int] | None  # width and height in pixels; None is the native size of the model
 
 
 def _known_sampler(name: Any) -> str:
@@ -37,7 +37,7 @@ def _known_metric(name: Any) -> str:
 
 
 def _sizes(given: Any) -> list[Any]:
-    """`512`, `[512, 768]` (one size, width and height) or a list of sizes."""
+    """From `512`, `[512, 768]`, which is one size, or a list of sizes."""
     pair = isinstance(given, list) and len(given) == 2 and all(isinstance(side, int) for side in given)
     return [_size(size) for size in ([given] if pair else spread(given))]
 
@@ -54,9 +54,10 @@ def _size(given: Any) -> Size:
 
 
 class _OneOrMany:
-    """JSON Schema of an axis, with `item` as the schema of its values where pydantic cannot know it.
+    """The JSON Schema of an axis: one value, a list, or with `numeric` a range.
 
-    item: a function where the schema lists a registry, which is then read for schemas alone.
+    item: the schema of one value where pydantic's own is too wide. A function where it lists a registry, so that the
+        registry is filled only when a schema is made.
     """
 
     def __init__(self, item: dict[str, Any] | Callable[[], dict[str, Any]] | None = None, numeric: bool = False):
@@ -68,7 +69,7 @@ class _OneOrMany:
 
 
 def _label(given: Any) -> Any:
-    """A class by its number or its name; numbers of a range come as floats."""
+    """A class by its number or its name. The numbers of a range are floats."""
     given = int(given) if isinstance(given, float) and given.is_integer() else given
     if isinstance(given, bool) or not isinstance(given, int | str) or given == "" or (type(given) is int and given < 0):
         raise UserError("not a label", given=given, allowed="a class's number, from 0 on, or its name")
@@ -81,7 +82,7 @@ SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
 
 
 def _no_reserved_name(name: str) -> str:
-    """Windows knows devices by such names, whatever comes after a dot, and drops a dot at the end."""
+    """Raises ValueError for names that Windows reserves for devices, and for a dot at the end, which it drops."""
     devices = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
     if name.split(".")[0].lower() in devices or name.endswith("."):
         raise ValueError("not a name that every system takes for a folder")
@@ -100,7 +101,7 @@ Many = BeforeValidator(spread)
 Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
 Metrics = Annotated[
     list[Annotated[str, BeforeValidator(_known_metric)]],
-    BeforeValidator(lambda given: spread(given) if given != [] else given),  # none is fine
+    BeforeValidator(lambda given: spread(given) if given != [] else given),  # an empty list is allowed
     _OneOrMany(lambda: {"enum": sorted(METRICS)}),
 ]
 Names = Annotated[list[Name], Many, _OneOrMany()]

@@ -31,7 +31,7 @@ Counts = Annotated[
 
 
 class PhaseSettings(BaseModel):
-    """How a search goes: where, how densely at first, how exactly at last, and by which distance."""
+    """The range of a search, the points of its first scan, its tolerance and its distance."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -43,6 +43,6 @@ class PhaseSettings(BaseModel):
     max_evaluations: Annotated[Whole, Field(ge=1)] | None = Field(None, description="stop before more than that")
 
     def spec(self) -> dict[str, Any]:
-        """As a file would give it."""
+        """The settings as a sweep file has them."""
         given = self.model_dump(exclude_none=True)
         return {key: one[0] if isinstance(one, list) and len(one) == 1 else one for key, one in given.items()}

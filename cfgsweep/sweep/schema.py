@@ -1,4 +1,4 @@
-"""The sweep file: its schema, and what is wrong with one that is not right."""
+"""The sweep file: its fields, their checks, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ AXES = (
 
 
 class Sweep(BaseModel):
-    """A sweep, validated but not expanded: every axis is a list, of one thing where nothing varies."""
+    """A validated sweep, not expanded yet. Every axis is a list, with one element where nothing varies."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -98,7 +98,7 @@ class Sweep(BaseModel):
         except ValidationError as invalid:
             raise yaml_io.explain(invalid, Sweep, yaml_io.Document({}, "").where) from None
 
-    # pydantic's mark of an __init__ that `model_validate` does not call: a file's errors keep their lines.
+    # With this mark of pydantic's, `model_validate` does not call __init__, so that errors of a file keep their lines.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ class Sweep(BaseModel):
         return self
 
     def axis(self, name: str) -> list[Any]:
-        """The values of an axis; [None] for a `value` that is left to the guiders."""
+        """The values of an axis. [None] stands for an axis that is not given, as a `value` left to the guiders."""
         values = getattr(self, name)
         return [None] if values is None else values
 
@@ -136,14 +136,17 @@ def schema() -> dict[str, Any]:
 
 
 def read_sweep(path: Path, overrides: list[str] | None = None) -> tuple[Sweep, yaml_io.Document]:
-    """Read and check a sweep file, `--set` overrides applied."""
+    """Read a sweep file and apply `--set` overrides; also the document, which has the lines for later errors.
+
+    Raises UserError where the file or an override is wrong.
+    """
     document = yaml_io.read(path)
     document.override(overrides or [])
     return yaml_io.validate(Sweep, document), document
 
 
 def as_yaml(value: Any) -> Any:
-    """A Python value as YAML would have it: lists for tuples, ranges and arrays, text for paths."""
+    """A Python value as YAML represents it: lists for tuples, ranges and arrays, text for paths."""
     if isinstance(value, Mapping):
         return {key: as_yaml(one) for key, one in value.items()}
     if isinstance(value, list | tuple | range):
@@ -154,7 +157,7 @@ def as_yaml(value: Any) -> Any:
 
 
 def _check_conditions(sweep: Sweep) -> None:
-    """Either prompts or labels, and a negative prompt with prompts alone."""
+    """Raises UserError unless there are either prompts or labels; a negative prompt goes with prompts only."""
     if (sweep.prompt is None) == (sweep.label is None):
         problem = "is missing" if sweep.prompt is None else "there is a label, too: a model takes one or the other"
         allowed = "a prompt for models that read texts, a label for models of labels"
@@ -165,6 +168,7 @@ def _check_conditions(sweep: Sweep) -> None:
 
 
 def _check_zip(sweep: Sweep) -> None:
+    """Raises UserError where zipped axes are unknown, in two groups, or not equally long and not in a cycle."""
     zipped: set[str] = set()
     for number, group in enumerate(sweep.zip):
         key = ("zip", number)
@@ -181,7 +185,7 @@ def _check_zip(sweep: Sweep) -> None:
 
 
 def _check_duplicates(sweep: Sweep) -> None:
-    """An axis names a value once, unless it is zipped."""
+    """Raises UserError where an axis that is not zipped has a value twice."""
     zipped = {name for group in sweep.zip for name in group.axes}
     for name in AXES:
         seen: set[Any] = set()
@@ -194,6 +198,7 @@ def _check_duplicates(sweep: Sweep) -> None:
 
 
 def _check_exclude(sweep: Sweep) -> None:
+    """Raises UserError where an exclusion names an unknown field."""
     for number, conditions in enumerate(sweep.exclude):
         for field in conditions:
             if field not in AXES:

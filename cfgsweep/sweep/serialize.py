@@ -1,4 +1,4 @@
-"""A sweep as a file would say it."""
+"""A sweep as a file has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cfgsweep.sweep.schema import AXES, Sweep
 
 
 def as_written(sweep: Sweep) -> dict[str, Any]:
-    """The sweep as a file would say it: one thing where an axis has one value."""
+    """The fields of the sweep for YAML: a single value where an axis has one, empty fields left out."""
     written: dict[str, Any] = {}
     for field in Sweep.model_fields:
         value = getattr(sweep, field)

@@ -1,4 +1,4 @@
-"""Titles of experiments: the settings that vary, in words."""
+"""Titles of experiments: the settings that vary, as text."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def axis_label(name: str, value: Any) -> str:
 
 
 def title(experiment: Experiment, fields: list[str]) -> str:
-    """The settings that matter in this sweep, in one line."""
+    """The experiment's values of these fields in one line; the guider where there are no fields."""
     return ", ".join(axis_label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()

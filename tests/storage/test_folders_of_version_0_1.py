@@ -1,4 +1,4 @@
-"""Run folders with the ids of version 0.1, the gallery among them: recognised, and taken over without computing."""
+"""Run folders with the ids of version 0.1, as the gallery has them, are read, and taken over without computing."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_search_begins_with_the_pictures_of_an_old_run(tmp_path: Path) -> None
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A search of four pictures: one of them damaged, one whose record is lost, all but one measured."""
+    """A search with four pictures: one is damaged, one has lost its record, and three are measured."""
     folder = tmp_path / "small"
     shutil.copytree(GALLERY / "phase", folder, ignore=lambda folder, names: names if folder.endswith("images") else [])
     records = records_of(folder)[:4]
@@ -113,7 +113,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(small: Path, tmp_path: Path) -> None:
-    """The process ends before its n-th write, rename or removal, for every n; then the folder is taken over again."""
+    """The process ends before its n-th change of a file, for every n, and then the folder is repaired again."""
     whole = Path(shutil.copytree(small, tmp_path / "whole"))
     repair(RunFolder(whole), SilentDisplay())
     expected = everything(whole)
@@ -133,7 +133,7 @@ def everything(folder: Path) -> tuple:
 
 
 def killed(moment: int, work: Callable[[], None]) -> bool:
-    """Do it in a child process that ends at once before its n-th change of a file. False: it was done before that."""
+    """Work in a child process that exits before its n-th change of a file; False if it finished before that."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] != 0

@@ -1,4 +1,4 @@
-"""Documents as a JSON Schema has them, for hypothesis; and such with something else where it should not be."""
+"""hypothesis strategies for documents that a JSON Schema allows, and for documents with errors in them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ anything = st.recursive(
 
 
 def of_schema(schema: Mapping[str, Any], wrong: int = 0, **of_definitions: Mapping[str, Any]) -> Values:
-    """What the schema allows, but for one part in `wrong`, which is anything. Definitions may be given others."""
+    """Documents that the schema allows, but about one part in `wrong` is replaced by an arbitrary value.
+
+    of_definitions: schemas that replace the schema's own definitions.
+    """
     return _Strategies({**schema.get("$defs", {}), **of_definitions}, wrong).of(schema)
 
 
 class _Strategies:
-    """One for each part of a schema, made once."""
+    """Strategies for the parts of a schema, each made once."""
 
     def __init__(self, definitions: Mapping[str, Any], wrong: int):
         self.definitions, self.wrong = definitions, wrong
@@ -87,7 +90,7 @@ class _Strategies:
 
 
 def _numbers(schema: Mapping[str, Any]) -> Values:
-    """None that are very big where the schema does not say: a document is to be planned, too."""
+    """Numbers in the schema's bounds, and small ones where there are none, since documents are expanded, too."""
     least = schema.get("minimum", schema.get("exclusiveMinimum", -1000))
     most = schema.get("maximum", schema.get("exclusiveMaximum", max(least, 0) + 60))
     step = schema.get("multipleOf", 1)

@@ -1,4 +1,4 @@
-"""What a run folder holds, as a user gets it."""
+"""The content of a run folder, for comparisons."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from cfgsweep.storage.png import hash_of_file
 
 
 def records_of(run: Path) -> list[dict]:
+    """The records as plain JSON objects."""
     return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
 
 
 def state_of(run: Path) -> tuple[list[dict], dict[str, str | None]]:
-    """The records in their order, the pixels of pictures, grids and reports."""
+    """The records in their order, and hashes of the pixels of pictures, grids and plots."""
     drawn = [*(run / "images").glob("*.png"), *(run / "grids").glob("*.png"), *run.glob("*.png")]
     return records_of(run), {path.name: hash_of_file(path) for path in drawn}

@@ -1,7 +1,7 @@
-"""Whatever is handed in as a sweep file: a sweep or an error for people, no traceback, no hang, bounded memory.
+"""Arbitrary sweep files: each gives a sweep or a UserError, no other exception, and in bounded time and memory.
 
-CFGSWEEP_TEST_EXAMPLES=100000 has hypothesis look longer; `python -m tests.fuzz.sweeps` goes on from raw bytes for as
-long as one likes.
+CFGSWEEP_TEST_EXAMPLES=100000 makes hypothesis try more; `python -m tests.fuzz.sweeps` tries raw bytes until it is
+stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cfgsweep.sweep.schema import AXES, Sweep, read_sweep, schema
 from tests.support.json_schema_strategies import of_schema
 
 EXAMPLES = int(os.environ.get("CFGSWEEP_TEST_EXAMPLES", "200"))
-MOST = 2000  # experiments to expand: more of the same shows nothing new
+MOST = 2000  # experiments that are expanded; larger sweeps are only read
 
 
 def plan(sweep: Sweep, document: Document) -> None:
@@ -66,7 +66,7 @@ def test_the_schema_and_the_reader_agree_and_nothing_else_happens(tmp_path: Path
 
 
 def test_raw_bytes(tmp_path: Path) -> None:
-    """Some seconds of what `python -m tests.fuzz.sweeps` does for hours."""
+    """A short run of `python -m tests.fuzz.sweeps`."""
     pytest.importorskip("atheris", reason="there is no atheris for this machine")
     command = [sys.executable, "-m", "tests.fuzz.sweeps", "-runs=3000", "-seed=1"]
     fuzzed = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])

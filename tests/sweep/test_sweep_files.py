@@ -1,4 +1,4 @@
-"""Sweep files: what they mean, and what is said of those that mean nothing."""
+"""Sweep files: what they expand to, and the errors of wrong ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_sizes(sweep_file, written: str, sizes: list) -> None:
     assert read_sweep(sweep_file(BASE + f"size: {written}\n"))[0].size == sizes
 
 
-def test_numbers_are_read_as_people_write_them(sweep_file) -> None:
+def test_numbers_with_exponents_are_numbers(sweep_file) -> None:
     assert read_sweep(sweep_file(BASE.replace("[0.1, 0.2]", "[1e-4, 2E3, 1.5e-3]")))[0].value == [1e-4, 2e3, 1.5e-3]
 
 
@@ -123,7 +123,7 @@ def test_overrides_replace_fields(sweep_file) -> None:
         (("[tnorm, fullnorm]", "7"), ["F:4: guider: not a guider", "7"]),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(sweep_file, change: tuple[str, str], expected: list[str]) -> None:
+def test_errors_name_file_line_and_key(sweep_file, change: tuple[str, str], expected: list[str]) -> None:
     text = error_of(sweep_file, BASE.replace(*change))
     for part in expected:
         assert part in text
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_said_with_its_place(sweep_file, change: tuple[str, str
         ("seed: !!python/object/apply:os.system [ls]", ["F:6", "not valid YAML", "constructor"]),
     ],
 )
-def test_what_a_line_gets_wrong(sweep_file, line: str, expected: list[str]) -> None:
+def test_errors_of_optional_fields_name_file_line_and_key(sweep_file, line: str, expected: list[str]) -> None:
     text = error_of(sweep_file, BASE + line + "\n")
     for part in expected:
         assert part in text
@@ -165,7 +165,7 @@ def test_an_error_in_an_override_names_the_override(sweep_file) -> None:
     assert "--set: stps: unknown key" in error_of(sweep_file, BASE, "stps=4")
 
 
-def test_documents_that_explode_are_refused_at_once(sweep_file) -> None:
+def test_documents_that_would_expand_beyond_bounds_are_refused(sweep_file) -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     for this, last in zip("bcdefghij", "abcdefghi", strict=True):
         bomb += f"{this}: &{this} [{', '.join(['*' + last] * 9)}]\n"
@@ -182,7 +182,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_sweep(tmp_path / "none.yaml")
 
 
-def test_guidance_between_equal_prompts_is_warned_about(sweep_file) -> None:
+def test_guidance_between_equal_prompts_gives_a_notice(sweep_file) -> None:
     assert "guidance does nothing" in cautions(experiments_of(sweep_file, BASE + "negative_prompt: a cat\n"))[0]
     assert not cautions(experiments_of(sweep_file, BASE))
 
