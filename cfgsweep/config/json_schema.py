@@ -1,4 +1,4 @@
-"""JSON Schema of what a sweep file may say: names with parameters, ranges, one value or many."""
+"""Parts of the JSON Schema of sweep files: names with parameters, ranges, one value or several."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cfgsweep.config.registry import Registry
 
 
 def named_schema(registry: Registry[Any]) -> dict[str, Any]:
-    """A name, or a name with its parameters."""
+    """A name of the registry, or such a name with its parameters."""
     forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
     for name, cls in registry.items():
         fields = cls.model_json_schema()["properties"]
         if cls.shorthand:
             forms.append(only(name, fields[cls.shorthand]))
-        several = {key: field if key in cls.lists else one_or_many(field, True) for key, field in fields.items()}
+        several = {key: field if key in cls.list_valued else one_or_many(field, True) for key, field in fields.items()}
         forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
     return {"anyOf": forms}
 
@@ -32,7 +32,7 @@ def pattern_schema(pattern: str) -> dict[str, Any]:
 
 
 def one_or_many(item: dict[str, Any], numeric: bool) -> dict[str, Any]:
-    """One thing, a list of things, or for numbers a range."""
+    """One item or a list of items. numeric: each may be a range, too."""
     one_of = {"anyOf": [item, reference("Range")]} if numeric else item
     return {"anyOf": [one_of, {"type": "array", "items": one_of, "minItems": 1}]}
 
@@ -43,7 +43,8 @@ def range_schema() -> dict[str, Any]:
     return {"anyOf": [only(kind, three) for kind in RANGES]}
 
 
-# What is said once in a JSON Schema and referred to. pydantic takes references of its own or to elsewhere, not these.
+# Where references to our definitions point until `bundled` adds them: pydantic refuses unknown references into its own
+# document, and leaves those to others alone.
 ELSEWHERE = "https://cfgsweep/"
 
 
@@ -53,11 +54,11 @@ def reference(name: str) -> dict[str, Any]:
 
 
 def bundled(schema: dict[str, Any], definitions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The schema with its definitions, references pointing to them."""
+    """The schema with these definitions in its `$defs`, and references to them."""
     return _rewritten({**schema, "$defs": {**schema.get("$defs", {}), **definitions}})
 
 
-# pydantic keeps its own words for the bounds of a number where another validator comes before them.
+# pydantic leaves the bounds of a number under its own names if another validator comes before them.
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
@@ -75,4 +76,5 @@ def _rewritten(node: Any) -> Any:
 
 
 def only(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A mapping with this key alone."""
     return {"type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": False}

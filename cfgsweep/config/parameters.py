@@ -33,7 +33,7 @@ class Parameters(BaseModel):
     name: how a sweep file calls it.
     registry: where subclasses are registered, one for guiders and one for schedules.
     formula, source: what is computed, and where it comes from (paper or package).
-    lists: parameters that take a list as one value; for others a list is an axis.
+    list_valued: parameters that take a list as one value; for others a list is an axis.
     shorthand: the parameter that `{name: [...]}` is short for.
     defaults_version: raised when a default changes, since ids leave out what is at its default.
     foreign_defaults: parameters whose defaults another package may change. Ids always have them.
@@ -46,7 +46,7 @@ class Parameters(BaseModel):
     registry: ClassVar[Registry[Any] | None] = None
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
-    lists: ClassVar[tuple[str, ...]] = ()
+    list_valued: ClassVar[tuple[str, ...]] = ()
     shorthand: ClassVar[str] = ""
     defaults_version: ClassVar[int] = 1
     foreign_defaults: ClassVar[tuple[str, ...]] = ()
@@ -66,7 +66,7 @@ class Parameters(BaseModel):
     @classmethod
     def alternatives(cls, key: str, value: Any) -> list[Any]:
         """The values that a file gives for one parameter: several for a list or a range."""
-        return [value] if key in cls.lists else spread(value)
+        return [value] if key in cls.list_valued else spread(value)
 
     def __hash__(self) -> int:
         return self.cached_hash

@@ -1,4 +1,4 @@
-"""One thing or many: how a value in a sweep file becomes the list of values of an axis."""
+"""The values of an axis: one value, a list of values, or ranges of numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ RANGES = {
 
 
 def spread(given: Any) -> list[Any]:
-    """One thing -> [it]; a list -> its things; ranges -> their numbers."""
+    """The values that a file gives for an axis, with the numbers in place of ranges.
+
+    Raises UserError if there are none, or if a range is not one.
+    """
     items = given if isinstance(given, list) else [given]
     if not items:
         raise UserError("the axis is empty", allowed="at least one value")
@@ -27,7 +30,10 @@ def spread(given: Any) -> list[Any]:
 
 
 def points(given: dict[str, Any]) -> list[float]:
-    """The numbers of a range, exact in decimal: 0.08, 0.082, ... and never 0.08399999999999999."""
+    """The numbers of a range, exact in decimal (0.084 and not 0.08399999999999999).
+
+    Raises UserError if it is no range, or has more than MAX_POINTS numbers.
+    """
     kind = next(iter(RANGES.keys() & given.keys()))
     if len(given) != 1:
         raise unknown_name("key", next(key for key in given if key != kind), [kind])
@@ -54,7 +60,7 @@ def _three_numbers(given: dict[str, Any], kind: str) -> tuple[Decimal, Decimal, 
 
 
 def _count(kind: str, a: Decimal, b: Decimal, c: Decimal, given: dict[str, Any]) -> int:
-    """How many points; refuses what makes no range."""
+    """The number of points. Raises UserError if the three numbers do not make a range."""
     if kind == "range":
         if c == 0 or (b - a) / c < 0:
             raise UserError("the step does not lead from start to stop", given=given, allowed=RANGES[kind])

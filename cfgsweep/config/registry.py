@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cfgsweep.config import user_code
 from cfgsweep.errors import UserError, shorten, unknown_name
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -98,6 +100,8 @@ class Registry(Mapping[str, type[T]]):
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         """Those of installed packages. Not kept: they are read for unknown names and listings alone."""
+        from importlib.metadata import entry_points  # takes longer to import than all of this package
+
         return {entry.name: entry for entry in entry_points(group=self.group)}
 
     def _load_entry_point(self, entry: EntryPoint) -> type[T]:

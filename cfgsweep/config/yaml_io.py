@@ -1,4 +1,4 @@
-"""YAML in: safe, bounded, and with the line of every key kept for error messages."""
+"""Reads YAML safely, with limits on its size, and keeps the line of every key for error messages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but 1e-4 is a number (YAML 1.2), as everybody who writes it means."""
+    """PyYAML's safe loader, but 1e-4 is a number, as in YAML 1.2 (PyYAML reads it as text)."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what _Loader would take for a number."""
+    """Quotes text that _Loader would read as a number."""
 
 
 for _side in (_Loader, _Dumper):
@@ -39,13 +39,16 @@ for _side in (_Loader, _Dumper):
 
 
 def dump(data: Mapping[str, Any]) -> bytes:
-    """YAML that `read` reads back as it was."""
+    """YAML that `read` reads as the same data."""
     return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 @dataclass
 class Document:
-    """A mapping read from YAML; `where(key)` names the file, line and key of anything in it."""
+    """A mapping read from YAML.
+
+    source: the path of the file. lines: the line of every key; -1 for those that `--set` gave.
+    """
 
     data: dict[str, Any]
     source: str
@@ -70,7 +73,10 @@ class Document:
             raise error.at(self.where(error.inside)) if error.inside else error from None
 
     def override(self, assignments: Sequence[str]) -> None:
-        """Apply `--set key=value` (value in YAML; dots reach into mappings)."""
+        """Applies `--set key=value`, the value in YAML; a key with dots is one within a mapping.
+
+        Raises UserError if one is no assignment.
+        """
         for assignment in assignments:
             name, equals, text = assignment.partition("=")
             if not equals or not name.strip():
@@ -89,10 +95,10 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Read a YAML mapping from a file."""
+    """Reads a YAML mapping from a file. Raises UserError if it cannot be read, is too large, or is none."""
     try:
         with open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)  # and no more, of what may have no end
+            content = file.read(MAX_BYTES + 1)  # no more, since a device may have no end
         if len(content) > MAX_BYTES:
             raise UserError("file too large", where=str(path), allowed=f"at most {MAX_BYTES} bytes")
         text = content.decode("utf-8-sig")
@@ -129,7 +135,10 @@ def _parse(text: str, source: str) -> Document:
 
 
 def _measure(node: yaml.Node, sizes: dict[int, int], depth: int, source: str) -> int:
-    """Number of nodes once aliases are expanded; refuses documents that are absurdly deep or large."""
+    """The number of nodes once aliases are expanded. Raises UserError above MAX_NODES or MAX_DEPTH.
+
+    sizes: those of nodes that are measured already, by their `id`.
+    """
     if id(node) in sizes:
         return sizes[id(node)]
     where = f"{source}:{node.start_mark.line + 1}"
@@ -148,6 +157,7 @@ def _measure(node: yaml.Node, sizes: dict[int, int], depth: int, source: str) ->
 
 
 def _note_lines(node: yaml.Node, key: Key, lines: dict[Key, int], source: str) -> None:
+    """Adds the lines of a node and of all within it. Raises UserError if a mapping has a key twice."""
     lines[key] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
@@ -163,7 +173,7 @@ def _note_lines(node: yaml.Node, key: Key, lines: dict[Key, int], source: str) -
 
 
 def validate(model: type[T], document: Document) -> T:
-    """The document as `model`; the first thing wrong with it as a UserError that names its place."""
+    """The document as `model`. Raises UserError, with the place, if it is none."""
     try:
         return model.model_validate(document.data)
     except ValidationError as invalid:

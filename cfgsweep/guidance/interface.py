@@ -44,7 +44,7 @@ class GuiderBase(Parameters):
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
     rows_per_call: ClassVar[int] = GUIDED_ROWS
-    lists: ClassVar[tuple[str, ...]] = ("sigma",)
+    list_valued: ClassVar[tuple[str, ...]] = ("sigma",)
 
     start: Fraction = Field(0.0, description="guidance is off before this fraction of the steps")
     stop: Fraction = Field(1.0, description="guidance is off from this fraction of the steps on")

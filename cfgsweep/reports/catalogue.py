@@ -1,4 +1,4 @@
-"""What guiders and schedules there are, in words: read off the classes themselves, and written nowhere else."""
+"""Lists guiders and schedules in words, from their docstrings, fields and class variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.context import Branch
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedulable import Bounds
-from cfgsweep.guidance.schedules import SCHEDULES, Schedule
+from cfgsweep.guidance.schedules import SCHEDULES
 from cfgsweep.storage.png import refuse_a_finished_picture
 from cfgsweep.system.display import aligned
 
@@ -35,13 +35,13 @@ SPACES: dict[str, str] = {
 
 
 def guiders_table() -> list[str]:
-    """One line a guider: name, predictions a step, what it does, where it comes from."""
-    rows = [(name, str(len(usual_branches(cls))), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
+    """One line per guider: name, predictions per step, what it does, where it comes from."""
+    rows = [(name, _predictions(cls), _summary(cls), cls.source) for name, cls in GUIDERS.items()]
     return aligned([("guider", "predictions", "", ""), *rows])
 
 
 def schedules_table() -> list[str]:
-    """One line a schedule."""
+    """One line per schedule."""
     return aligned([("schedule", "", ""), *((name, _summary(cls), cls.formula) for name, cls in SCHEDULES.items())])
 
 
@@ -66,13 +66,22 @@ def schedule_page(name: str) -> list[str]:
     return [*_heading(cls), *_facts({"formula": cls.formula, "source": cls.source}), "", *_parameters(cls)]
 
 
+def _predictions(cls: type[GuiderBase]) -> str:
+    """Their number per step with default parameters."""
+    try:
+        return str(len(usual_branches(cls)))
+    except ValidationError:  # a parameter has no default
+        return "?"
+
+
 def _costs(cls: type[GuiderBase]) -> str:
+    """The predictions of a step in words, with default parameters."""
     try:
         guider = cls()
     except ValidationError:
         return "depends on its parameters"
     usual = usual_branches(cls)
-    costs = [f"{len(usual)} predictions a step ({', '.join(role.name for role in usual)})"]
+    costs = [f"{len(usual)} predictions a step ({', '.join(branch.name for branch in usual)})"]
     fewer = {scale: _branches(guider, scale) for scale in guider.special_scales}
     costs += [f"{len(branches)} at scale {scale:g}" for scale, branches in fewer.items() if len(branches) < len(usual)]
     return "; ".join(costs)
@@ -90,7 +99,8 @@ def _branches(guider: GuiderBase, scale: float) -> tuple[Branch, ...]:
 
 
 def _summary(cls: type[Parameters]) -> str:
-    return (inspect.getdoc(cls) or "").splitlines()[0]
+    """The first line of the docstring."""
+    return next(iter((inspect.getdoc(cls) or "").splitlines()), "")
 
 
 def _heading(cls: type[Parameters]) -> list[str]:
@@ -128,7 +138,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    """From the annotations that check it."""
+    """The values that a field takes, from its annotations."""
     if get_origin(field.annotation) is Literal:
         return ", ".join(get_args(field.annotation))
     if field.annotation is bool:
@@ -153,14 +163,17 @@ def _bounds(entry: Any) -> list[str]:
 
 
 def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int = 50) -> None:
-    """Draw schedules over the steps, each scaled to `value`, into a PNG, SVG or PDF."""
+    """Draws schedules over the steps, each scaled to `value`, into a PNG, SVG or PDF.
+
+    Raises UserError if the file is a picture of a run, or of no such kind.
+    """
     from matplotlib.figure import Figure
 
     refuse_a_finished_picture(path)
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
     for index, name in enumerate(names):
-        schedule = example(name, steps)
+        schedule = SCHEDULES.look_up(name).example(steps)
         style = ("-", "--", "-.")[index // 10 % 3]
         axes.plot(schedule.values(value, steps), label=shorten(schedule.title(), 40), linestyle=style)
     axes.set(xlabel="step", ylabel="guidance scale")
@@ -171,15 +184,3 @@ def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int 
     except ValueError:
         formats = sorted(figure.canvas.get_supported_filetypes())
         raise UserError("not a kind of picture", where="--plot", given=str(path), allowed=formats) from None
-
-
-def example(name: str, steps: int) -> Schedule:
-    """The schedule with its defaults, and something plausible for what has none."""
-    required: dict[str, dict[str, Any]] = {
-        "step": {"after": 1.0},
-        "interval": {"start": 0.2, "stop": 0.8, "outside": 1.0},
-        "list": {"numbers": [1 - step / steps for step in range(steps)]},
-        "piecewise": {"steps": [[steps // 3, 5.0], [2 * steps // 3, 2.0]]},
-    }
-    cls: type[Schedule] = SCHEDULES.look_up(name)
-    return cls(**required.get(name, {}))

@@ -1,4 +1,4 @@
-"""Measures the pictures of a run, and keeps the numbers in its records."""
+"""Measures the pictures of a run and writes the numbers into its records."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ Key = tuple[tuple[str, object], ...]
 def means(
     run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str]
 ) -> dict[Key, dict[str, list[float]]]:
-    """For every combination of what varies and is not averaged over: each metric's numbers."""
+    """Each metric's numbers, for every combination of the settings that vary and are not averaged over."""
     fields = [name for name in varying(experiments) if name not in OVER]
     of_groups = {name for name in metrics if issubclass(METRICS.get(name, Metric), GroupMetric)}
     found = dict[Key, dict[str, list[float]]]()

@@ -19,7 +19,10 @@ Numbers = Mapping[Key, Mapping[str, list[float]]]
 
 
 def axis_of(experiments: Sequence[Experiment]) -> str:
-    """The number that metrics are drawn over: `value` where it varies, else the first number that does."""
+    """The setting on the x axis: `value` if it varies, else the first number that does.
+
+    Raises UserError if no number varies.
+    """
     fields = [name for name in varying(experiments) if name not in OVER]
     numeric = [name for name in fields if isinstance(getattr(experiments[0], name), int | float)]
     if not numeric:
@@ -28,7 +31,7 @@ def axis_of(experiments: Sequence[Experiment]) -> str:
 
 
 def plot(name: str, experiments: Sequence[Experiment], metrics: Sequence[str], numbers: Numbers) -> Figure:
-    """A panel a metric, a line for everything else that varies; means, and the standard error around them."""
+    """One panel per metric, with a line for everything else that varies: means, and the standard error around them."""
     from matplotlib.figure import Figure
 
     over = axis_of(experiments)

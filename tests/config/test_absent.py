@@ -22,7 +22,7 @@ from cfgsweep.guidance.schedules import Schedule
 
 class Mine(Guider):
     default_scale = 3.5
-    lists = ("sigma", "places")
+    list_valued = ("sigma", "places")
     gain: Numeric = 1.0
     places: tuple[str, ...] = ()
     on: bool = False

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -93,6 +94,20 @@ def curves() -> tuple[Registry[Parameters], type[Parameters]]:
         registry: ClassVar[Registry[Parameters]] = Registry("curve", "cfgsweep.metrics")
 
     return Base.registry, Base
+
+
+def test_a_new_file_in_the_package_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, base = curves()
+    package = tmp_path / "fresh_curves"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    text = "import sys\n\nclass Fresh(sys.modules['fresh_base'].Base):\n    name = 'fresh'\n"
+    (package / "one_file.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "fresh_base", SimpleNamespace(Base=base))  # type: ignore[arg-type]
+    registry.package = "fresh_curves"
+    assert list(registry) == registry.built_in() == ["fresh"]
+    assert issubclass(registry["fresh"], base)
 
 
 def test_defining_a_class_registers_it_and_defining_it_again_replaces_it() -> None:

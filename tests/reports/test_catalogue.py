@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cfgsweep.guidance import GUIDERS
+from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedules import SCHEDULES
 from cfgsweep.reports.catalogue import usual_branches
 
@@ -45,6 +45,28 @@ def test_schedules_are_listed_and_drawn(cli, tmp_path: Path) -> None:
     one = cli("schedules", "cosine", "--plot", tmp_path / "one.svg")
     assert "<svg" in (tmp_path / "one.svg").read_text()
     assert one.out.endswith("one.svg\n")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("steps", [3, 50])
+def test_every_schedule_has_an_example_to_draw(name: str, steps: int) -> None:
+    assert len(SCHEDULES[name].example(steps).values(7.5, steps)) == steps
+
+
+def test_a_guider_without_defaults_is_listed(cli) -> None:
+    class Demanding(Guider):
+        """Has a parameter that must be given."""
+
+        name = "demanding"
+        source = "this test"
+        wanted: float
+
+    try:
+        (line,) = (line for line in cli("guiders").out.splitlines() if line.startswith("demanding"))
+        assert line.split()[1] == "?"
+        assert "depends on its parameters" in cli("guiders", "demanding").out
+    finally:
+        del GUIDERS._classes["demanding"]
 
 
 def test_what_is_not_there_is_said(cli, tmp_path: Path) -> None:

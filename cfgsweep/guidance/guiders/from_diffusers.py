@@ -157,7 +157,7 @@ def diffusers_guider(name: str) -> type[DiffusersGuider]:
     made.default_scale = float(offered.get(SCALE, DiffusersGuider.default_scale))
     made.source = f"diffusers {diffusers.__version__}"
     made.__doc__ = (inspect.getdoc(original) or "").split("\n\n")[0]
-    made.lists = ("sigma", *(key for key, (kind, _) in fields.items() if kind is Anything))
+    made.list_valued = ("sigma", *(key for key, (kind, _) in fields.items() if kind is Anything))
     return made
 
 

@@ -58,7 +58,7 @@ class LayerPerturbedGuider(PerturbedGuider):
     The formula is linear: at scale 1 it is perturbed guidance without CFG, with two predictions per step.
     """
 
-    lists = ("sigma", "layers")
+    list_valued = ("sigma", "layers")
     layers: Layers = LAYERS
 
     def perturbation(self, numbers: Mapping[str, float]) -> LayerPerturbation:
@@ -157,7 +157,7 @@ class AutoGuidance(Guider):
     source = "Karras et al. 2024, arXiv 2406.02507"
     default_scale = 2.0
     differences_only = False
-    lists = ("sigma", "layers")
+    list_valued = ("sigma", "layers")
     layers: Layers = LAYERS
     skip: Literal["block", "attention", "feed_forward"] = "block"
     model: str | None = Field(None, description="a weaker model, as in the paper; layers do not matter then")

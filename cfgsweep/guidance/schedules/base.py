@@ -1,8 +1,8 @@
-"""What a schedule is: from the step to a number. Pure, one small class each, no tensors."""
+"""What a schedule is: a function of the step, without tensors. A new one is a subclass of `Schedule` with a name."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 
@@ -12,9 +12,9 @@ from cfgsweep.errors import UserError
 
 
 class Schedule(Parameters):
-    """A number for every step: subclasses give its `shape`.
+    """A number for every step. A subclass gives a `name` and `shape`, and `example` if a parameter has no default.
 
-    It is scaled to a value: the sweep's `value` for the guidance scale, `max_val` for another parameter.
+    It is scaled to a value: the sweep's `value` for the guidance scale, `max_val` for other parameters.
     """
 
     registry: ClassVar[Registry[Schedule]] = Registry("schedule", __package__)
@@ -25,7 +25,7 @@ class Schedule(Parameters):
     def values(self, value: float, steps: int) -> list[float]:
         """One number per step, scaled to `value`: the constant's value, the cosine's maximum.
 
-        Raises UserError where the parameters have no value at this number of steps.
+        Raises UserError if the parameters have no value at this number of steps.
         """
         numbers = self.shape(value, steps)
         if not self.match_mean:
@@ -36,14 +36,19 @@ class Schedule(Parameters):
         return [number * (value / mean) for number in numbers]
 
     def shape(self, value: float, steps: int) -> list[float]:
-        """The numbers before their mean is matched."""
+        """One number per step, before their mean is matched."""
         raise NotImplementedError
 
+    @classmethod
+    def example(cls, steps: int) -> Self:
+        """An instance to draw: with defaults, and something plausible for parameters that have none."""
+        return cls()
+
     def own_value(self) -> float | None:
-        """What the schedule is scaled to when the sweep gives no `value`; None: the guider's default."""
+        """What the schedule is scaled to if the sweep gives no `value`. None: the guider's default."""
         return self.max_val
 
 
 def progress(steps: int) -> list[float]:
-    """How far each step is on the way: 0 at the first, 1 at the last; 0 where there is only one."""
+    """The position of each step: from 0 at the first to 1 at the last; 0 if there is only one."""
     return [step / max(1, steps - 1) for step in range(steps)]

@@ -38,14 +38,14 @@ class Cosine(Schedule):
             raise UserError(f"these parameters of the cosine have no value: {error}", given=self.spec()) from None
 
     def _values(self, value: float, waves: list[tuple[float, float] | None]) -> list[float]:
-        """One comprehension, attributes read once: a plan may ask for a hundred thousand of these."""
+        """The numbers, from the waves. Attributes are read once, since a plan may need a hundred thousand of these."""
         low, first, length = self.min_val, self.warmup_init_val, float(max(1, self.num_warmup_steps))
         rising = max(0, min(len(waves), math.ceil(self.num_warmup_steps)))
         rise = [first + float(step * (value - first)) / length for step in range(rising)]
         return rise + [low if w is None else low + 0.5 * (value * w[0] - low) * w[1] for w in waves[rising:]]
 
     def _cycle(self, step: int, steps: int) -> tuple[int, float]:
-        """timm's cycle number and the step within it, cycles growing by `cycle_mul`."""
+        """timm's number of the cycle and the step within it; cycles grow by `cycle_mul`."""
         if self.cycle_mul == 1:
             return step // steps, step % steps
         cycle = math.floor(math.log(1 - step / steps * (1 - self.cycle_mul), self.cycle_mul))
@@ -54,7 +54,10 @@ class Cosine(Schedule):
 
 @functools.lru_cache(maxsize=1024)
 def _waves(cosine: Cosine, steps: int) -> list[tuple[float, float] | None]:
-    """What does not depend on the value: at every step the cycle's decay and 1 + cos; None where `min_val` holds."""
+    """What does not depend on the value, for every step: the cycle's decay and 1 + cos.
+
+    None in the warm-up and after the last cycle.
+    """
     return [_wave(cosine, step, steps) for step in range(steps)]
 
 
@@ -70,7 +73,7 @@ def _wave(cosine: Cosine, step: int, steps: int) -> tuple[float, float] | None:
 
 
 class InverseCosine(Cosine):
-    """The cosine upside down: from `min_val` up to the value where the cosine falls, warm-up and all."""
+    """The cosine upside down: it rises from `min_val` to the value where the cosine falls, also in the warm-up."""
 
     name = "inverse_cosine"
     formula = "value + min_val - cosine"

@@ -1,4 +1,4 @@
-"""Schedules that are curves over the steps. `u` is how far a step is on the way, 0 at the first and 1 at the last."""
+"""Schedules that are curves over the steps. `u` is the position of a step: 0 at the first and 1 at the last."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Beta(Schedule):
     """The density of a Beta distribution over the sampling: small at both ends, its mean about the value."""
 
     name = "beta"
-    formula = "value Beta(t; a, b), t in the middle of the step's share of the way"
+    formula = "value Beta(t; a, b), t in the middle of the step"
     source = "Malarz et al. 2025 (beta-CFG), arXiv 2502.10574"
     a: Positive = 2.0
     b: Positive = 2.0

@@ -1,6 +1,8 @@
-"""Schedules that are told step by step."""
+"""Schedules whose numbers are given for single steps or parts of the steps."""
 
 from __future__ import annotations
+
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +19,10 @@ class Step(Schedule):
     formula = "value before `at` of the steps, `after` from there on"
     at: Fraction = 0.5
     after: Number = Field(description="the number from there on")
+
+    @classmethod
+    def example(cls, steps: int) -> Self:
+        return cls(after=1.0)
 
     def shape(self, value: float, steps: int) -> list[float]:
         before = len(steps_between(0.0, self.at, steps))
@@ -35,9 +41,13 @@ class Interval(Schedule):
     )
 
     @model_validator(mode="after")
-    def _is_not_empty(self) -> Interval:
+    def _is_not_empty(self) -> Self:
         check_in_order("the interval is empty", start=self.start, stop=self.stop)
         return self
+
+    @classmethod
+    def example(cls, steps: int) -> Self:
+        return cls(start=0.2, stop=0.8, outside=1.0)
 
     def shape(self, value: float, steps: int) -> list[float]:
         window = steps_between(self.start, self.stop, steps)
@@ -49,9 +59,13 @@ class Listed(Schedule):
 
     name = "list"
     formula = "numbers[step] value"
-    lists = ("numbers",)
+    list_valued = ("numbers",)
     shorthand = "numbers"
     numbers: tuple[Number, ...] = Field(min_length=1, description="as many as there are steps")
+
+    @classmethod
+    def example(cls, steps: int) -> Self:
+        return cls(numbers=tuple(1 - step / steps for step in range(steps)))
 
     def own_value(self) -> float | None:
         return 1.0 if self.max_val is None else self.max_val
@@ -67,17 +81,21 @@ class Piecewise(Schedule):
 
     name = "piecewise"
     formula = "value, then from step k on the number listed with k"
-    lists = ("steps",)
+    list_valued = ("steps",)
     shorthand = "steps"
     steps: tuple[tuple[Whole, Number], ...] = Field(min_length=1, description="[[step, number from there on], ...]")
 
     @model_validator(mode="after")
-    def _in_order(self) -> Piecewise:
+    def _in_order(self) -> Self:
         firsts = [first for first, _ in self.steps]
         if firsts != sorted(set(firsts)) or firsts[0] < 0:
             allowed = "steps from 0 on, each later than the one before"
             raise UserError("not in order", given=firsts, allowed=allowed)
         return self
+
+    @classmethod
+    def example(cls, steps: int) -> Self:
+        return cls(steps=((steps // 3, 5.0), (2 * steps // 3, 2.0)))
 
     def shape(self, value: float, steps: int) -> list[float]:
         if self.steps[-1][0] >= steps:
