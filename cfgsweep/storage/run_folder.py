@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -149,11 +148,11 @@ class RunFolder:
     def _kept_environment(self) -> EnvironmentRecord | None:
         return parse_environment(read_text(self.environment_file) or "")
 
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> dict[str, object] | None:
         """The report of `cfgsweep phase`; None where there is none, or it is damaged."""
         if not artifacts.is_json(self.report_file):
             return None
-        found: dict[str, Any] = json.loads(read_text(self.report_file) or "")
+        found: dict[str, object] = json.loads(read_text(self.report_file) or "")
         return found
 
     def unknown_files(self) -> list[Path]:
@@ -189,8 +188,12 @@ class RunFolder:
 
     def sort_records(self, experiments: Iterable[Experiment]) -> None:
         """Put the records into the order of these experiments, one line each; those of no experiment come last."""
-        known = dict(self.records())
+        experiments, known = list(experiments), dict(self.records())
         ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
+        if known:  # a failure of version 0.1 is outdated once the experiment has a record of its own
+            done = {record.id for record in ordered}
+            outdated = {experiment.legacy_id for experiment in experiments if experiment.id in done}
+            known = {name: record for name, record in known.items() if name not in outdated}
         self.replace_records([*ordered, *known.values()])
 
     def replace_records(self, records: Iterable[Record]) -> None:

@@ -16,6 +16,8 @@ from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.support.run_state import records_of, state_of
 
@@ -179,3 +181,19 @@ def test_records_of_no_experiment_are_left_alone(tmp_path: Path, change: dict) -
     run.update_records({name: change})
     repair(run, SilentDisplay())
     assert next(iter(run.records().values())).as_json() == {**record.as_json(), **change}
+
+
+def test_an_old_failure_is_dropped_once_the_experiment_has_a_picture(tmp_path: Path) -> None:
+    """A failed record does not say which size the sweep gave, so that its experiment is not known before."""
+    (e,) = expand(Sweep(name="x", model="emoji", prompt="a cat", guider="cfg", size=64))
+    run = RunFolder(tmp_path / "r")
+    run.create()
+    (old, *_) = RunFolder(GALLERY / "windows").records().values()
+    settings = {**old.as_json(), "guider": e.guider.spec(), "seed": 0, "prompt": "a cat", "value": e.value}
+    failed = run.save_failure({**settings, "id": e.legacy_id, "width": None}, "out of memory")
+    repair(run, SilentDisplay())
+    assert run.record_of(e) == failed
+    assert run.failed([e]) == [e]
+    record = run.save(Image.new("RGB", (64, 64)), {**settings, "id": e.id})
+    run.sort_records([e])
+    assert list(run.records().values()) == [record]
