@@ -143,6 +143,20 @@ def test_its_links_lead_somewhere(page: str) -> None:
         assert not heading or heading in headings(file.read_text()), link
 
 
+STEPS = re.findall(r"^\d+\. `([\w/]+\.py)`: (.+(?:\n {3,}.+)*)", PAGES["CONTRIBUTING.md"], re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "text"), STEPS)
+def test_the_way_of_one_experiment_is_in_the_code(file: str, text: str) -> None:
+    """Every step's file has the names that the step mentions, and the other files that it mentions exist."""
+    code = (ROOT / "cfgsweep" / file).read_text()
+    for name in re.findall(r"`([^`]+)`", text):
+        if name.endswith(".py"):
+            assert (ROOT / "cfgsweep" / name).is_file(), name
+        else:
+            assert re.search(rf"\b{re.escape(name)}\b", code), name
+
+
 def headings(text: str) -> list[str]:
     """As GitHub's anchors."""
     return [
