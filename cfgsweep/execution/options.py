@@ -1,13 +1,19 @@
-"""What the command line adds to a sweep."""
+"""The options of a command that are no part of the sweep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line adds to a sweep."""
+    """How a sweep is to be computed, as given on the command line or to a function of the API.
+
+    model: replaces the sweep's model, and has no fallback.
+    device, dtype: "auto" leaves the choice to the run folder or the machine.
+    batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
+    command: what environment.json records as the command.
+    """
 
     model: str | None = None
     device: str = "auto"
@@ -18,4 +24,4 @@ class Options:
     fail_fast: bool = False
     retry_failed: bool = False
     wait: bool = False
-    command: str = "python"  # as environment.json names it
+    command: str = "python"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cfgsweep.errors import RunFailed
-from cfgsweep.execution.local import Spent, compute, saved
+from cfgsweep.execution.job import JobSummary, share_saved
+from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
@@ -22,51 +23,55 @@ from cfgsweep.system.quiet import quiet_libraries
 
 @quiet_libraries()
 def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) -> Run:
-    """Compute what is missing in the folder, and write the default grid."""
+    """Compute the pictures that the folder lacks, measure them, and write grids.
+
+    Raises UserError where the sweep, an option or the folder is not right, RunFailed as `Options.fail_fast` says.
+    Pictures that were finished before an interrupt or a failure are kept, and drawn.
+    """
     session = RunSession.begin(sweep, folder, options, display)
     experiments = session.expand(sweep)
     for caution in cautions(experiments):
         display.notice(caution)
-    measuring = RunMetrics(sweep.metrics, experiments, session.sources)
+    metrics = RunMetrics(sweep.metrics, experiments, session.settings.sources)
     with session.at_work():
-        session.run.write_sweep(sweep)
-        _name_strangers(session.run, experiments, display)
+        session.run_folder.write_sweep(sweep)
+        _notice_other_pictures(session.run_folder, experiments, display)
         try:
-            spent = compute(session, experiments)
+            summary = LocalExecutor(session).run(experiments)
         except (KeyboardInterrupt, RunFailed):
             display.close()
-            _write(session.run, sweep, experiments, None, display)
+            _write_reports(session.run_folder, sweep, experiments, None, display)
             raise
-        _tell(spent, len(experiments), display)
-        grids = _write(session.run, sweep, experiments, measuring, display)
-    return Run(session.run, sweep, experiments, grids)
+        _say_what_was_done(summary, len(experiments), display)
+        grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
+    return Run(session.run_folder, sweep, experiments, grids)
 
 
-def _tell(spent: Spent, total: int, display: Display) -> None:
-    if spent.found:
-        display.say(f"{spent.found} of {total} pictures were there already")
-    if spent.pictures:
+def _say_what_was_done(summary: JobSummary, total: int, display: Display) -> None:
+    if summary.done_before:
+        display.say(f"{summary.done_before} of {total} pictures were there already")
+    if summary.pictures:
         display.say(
-            f"{spent.pictures} pictures in {spent.seconds:.1f} s, {spent.evaluations} evaluations. "
-            f"One by one it would have been {spent.planned.unshared}: {saved(spent.planned)}."
+            f"{summary.pictures} pictures in {summary.seconds:.1f} s, {summary.evaluations} evaluations. "
+            f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
         )
     display.close()
 
 
-def _write(
-    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], measuring: RunMetrics | None, display: Display
+def _write_reports(
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], metrics: RunMetrics | None, display: Display
 ) -> list[Path]:
-    """Everything that is made of the pictures there are."""
+    """Sort the records, measure the pictures unless `metrics` is None, and write the default grids; their paths."""
     run.sort_records(experiments)
-    if sweep.metrics and measuring is not None:
-        measuring.measure(run)
-        for line in [*aligned(measuring.table(run)), *measuring.notes()]:
+    if sweep.metrics and metrics is not None:
+        metrics.measure(run)
+        for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
     return write_grids(run, sweep.name, experiments)
 
 
-def _name_strangers(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:
-    """Say what is in the folder and no longer belongs to its sweep. It is left alone."""
+def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:
+    """Name pictures in the folder that are not of this sweep. They are left alone."""
     others = run.records().keys() - {e.id for e in experiments}
     if others:
         some = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")

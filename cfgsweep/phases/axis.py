@@ -1,4 +1,4 @@
-"""The setting that is searched, and experiments along it."""
+"""The settings that a search varies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Axis:
 
     @classmethod
     def of(cls, name: str, experiments: Sequence[Experiment]) -> Axis:
-        """Raises UserError where these experiments have no such setting, or it is not a number."""
+        """The axis of that name. Raises UserError where these experiments have no such number."""
         if name == "value":
             return cls(name)
         part, _, rest = name.partition(".")
@@ -42,7 +42,7 @@ class Axis:
 
     @property
     def fields(self) -> list[str]:
-        """The fields of an experiment that it changes."""
+        """The fields of an experiment that change along the axis."""
         return [self.part or self.name]
 
     def _check(self, found: Parameters) -> None:
@@ -54,7 +54,7 @@ class Axis:
             raise unknown_name(f"numeric parameter of {self.owner}", self.parameter, numeric, "search")
 
     def at(self, e: Experiment, value: float) -> Experiment:
-        """The experiment with this setting. Raises UserError where it cannot have it."""
+        """The experiment with this value of the setting. Raises UserError where the setting cannot have it."""
         if not self.part:
             return dataclasses.replace(e, value=value)
         before: Parameters = getattr(e, self.part)
@@ -64,8 +64,29 @@ class Axis:
         return dataclasses.replace(e, **{self.part: changed})
 
 
+@dataclass(frozen=True)
+class AxisPair:
+    """Two settings that are searched together."""
+
+    across: Axis
+    up: Axis
+
+    @property
+    def name(self) -> str:
+        return f"{self.across.name}, {self.up.name}"
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields of an experiment that change along the axes."""
+        return list(dict.fromkeys([*self.across.fields, *self.up.fields]))
+
+    def at(self, e: Experiment, point: tuple[float, float]) -> Experiment:
+        """The experiment with these values of the two settings."""
+        return self.up.at(self.across.at(e, point[0]), point[1])
+
+
 def _takes_numbers(found: Parameters, key: str, field: Any) -> bool:
-    """Does a parameter take any number? Asked of its default, or of its type where there is none."""
+    """Whether a parameter takes any real number, by its default, or by its type where it has no default."""
     if isinstance(found, GuiderBase) and key in found.numeric():
         return True
     return field.annotation is float or (isinstance(field.default, float) and not isinstance(field.default, bool))

@@ -1,4 +1,4 @@
-"""Searches over a sweep: one for every combination of its other axes, all of them in the same batches."""
+"""Runs the searches of a sweep, one for every combination of its other axes, all of them in the same batches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any, Protocol
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import RunFailed, error_context
-from cfgsweep.execution.local import compute
-from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.metrics import distances
-from cfgsweep.phases.axis import Axis
-from cfgsweep.phases.line_search import Search
-from cfgsweep.phases.map_search import PlaneAxis
+from cfgsweep.phases.axis import Axis, AxisPair
+from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.transitions import Measure, Transition, Vector
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.sweep.checks import check_parts
@@ -23,124 +21,145 @@ from cfgsweep.sweep.titles import axis_label, varying
 from cfgsweep.system.display import Display
 
 
-class Searcher(Protocol):
-    """What says which values (or points of a plane) to look at next. `floor`: a distance that means nothing yet."""
+class Search(Protocol):
+    """Chooses the values (or the points of a plane) to compute next, from the pictures at earlier ones.
+
+    floor: the distance of two pictures below which it is rounding.
+    """
 
     floor: float
 
-    def wanted(self, room: int) -> list[Any]: ...
+    def next_points(self, capacity: int) -> list[Any]:
+        """The points of the next round, about `capacity` of them; none at the end of the search."""
+        ...
 
-    def learn(self, found: Mapping[Any, Vector]) -> None: ...
+    def add_points(self, vectors: Mapping[Any, Vector]) -> None:
+        """Add the pictures at some points, as vectors."""
+        ...
 
 
 @dataclass
-class Found:
-    """One search and its outcome. `parting`: per transition, how far apart its two sides are after every step."""
+class SearchState:
+    """One search with what it has found.
+
+    base: the experiment that the search varies. rounds: the points of every round. records: those of the pictures.
+    divergence: for every transition, how far apart its two sides are after every step (RMS of x0 in latents).
+    """
 
     base: Experiment
     title: str
-    search: Searcher
+    search: Search
     rounds: list[list[Any]] = field(default_factory=list)
     records: dict[Any, DoneRecord] = field(default_factory=dict)
-    parting: list[list[float]] = field(default_factory=list)
+    divergence: list[list[float]] = field(default_factory=list)
+
+    @property
+    def transitions(self) -> list[Transition]:
+        return self.search.transitions if isinstance(self.search, LineSearch) else []
 
 
-class Finder:
-    """Runs all searches of a sweep, round by round, in one run folder. `begin` makes one, by a measure of pictures."""
+class PhaseDriver:
+    """Runs searches round by round in the folder of an executor's session.
+
+    bases: one experiment for each search. make_search: makes a search, given the distance of two pictures' vectors.
+    distance: the name of a distance. Raises UserError, before a model is loaded, for values that an experiment cannot
+    have.
+    """
 
     def __init__(
         self,
-        session: RunSession,
-        axis: Axis | PlaneAxis,
-        begin: Callable[[Measure], Searcher],
+        executor: LocalExecutor,
+        axis: Axis | AxisPair,
+        make_search: Callable[[Measure], Search],
         bases: Sequence[Experiment],
         distance: str,
     ):
-        self.session, self.axis, self.begin = session, axis, begin
+        self.executor, self.axis = executor, axis
+        self.run_folder = executor.session.run_folder
         self.evaluations, self.batches, self.rounds, self.stopped = 0, 0, 0, False
-        self._varied = varying(bases)
-        self._titled_by = [*self._varied, *axis.fields]
+        self._varying = varying(bases)
         self._distances = {
-            model: distances.choose(distance, partial(session.denoiser, model))
+            model: distances.choose(distance, partial(executor.denoiser, model))
             for model in dict.fromkeys(base.model for base in bases)
         }
-        self.found = [self._begin(base) for base in bases]
-        for one in self.found:
-            self._check(one)
+        self.states = [
+            SearchState(base, self._title(base), make_search(self._distances[base.model].measure)) for base in bases
+        ]
+        for state in self.states:
+            self._check_points(state)
 
-    def _begin(self, base: Experiment) -> Found:
-        title = ", ".join(axis_label(name, getattr(base, name)) for name in self._varied) or base.guider.title()
-        return Found(base, title, self.begin(self._distances[base.model].measure))
-
-    def _check(self, one: Found) -> None:
-        """Refuse, before a model is loaded, values that an experiment cannot have."""
-        for value in one.search.wanted(1):
-            with error_context(f"{self.axis.name} = {value}"):
-                check_parts([self.at(one, value)])
-
-    def at(self, one: Found, value: Any) -> Experiment:
+    def experiment_at(self, state: SearchState, point: Any) -> Experiment:
         """The experiment of a search at a value, or at a point of a plane."""
-        return self.axis.at(one.base, value)
+        return self.axis.at(state.base, point)
 
-    def run(self, most_evaluations: int | None, display: Display) -> None:
-        """Rounds until every search has what it wants, or the next would take more evaluations than are allowed."""
-        while wanted := self._wanted():
-            planned = self.evaluations + cost(wanted).evaluations
-            if most_evaluations is not None and planned > most_evaluations:
+    def run(self, max_evaluations: int | None, display: Display) -> None:
+        """Compute rounds until all searches are at their end, then trace both sides of every transition.
+
+        Stops, with a notice, before a round that would exceed max_evaluations. Raises RunFailed where a picture fails.
+        """
+        while points := self._next_round():
+            planned = self.evaluations + cost(points).evaluations
+            if max_evaluations is not None and planned > max_evaluations:
                 display.notice(f"the next round would make it {planned} evaluations: stopped by max_evaluations")
                 self.stopped = True
-                break
-            self.rounds += 1
-            spent = compute(self.session, list(wanted), self._titled_by, f"pictures of round {self.rounds}")
-            if spent.failed:
-                failed = spent.failed[0]
-                raise RunFailed(
-                    f"a search needs every picture; {axis_label('value', failed.experiment.value)}: {failed.reason}"
-                )
-            self.evaluations, self.batches = planned, self.batches + spent.batches
-            self._learn(wanted)
-        if not self.stopped:
-            self._see_them_part()
+                return
+            self._compute_round(list(points))
+            self.evaluations = planned
+            self._add_round(points)
+        self._trace_transitions()
 
-    def _wanted(self) -> dict[Experiment, tuple[Found, Any]]:
-        """The pictures of the next round. As many as fill the batches are shared out among the searches."""
-        active = [(one, values[-1]) for one in self.found if (values := one.search.wanted(1))]
-        wanted = {}
-        for one, some in active:
-            room = self.session.room(self.at(one, some)) // len(active)
-            for value in one.search.wanted(room):
-                wanted[self.at(one, value)] = one, value
-        return wanted
+    def _title(self, base: Experiment) -> str:
+        return ", ".join(axis_label(name, getattr(base, name)) for name in self._varying) or base.guider.title()
 
-    def _learn(self, wanted: dict[Experiment, tuple[Found, Any]]) -> None:
-        done = self.session.run.done(wanted)
-        for experiment, (one, value) in wanted.items():
-            one.records[value] = done[experiment.id]
-        for one in self.found:
-            values = [value for owner, value in wanted.values() if owner is one]
-            if values:
-                distance = self._distances[one.base.model]
-                images = {value: self.session.run.load_image(one.records[value]) for value in values}
-                if not one.rounds:
-                    one.search.floor = distance.floor(images[values[0]])
-                one.search.learn({value: distance.embed(image) for value, image in images.items()})
-                one.rounds.append(values)
+    def _check_points(self, state: SearchState) -> None:
+        for point in state.search.next_points(1):
+            with error_context(f"{self.axis.name} = {point}"):
+                check_parts([self.experiment_at(state, point)])
 
-    def _see_them_part(self) -> None:
-        """Run both sides of every transition once more, and watch what picture they are heading for at every step."""
-        sides = {
-            (id(one), number, side): self.at(one, value)
-            for one in self.found
-            for number, transition in enumerate(_transitions(one.search))
-            for side, value in enumerate((transition.before, transition.after))
-        }
-        seen = self.session.trace(list(dict.fromkeys(sides.values())))
-        self.evaluations += cost(seen).evaluations
-        for one in self.found:
-            for number in range(len(_transitions(one.search))):
-                pair = (seen[sides[id(one), number, side]] for side in (0, 1))
-                one.parting.append([float((a - b).square().mean().sqrt()) for a, b in zip(*pair, strict=True)])
+    def _next_round(self) -> dict[Experiment, tuple[SearchState, Any]]:
+        """The experiments of the next round. The searches share what fills the batches of all workers."""
+        active = [(state, points[-1]) for state in self.states if (points := state.search.next_points(1))]
+        experiments = {}
+        for state, example in active:
+            capacity = self.executor.pictures_per_round(self.experiment_at(state, example)) // len(active)
+            for point in state.search.next_points(capacity):
+                experiments[self.experiment_at(state, point)] = state, point
+        return experiments
 
+    def _compute_round(self, experiments: Sequence[Experiment]) -> None:
+        self.rounds += 1
+        title_fields = [*self._varying, *self.axis.fields]
+        summary = self.executor.run(experiments, title_fields, unit=f"pictures of round {self.rounds}")
+        if summary.failed:
+            failed = summary.failed[0]
+            value = axis_label("value", failed.experiment.value)
+            raise RunFailed(f"a search needs every picture; {value}: {failed.reason}")
+        self.batches += summary.batches
 
-def _transitions(search: Searcher) -> list[Transition]:
-    return search.transitions if isinstance(search, Search) else []
+    def _add_round(self, experiments: Mapping[Experiment, tuple[SearchState, Any]]) -> None:
+        """Give the searches the pictures of a round."""
+        done = self.run_folder.done(experiments)
+        for experiment, (state, point) in experiments.items():
+            state.records[point] = done[experiment.id]
+        for state in self.states:
+            points = [point for owner, point in experiments.values() if owner is state]
+            if points:
+                distance = self._distances[state.base.model]
+                images = {point: self.run_folder.load_image(state.records[point]) for point in points}
+                if not state.rounds:
+                    state.search.floor = distance.floor(images[points[0]])
+                state.search.add_points({point: distance.embed(image) for point, image in images.items()})
+                state.rounds.append(points)
+
+    def _trace_transitions(self) -> None:
+        """Run both sides of every transition once more, and measure how far apart their x0 are after every step."""
+        sides = [
+            (state, tuple(self.experiment_at(state, value) for value in (transition.before, transition.after)))
+            for state in self.states
+            for transition in state.transitions
+        ]
+        traces = self.executor.trace(list(dict.fromkeys(e for _, pair in sides for e in pair)))
+        self.evaluations += cost(traces).evaluations
+        for state, (before, after) in sides:
+            steps = zip(traces[before], traces[after], strict=True)
+            state.divergence.append([float((a - b).square().mean().sqrt()) for a, b in steps])

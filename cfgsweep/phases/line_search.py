@@ -1,4 +1,4 @@
-"""Which values to look at next, until every transition in a range is known to a tolerance."""
+"""A search over one setting: which values to compute next, until every transition is known to a tolerance."""
 
 from __future__ import annotations
 
@@ -7,51 +7,52 @@ from functools import cached_property
 
 import numpy as np
 
-from cfgsweep.phases.search_range import short
+from cfgsweep.phases.search_range import rounded
 from cfgsweep.phases.transitions import Background, Curve, Measure, Transition, Vector
 
-GRAIN = 0.75  # of the smallest transition: an interval in which the picture goes farther may hide what it does there
-MARGIN = 0.05  # of an interval, either side of where a crossing probably is
+GRAIN = 0.75  # of the least size of a transition: an interval across which the picture changes more is refined
+MARGIN = 0.05  # of an interval: how far from a probable crossing the next values are, on both sides
 
 
-class Search:
-    """A scan, and then rounds: every round cuts the intervals that matter into as many parts as there is room for.
+class LineSearch:
+    """Computes a scan, and then rounds: each cuts the intervals that matter into as many parts as the batches hold.
 
-    Rounds, not single values, are what cost time: pictures of one round are made in the same batches. The same points
-    give the same rounds, so that a search which was killed finds its way again.
+    Rounds rather than single values, since pictures of one round are computed in the same batches. The same points
+    lead to the same next round, so that a search that was killed continues as it would have.
     """
 
     def __init__(self, scan: Sequence[float], tolerance: float, measure: Measure, floor: float = 0.0):
         self.scan, self.tolerance, self.measure, self.floor = list(scan), tolerance, measure, floor
         self.points: dict[float, Vector] = {}
 
-    def wanted(self, room: int) -> list[float]:
-        """The values of the next round, about `room` of them; none when the search is at its end."""
+    def next_points(self, capacity: int) -> list[float]:
+        """The values of the next round, about `capacity` of them; none at the end of the search."""
         if not self.points:
             return self.scan
-        cuts = max(1, room // max(1, len(self._unsettled)))
-        found = {value for (low, high), near in self._unsettled.items() for value in self._cut(low, high, near, cuts)}
-        return sorted(found)
+        cuts = max(1, capacity // max(1, len(self._unsettled)))
+        values = {value for (low, high), near in self._unsettled.items() for value in self._cut(low, high, near, cuts)}
+        return sorted(values)
 
-    def learn(self, found: Mapping[float, Vector]) -> None:
-        """The pictures at some values."""
-        self.points |= found
+    def add_points(self, vectors: Mapping[float, Vector]) -> None:
+        """Add the pictures at some values, as vectors."""
+        self.points |= vectors
         for stale in ("curve", "transitions", "_unsettled"):
             self.__dict__.pop(stale, None)
 
     @cached_property
     def curve(self) -> Curve:
+        """The curve through all points."""
         values = sorted(self.points)
         return Curve(values, [self.points[value] for value in values], self.measure)
 
     @cached_property
     def background(self) -> Background:
-        """Of the scan alone: later points are where the picture changes fast."""
+        """That of the scan alone: later points are close to each other where the picture changes fast."""
         return Background.of(Curve(self.scan, [self.points[value] for value in self.scan], self.measure), self.floor)
 
     @cached_property
     def transitions(self) -> list[Transition]:
-        """Those found so far, by rising value."""
+        """The transitions found so far, by rising value."""
         if not self.points:
             return []
         return [self.curve.transition(i, j, self.background) for i, j in self.curve.stretches(self.background)]
@@ -60,7 +61,7 @@ class Search:
     def _unsettled(self) -> dict[tuple[float, float], list[float]]:
         """Intervals longer than the tolerance that decide where a transition is, how wide, or whether it is one.
 
-        With the values in them where the picture probably is 10, 50 or 90 % of its way.
+        With each, the values in it at which the picture probably is at 10, 50 or 90 % of a transition.
         """
         curve, chosen = self.curve, dict[int, list[float]]()
         for first, last in curve.stretches(self.background):
@@ -74,11 +75,11 @@ class Search:
         return {(low, high): near for (low, high), near in ends.items() if high - low > self.tolerance}
 
     def _cut(self, low: float, high: float, near: Sequence[float], cuts: int) -> list[float]:
-        """Values closely on both sides of each that matters, and even cuts where there is room for more.
+        """Values on both sides of each value in `near`, and evenly spaced ones if there is capacity for more.
 
-        Guesses near an end may be wrong again and again, so then the interval is halved, too.
+        With one guess alone the interval is also halved, since a guess near an end may be wrong again and again.
         """
         margin = max(0.4 * self.tolerance, MARGIN * (high - low))
         guesses = [value for guess in near for value in (guess - margin, guess + margin) if low < value < high]
         even = max(int(len(guesses) < 2), cuts - len(guesses))
-        return [short(value) for value in (*guesses, *np.linspace(low, high, even + 2)[1:-1].tolist())]
+        return [rounded(value) for value in (*guesses, *np.linspace(low, high, even + 2)[1:-1].tolist())]

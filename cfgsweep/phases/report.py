@@ -1,4 +1,4 @@
-"""What a search found: for programs as JSON, for people as a table."""
+"""The report of a search: phase.json, and a table of it."""
 
 from __future__ import annotations
 
@@ -10,65 +10,66 @@ from typing import Any
 
 from cfgsweep.config.parameters import compact
 from cfgsweep.engine.cost import cost
-from cfgsweep.phases.driver import Finder, Found
-from cfgsweep.phases.line_search import Search
-from cfgsweep.phases.map_search import PlaneSearch
-from cfgsweep.phases.search_range import Range
+from cfgsweep.phases.driver import PhaseDriver, SearchState
+from cfgsweep.phases.line_search import LineSearch
+from cfgsweep.phases.map_search import MapSearch
+from cfgsweep.phases.search_range import SearchRange
 from cfgsweep.phases.transitions import ABRUPT, OUTLIER, Transition
 from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]
 
 
-def as_json(name: str, finder: Finder, ranges: Sequence[Range], distance: str) -> Report:
-    """Everything known, in the order of the searches. Of a map, whatever has two ranges is a list."""
+def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], distance: str) -> Report:
+    """The content of phase.json. In the report of a map, what belongs to a range is a list of two."""
     where = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
     return {
         "name": name,
-        "search": finder.axis.name,
+        "search": driver.axis.name,
         **{key: values if len(values) > 1 else values[0] for key, values in where.items()},
         "distance": distance,
-        "finished": not finder.stopped,
-        "evaluations": {"spent": finder.evaluations, "sweep_as_fine": _as_fine(finder, ranges)},
-        "searches": [_report(one) for one in finder.found],
+        "finished": not driver.stopped,
+        "evaluations": {"spent": driver.evaluations, "sweep_as_fine": _as_fine(driver, ranges)},
+        "searches": [_search_report(state) for state in driver.states],
     }
 
 
-def _as_fine(finder: Finder, ranges: Sequence[Range]) -> int:
-    """Evaluations of a sweep whose values lie as closely everywhere as the tolerance asks."""
+def _as_fine(driver: PhaseDriver, ranges: Sequence[SearchRange]) -> int:
+    """The evaluations of a sweep over the whole range in steps of the tolerance."""
     points = math.prod(int((r.high - r.low) / r.tolerance) + 1 for r in ranges)
-    return sum(points * cost([finder.at(one, _highest(ranges))]).evaluations for one in finder.found)
+    return sum(points * cost([driver.experiment_at(state, _highest(ranges))]).evaluations for state in driver.states)
 
 
-def _highest(ranges: Sequence[Range]) -> Any:
+def _highest(ranges: Sequence[SearchRange]) -> Any:
     return ranges[0].high if len(ranges) == 1 else tuple(one.high for one in ranges)
 
 
-def _report(one: Found) -> Report:
-    base = one.base
+def _search_report(state: SearchState) -> Report:
+    base = state.base
     settings = {"guider": base.guider.spec(), "schedule": base.schedule.spec(), "seed": base.seed, "model": base.model}
-    points = [{"value": value, "id": record.id, "image": record.image} for value, record in sorted(one.records.items())]
+    records = sorted(state.records.items())
+    points = [{"value": value, "id": record.id, "image": record.image} for value, record in records]
     shown = {"prompt": base.prompt} if base.label is None else {"label": base.label}
-    found = {"title": one.title, **settings, **shown, "rounds": one.rounds, "points": points}
+    found = {"title": state.title, **settings, **shown, "rounds": state.rounds, "points": points}
     if not points:  # stopped before the scan
         return {**found, "transitions": []}
-    if isinstance(one.search, PlaneSearch):
-        return {**found, **_map(one, one.search)}
-    assert isinstance(one.search, Search)
-    return {**found, **_transitions(one, one.search)}
+    if isinstance(state.search, MapSearch):
+        return {**found, **_map_report(state, state.search)}
+    assert isinstance(state.search, LineSearch)
+    return {**found, **_line_report(state, state.search)}
 
 
-def _map(one: Found, search: PlaneSearch) -> Report:
-    """Which kind of picture is where, and a picture of each kind."""
+def _map_report(state: SearchState, search: MapSearch) -> Report:
+    """The kind of picture at every point, and a typical picture of each kind."""
     return {
-        "kinds": [search.kinds[point] for point in sorted(one.records)],
-        "typical": [{"value": point, "image": one.records[point].image} for point in search.most_typical()],
+        "kinds": [search.kinds[point] for point in sorted(state.records)],
+        "typical": [{"value": point, "image": state.records[point].image} for point in search.typical_points()],
         "cells": len(search.cells),
         "transitions": [],
     }
 
 
-def _transitions(one: Found, search: Search) -> Report:
+def _line_report(state: SearchState, search: LineSearch) -> Report:
     background = search.background
     coarse = search.curve.coarse(background)
     locations = [transition.location for transition in search.transitions]
@@ -76,28 +77,28 @@ def _transitions(one: Found, search: Search) -> Report:
         "background": asdict(background),
         "slopes": {"values": coarse.values.tolist(), "per_unit": coarse.slopes.tolist()},
         "transitions": [
-            {**asdict(transition), **_pictures(one, transition), **_parted(one.parting[number : number + 1])}
+            {**asdict(transition), **_pictures(state, transition), **_parting(state.divergence[number : number + 1])}
             for number, transition in enumerate(search.transitions)
         ],
         "ratios": [later / earlier for earlier, later in itertools.pairwise(locations) if earlier],
     }
 
 
-def _pictures(one: Found, transition: Transition) -> Report:
-    """The pictures before, half-way and after."""
+def _pictures(state: SearchState, transition: Transition) -> Report:
+    """The pictures before, half-way through and after a transition: of the computed values, the nearest."""
     places = (transition.before, transition.location, transition.after)
-    nearest = (min(one.records, key=lambda value: abs(value - place)) for place in places)
-    return {"images": [one.records[value].image for value in nearest]}
+    nearest = (min(state.records, key=lambda value: abs(value - place)) for place in places)
+    return {"images": [state.records[value].image for value in nearest]}
 
 
-def _parted(known: list[list[float]]) -> Report:
-    """The step (from 0) from which on both sides stay at least half as far apart as they end, where it is known.
+def _parting(divergence: list[list[float]]) -> Report:
+    """The first step from which on both sides stay at least half as far apart as they end, counted from 0.
 
-    At the very first steps a picture is a guess from noise, and two of them may differ more than later.
+    Later steps count, since the x0 of the very first steps are guesses from noise, which may differ more.
     """
-    if not known:
+    if not divergence:
         return {"parting_step": None, "parting": []}
-    (parting,) = known
+    (parting,) = divergence
     closer = [step for step, apart in enumerate(parting) if apart < parting[-1] / 2]
     return {"parting_step": closer[-1] + 1 if closer else 0, "parting": parting}
 

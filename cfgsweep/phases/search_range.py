@@ -1,4 +1,4 @@
-"""Where to search, from a sweep's `phase:` block and its own values."""
+"""The range of a search, from the `phase:` block of a sweep and its own values."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cfgsweep.sweep.schema import Sweep
 
 
 @dataclass(frozen=True)
-class Range:
-    """The values of the scan, rising, and how exactly transitions are to be known."""
+class SearchRange:
+    """scan: the values of the first round, rising. tolerance: the uncertainty to which transitions are located."""
 
     scan: tuple[float, ...]
     tolerance: float
@@ -28,10 +28,10 @@ class Range:
         return self.scan[-1]
 
     @classmethod
-    def of(cls, sweep: Sweep, place: int = 0) -> Range:
-        """Of the searched axis at this place. What `phase` does not say, the sweep's own values do.
+    def of(cls, sweep: Sweep, place: int = 0) -> SearchRange:
+        """The range of the searched axis at this place. What `phase` leaves open follows from the sweep's own values.
 
-        Raises UserError where low is not below high, or the tolerance is finer than numbers of this size.
+        Raises UserError if low is not below high, or if the tolerance is finer than twelve digits can tell.
         """
         settings = sweep.phase or PhaseSettings()
         own = sorted(set(sweep.value or [])) if sweep.search[place] == "value" else []
@@ -51,12 +51,12 @@ class Range:
             raise UserError("not a tolerance for this range", where="phase.tolerance", given=tolerance, allowed=allowed)
         inside = tuple(value for value in own if low <= value <= high)
         if inside and settings.low is None and settings.high is None:
-            return cls(_enough(inside), tolerance)
-        return cls(tuple(short(v) for v in np.linspace(low, high, round(_at(settings.scan, place)))), tolerance)
+            return cls(_checked_scan(inside), tolerance)
+        return cls(tuple(rounded(v) for v in np.linspace(low, high, round(_at(settings.scan, place)))), tolerance)
 
 
-def ranges_of(sweep: Sweep) -> list[Range]:
-    """One for every setting that the sweep searches. Raises UserError where there is nothing to search."""
+def ranges_of(sweep: Sweep) -> list[SearchRange]:
+    """The range of every setting that the sweep searches. Raises UserError if one of them is not right."""
     if len(set(sweep.search)) < len(sweep.search):
         raise UserError("the same setting twice", given=sweep.search).at_key("search")
     for name in ("low", "high", "scan", "tolerance"):
@@ -64,20 +64,20 @@ def ranges_of(sweep: Sweep) -> list[Range]:
         if len(given) > len(sweep.search):
             error = UserError("more than there are settings to search", given=given, allowed=sweep.search)
             raise error.at_key("phase", name)
-    return [Range.of(sweep, place) for place in range(len(sweep.search))]
+    return [SearchRange.of(sweep, place) for place in range(len(sweep.search))]
 
 
-def short(value: float) -> float:
-    """A number as people would write it: 0.0775, not 0.07750000000000001."""
+def rounded(value: float) -> float:
+    """The number with twelve digits: 0.0775, not 0.07750000000000001."""
     return float(f"{value:.12g}")
 
 
 def _at(given: list[float] | list[int], place: int) -> float:
-    """The one at a place; a single one serves both axes of a map."""
+    """The entry at a place; a single entry serves both axes of a map."""
     return given[place] if place < len(given) else given[0]
 
 
-def _enough(values: tuple[float, ...]) -> tuple[float, ...]:
+def _checked_scan(values: tuple[float, ...]) -> tuple[float, ...]:
     if not 5 <= len(values) <= MOST_POINTS:
         allowed = f"5 to {MOST_POINTS} values, or low and high in `phase`"
         raise UserError("too few or too many values for a scan", where="value", given=len(values), allowed=allowed)

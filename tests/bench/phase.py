@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from cfgsweep.engine.plan import Plan
+from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.task import execute
 from cfgsweep.phases.axis import Axis
-from cfgsweep.phases.driver import Finder, Found
-from cfgsweep.phases.line_search import Search
-from cfgsweep.phases.search_range import Range
+from cfgsweep.phases.driver import PhaseDriver, SearchState
+from cfgsweep.phases.line_search import LineSearch
+from cfgsweep.phases.search_range import SearchRange
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.bench.pages import publish
@@ -50,16 +51,16 @@ def main() -> None:
 def row(seeds: list[int]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        finder, where = search(seeds, Path(folder))
+        driver, where = search(seeds, Path(folder))
         seconds = time.perf_counter() - started
-        one_by_one = calls(finder, finder.found[:1], [where.high])
-        scan = calls(finder, finder.found, where.scan)
-    values = sum(len(one.records) for one in finder.found)
-    found = sum(len(one.search.transitions) for one in finder.found)  # type: ignore[attr-defined]
+        one_by_one = calls(driver, driver.states[:1], [where.high])
+        scan = calls(driver, driver.states, where.scan)
+    values = sum(len(state.records) for state in driver.states)
+    found = sum(len(state.search.transitions) for state in driver.states)  # type: ignore[attr-defined]
     plain_scan = one_by_one * len(where.scan) * len(seeds)
     bisection = one_by_one * found * 3 * halvings(where)
     by_hand = plain_scan + one_by_one * found * 12 * resweeps(where)
-    ours = finder.batches
+    ours = driver.batches
     cells = [
         ", ".join(map(str, seeds)),
         *(str(number) for number in (found, values, ours, round(seconds))),
@@ -70,34 +71,34 @@ def row(seeds: list[int]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def search(seeds: list[int], folder: Path) -> tuple[Finder, Range]:
+def search(seeds: list[int], folder: Path) -> tuple[PhaseDriver, SearchRange]:
     sweep, _ = read_sweep(ROOT / "configs/phase.yaml", [f"seed={seeds}"])
     session = RunSession.begin(sweep, folder, Options(model="emoji"), SilentDisplay())
     bases = session.expand(sweep.model_copy(update={"value": [0.0]}))
-    session.run.create()
+    session.run_folder.create()
     assert sweep.phase is not None
-    where = Range.of(sweep)
-    begin = partial(Search, where.scan, where.tolerance)
-    finder = Finder(session, Axis.of("value", bases), begin, bases, sweep.phase.distance)
-    finder.run(None, SilentDisplay())
-    return finder, where
+    where = SearchRange.of(sweep)
+    begin = partial(LineSearch, where.scan, where.tolerance)
+    driver = PhaseDriver(LocalExecutor(session), Axis.of("value", bases), begin, bases, sweep.phase.distance)
+    driver.run(None, SilentDisplay())
+    return driver, where
 
 
-def calls(finder: Finder, found: Sequence[Found], values: Sequence[float]) -> int:
+def calls(driver: PhaseDriver, states: Sequence[SearchState], values: Sequence[float]) -> int:
     """Calls of the denoiser that all these values take together, counted in a run."""
-    base = found[0].base
-    engine = finder.session.engine(finder.session.denoiser(base.model), [base.size])
     counted = LastTally()
-    list(engine.run(Plan(finder.at(one, value) for one in found for value in values), counted))
+    experiments = [driver.experiment_at(state, value) for state in states for value in values]
+    task = driver.executor.task(experiments, experiments)
+    list(execute(task, counted, driver.executor.denoiser(task.source.name)))
     return counted.tally.batches
 
 
-def halvings(where: Range) -> int:
+def halvings(where: SearchRange) -> int:
     """Bisections of an interval of the scan until it is as small as the tolerance."""
     return math.ceil(math.log2((where.scan[1] - where.scan[0]) / where.tolerance))
 
 
-def resweeps(where: Range) -> int:
+def resweeps(where: SearchRange) -> int:
     """Sweeps of 12 values, that is 11 intervals, from one interval of the scan to the tolerance."""
     return math.ceil(math.log((where.scan[1] - where.scan[0]) / where.tolerance, 11))
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.metrics.distances import rms
-from cfgsweep.phases.line_search import Search
+from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.transitions import Background, Curve, Transition
 
 LOW, HIGH, TOLERANCE = 0.0, 1.0, 1e-4
@@ -31,14 +31,14 @@ def world(known: Sequence[Known], drift: float = 0.3) -> Callable[[float], np.nd
     return picture
 
 
-def search(picture: Callable[[float], np.ndarray], scan: int = 24, room: int = 8, floor: float = 0.0) -> Search:
-    found = Search(np.linspace(LOW, HIGH, scan).tolist(), TOLERANCE, rms, floor)
+def search(picture: Callable[[float], np.ndarray], scan: int = 24, capacity: int = 8, floor: float = 0.0) -> LineSearch:
+    found = LineSearch(np.linspace(LOW, HIGH, scan).tolist(), TOLERANCE, rms, floor)
     for _ in range(40):
-        wanted = found.wanted(room)
-        if not wanted:
+        points = found.next_points(capacity)
+        if not points:
             return found
-        assert not found.points.keys() & set(wanted), "a value is looked at twice"
-        found.learn({value: picture(value) for value in wanted})
+        assert not found.points.keys() & set(points), "a value is looked at twice"
+        found.add_points({value: picture(value) for value in points})
     raise AssertionError("the search does not end")
 
 
@@ -53,11 +53,11 @@ places = st.floats(0.1, 0.9)
 widths = st.floats(0.0005, 0.02)
 
 
-@given(at=places, width=widths, room=st.integers(1, 40))
+@given(at=places, width=widths, capacity=st.integers(1, 40))
 @settings(max_examples=60)
-def test_one_transition_is_found_where_it_is(at: float, width: float, room: int) -> None:
+def test_one_transition_is_found_where_it_is(at: float, width: float, capacity: int) -> None:
     picture = world([(at, width, 0.5)])
-    (found,) = search(picture, room=room).transitions
+    (found,) = search(picture, capacity=capacity).transitions
     assert found.location == pytest.approx(at, abs=TOLERANCE + 0.05 * width)
     assert found.verdict == "abrupt"
     compared = dense(picture, found)
@@ -101,16 +101,16 @@ def test_a_wide_one_is_gradual() -> None:
     assert found.location == pytest.approx(0.5, abs=0.02)
 
 
-@pytest.mark.parametrize("room", [1, 8, 64])
-def test_more_room_means_fewer_rounds(room: int) -> None:
-    """Each round divides by one more than there are cuts; three crossings share the room."""
+@pytest.mark.parametrize("capacity", [1, 8, 64])
+def test_more_room_means_fewer_rounds(capacity: int) -> None:
+    """Each round divides by one more than there are cuts; three crossings share the capacity."""
     rounds = 0
-    found = Search(np.linspace(LOW, HIGH, 24).tolist(), TOLERANCE, rms)
+    found = LineSearch(np.linspace(LOW, HIGH, 24).tolist(), TOLERANCE, rms)
     picture = world([(0.3333, 0.002, 0.5)])
-    while wanted := found.wanted(room):
+    while points := found.next_points(capacity):
         rounds += 1
-        found.learn({value: picture(value) for value in wanted})
-    assert rounds <= {1: 12, 8: 7, 64: 4}[room]
+        found.add_points({value: picture(value) for value in points})
+    assert rounds <= {1: 12, 8: 7, 64: 4}[capacity]
 
 
 def test_rounding_alone_is_no_transition() -> None:

@@ -11,22 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.metrics.distances import rms
-from cfgsweep.phases.map_search import PlaneSearch
-from cfgsweep.phases.search_range import Range
+from cfgsweep.phases.map_search import MapSearch
+from cfgsweep.phases.search_range import SearchRange
 
-ACROSS = Range(tuple(np.linspace(0, 2, 9).tolist()), 0.05)
-UP = Range(tuple(np.linspace(-1, 1, 7).tolist()), 0.05)
+ACROSS = SearchRange(tuple(np.linspace(0, 2, 9).tolist()), 0.05)
+UP = SearchRange(tuple(np.linspace(-1, 1, 7).tolist()), 0.05)
 KINDS = np.eye(3)
 
 
-def mapped(kind_at) -> PlaneSearch:
-    found = PlaneSearch(ACROSS, UP, rms)
+def mapped(kind_at) -> MapSearch:
+    found = MapSearch(ACROSS, UP, rms)
     for _ in range(20):
-        wanted = found.wanted(8)
-        if not wanted:
+        points = found.next_points(8)
+        if not points:
             return found
-        assert not found.points.keys() & set(wanted)
-        found.learn({(x, y): KINDS[kind_at(x, y)] + 0.02 * np.sin(x + y) for x, y in wanted})
+        assert not found.points.keys() & set(points)
+        found.add_points({(x, y): KINDS[kind_at(x, y)] + 0.02 * np.sin(x + y) for x, y in points})
     raise AssertionError("the map does not end")
 
 
@@ -48,10 +48,10 @@ def test_a_border_is_known_finely_and_nothing_else_is(slope: float, middle: floa
 
 
 def test_a_plane_of_one_kind_is_the_grid_alone() -> None:
-    found = PlaneSearch(ACROSS, UP, rms)
+    found = MapSearch(ACROSS, UP, rms)
     found.floor = 0.1
-    found.learn({point: KINDS[0] + 0.01 * point[0] for point in found.wanted(8)})
-    assert found.wanted(8) == []
+    found.add_points({point: KINDS[0] + 0.01 * point[0] for point in found.next_points(8)})
+    assert found.next_points(8) == []
     assert set(found.kinds.values()) == {0}
     assert len(found.points) == 9 * 7
 
@@ -59,7 +59,7 @@ def test_a_plane_of_one_kind_is_the_grid_alone() -> None:
 def test_three_kinds_meet_and_each_has_a_typical_picture() -> None:
     found = mapped(lambda x, y: 0 if y > 0.1 else 1 + int(x > 1.05))
     assert len(set(found.kinds.values())) == 3
-    typical = found.most_typical()
+    typical = found.typical_points()
     assert len({found.kinds[point] for point in typical}) == 3
 
 

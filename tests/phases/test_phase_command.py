@@ -15,15 +15,16 @@ from PIL import Image
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
+from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics.distances import rms
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.phases.axis import Axis
-from cfgsweep.phases.driver import Finder
-from cfgsweep.phases.line_search import Search
-from cfgsweep.phases.search_range import Range
+from cfgsweep.phases.driver import PhaseDriver
+from cfgsweep.phases.line_search import LineSearch
+from cfgsweep.phases.search_range import SearchRange
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.conftest import DEVICE
@@ -32,32 +33,33 @@ from tests.support.gaussian_mixture import Mixture
 COLOURS = {"red": (0.2, -0.2, -0.2), "green": (-0.2, 0.2, -0.2), "blue": (-0.2, -0.2, 0.2)}
 
 
-def finder_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg", **phase: float) -> Finder:
+def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg", **phase: float) -> PhaseDriver:
     """A search by the mixture, in the place of a model that would load."""
     where = {"low": 0.0, "high": 6.0, "scan": 24, "tolerance": 1e-3, **phase}
     settings = {"name": "x", "model": str(folder), "prompt": "red green blue", "seed": [1, 3, 5, 6, 8], "steps": 20}
     text = yaml.safe_dump({**settings, "sampler": "ddim", "guider": guider, "search": "value", "phase": where})
     sweep, _ = read_sweep(sweep_file(text))
     session = RunSession.begin(sweep, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
-    session._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
+    executor = LocalExecutor(session)
+    executor._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
     bases = session.expand(sweep.model_copy(update={"value": [0.0]}))
-    session.run.create()
-    begin = partial(Search, Range.of(sweep).scan, Range.of(sweep).tolerance)
-    return Finder(session, Axis.of("value", bases), begin, bases, "pixels")
+    session.run_folder.create()
+    begin = partial(LineSearch, SearchRange.of(sweep).scan, SearchRange.of(sweep).tolerance)
+    return PhaseDriver(executor, Axis.of("value", bases), begin, bases, "pixels")
 
 
 @pytest.mark.slow
 def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
-    finder = finder_for(tiny_model, sweep_file, tmp_path)
-    finder.run(None, SilentDisplay())
-    denoiser, seen = finder.session.denoiser(str(tiny_model)), 0
+    driver = driver_for(tiny_model, sweep_file, tmp_path)
+    driver.run(None, SilentDisplay())
+    denoiser, seen = driver.executor.denoiser(str(tiny_model)), 0
     engine = Engine(denoiser, device.choose(DEVICE, "float32"), 8)
-    for one in finder.found:
+    for state in driver.states:
         values = np.linspace(0, 6, 121).tolist()
-        done = {f.experiment.value: f.image for f in engine.run(Plan(finder.axis.at(one.base, v) for v in values))}
+        done = {f.experiment.value: f.image for f in engine.run(Plan(driver.axis.at(state.base, v) for v in values))}
         pictures = [np.asarray(done[value], float) / 255 for value in values]
         jumps = [i for i in range(120) if rms(pictures[i], pictures[i + 1]) > 0.3]
-        abrupt = [t for t in one.search.transitions if t.verdict == "abrupt"]
+        abrupt = [t for t in state.search.transitions if t.verdict == "abrupt"]
         assert len(abrupt) == len(jumps)
         for transition, jump in zip(abrupt, jumps, strict=True):
             assert values[jump] - 1e-3 <= transition.location <= values[jump + 1] + 1e-3
@@ -66,9 +68,9 @@ def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sw
 
 
 def test_when_it_flips_is_when_the_trajectories_part(tiny_model, sweep_file, tmp_path) -> None:
-    finder = finder_for(tiny_model, sweep_file, tmp_path)
-    finder.run(None, SilentDisplay())
-    partings = [curve for one in finder.found for curve in one.parting]
+    driver = driver_for(tiny_model, sweep_file, tmp_path)
+    driver.run(None, SilentDisplay())
+    partings = [curve for state in driver.states for curve in state.divergence]
     assert partings
     for curve in partings:
         assert len(curve) == 20
@@ -76,13 +78,13 @@ def test_when_it_flips_is_when_the_trajectories_part(tiny_model, sweep_file, tmp
 
 
 def test_a_budget_stops_before_the_round_that_breaks_it(tiny_model, sweep_file, tmp_path) -> None:
-    free = finder_for(tiny_model, sweep_file, tmp_path / "free")
+    free = driver_for(tiny_model, sweep_file, tmp_path / "free")
     free.run(None, SilentDisplay())
-    scan = cost([free.axis.at(one.base, v) for one in free.found for v in free.found[0].search.scan]).evaluations
-    bounded = finder_for(tiny_model, sweep_file, tmp_path / "bounded")
+    scan = cost([free.axis.at(state.base, v) for state in free.states for v in free.states[0].search.scan]).evaluations
+    bounded = driver_for(tiny_model, sweep_file, tmp_path / "bounded")
     bounded.run(scan + 50, SilentDisplay())
     assert bounded.stopped
-    assert all(len(one.rounds) == 1 for one in bounded.found)
+    assert all(len(state.rounds) == 1 for state in bounded.states)
 
 
 # At the command line -------------------------------------------------------------------------------------------------
@@ -242,12 +244,12 @@ def test_an_encoder_from_a_folder(tmp_path) -> None:
 @pytest.mark.slow
 def test_probes_share_batches(tiny_model, sweep_file, tmp_path) -> None:
     """All searches of a round go together: fewer batches than one search after the other."""
-    together = finder_for(tiny_model, sweep_file, tmp_path / "together")
+    together = driver_for(tiny_model, sweep_file, tmp_path / "together")
     together.run(None, SilentDisplay())
     alone = 0
-    for base in together.found:
-        finder = finder_for(tiny_model, sweep_file, tmp_path / f"seed{base.base.seed}")
-        finder.found = [one for one in finder.found if dataclasses.replace(one.base) == base.base]
-        finder.run(None, SilentDisplay())
-        alone += finder.batches
+    for base in together.states:
+        driver = driver_for(tiny_model, sweep_file, tmp_path / f"seed{base.base.seed}")
+        driver.states = [state for state in driver.states if dataclasses.replace(state.base) == base.base]
+        driver.run(None, SilentDisplay())
+        alone += driver.batches
     assert together.batches < alone

@@ -1,0 +1,148 @@
+"""Experiments that are being computed into a run folder: what is left of them, their records, and the progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cfgsweep.engine.cost import Cost
+from cfgsweep.engine.observer import EngineObserver, Tally
+from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.errors import RunFailed
+from cfgsweep.execution.session import RunSession
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import title
+from cfgsweep.system.display import Status
+from cfgsweep.system.signals import uninterrupted
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """What a job has done.
+
+    pictures: how many it computed. done_before: how many were in the folder before.
+    planned: what the plan said that its experiments cost. failed: those that have no picture.
+    """
+
+    done_before: int
+    pictures: int
+    evaluations: int
+    batches: int
+    seconds: float
+    planned: Cost
+    failed: tuple[Failed, ...]
+
+
+class Job:
+    """Saves the results of pending experiments as they come.
+
+    experiments: all that belong together; `pending` are those of them to compute. Counts of shared evaluations, which
+    are part of the records, are those among all of them.
+    title_fields: the settings that a picture's title names. unit: what the display counts.
+    done_before: how many of the experiments were done before.
+    """
+
+    def __init__(
+        self,
+        session: RunSession,
+        experiments: Sequence[Experiment],
+        pending: Sequence[Experiment],
+        title_fields: list[str],
+        unit: str,
+        done_before: int = 0,
+    ):
+        self.done_before = done_before
+        self.session, self.experiments, self.title_fields, self.unit = session, experiments, title_fields, unit
+        self.pending = dict.fromkeys(pending)  # in order, and quick to remove from
+        self.plan = Plan(experiments)
+        self.total, self.planned = len(pending), self.plan.subset(pending).cost
+        self.evaluations, self.batches, self.started = 0, 0, time.monotonic()
+        self.failed: list[Failed] = []
+
+    def plan_of(self, model: str) -> Plan:
+        """The plan of the model's pending experiments."""
+        return self.plan.subset(e for e in self.pending if e.model == model)
+
+    def save(self, result: Finished | Failed, batch_size: int) -> None:
+        """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast."""
+        with uninterrupted():
+            if isinstance(result, Failed):
+                self._save_failure(result)
+                return
+            self.session.run_folder.save(result.image, self._record(result, batch_size))
+            del self.pending[result.experiment]
+
+    def _save_failure(self, failed: Failed) -> None:
+        self.failed.append(failed)
+        self.session.run_folder.save_failure(self._settings(failed.experiment), failed.reason)
+        del self.pending[failed.experiment]
+        if self.session.options.fail_fast:
+            raise RunFailed(f"{title(failed.experiment, self.title_fields)}: {failed.reason}")
+
+    def summary(self) -> JobSummary:
+        pictures = self.total - len(self.pending) - len(self.failed)
+        seconds = time.monotonic() - self.started
+        return JobSummary(
+            done_before=self.done_before,
+            pictures=pictures,
+            evaluations=self.evaluations,
+            batches=self.batches,
+            seconds=seconds,
+            planned=self.planned,
+            failed=tuple(self.failed),
+        )
+
+    def show_progress(self) -> None:
+        rate = self.evaluations / max(1e-6, time.monotonic() - self.started)
+        fraction = min(1.0, self.evaluations / self.planned.evaluations)
+        note = f"{rate:.0f} evaluations/s, {share_saved(self.planned)}"
+        self.session.display.update(Status(self.total - len(self.pending), self.total, self.unit, fraction, note))
+
+    def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
+        own, shared = self.plan.own_and_shared[finished.experiment]
+        return {
+            **self._settings(finished.experiment),
+            "width": finished.image.width,
+            "height": finished.image.height,
+            "evaluations": {"own": own, "shared": shared},
+            "batch_size": batch_size,
+        }
+
+    def _settings(self, e: Experiment) -> dict[str, object]:
+        compute = self.session.settings.compute
+        return {
+            "id": e.id,
+            "title": title(e, self.title_fields),
+            "status": "done",
+            "guider": e.guider.spec(),
+            "schedule": e.schedule.spec(),
+            **({"code": code} if (code := {**e.guider.code(), **e.schedule.code()}) else {}),
+            "value": e.value,
+            **({"prompt": e.prompt, "negative_prompt": e.negative_prompt} if e.label is None else {"label": e.label}),
+            "seed": e.seed,
+            "steps": e.steps,
+            "sampler": e.sampler,
+            "model": e.model,
+            "revision": e.revision,
+            "device": compute.device,
+            "dtype": compute.dtype_name,
+        }
+
+
+class JobObserver(EngineObserver):
+    """Adds the tally of one run of the engine to what the job has done before it."""
+
+    def __init__(self, job: Job):
+        self.job, self.evaluations, self.batches = job, job.evaluations, job.batches
+
+    def batch_done(self, tally: Tally) -> None:
+        self.job.evaluations = self.evaluations + tally.evaluations
+        self.job.batches = self.batches + tally.batches
+        self.job.show_progress()
+
+
+def share_saved(planned: Cost) -> str:
+    """'59% saved by sharing'."""
+    return f"{1 - planned.evaluations / planned.unshared:.0%} saved by sharing"

@@ -1,0 +1,21 @@
+"""Checks of experiments that need the loaded model, made before the first picture is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cfgsweep.engine.plan import Plan
+from cfgsweep.errors import error_context, shorten
+from cfgsweep.models.denoiser import Denoiser
+
+
+def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], None]) -> None:
+    """Notice prompts that are too long for the model. Raises UserError where it lacks a label or a layer."""
+    texts = {text for e in plan.experiments for text in e.conditions[:2]}
+    for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
+        notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
+    for label in dict.fromkeys(e.label for e in plan.experiments if e.label is not None):
+        denoiser.encode(label)
+    for perturbation, guider in plan.perturbations.items():
+        with error_context(f"guider {guider.name} on {denoiser.name}"):
+            denoiser.perturbed(perturbation)

@@ -1,0 +1,73 @@
+"""What an executor computes, as one value that can be sent to another process or machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfgsweep.engine.engine import Engine
+from cfgsweep.engine.observer import EngineObserver
+from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.models import device as devices
+from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.models.device import Compute
+from cfgsweep.models.load import load_model
+from cfgsweep.models.source import Source
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.fields import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ComputeTask:
+    """Experiments of one model, and how to compute them. It can be pickled, and holds no folder and no display.
+
+    batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
+    compute: its workers are the most that are used; how many changes no pixel.
+    """
+
+    source: Source
+    experiments: tuple[Experiment, ...]
+    compute: Compute
+    batch_size: int
+
+
+def execute(
+    task: ComputeTask,
+    observer: EngineObserver | None = None,
+    denoiser: Denoiser | None = None,
+    plan: Plan | None = None,
+) -> Iterator[Finished | Failed]:
+    """Yield the picture of every experiment of the task as it is finished, or the reason why there is none.
+
+    denoiser: the task's model where it is loaded already. plan: the plan of the task's experiments where there is one.
+
+    Raises UserError where the model cannot be loaded or run, and whatever the device raises where its memory does not
+    suffice (see `is_out_of_memory`): the task can then be tried again with a smaller batch.
+    """
+    denoiser = denoiser or load_model(task.source, task.compute)
+    memory = denoiser.memory(largest_size((e.size for e in task.experiments), denoiser))
+    compute = devices.with_room(task.compute, task.batch_size, *memory)
+    yield from Engine(denoiser, compute, task.batch_size).run(plan or Plan(task.experiments), observer)
+
+
+def largest_size(sizes: Iterable[Size], denoiser: Denoiser) -> tuple[int, int]:
+    """Width and height of the picture with the most pixels."""
+    return max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
+
+
+class StepTraces(EngineObserver):
+    """Keeps for every experiment the x0 of every guided prediction, in the order of the calls."""
+
+    traces_steps = True
+
+    def __init__(self, experiments: Sequence[Experiment]):
+        self.x0: dict[Experiment, list[Tensor]] = {e: [] for e in experiments}
+
+    def step_guided(self, experiments: Sequence[Experiment], call: int, x0: Tensor) -> None:
+        for e in experiments:
+            self.x0[e].append(x0)
