@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import cfgsweep
 from cfgsweep.cli import app
 from cfgsweep.config.user_code import allow_code
 from cfgsweep.guidance import GUIDERS
@@ -181,6 +182,11 @@ def test_the_keys_of_a_sweep_file_are_all_explained() -> None:
         assert f"`{key}`" in PAGES["docs/sweep-file.md"], key
     for key in TrainConfig.model_fields:
         assert f"`{key}`" in PAGES["docs/training.md"], key
+
+
+def test_the_public_names_are_all_explained() -> None:
+    for name in cfgsweep.__all__:
+        assert re.search(rf"\b{name}\b", PAGES["docs/python-api.md"]), name
 
 
 PARAMETERS = ["k_decay", "num_warmup_steps", "min_val"]
