@@ -1,6 +1,6 @@
-"""The command line: every command calls the function of the same name in `cfgsweep` and prints what it returns.
+"""The command line. Every command calls the function of the same name in `cfgsweep` and prints what it returns.
 
-Those import what they need when they are called, so that --help is there at once.
+Those functions import what they need when they are called, so that --help is quick.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from cfgsweep.metrics.distances import DISTANCES
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
 
-# Of the machine and not of ours: no space, no quota, a read-only place, too many open files, a broken disk.
-OUT_OF_OUR_HANDS = {
+# Errors of the machine: no space, no quota, a read-only place, too many open files, a broken disk. Exit code 1.
+MACHINE_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EMFILE, errno.ENFILE, errno.EIO),
 }
-# Of the path that was given: too long, below a file, a folder in the place of a file.
-NO_SUCH_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
+# Errors of a path that was given: too long, below a file, a folder in the place of a file. Exit code 2.
+PATH_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
 
 app = typer.Typer(
     help="A laboratory for classifier-free guidance.",
@@ -118,7 +118,7 @@ def run(
     allow_pickle: AllowPickle = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Expand a sweep, run what is not there yet, write pictures, records and grids."""
+    """Run a sweep: compute the pictures that are missing, write records and grids."""
     found = cfgsweep.run(
         config,
         out=out,
@@ -153,7 +153,7 @@ def plan(
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """What a sweep would run and what it costs, without running it."""
+    """Show what a sweep would compute and what it costs."""
     found = cfgsweep.plan(config, out=out, model=model, overrides=set, allow_code=allow_code)
     _tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
@@ -174,8 +174,8 @@ def phase(
     ] = None,
     low: Annotated[float | None, typer.Option(help="where the range begins", show_default=False)] = None,
     high: Annotated[float | None, typer.Option(help="where it ends", show_default=False)] = None,
-    tolerance: Annotated[float | None, typer.Option(help="how exactly to know a value", show_default=False)] = None,
-    scan: Annotated[int | None, typer.Option(help="values of the first look", show_default=False)] = None,
+    tolerance: Annotated[float | None, typer.Option(help="how exactly to locate it", show_default=False)] = None,
+    scan: Annotated[int | None, typer.Option(help="number of values of the first scan", show_default=False)] = None,
     search: Annotated[str | None, typer.Option(help="what to vary: value, guider.tnorm.start, ...")] = None,
     distance: Annotated[str | None, typer.Option(help=f"{', '.join(DISTANCES.built_in())}", show_default=False)] = None,
     model: Model = None,
@@ -214,7 +214,7 @@ def phase(
 
 @app.command()
 def verify(run: RunArgument) -> None:
-    """Look for damaged pictures, lost records and strangers in a run folder. Changes nothing."""
+    """Look for damage, lost records and unknown files in a run folder. Changes nothing."""
     found = cfgsweep.verify(run)
     _tell_all([*found.findings, found.summary()])
     if not found.ok:
@@ -243,7 +243,7 @@ def guiders(
         Path | None, typer.Option(help="write a guider to begin your own with, and its test", show_default=False)
     ] = None,
 ) -> None:
-    """What guiders there are: what they compute, what they cost, their parameters, where they come from."""
+    """List the guiders, or show one: formula, cost, parameters, source."""
     print(cfgsweep.guiders(name, new=new))
 
 
@@ -254,7 +254,7 @@ def schedules(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
 ) -> None:
-    """What schedules there are, and how they run."""
+    """List the schedules, or show one; plot them."""
     print(cfgsweep.schedules(name, plot=plot))
     if plot is not None:
         print_line(str(plot))
@@ -272,7 +272,7 @@ def configs(
         str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_shipped)
     ] = None,
 ) -> None:
-    """The configs that come with cfgsweep, which `run`, `plan`, `phase` and `train` take by name; or print one."""
+    """List the configs that are installed, which commands take by name; or print one."""
     print(cfgsweep.configs(name))
 
 
@@ -292,7 +292,7 @@ def train(
     wait: Wait = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a small model with condition dropout, of texts or of labels; the same command goes on after a kill."""
+    """Train a small model with condition dropout; continues after an interruption."""
     print_line(str(cfgsweep.train(config, out=out, overrides=set, wait=wait, quiet=quiet)))
 
 
@@ -307,10 +307,10 @@ def _command() -> str:
 
 
 def main() -> None:
-    """The entry point."""
+    """The entry point of the console script."""
     signals.listen()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # none at all where it was closed
+        if isinstance(stream, io.TextIOWrapper):  # None where the stream was closed before
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(sys.argv[1:]))
 
@@ -318,7 +318,7 @@ def main() -> None:
 def run_command(words: list[str]) -> int:
     """Run a command line; return its exit code.
 
-    User errors are told in words and end in 2, what fails for no fault of the input in 1, an interrupt in 130 or 143.
+    2 for wrong input, 1 for failures that are not the input's, 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP.
     """
     try:
         app(words)
@@ -326,16 +326,16 @@ def run_command(words: list[str]) -> int:
         print(f"error: {escape_controls(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:
-        if error.errno not in OUT_OF_OUR_HANDS | NO_SUCH_PLACE:
+        if error.errno not in MACHINE_ERRORS | PATH_ERRORS:
             raise
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {escape_controls(f'{place}{error.strerror}')}", file=sys.stderr)
-        if error.errno in NO_SUCH_PLACE:
+        if error.errno in PATH_ERRORS:
             return 2
         if error.filename:
             print("  what was written before is whole; the same command goes on from here", file=sys.stderr)
         return 1
-    except SystemExit as done:  # typer's way to end, whatever the end
+    except SystemExit as done:  # typer ends every command with it
         code = done.code if isinstance(done.code, int) else 0
         if code == 130:
             print("stopped; the same command goes on from here", file=sys.stderr)

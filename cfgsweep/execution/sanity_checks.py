@@ -1,4 +1,4 @@
-"""What will run but probably is not what was meant."""
+"""Warnings about sweeps that can run but probably are not what was meant."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cfgsweep.sweep.experiment import Experiment
 
 
 def cautions(experiments: Sequence[Experiment]) -> list[str]:
-    """One sentence for every way in which experiments of the sweep have no effect."""
+    """One sentence for every reason why guidance has no effect in some of the experiments."""
     ways: list[tuple[Callable[[Experiment], bool], str]] = [
         (_same_texts, "prompt and negative prompt are the same: guidance does nothing"),
         (_idle_scale, "the scale is one at which the conditional prediction is all there is: guidance does nothing"),
-        (_no_push, "the push away from the harmed denoiser is 0: the guider does what cfg does"),
+        (_no_perturbation_scale, "the push away from the perturbed denoiser is 0: the guider does what cfg does"),
         (_nothing_to_avoid, "perp_neg has no negative prompt to be perpendicular to: it does what cfg does"),
     ]
     counts = [(sum(map(concerns, experiments)), sentence) for concerns, sentence in ways]
@@ -27,12 +27,12 @@ def _same_texts(e: Experiment) -> bool:
 
 
 def _idle_scale(e: Experiment) -> bool:
-    """Of constant scales only: a plan of a hundred thousand experiments cannot look at every step of every one."""
+    """Looks at constant schedules only, because a plan of 100,000 experiments must not look at every step of each."""
     constant = isinstance(e.schedule, Constant) and e.value in e.guider.special_scales
     return constant and not _same_texts(e) and GuidanceTrace(e).has_no_effect
 
 
-def _no_push(e: Experiment) -> bool:
+def _no_perturbation_scale(e: Experiment) -> bool:
     return isinstance(e.guider, PerturbedGuider) and getattr(e.guider, e.guider.perturbation_scale_name) == 0
 
 

@@ -1,1 +1,1 @@
-"""Finding the values at which a picture abruptly changes."""
+"""Searches for the values at which a picture abruptly changes."""

@@ -1,4 +1,4 @@
-"""A search drawn: how fast the picture changes, where it flips, both sides of every flip, and when they part."""
+"""Plots a line search: the slope over the range, the transitions with their pictures, and when their sides diverge."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cfgsweep.storage.png import as_image
 from cfgsweep.storage.run_folder import RunFolder
 
 COLOURS = {"abrupt": "#c0392b", "gradual": "#d68910"}
-MOST = 6  # transitions whose pictures are shown, the steepest; and searches drawn into one figure
-ROOM = 0.02  # of the range, for the label of a transition
+MOST = 6  # searches in one figure, and transitions (the steepest) whose pictures are shown
+LABEL_WIDTH = 0.02  # of the range, for the label of a transition
 INK = "#3366aa"
 
 
 def draw_searches(report: Report, run: RunFolder) -> Image.Image:
-    """One row of plots and one of pictures for every search."""
+    """For every search a row of plots above a row of pictures."""
     searches = report["searches"][:MOST]
     figure = Figure(figsize=(12, 4.6 * len(searches)), layout="constrained")
     for part, search in zip(figure.subfigures(len(searches), 1, squeeze=False)[:, 0], searches, strict=True):
@@ -37,7 +37,7 @@ def draw_searches(report: Report, run: RunFolder) -> Image.Image:
 
 
 def _slopes(axes: Axes, report: Report, search: Report) -> None:
-    """Distance per unit of value over the range, as steps, for it is known between points only."""
+    """Distance per unit of value over the range, constant between two points."""
     axes.set(xlabel=report["search"], ylabel=f"{report['distance']} distance per unit")
     if search["points"]:
         axes.stairs(search["slopes"]["per_unit"], search["slopes"]["values"], color=INK)
@@ -48,9 +48,9 @@ def _slopes(axes: Axes, report: Report, search: Report) -> None:
     for t in search["transitions"]:
         axes.axvspan(t["before"], t["after"], color=COLOURS[t["verdict"]], alpha=0.15, linewidth=0)
         axes.axvline(t["location"], color=COLOURS[t["verdict"]], linewidth=1)
-        if t["location"] - labelled > ROOM * (
+        if t["location"] - labelled > LABEL_WIDTH * (
             report["high"] - report["low"]
-        ):  # the others are told with their pictures
+        ):  # no room for the others; their pictures have the number, too
             labelled = t["location"]
             above = axes.get_xaxis_transform()
             axes.text(labelled, 1.01, compact(labelled), transform=above, rotation=40, fontsize=7)
@@ -67,7 +67,7 @@ def _parting(axes: Axes, search: Report) -> None:
 
 
 def _pictures(part: Any, search: Report, run: RunFolder) -> None:
-    """Before, half-way and after, of the steepest transitions in their order."""
+    """The pictures before, half-way through and after the steepest transitions, by rising value."""
     steepest = sorted(search["transitions"], key=lambda t: -t["steepness"])[:MOST]
     shown = sorted(steepest, key=lambda t: t["location"])
     if not shown:

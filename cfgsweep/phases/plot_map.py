@@ -1,4 +1,4 @@
-"""A map of two settings drawn: where one gets which kind of picture, and what each kind looks like."""
+"""Plots a map search: the kind of picture over two settings, the pictures, and one of each kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = colormaps["Set2"].colors + colormaps["Set3"].colors  # type: ignore[at
 
 
 def draw_maps(report: Report, run: RunFolder) -> Image.Image:
-    """A row for every map: the plane by kinds, the pictures on it, and one of each kind."""
+    """A row for every map: the plane coloured by kind, pictures across the plane, a typical picture of each kind."""
     searches = [search for search in report["searches"] if search["points"]]
     figure = Figure(figsize=(14, 5.4 * max(1, len(searches))), layout="constrained")
     parts = figure.subfigures(max(1, len(searches)), 1, squeeze=False)[:, 0]
@@ -41,7 +41,7 @@ def _extent(report: Report) -> tuple[float, float, float, float]:
 
 
 def _nearest(report: Report, search: Report, side: int) -> np.ndarray:
-    """For a grid of side x side places, bottom row first, the number of the nearest point."""
+    """The index of the nearest point for each place of a side x side grid, bottom row first."""
     low, high = np.array(report["low"]), np.array(report["high"])
     points = (np.array([point["value"] for point in search["points"]]) - low) / (high - low)
     place = (np.arange(side) + 0.5) / side

@@ -1,8 +1,8 @@
-"""A picture as a curve over one value: how fast it changes, and where it does so abruptly.
+"""A picture as a curve over one value: how fast it changes along the value, and where it changes abruptly.
 
-A finite-step sampler of a smooth network is continuous, so nothing here is a jump. What the eye calls a flip is a
-transition that is narrow and large: a stretch of the curve along which the picture changes much faster than it mostly
-does. No tensors, no pictures: points are vectors whose distances mean something.
+A sampler of finitely many steps of a smooth network is continuous in the value, so there are no jumps. What looks like
+a flip is a transition that is narrow and large: a stretch of the curve along which the picture changes much faster than
+it does along most of the range. Pictures are given as vectors, with a function that measures their distance.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ Vector = np.ndarray
 Measure = Callable[[Vector, Vector], float]
 Verdict = Literal["abrupt", "gradual"]
 
-OUTLIER = 5.0  # standard deviations (as the median deviation tells them) above the median slope: 3 to 5 medians
-STEPS = 3.0  # a transition is at least as large as the picture's way over so many median steps of the scan,
-SHARE = 0.1  # and as this share of the largest distance of a picture from that at either end
-LEVELS = 3.0  # and so many times what one level of 256 makes
-VALLEY = 0.7  # between two transitions the slope falls at least to this share of the lower peak
-TAIL = 0.05  # of a peak's slope: what is slower around it is drift (of a logistic step 97 % is above it)
-ABRUPT = 10.0  # times the median slope; on the bundled model flips that the eye sees are 10 to 50
+OUTLIER = 5.0  # deviations above the median slope (1.48 x median absolute deviation): 3 to 5 medians
+STEPS = 3.0  # least size of a transition: in median distances between neighbours of the scan,
+SHARE = 0.1  # as a share of the largest distance of any picture from the first or the last,
+LEVELS = 3.0  # and in distances that rounding to one of 256 levels makes
+VALLEY = 0.7  # between two transitions, the slope falls to this share of the lower peak or below
+TAIL = 0.05  # of a peak's slope: slower parts around it are not counted (97 % of a logistic step is steeper)
+ABRUPT = 10.0  # in median slopes; on the bundled model, visible flips are at 10 to 50
 
 
 @dataclass(frozen=True)
 class Background:
-    """How fast the picture mostly changes.
+    """How fast the picture changes along most of the range.
 
-    median_slope: distance per unit of value. outlier_above: a slope steeper than this is one. least_size: of a
-    transition.
+    median_slope: in distance per unit of value. outlier_above: the slope above which a stretch is steep.
+    least_size: the least distance of the two sides of a transition.
     """
 
     median_slope: float
@@ -41,7 +41,7 @@ class Background:
 
     @classmethod
     def of(cls, curve: Curve, floor: float = 0.0) -> Background:
-        """Of a scan. floor: a distance that means nothing yet, such as that of rounding."""
+        """The background of a scan. floor: the distance of two pictures below which it is rounding."""
         slopes = curve.slopes
         median = float(np.median(slopes))
         spread = 1.4826 * float(np.median(np.abs(slopes - median)))
@@ -54,10 +54,10 @@ class Background:
 
 @dataclass(frozen=True)
 class Transition:
-    """A stretch along which the picture goes from `before` to `after`, two values at which it is on a plateau.
+    """A stretch of values along which one picture becomes another. before, after: its ends.
 
-    location: where it is half-way, by its projection on the straight way from one to the other. width: from 10 % to
-    90 % of that way. size: the distance of both sides. steepness: the slope between 10 % and 90 %, in median slopes.
+    location: the value half-way, by projection on the line from one end's vector to the other's. width: from 10 % to
+    90 % of that line. size: the distance of the ends. steepness: the slope between 10 % and 90 %, in median slopes.
     """
 
     before: float
@@ -70,7 +70,7 @@ class Transition:
 
 
 class Curve:
-    """Points of the curve, in the order of their values: at least two."""
+    """At least two points of the curve, by rising value."""
 
     def __init__(self, values: Sequence[float] | np.ndarray, vectors: Sequence[Vector], measure: Measure):
         self.values, self.vectors, self.measure = np.asarray(values, float), vectors, measure
@@ -79,22 +79,22 @@ class Curve:
         self.slopes = self.distances / self.lengths
 
     def stretches(self, background: Background) -> list[tuple[int, int]]:
-        """First and last point of every stretch that is steep and large, each with one peak of the slope."""
+        """First and last point of every steep stretch that is large enough, each with one peak of the slope."""
         marks, coarse = self._coarse(background)
         steep = np.concatenate([[False], coarse.slopes > background.outlier_above, [False]])
         starts, ends = (np.flatnonzero(edge).tolist() for edge in (steep[1:] & ~steep[:-1], ~steep[1:] & steep[:-1]))
         peaks = (
-            coarse._without_tails(*part, background.least_size)
+            coarse._peak_alone(*part, background.least_size)
             for start, end in zip(starts, ends, strict=True)
             for part in coarse._at_valleys(start, end, background.least_size)
         )
         found = ((marks[i], marks[j]) for i, j in peaks)
-        return [(i, j) for i, j in found if self._way(i, j) >= background.least_size]
+        return [(i, j) for i, j in found if self._distance(i, j) >= background.least_size]
 
     def coarse(self, background: Background) -> Curve:
-        """The curve through points far enough apart for a slope between them to mean something.
+        """The curve through those points that are far enough apart for a slope between them to be meaningful.
 
-        Pictures have but 256 levels, and float32 its rounding: below that the distance no longer shrinks.
+        Below the rounding to 256 levels, and that of float32, distances do not shrink with the interval.
         """
         return self._coarse(background)[1]
 
@@ -111,41 +111,44 @@ class Curve:
         return marks if marks[-1] == last else [*marks, last]
 
     def _at_valleys(self, start: int, end: int, least_size: float) -> list[tuple[int, int]]:
-        """Cut a stretch where the slope falls between two peaks, both parts large. Intervals in, points out."""
+        """Cut a stretch at valleys of the slope with large parts on both sides.
+
+        start, end: intervals. Returns the first and last points of the parts.
+        """
         slopes = self.slopes[start:end]
         best, cut = VALLEY, 0
         for i in range(1, len(slopes) - 1):
             depth = slopes[i] / min(slopes[:i].max(), slopes[i + 1 :].max())
             sides = (start, start + i), (start + i + 1, end)
-            if depth < best and all(self._way(*side) >= least_size for side in sides):
+            if depth < best and all(self._distance(*side) >= least_size for side in sides):
                 best, cut = depth, i
         if not cut:
             return [(start, end)]
         sides = (start, start + cut), (start + cut + 1, end)
         return [part for side in sides for part in self._at_valleys(*side, least_size)]
 
-    def _without_tails(self, start: int, end: int, least_size: float) -> tuple[int, int]:
-        """The peak of a stretch by itself, where that is large: a flip is not gradual because a drift follows it."""
+    def _peak_alone(self, start: int, end: int, least_size: float) -> tuple[int, int]:
+        """The peak of a stretch without its slow parts, if that is large: a drift after a flip must not count."""
         slopes = self.slopes[start:end]
         peak = int(slopes.argmax())
         low = np.flatnonzero(slopes < TAIL * slopes[peak])
         first = start + int(low[low < peak].max(initial=-1)) + 1
         last = start + int(low[low > peak].min(initial=len(slopes)))
-        return (first, last) if self._way(first, last) >= least_size else (start, end)
+        return (first, last) if self._distance(first, last) >= least_size else (start, end)
 
-    def _way(self, first: int, last: int) -> float:
+    def _distance(self, first: int, last: int) -> float:
         return self.measure(self.vectors[first], self.vectors[last])
 
     def progress(self, first: int, last: int) -> np.ndarray:
-        """How far the picture is on the straight way from one point to another, 0 to 1, at each point between."""
+        """The projection of every point in [first, last] on the line from first (0) to last (1)."""
         points = np.stack([vector.ravel() for vector in self.vectors[first : last + 1]])
         points = points - points[0]
-        way = points[-1]
-        shares: np.ndarray = points @ way / max(float(way @ way), 1e-300)
+        line = points[-1]
+        shares: np.ndarray = points @ line / max(float(line @ line), 1e-300)
         return shares
 
     def crossing(self, first: int, last: int, share: float) -> tuple[int, float]:
-        """The interval in which the progress first passes a share, and the value at which it does."""
+        """The interval in which the progress first reaches a share, and the value at which it does (interpolated)."""
         progress = self.progress(first, last)
         i = int(np.flatnonzero(progress >= share - 1e-12)[0]) - 1
         i = max(0, i)
@@ -156,7 +159,7 @@ class Curve:
 
     def transition(self, first: int, last: int, background: Background) -> Transition:
         begin, location, end = (self.crossing(first, last, share)[1] for share in (0.1, 0.5, 0.9))
-        size = self._way(first, last)
+        size = self._distance(first, last)
         width = max(end - begin, np.finfo(float).eps * abs(location))
         steepness = 0.8 * size / width / max(background.median_slope, 1e-300)
         verdict: Verdict = "abrupt" if steepness >= ABRUPT else "gradual"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import yaml
 import cfgsweep
 from cfgsweep.storage.png import pixels_sha256
 from tests.support import tiny_models as tiny
+from tests.support.commands import wait_for
 
 SETTINGS: dict[str, Any] = {
     "name": "small",
@@ -176,6 +179,28 @@ def test_options_mean_what_they_mean_on_the_command_line(sweep, tmp_path) -> Non
         cfgsweep.run(sweep, out=tmp_path / "run", quiet=True, batch_size=8)
     with pytest.raises(cfgsweep.UserError, match="unknown device"):
         cfgsweep.run(sweep, out=tmp_path / "another", quiet=True, device="tpu")
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_a_whole_folder_that_is_gone_on_with(sweep, tiny_model, tmp_path) -> None:
+    """In a process without our signal handlers, as a notebook's kernel is: Python itself raises KeyboardInterrupt."""
+    settings = {"model": str(tiny_model), **SETTINGS, "seed": list(range(20)), "steps": 40}
+    code = (
+        "import cfgsweep, sys\n"
+        f"sweep = cfgsweep.Sweep(**{settings!r})\n"
+        "try:\n    cfgsweep.run(sweep, out=sys.argv[1], quiet=True)\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path / "run"], stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: list(tmp_path.glob("run/images/*.png")), process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert said == "interrupted\n"
+    run = cfgsweep.open_run(tmp_path / "run")
+    assert run.verify().ok
+    assert 0 < len(run) < 80
+    assert (tmp_path / "run/grids/small.png").is_file()
+    assert len(cfgsweep.run(cfgsweep.Sweep(**settings), out=tmp_path / "run", quiet=True)) == 80
 
 
 def test_nothing_global_is_left_behind(sweep, tmp_path) -> None:
