@@ -122,10 +122,12 @@ class Registered:
     """Base of classes that are registered when they are defined.
 
     name: the name of a subclass. registry: set by the class from which all of a kind derive.
+    code_hash: of the user's file that a class is in; None for all others.
     """
 
     name: ClassVar[str]
     registry: ClassVar[Registry[Any]]
+    code_hash: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

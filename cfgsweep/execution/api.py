@@ -79,7 +79,7 @@ def run(
     found, document = load_sweep(sweep, overrides, allow_code)
     display = choose(quiet)
     try:
-        with document.error_context():
+        with user_code.allow_code(allow_code), document.error_context():
             return run_sweep(found, folder_of(found, out), options, display)
     finally:
         display.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from cfgsweep.config import user_code
 from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, open_run
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
@@ -136,7 +137,7 @@ def phase(
     )
     display = displays.choose(quiet)
     try:
-        with document.error_context():
+        with user_code.allow_code(allow_code), document.error_context():
             return PhaseResult(find_phases(found, run, folder, options, display), folder)
     finally:
         display.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cfgsweep.metrics.base import METRICS, GroupMetric, Metric, PictureMetric
+from cfgsweep.errors import UserError
+from cfgsweep.metrics.base import METRICS, GroupMetric, PictureMetric
 from cfgsweep.models.source import Source
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -44,12 +45,15 @@ class RunMetrics:
             run.update_records(changes)
 
     def _of_picture(self, run: RunFolder, e: Experiment, record: DoneRecord) -> dict[str, float]:
-        """The numbers of one picture: those of its record, or else measured."""
+        """The numbers of one picture: those of its record, or else measured.
+
+        Metrics of users' files are always measured, since the file may have changed.
+        """
         found = {}
         for name in self.names:
             metric = self._metrics[name, e.model]
             if isinstance(metric, PictureMetric):
-                known = record.metrics.get(name)
+                known = None if metric.code_hash else record.metrics.get(name)
                 found[name] = metric.measure(run.load_image(record), e.conditions[0]) if known is None else known
         return found
 
@@ -70,7 +74,7 @@ class RunMetrics:
                 continue
             numbers = {record.metrics.get(name) for record in members.values()}
             number = numbers.pop()
-            if number is None or numbers or known[name, number] != len(members):
+            if metric.code_hash or number is None or numbers or known[name, number] != len(members):
                 number = metric.measure([run.load_image(record) for record in members.values()])
             found[name] = number
         return found
@@ -106,6 +110,14 @@ def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment
     return list(groups.values())
 
 
+def _is_of_groups(name: str) -> bool:
+    """Is this a metric with one number for a group? False for one whose code is not at hand."""
+    try:
+        return issubclass(METRICS.look_up(name), GroupMetric)
+    except UserError:
+        return False
+
+
 Key = tuple[tuple[str, object], ...]
 
 
@@ -114,7 +126,7 @@ def means(
 ) -> dict[Key, dict[str, list[float]]]:
     """Each metric's numbers, for every combination of the settings that vary and are not averaged over."""
     fields = [name for name in varying(experiments) if name not in OVER]
-    of_groups = {name for name in metrics if issubclass(METRICS.get(name, Metric), GroupMetric)}
+    of_groups = set(filter(_is_of_groups, metrics))
     found = dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})

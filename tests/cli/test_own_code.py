@@ -1,4 +1,4 @@
-"""A guider of one's own: from the template to pictures, and back to them without its file."""
+"""Guiders, schedules, metrics and distances in files of one's own: run with leave, and read without the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
+import cfgsweep
 from cfgsweep.config.absent import AbsentCode
 from cfgsweep.storage.open_run import sweep_of_run
 
@@ -125,6 +127,77 @@ def test_a_schedule_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
     config, run = write_sweep(tiny_model, guider="cfg", schedule=schedules, value=4.0), here / "r"
     assert cli("run", config, "--out", run, "--allow-code").code == 0
     assert all(list(record["code"]) == ["half.py:Half"] for record in records_of(run))
+    with_curves = Image.open(run / "grids/own.png")
     Path("half.py").unlink()
     assert cli("verify", run).code == 0
     assert cli("grid", run).code == 0
+    assert Image.open(run / "grids/own.png").height < with_curves.height  # no curves of schedules that are not known
+
+
+MEASURES = """
+from cfgsweep.metrics.base import GroupMetric, PictureMetric
+from cfgsweep.metrics.distances import Distance
+import numpy as np
+
+class Width(PictureMetric):
+    def measure(self, image, condition):
+        return float(image.width)
+
+class Count(GroupMetric):
+    def measure(self, images):
+        return float(len(images))
+
+class Red(Distance):
+    def embed(self, image):
+        return np.asarray(image.convert("RGB"))[..., 0] / 255
+"""
+
+
+def test_metrics_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
+    Path("my.py").write_text(MEASURES)
+    metrics = ["my.py:Width", "my.py:Count"]
+    config, run = write_sweep(tiny_model, guider="cfg", seed=[1, 2], value=[1, 2], metrics=metrics), here / "r"
+    assert "metrics.0: my.py would run its code" in cli("run", config, "--out", run).err
+    done = cli("run", config, "--out", run, "--allow-code")
+    assert done.code == 0
+    (width,) = {record["width"] for record in records_of(run)}
+    assert all(record["metrics"] == {"my.py:Width": width, "my.py:Count": 2.0} for record in records_of(run))
+    Path("my.py").write_text(MEASURES.replace("image.width", "image.width + 1"))
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    assert {record["metrics"]["my.py:Width"] for record in records_of(run)} == {width + 1.0}
+    Path("my.py").unlink()
+    assert cli("grid", run, "--plot").code == 0
+
+
+def test_a_search_by_a_parameter_and_a_distance_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
+    assert cli("guiders", "--new", "mine.py").code == 0
+    Path("my.py").write_text(MEASURES)
+    settings = {"low": 0.5, "high": 2.0, "scan": 5, "tolerance": 0.5, "distance": "my.py:Red"}
+    search = {"search": "guider.mine.py:Mine.gain", "phase": settings}
+    config, run = write_sweep(tiny_model, guider="mine.py:Mine", value=4.0, **search), here / "r"
+    refused = cli("phase", config, "--out", run)
+    assert refused.code == 2
+    assert "mine.py would run its code" in refused.err
+    found = cli("phase", config, "--out", run, "--allow-code")
+    assert found.code == 0, found.err
+    assert json.loads((run / "phase.json").read_text())["distance"] == "my.py:Red"
+    Path("my.py").unlink()
+    Path("mine.py").unlink()
+    assert cli("verify", run).code == 0
+    again = cli("phase", run, "--out", run)
+    assert again.code == 2
+    assert "mine.py would run its code" in again.err
+
+
+def test_python_takes_files_of_one_s_own_with_leave(here: Path, tiny_model: Path) -> None:
+    cfgsweep.guiders(new="mine.py")
+    fields = {"name": "own", "model": str(tiny_model), "prompt": "a cat", "steps": 2, "guider": "mine.py:Mine"}
+    with pytest.raises(cfgsweep.UserError, match=r"guider: mine.py would run its code"):
+        cfgsweep.Sweep(**fields)
+    with cfgsweep.allow_code():
+        sweep = cfgsweep.Sweep(**fields)
+    run = cfgsweep.run(sweep, out="r", quiet=True)
+    (record,) = run.records
+    assert list(record.as_json()["code"]) == ["mine.py:Mine"]
+    with cfgsweep.allow_code():
+        assert cfgsweep.plan("r/sweep.yaml", out="r").as_json()["pending"] == 0
