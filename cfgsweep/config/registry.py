@@ -109,9 +109,9 @@ class Registry(Mapping[str, type[T]]):
         place = f"the {self.kind} {entry.name!r} of the package {package}"
         try:
             cls = entry.load()
-        except Exception as error:  # whatever importing a package raises
-            told = f"{type(error).__name__}: {shorten(str(error), 300)}"
-            raise UserError(f"{place} cannot be imported: {told}", hint=f"update {package}, or remove it") from None
+        except Exception as error:  # importing a package can raise anything
+            text = f"{type(error).__name__}: {shorten(str(error), 300)}"
+            raise UserError(f"{place} cannot be imported: {text}", hint=f"update {package}, or remove it") from None
         if not (isinstance(cls, type) and issubclass(cls, self.base) and getattr(cls, "name", None) == entry.name):
             allowed = f"a class derived from {_full_name(self.base)} whose `name` is {entry.name!r}"
             raise UserError(f"{place} is none", given=entry.value, allowed=allowed)

@@ -131,8 +131,8 @@ def means(
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
         records = (run.record_of(e) for e in alike)
-        told = [record.metrics for record in records if isinstance(record, DoneRecord)]
+        measured = [record.metrics for record in records if isinstance(record, DoneRecord)]
         for name in metrics:
-            known = [one[name] for one in told if name in one]
+            known = [one[name] for one in measured if name in one]
             values.setdefault(name, []).extend(known[:1] if name in of_groups else known)
     return found

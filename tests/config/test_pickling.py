@@ -1,4 +1,4 @@
-"""Guiders and schedules go to another process, whatever class they are of."""
+"""Guiders and schedules of every kind of class can be pickled to another process."""
 
 from __future__ import annotations
 

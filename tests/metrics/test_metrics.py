@@ -1,4 +1,4 @@
-"""Metrics: closed forms, the records that keep them, the plot; and the lesson that they tell."""
+"""Metrics equal their closed forms, are kept in records, measured once, and drawn."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def shade_classifier() -> Any:
 
 
 def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
-    network, judge = shade_classifier(), LabelClassifier(shade_classifier())
+    network, classifier = shade_classifier(), LabelClassifier(shade_classifier())
     generator = np.random.default_rng(0)
     seen = set()
     for _ in range(20):
@@ -75,13 +75,13 @@ def test_adherence_is_whether_the_classifier_sees_the_label() -> None:
         pixels = torch.from_numpy(grey).float()[None, None] / 127.5 - 1
         said = int(network(pixels).logits.argmax())
         image, seen = Image.fromarray(grey).convert("RGB"), seen | {said}
-        assert judge.adherence(image, said) == judge.adherence(image, network.config.id2label[said]) == 1
-        assert judge.adherence(image, (said + 1) % 4) == 0
+        assert classifier.adherence(image, said) == classifier.adherence(image, network.config.id2label[said]) == 1
+        assert classifier.adherence(image, (said + 1) % 4) == 0
     assert len(seen) > 1
 
 
 @pytest.fixture(scope="module")
-def judged(saved) -> Path:
+def with_classifier(saved) -> Path:
     """A model of labels with a classifier beside it."""
     folder = saved(tiny.labelled_unet())
     network = shade_classifier()
@@ -95,20 +95,20 @@ def sweep_of(model: object, **settings: Any) -> str:
     return yaml.safe_dump({**base, "value": [0, 2], "metrics": ["adherence", "diversity", "contrast"], **settings})
 
 
-def test_a_run_measures_tells_and_keeps(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
-    run, path = tmp_path / "r", sweep_file(sweep_of(judged, exclude=[{"label": 1, "seed": 3}]))
+def test_a_run_measures_prints_and_keeps_its_metrics(cli, with_classifier: Path, tmp_path: Path, sweep_file) -> None:
+    run, path = tmp_path / "r", sweep_file(sweep_of(with_classifier, exclude=[{"label": 1, "seed": 3}]))
     done = cli("run", path, "--out", run)
     assert done.code == 0
     lines = done.out.splitlines()
     head = next(n for n, line in enumerate(lines) if line.split() == ["value", "adherence", "diversity", "contrast"])
-    assert f"adherence by {judged}'s classifier, right for 25.0% of held-out pictures" in lines
+    assert f"adherence by {with_classifier}'s classifier, right for 25.0% of held-out pictures" in lines
 
     records = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
-    judge = LabelClassifier.load(str(judged), None)
+    classifier = LabelClassifier.load(str(with_classifier), None)
     for record in records:
         image = Image.open(run / record["image"])
         assert record["metrics"]["contrast"] == contrast(image)
-        assert record["metrics"]["adherence"] == judge.adherence(image, record["label"])
+        assert record["metrics"]["adherence"] == classifier.adherence(image, record["label"])
         alike = [r for r in records if (r["label"], r["value"]) == (record["label"], record["value"])]
         assert len(alike) == 3 - record["label"]
         assert record["metrics"]["diversity"] == diversity([Image.open(run / r["image"]) for r in alike])
@@ -128,13 +128,13 @@ def test_a_run_measures_tells_and_keeps(cli, judged: Path, tmp_path: Path, sweep
     assert [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()] == records
 
 
-def test_metrics_asked_for_later_need_no_new_pictures(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+def test_metrics_added_later_need_no_new_pictures(cli, with_classifier: Path, tmp_path: Path, sweep_file) -> None:
     run = tmp_path / "r"
-    assert cli("run", sweep_file(sweep_of(judged, metrics=[])), "--out", run).code == 0
+    assert cli("run", sweep_file(sweep_of(with_classifier, metrics=[])), "--out", run).code == 0
     refused = cli("grid", run, "--plot")
     assert refused.code == 2
     assert "measured nothing" in refused.err
-    again = cli("run", sweep_file(sweep_of(judged, metrics="saturation")), "--out", run)
+    again = cli("run", sweep_file(sweep_of(with_classifier, metrics="saturation")), "--out", run)
     assert "12 of 12 pictures were there already" in again.out
     records = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
     assert all(record["metrics"] == {"saturation": 0.0} for record in records)
@@ -193,9 +193,9 @@ def test_a_group_is_measured_again_when_its_members_change(cli, labelled: Path, 
     assert list(records_of(run)[0]["metrics"]) == ["contrast"]  # one picture has no diversity
 
 
-def test_a_damaged_classifier_is_not_a_missing_one(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+def test_a_damaged_classifier_is_not_a_missing_one(cli, with_classifier: Path, tmp_path: Path, sweep_file) -> None:
     model = tmp_path / "model"
-    shutil.copytree(judged, model)
+    shutil.copytree(with_classifier, model)
     (model / "classifier" / "model.safetensors").write_bytes(b"damaged")
     refused = cli("run", sweep_file(sweep_of(model)), "--out", tmp_path / "r")
     assert refused.code == 2
@@ -203,9 +203,9 @@ def test_a_damaged_classifier_is_not_a_missing_one(cli, judged: Path, tmp_path: 
     assert not (tmp_path / "r").exists()
 
 
-def test_there_must_be_a_number_to_draw_over(cli, judged: Path, tmp_path: Path, sweep_file) -> None:
+def test_there_must_be_a_number_to_draw_over(cli, with_classifier: Path, tmp_path: Path, sweep_file) -> None:
     run = tmp_path / "r"
-    assert cli("run", sweep_file(sweep_of(judged, value=1, guider=["cfg", "apg"])), "--out", run).code == 0
+    assert cli("run", sweep_file(sweep_of(with_classifier, value=1, guider=["cfg", "apg"])), "--out", run).code == 0
     refused = cli("grid", run, "--plot")
     assert refused.code == 2
     assert "no number varies" in refused.err
