@@ -20,13 +20,16 @@ RANGES = {
 def spread(given: Any) -> list[Any]:
     """The values that a file gives for an axis, with the numbers in place of ranges.
 
-    Raises UserError if there are none, or if a range is not one.
+    Raises UserError if there are none or more than MAX_POINTS, or if a range is not one.
     """
     items = given if isinstance(given, list) else [given]
     if not items:
         raise UserError("the axis is empty", allowed="at least one value")
     spread_out = (points(item) if isinstance(item, dict) and RANGES.keys() & item.keys() else [item] for item in items)
-    return list(itertools.chain.from_iterable(spread_out))
+    values = list(itertools.islice(itertools.chain.from_iterable(spread_out), MAX_POINTS + 1))
+    if len(values) > MAX_POINTS:
+        raise UserError("too many values on one axis", allowed=f"at most {MAX_POINTS}")
+    return values
 
 
 def points(given: dict[str, Any]) -> list[float]:

@@ -91,14 +91,31 @@ def _import_module(path: Path, content: bytes, code_hash: str) -> types.ModuleTy
         exec(compile(content, str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
-        raise _import_failure(path, error) from None
+        raise _failure(path, error) from None
     finally:
         _importing.reset(token)
     return module
 
 
-def _import_failure(path: Path, error: BaseException) -> UserError:
-    """File, line and text of the exception that importing a file raised."""
+@contextmanager
+def errors_of(cls: type) -> Iterator[None]:
+    """Turns exceptions that a class from a user's file raises into UserErrors with its file and line.
+
+    Other classes' exceptions, and what a device raises where its memory does not suffice, pass through.
+    """
+    file = getattr(cls, "code_file", None)
+    try:
+        yield
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:
+        if file is None or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+            raise
+        raise _failure(Path(file), error) from error
+
+
+def _failure(path: Path, error: BaseException) -> UserError:
+    """File, line and text of the exception that a user's file raised."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     text = str(error)
     if isinstance(error, SyntaxError) and error.filename == str(path):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
+from cfgsweep.config.user_code import errors_of
 from cfgsweep.engine.batching import pad
 from cfgsweep.engine.trajectory import PendingStep
 from cfgsweep.guidance.apply import zero_init_prediction
@@ -43,7 +44,8 @@ def _guide(
     """The guided predictions and memories of one call's rows."""
     memories = [step.parent.memory for step in steps]
     if guider is not None:
-        guided, memories_after = guider.guide_rows(_context(guider, steps), memories, prediction)
+        with errors_of(type(guider)):
+            guided, memories_after = guider.guide_rows(_context(guider, steps), memories, prediction)
         return torch.split(guided, 1), memories_after
     if steps[0].operation.passes:
         return [step.parent.predictions[step.operation.passes[0]] for step in steps], memories

@@ -1,4 +1,4 @@
-"""The work of one process in a run folder: it has the folder to itself, and tells the user what happens."""
+"""The work of one process in a run folder, under the lock of the folder, with notices for the user."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _works: bool | None = None  # what `bfloat16_works` found in this process
 def bfloat16_works(notice: Callable[[str], object]) -> bool:
     """Whether bfloat16 matrix products can be computed on the CPU in this process.
 
-    Every use of bfloat16 on a CPU has to ask here first. The first call in a process makes the trial. Where it fails,
+    Call this before every use of bfloat16 on a CPU. The first call in a process makes the trial. Where it fails,
     AMX is switched off by an environment variable of oneDNN if that helps. The variable can be effective only before
     oneDNN is used, so this is done only where torch has not been imported yet; later there is no bfloat16, and callers
     use float32.

@@ -37,7 +37,7 @@ def running(name: str) -> Iterator[None]:
 
 
 class Denoiser(Protocol):
-    """A model: conditions in, predictions out, latents to pictures. It knows nothing of guidance.
+    """A model: conditions in, predictions out, latents to pictures. Guidance is no part of it.
 
     Every method raises UserError where the parts of the model do not fit together.
     """

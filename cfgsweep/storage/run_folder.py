@@ -166,7 +166,7 @@ class RunFolder:
     def save(self, image: Image.Image, fields: Mapping[str, object]) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
-        A picture without a record is one of which nobody knows whether it is right, so the order matters.
+        The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
         sha256 = pixels_sha256(image)

@@ -164,7 +164,7 @@ class TrainConfig(Strict):
         if not labels and (self.autoencoder is None or self.classifier):
             raise ValueError("a model of texts has an autoencoder, and no classifier")
         if not labels and self.noise.prediction == "flow":
-            raise ValueError("flow matching is for models of labels: StableDiffusionPipeline knows no flow")
+            raise ValueError("flow matching is for models of labels: StableDiffusionPipeline does not support it")
         if self.data.name and labels == (self.data.name == "emoji"):
             raise ValueError("emoji have texts, the other named data sets labels")
         return self

@@ -118,6 +118,16 @@ def test_a_finished_run_is_read_without_the_file(cli, here: Path, tiny_model: Pa
     assert "cannot be read: No such file" in cli("run", config, "--out", run, "--allow-code").err
 
 
+def test_an_exception_in_a_formula_of_one_s_own_has_its_file_and_line(cli, here: Path, tiny_model: Path) -> None:
+    text = "from cfgsweep.guidance import Guider\n\n\nclass Wrong(Guider):\n    def combine(self, ctx):\n"
+    Path("wrong.py").write_text(text + "        return ctx.cond + ctx.nothing\n")
+    config = write_sweep(tiny_model, guider="wrong.py:Wrong", value=4.0)
+    failed = cli("run", config, "--out", here / "r", "--allow-code")
+    assert failed.code == 2
+    assert "wrong.py, line 6: AttributeError: 'StepContext' object has no attribute 'nothing'" in failed.err
+    assert "Traceback" not in failed.err
+
+
 def test_a_schedule_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
     text = "from cfgsweep.guidance.schedules import Schedule\n\nclass Half(Schedule):\n    after: float = 0.0\n\n"
     Path("half.py").write_text(

@@ -72,3 +72,11 @@ def test_an_axis_is_never_empty() -> None:
 def test_user_error_says_where_what_and_what_is_allowed() -> None:
     text = str(UserError("not a size", where="x.yaml:3: size", given=[1], allowed=["a", "b"], hint="try a"))
     assert text.splitlines() == ["x.yaml:3: size: not a size", "  given:   [1]", "  allowed: a, b", "  try a"]
+
+
+def test_ranges_in_a_list_have_one_bound_together() -> None:
+    """A list of large ranges is refused before it fills the memory."""
+    million = {"range": [1, 1_000_000, 1]}
+    assert len(spread([million])) == 1_000_000
+    with pytest.raises(UserError, match="too many values on one axis"):
+        spread([million] * 1000)
