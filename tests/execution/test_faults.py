@@ -408,13 +408,14 @@ def test_a_search_says_which_picture_it_lacks(cli, astray: Path, tmp_path: Path,
 WITH_LITTLE_MEMORY = """
 import resource, sys
 from cfgsweep import cli
-import cfgsweep.models.families.class_conditional, cfgsweep.execution.run_sweep as runner
-compute = runner.compute
+import cfgsweep.models.families.class_conditional
+from cfgsweep.execution.local import LocalExecutor
+run = LocalExecutor.run
 def limited(*given):
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20, resource.RLIM_INFINITY))
-    return compute(*given)
-runner.compute = limited
+    return run(*given)
+LocalExecutor.run = limited
 sys.exit(cli.run_command(sys.argv[1:]))
 """
 
