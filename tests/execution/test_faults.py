@@ -1,4 +1,4 @@
-"""Faults, injected for real: kills, locks, full disks, damage, numbers that are none, memory that is not there."""
+"""Faults that are really caused: signals, locks, full disks, damaged files, NaN predictions, lack of memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ value: [1, 3]
 
 
 @pytest.fixture(scope="module")
-def astray(saved) -> Path:
+def model_with_nan(saved) -> Path:
     """A model that has no finite prediction for label 2."""
     pipeline = tiny.labelled_unet()
     pipeline.unet.class_embedding.weight.data[2] = torch.nan
@@ -61,12 +61,12 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "r"))
 
 
-# Signals ----------------------------------------------------------------------------------------------------------
+# Signals ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_keeps_what_is_done_and_draws_it(
+def test_a_signal_keeps_finished_pictures_and_draws_the_grid(
     labelled: Path, tmp_path: Path, file_of, number: signal.Signals, code: int
 ) -> None:
     heard = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # though these tests were started by `nohup`
@@ -85,7 +85,7 @@ def test_a_signal_keeps_what_is_done_and_draws_it(
 
 
 def test_a_second_signal_ends_it_at_once(labelled: Path, tmp_path: Path) -> None:
-    """The first is held up by a block that must not be cut: the second does not wait for it."""
+    """The first signal waits for the end of an uninterrupted block; the second does not."""
     script = (
         "import time, cfgsweep.system.signals as i\n"
         "i.listen()\n"
@@ -101,11 +101,11 @@ def test_a_second_signal_ends_it_at_once(labelled: Path, tmp_path: Path) -> None
     assert process.wait(10) == 130
 
 
-# Clocks -----------------------------------------------------------------------------------------------------------
+# Clocks -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_a_machine_that_sleeps(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+def test_a_run_survives_being_suspended(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
     process, run = started("run", file_of(labelled), "--out", tmp_path / "r", "--quiet"), tmp_path / "r"
     for there in (lambda: run.exists(), lambda: list(run.glob("images/*.png"))):
         wait_for(there, process)
@@ -117,8 +117,10 @@ def test_a_machine_that_sleeps(labelled: Path, undisturbed: Path, tmp_path: Path
     assert state_of(run) == state_of(undisturbed)
 
 
-def test_a_clock_that_jumps(cli, labelled: Path, undisturbed: Path, tmp_path: Path, file_of, monkeypatch) -> None:
-    """Days on and back at every look, for us and for all libraries; files get such dates, too."""
+def test_a_run_survives_a_clock_that_jumps(
+    cli, labelled: Path, undisturbed: Path, tmp_path: Path, file_of, monkeypatch
+) -> None:
+    """The clock goes days forwards or backwards at every call, and files get such dates."""
     clock, rng, run = time.time, random.Random(0), tmp_path / "r"  # noqa: TID251 - the one that jumps
     monkeypatch.setattr(time, "time", lambda: clock() + 86400 * rng.randint(-3, 3))
     path = file_of(labelled)
@@ -130,11 +132,13 @@ def test_a_clock_that_jumps(cli, labelled: Path, undisturbed: Path, tmp_path: Pa
     assert cli("verify", run).code == 0
 
 
-# Two at once ------------------------------------------------------------------------------------------------------
+# Two processes in one folder ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", [["run"], ["phase", "--search", "value", "--low", "0", "--high", "4", "--scan", "5"]])
-def test_a_folder_at_work_is_refused(cli, labelled: Path, tmp_path: Path, file_of, words: list[str]) -> None:
+def test_a_folder_in_which_another_process_works_is_refused(
+    cli, labelled: Path, tmp_path: Path, file_of, words: list[str]
+) -> None:
     (tmp_path / "r").mkdir()
     with held(tmp_path / "r", wait=False, say=print):
         refused = cli(words[0], file_of(labelled), *words[1:], "--out", tmp_path / "r")
@@ -144,8 +148,10 @@ def test_a_folder_at_work_is_refused(cli, labelled: Path, tmp_path: Path, file_o
     assert not list((tmp_path / "r").glob("experiments.jsonl"))
 
 
-def test_waiting_for_a_folder_and_what_the_other_did(cli, labelled: Path, tmp_path: Path, file_of) -> None:
-    """Its pictures, and the batch shape that it settled for all that are still to come."""
+def test_wait_continues_with_the_pictures_and_the_batch_size_of_the_other_process(
+    cli, labelled: Path, tmp_path: Path, file_of
+) -> None:
+    """The pictures are not computed again, and the batch size is the one that the other process settled."""
     path, run, others = file_of(labelled), tmp_path / "r", tmp_path / "others"
     assert cli("run", path, "--out", others, "--batch-size", 3).code == 0
     drop_a_record(others)
@@ -165,7 +171,7 @@ def test_waiting_for_a_folder_and_what_the_other_did(cli, labelled: Path, tmp_pa
     assert [record["batch_size"] for record in records_of(run)] == [3] * 16
 
 
-def test_the_lock_of_a_dead_process_is_nobodys(cli, labelled: Path, tmp_path: Path, file_of) -> None:
+def test_the_lock_of_a_dead_process_does_not_count(cli, labelled: Path, tmp_path: Path, file_of) -> None:
     (tmp_path / "r").mkdir()
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom cfgsweep.system.locks import held\n"
@@ -179,7 +185,7 @@ def test_the_lock_of_a_dead_process_is_nobodys(cli, labelled: Path, tmp_path: Pa
     assert cli("run", file_of(labelled), "--out", tmp_path / "r").code == 0
 
 
-# No room, no right ------------------------------------------------------------------------------------------------
+# No space, no permission --------------------------------------------------------------------------------------------
 
 
 def limited(kind: int, amount: int) -> Callable[[], None]:
@@ -187,7 +193,7 @@ def limited(kind: int, amount: int) -> Callable[[], None]:
 
 
 @pytest.mark.slow
-def test_a_file_that_may_grow_no_more(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+def test_a_limit_on_the_size_of_files(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
     path, run = file_of(labelled), tmp_path / "r"
     process = started("run", path, "--out", run, "--quiet", preexec_fn=limited(resource.RLIMIT_FSIZE, 4000))
     _, said = process.communicate(timeout=120)
@@ -221,7 +227,7 @@ needs_mounts = pytest.mark.skipif(
 
 @pytest.mark.slow
 @needs_mounts
-def test_a_disk_that_is_full(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
+def test_a_full_disk(labelled: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
     path, run, at = file_of(labelled), tmp_path / "r", tmp_path / "disk"
     run.mkdir()
     at.mkdir()
@@ -236,7 +242,7 @@ def test_a_disk_that_is_full(labelled: Path, undisturbed: Path, tmp_path: Path, 
 
 
 @needs_mounts
-def test_a_folder_that_may_only_be_read(labelled: Path, tmp_path: Path, file_of, copy: Path) -> None:
+def test_a_read_only_folder(labelled: Path, tmp_path: Path, file_of, copy: Path) -> None:
     before = state_of(copy)
     words = " ".join(command("run", file_of(labelled), "--out", copy, "--quiet", "--set", "seed=[1,2,3]"))
     refused = unshared(f"mount --bind {copy} {copy} && mount -o remount,ro,bind {copy} && {words}")
@@ -267,7 +273,7 @@ def test_too_many_open_files(labelled: Path, tmp_path: Path, file_of) -> None:
     assert "Traceback" not in done.stderr
 
 
-# Damage -----------------------------------------------------------------------------------------------------------
+# Damage -------------------------------------------------------------------------------------------------------------
 
 
 def a_picture(run: Path) -> Path:
@@ -301,7 +307,7 @@ def drop_a_record(run: Path) -> None:
         (lambda run: (run / "notes.txt").write_text("mine"), ["notes.txt: not of this run; left alone"]),
     ],
 )
-def test_damage_is_found_and_mended(
+def test_damage_is_found_and_repaired(
     cli,
     labelled: Path,
     undisturbed: Path,
@@ -326,7 +332,7 @@ def test_damage_is_found_and_mended(
     assert cli("verify", copy).code == 0
 
 
-def test_the_batch_shape_outlives_the_file_that_keeps_it(cli, labelled: Path, tmp_path: Path, file_of) -> None:
+def test_the_batch_size_is_known_without_environment_json(cli, labelled: Path, tmp_path: Path, file_of) -> None:
     run, path = tmp_path / "r", file_of(labelled)
     assert cli("run", path, "--out", run, "--batch-size", 3).code == 0
     drop_a_record(run)
@@ -339,16 +345,14 @@ def test_the_batch_shape_outlives_the_file_that_keeps_it(cli, labelled: Path, tm
     assert json.loads((run / "environment.json").read_text())["versions"]
 
 
-def test_a_record_is_taken_from_its_picture_and_not_computed(cli, labelled: Path, copy: Path, file_of) -> None:
+def test_a_lost_record_is_restored_from_its_picture(cli, labelled: Path, copy: Path, file_of) -> None:
     (copy / "experiments.jsonl").write_text("")
     done = cli("run", file_of(labelled), "--out", copy)
     assert "16 pictures had lost their records" in done.err
     assert "16 of 16 pictures were there already" in done.out
 
 
-def test_a_picture_that_lies_about_itself_is_not_believed(
-    cli, labelled: Path, undisturbed: Path, copy: Path, file_of
-) -> None:
+def test_a_picture_with_a_false_record_is_not_used(cli, labelled: Path, undisturbed: Path, copy: Path, file_of) -> None:
     one, other = sorted(copy.glob("images/*.png"))[:2]
     shutil.copy(one, other)
     (copy / "experiments.jsonl").write_text("")
@@ -356,11 +360,13 @@ def test_a_picture_that_lies_about_itself_is_not_believed(
     assert state_of(copy)[1] == state_of(undisturbed)[1]
 
 
-# Numbers that are none --------------------------------------------------------------------------------------------
+# Predictions that are not finite ------------------------------------------------------------------------------------
 
 
-def test_only_what_is_not_finite_fails(cli, astray: Path, undisturbed: Path, tmp_path: Path, file_of) -> None:
-    path, run = file_of(astray), tmp_path / "r"
+def test_only_experiments_with_predictions_that_are_not_finite_fail(
+    cli, model_with_nan: Path, undisturbed: Path, tmp_path: Path, file_of
+) -> None:
+    path, run = file_of(model_with_nan), tmp_path / "r"
     done = cli("run", path, "--out", run)
     assert done.code == 1
     failed = [line for line in done.err.splitlines() if line.startswith("failed: ")]
@@ -379,8 +385,10 @@ def test_only_what_is_not_finite_fails(cli, astray: Path, undisturbed: Path, tmp
     assert found.out.count("failed: step 0") == 4
 
 
-def test_fail_fast_stops_and_retry_failed_tries_those_alone(cli, astray: Path, tmp_path: Path, file_of) -> None:
-    path, run = file_of(astray), tmp_path / "r"
+def test_fail_fast_stops_and_retry_failed_computes_the_failed_ones_alone(
+    cli, model_with_nan: Path, tmp_path: Path, file_of
+) -> None:
+    path, run = file_of(model_with_nan), tmp_path / "r"
     stopped = cli("run", path, "--out", run, "--fail-fast")
     assert stopped.code == 1
     assert "is not finite" in stopped.err
@@ -394,15 +402,15 @@ def test_fail_fast_stops_and_retry_failed_tries_those_alone(cli, astray: Path, t
     assert len(list(run.glob("images/*.png"))) == pictures
 
 
-def test_a_search_says_which_picture_it_lacks(cli, astray: Path, tmp_path: Path, sweep_file) -> None:
-    text = f"name: p\nmodel: {astray}\nlabel: 2\nsteps: 4\nguider: cfg\nsearch: value\n"
+def test_a_search_names_the_picture_that_failed(cli, model_with_nan: Path, tmp_path: Path, sweep_file) -> None:
+    text = f"name: p\nmodel: {model_with_nan}\nlabel: 2\nsteps: 4\nguider: cfg\nsearch: value\n"
     where = "phase: {low: 1.5, high: 4, scan: 5}\n"
     failed = cli("phase", sweep_file(text + where), "--out", tmp_path / "r")
     assert failed.code == 1
     assert "a search needs every picture" in failed.err
 
 
-# Memory -----------------------------------------------------------------------------------------------------------
+# Memory -------------------------------------------------------------------------------------------------------------
 
 
 WITH_LITTLE_MEMORY = """
@@ -422,13 +430,13 @@ sys.exit(cli.run_command(sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def plain(saved) -> Path:
-    """Without attention, whose memory grows with the square of the picture."""
+    """A model without attention, whose memory would grow with the square of the number of pixels."""
     blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "add_attention": False}
     return saved(tiny.labelled_unet(**blocks))
 
 
 def run_with_little_memory(path: Path, run: Path, *words: str) -> subprocess.CompletedProcess:
-    """1.5 GiB of address space beyond what the process has when it begins to compute."""
+    """Run with 1.5 GiB of address space more than the process has when it begins to compute."""
     command = [sys.executable, "-c", WITH_LITTLE_MEMORY, "run", str(path), "--out", str(run), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
@@ -445,8 +453,8 @@ def test_a_limit_on_the_address_space_halves_the_batch(plain: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_what_fits_nowhere_fails_alone(plain: Path, tmp_path: Path, sweep_file) -> None:
-    """A picture for which not even one row has room; those of another size go on."""
+def test_a_picture_that_does_not_fit_into_memory_fails_alone(plain: Path, tmp_path: Path, sweep_file) -> None:
+    """Not even one row of the large picture fits; the pictures of the other size are computed."""
     text = SWEEP.format(model=plain, steps=1).replace("label: [0, 1, 2, 3]", "label: 1")
     path = sweep_file(text.replace("seed: [1, 2]", "size: [native, 8192]"))
     done = run_with_little_memory(path, tmp_path / "r")
@@ -456,7 +464,7 @@ def test_what_fits_nowhere_fails_alone(plain: Path, tmp_path: Path, sweep_file) 
     assert {(r["status"], r.get("width")) for r in records_of(tmp_path / "r")} == {("done", 8), ("failed", None)}
 
 
-# Outside ----------------------------------------------------------------------------------------------------------
+# Outside of the folder ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["images", "grids", "experiments.jsonl", "environment.json", "sweep.yaml"])
@@ -481,8 +489,8 @@ def test_names_never_become_paths(cli, tmp_path: Path, labelled: Path, sweep_fil
     assert {p.name for p in tmp_path.iterdir()} == {"sweep.yaml"}
 
 
-def test_what_a_file_says_does_not_command_the_terminal(cli, tmp_path: Path, sweep_file) -> None:
-    """Escape sequences of a prompt, on their way through titles, notices and errors."""
+def test_control_characters_of_a_file_do_not_reach_the_terminal(cli, tmp_path: Path, sweep_file) -> None:
+    """Escape sequences of a prompt, in titles, notices and errors."""
     text = 'name: t\nmodel: emoji\nprompt: "\\e[31mred\\a {}"\nsteps: 2\nguider: [cfg]\nvalue: [2]\n'
     done = cli("run", sweep_file(text.format("very long " * 30)), "--out", tmp_path / "r")
     assert done.code == 0

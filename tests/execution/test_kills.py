@@ -1,6 +1,6 @@
-"""kill -9 at random moments, many times over one command: what comes out is what would have come out undisturbed.
+"""kill -9 at random moments of runs, searches and trainings: the result equals that of an undisturbed command.
 
-CFGSWEEP_TEST_KILLS=50 has more of them.
+CFGSWEEP_TEST_KILLS=50 kills each fifty times.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KILLS = int(os.environ.get("CFGSWEEP_TEST_KILLS", "4"))
 
 
 def kill_it_often(words: tuple[object, ...], progress: Callable[[], object], rng: random.Random) -> None:
-    """Begin it again and again; kill it at any moment, most often soon after there is something new."""
+    """Start a command again and again, and kill it at random moments, mostly soon after it has written something."""
     in_the_middle = 0
     for _ in range(KILLS):
         process, before = started(*words), progress()
@@ -38,7 +38,7 @@ def kill_it_often(words: tuple[object, ...], progress: Callable[[], object], rng
         process.kill()
         _, said = process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), said
-    assert in_the_middle > KILLS / 2, "it was hardly ever killed in the middle: the test shows little"
+    assert in_the_middle > KILLS / 2, "too few kills were in the middle of the work"
 
 
 def pictures_in(run: Path) -> Callable[[], int]:

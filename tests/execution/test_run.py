@@ -1,4 +1,4 @@
-"""`cfgsweep run` as a user meets it: the folder it makes, what a second run does, faults, refusals."""
+"""`cfgsweep run`: the folder that it makes, second runs, damaged and killed runs, refused input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pixels_of(folder: Path) -> dict[str, str | None]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
-    """A run of SWEEP, made once, by a process of its own."""
+    """A run of SWEEP, computed once in another process."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.yaml").write_text(SWEEP)
     out = folder / "out"
@@ -53,7 +53,7 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "copy"))
 
 
-def test_the_folder_is_what_it_says(undisturbed: Path) -> None:
+def test_the_folder_has_records_pictures_environment_and_grid(undisturbed: Path) -> None:
     records = records_of(undisturbed)
     assert len(records) == 6
     assert all(record.keys() >= FIELDS for record in records)
@@ -91,7 +91,9 @@ def test_a_second_run_computes_nothing(cli, copy: Path, sweep_file) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated picture", "no picture", "other pixels", "no record", "half a record"])
-def test_what_is_broken_is_made_again(cli, copy: Path, undisturbed: Path, sweep_file, damage: str) -> None:
+def test_damaged_pictures_and_records_are_computed_again(
+    cli, copy: Path, undisturbed: Path, sweep_file, damage: str
+) -> None:
     records = copy / "experiments.jsonl"
     lines = records.read_text().splitlines(keepends=True)
     picture = copy / json.loads(lines[2])["image"]
@@ -114,8 +116,8 @@ def test_what_is_broken_is_made_again(cli, copy: Path, undisturbed: Path, sweep_
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_pictures(tmp_path: Path, sweep_file) -> None:
-    """kill -9 as soon as there is a picture; the same command again; then compare with a run left alone."""
+def test_a_killed_run_continues_to_the_same_pictures(tmp_path: Path, sweep_file) -> None:
+    """kill -9 at the first picture, then the same command again; compared with an undisturbed run."""
     path = sweep_file(SWEEP.replace("seed: 7", "seed: {range: [1, 12, 1]}"))
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     words = ("run", path, "--batch-size", 4, "--quiet", "--out")
@@ -135,8 +137,10 @@ def test_a_subset_beside_others_has_the_same_pixels(cli, undisturbed: Path, tmp_
     assert same["pixels_sha256"] == record["pixels_sha256"]
 
 
-def test_odd_prompts_survive_the_record(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
-    """Line separators, quotes, emoji: what is legal in YAML comes back from the record as it was."""
+def test_unusual_characters_of_a_prompt_are_kept_in_the_record(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file
+) -> None:
+    """Line separators, quotes, emoji: everything that YAML allows."""
     prompt = 'a "cat"\u2028\u0085, \\n 😀 \t'
     written = json.dumps(prompt.replace("😀", "@")).replace("@", "😀")  # JSON's surrogates are not YAML's
     text = f"name: x\nmodel: {tiny_model}\nprompt: {written}\nsteps: 1\nguider: cfg\n"
@@ -149,7 +153,7 @@ def test_odd_prompts_survive_the_record(cli, tiny_model: Path, tmp_path: Path, s
         assert json.loads(image.text["cfgsweep"]) == record
 
 
-def test_limit_does_part_and_the_rest_later(cli, undisturbed: Path, tmp_path: Path, sweep_file) -> None:
+def test_limit_computes_a_part_and_the_next_run_the_rest(cli, undisturbed: Path, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP)
     assert cli("run", path, "--out", tmp_path / "part", "--limit", "2").code == 0
     assert len(records_of(tmp_path / "part")) == 2
@@ -157,7 +161,7 @@ def test_limit_does_part_and_the_rest_later(cli, undisturbed: Path, tmp_path: Pa
     assert (tmp_path / "part/experiments.jsonl").read_text() == (undisturbed / "experiments.jsonl").read_text()
 
 
-def test_an_earlier_sweep_s_pictures_are_named_and_left_alone(cli, copy: Path, sweep_file) -> None:
+def test_pictures_of_an_earlier_sweep_are_named_and_left_alone(cli, copy: Path, sweep_file) -> None:
     before = pixels_of(copy)
     done = cli("run", sweep_file(SWEEP), "--out", copy, "--set", "value=[0.1, 0.15]")
     assert done.code == 0
@@ -168,7 +172,7 @@ def test_an_earlier_sweep_s_pictures_are_named_and_left_alone(cli, copy: Path, s
     assert before.items() <= after.items()
 
 
-def test_a_run_keeps_its_batch_shape(cli, tmp_path: Path, sweep_file) -> None:
+def test_a_run_keeps_its_batch_size_and_dtype(cli, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP)
     assert cli("run", path, "--out", tmp_path / "r", "--batch-size", "4", "--limit", "1").code == 0
     refused = cli("run", path, "--out", tmp_path / "r", "--batch-size", "8")
@@ -181,7 +185,7 @@ def test_a_run_keeps_its_batch_shape(cli, tmp_path: Path, sweep_file) -> None:
     assert "--dtype: this run was made otherwise" in refused.err
 
 
-def test_out_of_memory_halves_the_batch_and_says_so(cli, tmp_path: Path, sweep_file, monkeypatch) -> None:
+def test_out_of_memory_halves_the_batch_with_a_notice(cli, tmp_path: Path, sweep_file, monkeypatch) -> None:
     import torch
 
     from cfgsweep.models.families.stable_diffusion import StableDiffusion
@@ -203,14 +207,14 @@ def test_out_of_memory_halves_the_batch_and_says_so(cli, tmp_path: Path, sweep_f
     assert environment["models"]["emoji"]["batch_size"] == 2
 
 
-def test_a_kill_before_the_first_picture_leaves_a_folder_that_goes_on(cli, tmp_path: Path, sweep_file) -> None:
+def test_a_run_continues_in_the_folder_of_one_killed_before_its_first_picture(cli, tmp_path: Path, sweep_file) -> None:
     for name in ("images", "grids"):
         (tmp_path / "r" / name).mkdir(parents=True)
     (tmp_path / "r" / ".sweep.yaml.999999999.tmp").write_text("na")
     assert cli("run", sweep_file(SWEEP), "--out", tmp_path / "r", "--limit", "1").code == 0
 
 
-def test_a_prompt_that_is_too_long_is_said_to_be_cut(cli, tmp_path: Path, sweep_file) -> None:
+def test_a_notice_says_that_a_prompt_is_too_long(cli, tmp_path: Path, sweep_file) -> None:
     long = "3d render style a photograph of a cat and " + "a dog and " * 20 + "a horse"
     done = cli("run", sweep_file(SWEEP), "--out", tmp_path / "r", "--limit", "1", "--set", f"prompt={long}")
     assert done.code == 0
@@ -226,7 +230,7 @@ def test_a_folder_with_something_else_in_it_is_refused(cli, tmp_path: Path, swee
     assert os.listdir(tmp_path / "mine") == ["thesis.tex"]
 
 
-def test_bad_input_loses_nothing(cli, copy: Path, sweep_file) -> None:
+def test_wrong_input_changes_nothing_in_the_folder(cli, copy: Path, sweep_file) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     for words in (["--set", "steps=none"], ["--device", "tpu"], ["--model", "nothing"], ["--bogus"]):
         refused = cli("run", sweep_file(SWEEP), "--out", copy, *words)

@@ -1,4 +1,4 @@
-"""What does nothing is said before the run."""
+"""Sweeps whose guidance has no effect are warned about, or refused, before the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("guider: cfg\nvalue: [1, 2]\n", "in 1 of 2 experiments the scale is one at which"),
         ("guider: tnorm\nnegative_prompt: a cat\n", "in 1 of 1 experiments prompt and negative prompt are the same"),
@@ -19,13 +19,13 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
         ("guider: {cfg: {zero_init_steps: 2}}\n", None),
     ],
 )
-def test_cautions(cli, sweep_file, text: str, told: str | None) -> None:
+def test_cautions(cli, sweep_file, text: str, message: str | None) -> None:
     printed = cli("plan", sweep_file(BASE + text), "--out", "nowhere").out
-    assert (told in printed) if told else ("NOTICE" not in printed)
+    assert (message in printed) if message else ("NOTICE" not in printed)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("guider: cfg_pp\nsampler: heun\n", ["cfg_pp is not defined for this sampler", "euler, ddim"]),
         ("guider: {cfg: {zero_init_steps: 10}}\n", ["all that would be guided stands still"]),
@@ -42,8 +42,8 @@ def test_cautions(cli, sweep_file, text: str, told: str | None) -> None:
         ("guider: {apg: {norm_threshold: -1}}\n", ["norm_threshold", "from 1e-06"]),
     ],
 )
-def test_what_cannot_be_is_refused(cli, sweep_file, text: str, told: list[str]) -> None:
+def test_impossible_settings_are_refused(cli, sweep_file, text: str, message: list[str]) -> None:
     refused = cli("plan", sweep_file(BASE + text))
     assert refused.code == 2
-    for part in told:
+    for part in message:
         assert part in refused.err

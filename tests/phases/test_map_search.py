@@ -1,4 +1,4 @@
-"""Maps of two settings: on planes whose kinds are known, and at the command line."""
+"""Map searches on planes whose kinds of pictures are known, and `cfgsweep phase` with two settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mapped(kind_at) -> MapSearch:
 
 @given(slope=st.floats(-1, 1), middle=st.floats(0.6, 1.4))
 @settings(max_examples=30)
-def test_a_border_is_known_finely_and_nothing_else_is(slope: float, middle: float) -> None:
+def test_only_the_border_between_kinds_is_refined(slope: float, middle: float) -> None:
     found = mapped(lambda x, y: int(x > middle + slope * y))
     kinds = found.kinds
     assert len(set(kinds.values())) == 2
@@ -47,7 +47,7 @@ def test_a_border_is_known_finely_and_nothing_else_is(slope: float, middle: floa
     assert all(len(side) == 1 for side in sides.values())
 
 
-def test_a_plane_of_one_kind_is_the_grid_alone() -> None:
+def test_a_plane_of_one_kind_takes_the_first_grid_alone() -> None:
     found = MapSearch(ACROSS, UP, rms)
     found.floor = 0.1
     found.add_points({point: KINDS[0] + 0.01 * point[0] for point in found.next_points(8)})
@@ -63,7 +63,7 @@ def test_three_kinds_meet_and_each_has_a_typical_picture() -> None:
     assert len({found.kinds[point] for point in typical}) == 3
 
 
-def test_it_is_a_command(cli, sweep_file, tiny_model, tmp_path) -> None:
+def test_the_command_writes_a_map(cli, sweep_file, tiny_model, tmp_path) -> None:
     settings = {
         "name": "m",
         "model": str(tiny_model),
@@ -86,15 +86,15 @@ def test_it_is_a_command(cli, sweep_file, tiny_model, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "told"),
+    ("search", "message"),
     [
         (["value", "value"], "twice"),
         (["value", "guider.cfg.guidance_rescale", "guider.cfg.start"], "at most 2"),
     ],
 )
-def test_bad_planes_are_refused(cli, sweep_file, tmp_path, search: list[str], told: str) -> None:
+def test_invalid_maps_are_refused(cli, sweep_file, tmp_path, search: list[str], message: str) -> None:
     settings = {"name": "m", "model": "emoji", "prompt": "a", "guider": "cfg", "search": search}
     text = yaml.safe_dump({**settings, "phase": {"low": 0, "high": 1}})
     outcome = cli("phase", sweep_file(text), "--out", tmp_path / "o", "--device", "cpu")
     assert outcome.code == 2
-    assert told in outcome.err
+    assert message in outcome.err

@@ -1,4 +1,4 @@
-"""Phase changes of pictures: of a denoiser whose basins are known, and at the command line."""
+"""Searches with a denoiser whose distribution is known, and `cfgsweep phase`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLOURS = {"red": (0.2, -0.2, -0.2), "green": (-0.2, 0.2, -0.2), "blue": (-0.2, 
 
 
 def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg", **phase: float) -> PhaseDriver:
-    """A search by the mixture, in the place of a model that would load."""
+    """A search with the Gaussian mixture in place of the model of that folder."""
     where = {"low": 0.0, "high": 6.0, "scan": 24, "tolerance": 1e-3, **phase}
     settings = {"name": "x", "model": str(folder), "prompt": "red green blue", "seed": [1, 3, 5, 6, 8], "steps": 20}
     text = yaml.safe_dump({**settings, "sampler": "ddim", "guider": guider, "search": "value", "phase": where})
@@ -49,7 +49,7 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
 
 
 @pytest.mark.slow
-def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
+def test_transitions_are_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
     driver = driver_for(tiny_model, sweep_file, tmp_path)
     driver.run(None, SilentDisplay())
     denoiser, seen = driver.executor.denoiser(str(tiny_model)), 0
@@ -67,7 +67,7 @@ def test_basins_that_change_are_found_where_a_dense_scan_has_them(tiny_model, sw
     assert seen, "no seed changes its basin: the test shows nothing"
 
 
-def test_when_it_flips_is_when_the_trajectories_part(tiny_model, sweep_file, tmp_path) -> None:
+def test_the_sides_of_a_transition_end_in_different_pictures(tiny_model, sweep_file, tmp_path) -> None:
     driver = driver_for(tiny_model, sweep_file, tmp_path)
     driver.run(None, SilentDisplay())
     partings = [curve for state in driver.states for curve in state.divergence]
@@ -77,7 +77,7 @@ def test_when_it_flips_is_when_the_trajectories_part(tiny_model, sweep_file, tmp
         assert curve[-1] > 0.1  # half-way from one colour to another
 
 
-def test_a_budget_stops_before_the_round_that_breaks_it(tiny_model, sweep_file, tmp_path) -> None:
+def test_a_budget_stops_before_the_round_that_would_exceed_it(tiny_model, sweep_file, tmp_path) -> None:
     free = driver_for(tiny_model, sweep_file, tmp_path / "free")
     free.run(None, SilentDisplay())
     scan = cost([free.axis.at(state.base, v) for state in free.states for v in free.states[0].search.scan]).evaluations
@@ -92,7 +92,7 @@ def test_a_budget_stops_before_the_round_that_breaks_it(tiny_model, sweep_file, 
 
 @pytest.fixture
 def phase_file(sweep_file, tiny_model):
-    """A small search on the tiny model, changed as asked."""
+    """Write the file of a small search on the tiny model, with changes."""
 
     def write(**changes: object) -> Path:
         settings = {"name": "p", "model": str(tiny_model), "prompt": "a cat", "steps": 4, "guider": "cfg"}
@@ -102,7 +102,7 @@ def phase_file(sweep_file, tiny_model):
     return write
 
 
-def test_it_writes_a_report_a_picture_and_ordinary_experiments(cli, phase_file, tmp_path) -> None:
+def test_it_writes_a_report_a_plot_and_ordinary_experiments(cli, phase_file, tmp_path) -> None:
     out = tmp_path / "out"
     outcome = cli("phase", phase_file(seed=[1, 2]), "--out", out, "--device", "cpu")
     assert outcome.code == 0, outcome.err
@@ -124,7 +124,7 @@ def test_it_writes_a_report_a_picture_and_ordinary_experiments(cli, phase_file, 
     assert cli("grid", out).code == 0
 
 
-def test_a_killed_search_finds_its_way_again(cli, phase_file, tmp_path) -> None:
+def test_a_killed_search_continues_to_the_same_report(cli, phase_file, tmp_path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     cli("phase", phase_file(), "--out", whole, "--device", "cpu")
     cli("phase", phase_file(phase={"max_evaluations": 80}), "--out", cut, "--device", "cpu")
@@ -134,7 +134,7 @@ def test_a_killed_search_finds_its_way_again(cli, phase_file, tmp_path) -> None:
     assert (cut / "phase.json").read_text() == (whole / "phase.json").read_text()
 
 
-def test_a_folder_of_several_searches_goes_on_by_itself(cli, phase_file, tmp_path) -> None:
+def test_the_sweep_file_of_a_search_can_be_searched_again(cli, phase_file, tmp_path) -> None:
     out = tmp_path / "out"
     file = phase_file(seed=[1, 2], guider=["cfg", "tnorm"], phase={"scan": 5})
     assert cli("phase", file, "--out", out, "--device", "cpu").code == 0
@@ -183,7 +183,7 @@ def test_a_parameter_is_searched_by_name(cli, phase_file, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"phase": {"low": 5, "high": 5}}, "the range is empty"),
         ({"phase": {"tolerance": 1e-17}}, "not a tolerance for this range"),
@@ -201,16 +201,16 @@ def test_a_parameter_is_searched_by_name(cli, phase_file, tmp_path) -> None:
         ({"search": "guider.cfg.start", "value": 5}, "guider.cfg.start = "),
     ],
 )
-def test_bad_input_is_refused_before_any_model_loads(cli, phase_file, tmp_path, changes, told: str) -> None:
+def test_bad_input_is_refused_before_any_model_loads(cli, phase_file, tmp_path, changes, message: str) -> None:
     outcome = cli("phase", phase_file(**changes), "--out", tmp_path / "o", "--device", "cpu")
     assert outcome.code == 2
-    assert told in outcome.err
+    assert message in outcome.err
     assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize("distance", ["layout", "pixels", "ssim", "latents", "features"])
-def test_every_distance_is_one(distance: str, tiny_model) -> None:
-    """Nothing from a picture to itself, the same both ways, and more for pictures that differ more."""
+def test_every_distance_is_symmetric_and_grows_with_the_difference(distance: str, tiny_model) -> None:
+    """Zero from a picture to itself, symmetric, and larger for pictures that differ more."""
     from cfgsweep.metrics import distances
     from cfgsweep.models.source import Source
 
@@ -242,8 +242,8 @@ def test_an_encoder_from_a_folder(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_probes_share_batches(tiny_model, sweep_file, tmp_path) -> None:
-    """All searches of a round go together: fewer batches than one search after the other."""
+def test_searches_share_batches(tiny_model, sweep_file, tmp_path) -> None:
+    """All searches of a round are computed together, in fewer batches than one search after the other."""
     together = driver_for(tiny_model, sweep_file, tmp_path / "together")
     together.run(None, SilentDisplay())
     alone = 0
