@@ -6,20 +6,25 @@ Those functions import what they need when they are called, so that --help is qu
 from __future__ import annotations
 
 import errno
-import glob
 import io
 import json
-import os
 import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 import cfgsweep
 from cfgsweep.errors import CfgsweepError, RunFailed
+from cfgsweep.execution.completion import (
+    complete_config_name,
+    complete_guider,
+    complete_schedule,
+    complete_sweep,
+    complete_training,
+)
 from cfgsweep.metrics.distances import DISTANCES
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
@@ -41,47 +46,13 @@ app = typer.Typer(
 )
 
 
-def _complete_sweep(incomplete: str) -> list[str]:
-    """Names of shipped sweeps, and files and folders here."""
-    return _complete_config("sweep", incomplete)
-
-
-def _complete_training(incomplete: str) -> list[str]:
-    return _complete_config("training", incomplete)
-
-
-def _complete_config(kind: Literal["sweep", "training"], incomplete: str) -> list[str]:
-    from cfgsweep.execution.shipped_configs import shipped_configs
-
-    paths = (f"{path}/" if os.path.isdir(path) else path for path in glob.glob(f"{glob.escape(incomplete)}*"))
-    return [*(name for name in shipped_configs(kind) if name.startswith(incomplete)), *sorted(paths)]
-
-
-def _complete_shipped(incomplete: str) -> list[str]:
-    from cfgsweep.execution.shipped_configs import shipped_configs
-
-    return [name for name in shipped_configs() if name.startswith(incomplete)]
-
-
-def _complete_guider(incomplete: str) -> list[str]:
-    from cfgsweep.guidance import GUIDERS
-
-    return [name for name in GUIDERS if name.startswith(incomplete)]
-
-
-def _complete_schedule(incomplete: str) -> list[str]:
-    from cfgsweep.guidance.schedules import SCHEDULES
-
-    return [name for name in SCHEDULES if name.startswith(incomplete)]
-
-
 SweepFile = Annotated[
     str,
     typer.Argument(
         help="a sweep file, or the name of a shipped one",
         metavar="CONFIG",
         show_default=False,
-        autocompletion=_complete_sweep,
+        autocompletion=complete_sweep,
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="a run folder", metavar="RUN", show_default=False)]
@@ -166,7 +137,7 @@ def phase(
             help="a sweep file, the name of a shipped one, or a run folder",
             metavar="CONFIG",
             show_default=False,
-            autocompletion=_complete_sweep,
+            autocompletion=complete_sweep,
         ),
     ],
     out: Annotated[
@@ -237,7 +208,7 @@ def grid(
 @app.command()
 def guiders(
     name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_guider)
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_guider)
     ] = None,
     new: Annotated[
         Path | None, typer.Option(help="write a guider to begin your own with, and its test", show_default=False)
@@ -250,7 +221,7 @@ def guiders(
 @app.command()
 def schedules(
     name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_schedule)
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_schedule)
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
 ) -> None:
@@ -269,7 +240,7 @@ def schema() -> None:
 @app.command()
 def configs(
     name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=_complete_shipped)
+        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_config_name)
     ] = None,
 ) -> None:
     """List the configs that are installed, which commands take by name; or print one."""
@@ -284,7 +255,7 @@ def train(
             help="a training file, or the name of a shipped one",
             metavar="CONFIG",
             show_default=False,
-            autocompletion=_complete_training,
+            autocompletion=complete_training,
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="the folder to train in  [default: outputs/train/<name>]")] = None,
