@@ -46,7 +46,7 @@ def execute(
 
     denoiser: the task's model where it is loaded already. plan: the plan of the task's experiments where there is one.
 
-    Raises UserError where the model cannot be loaded or run, and whatever the device raises where its memory does not
+    Raises UserError where the model cannot be loaded or run, and the device's own error where its memory does not
     suffice (see `is_out_of_memory`): the task can then be tried again with a smaller batch.
     """
     denoiser = denoiser or load_model(task.source, task.compute)
