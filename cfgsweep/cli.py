@@ -109,9 +109,9 @@ def run(
     )
     if not quiet:
         _tell_all(found.grid_files)
-    for result in found.failed:
+    for result in found.failed_now:
         print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
-    if found.failed:
+    if found.failed_now:
         raise typer.Exit(1)
 
 

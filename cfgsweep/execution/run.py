@@ -58,7 +58,7 @@ class Result:
         return self.folder.load_image(self.record)
 
     def _repr_png_(self) -> bytes | None:
-        return self.folder.image_path(self.id).read_bytes() if self.status == "done" else None
+        return self.folder.image_path(self.record.id).read_bytes() if isinstance(self.record, DoneRecord) else None
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,17 @@ class Verification:
 class Run:
     """A run folder as it was when it was opened. Iterating over it gives the finished pictures in the sweep's order."""
 
-    def __init__(self, folder: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], grids: Sequence[Path] = ()):
+    def __init__(
+        self,
+        folder: RunFolder,
+        sweep: Sweep,
+        experiments: Sequence[Experiment],
+        grids: Sequence[Path] = (),
+        failures: Sequence[Experiment] = (),
+    ):
+        """grids, failures: what the call of `cfgsweep.run` that returns this object wrote, and could not compute."""
         self.sweep, self.experiments = sweep, list(experiments)
-        self.grid_files = list(grids)  # written by the call of `cfgsweep.run` that gave this object
+        self.grid_files, self._failures = list(grids), list(failures)
         self._folder = folder
 
     @classmethod
@@ -101,8 +109,8 @@ class Run:
     @cached_property
     def results(self) -> dict[str, Result]:
         """Every experiment of the sweep by its id, done or not."""
-        records, varied = self._folder.records(), varying(self.experiments)
-        return {e.id: Result(e, title(e, varied), records.get(e.id), self._folder) for e in self.experiments}
+        varied, record_of = varying(self.experiments), self._folder.record_of
+        return {e.id: Result(e, title(e, varied), record_of(e), self._folder) for e in self.experiments}
 
     @property
     def records(self) -> list[Record]:
@@ -113,6 +121,11 @@ class Run:
     def failed(self) -> list[Result]:
         """The experiments that came to no picture; `reason` says why."""
         return [result for result in self.results.values() if result.status == "failed"]
+
+    @property
+    def failed_now(self) -> list[Result]:
+        """Those that failed in the call of `cfgsweep.run` that returned this object, in that order."""
+        return [self.results[e.id] for e in self._failures]
 
     def __getitem__(self, experiment_id: str) -> Result:
         if experiment_id not in self.results:

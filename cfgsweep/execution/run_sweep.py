@@ -44,7 +44,7 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
             raise
         _say_what_was_done(summary, len(experiments), display)
         grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
-    return Run(session.run_folder, sweep, experiments, grids)
+    return Run(session.run_folder, sweep, experiments, grids, [failed.experiment for failed in summary.failed])
 
 
 def _say_what_was_done(summary: JobSummary, total: int, display: Display) -> None:

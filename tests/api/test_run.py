@@ -167,8 +167,20 @@ def test_pictures_that_fail_are_listed_or_raise(saved, tmp_path) -> None:
     with pytest.raises(cfgsweep.UserError, match="has no picture"):
         failed.image  # noqa: B018
     assert run.to_pandas()["status"].tolist() == ["done", "failed"]
+    assert run.failed_now == run.failed
     with pytest.raises(cfgsweep.RunFailed, match="not finite"):
         cfgsweep.run(sweep, out=tmp_path / "run", quiet=True, fail_fast=True)
+    more = sweep.model_copy(update={"label": [3, 1, 2]})
+    part = cfgsweep.run(more, out=tmp_path / "run", quiet=True, limit=1)
+    assert ([f.experiment.label for f in part.failed], part.failed_now) == ([2], [])
+
+
+def test_a_folder_of_version_0_1_is_opened_with_its_pictures() -> None:
+    run = cfgsweep.open_run(Path(__file__).parents[2] / "outputs" / "gallery" / "tnorm")
+    assert [result.status for result in run.results.values()] == ["done"] * 20
+    first = next(iter(run))
+    assert pixels_sha256(first.image) == first.record.pixels_sha256
+    assert first._repr_png_().startswith(b"\x89PNG")
 
 
 def test_options_mean_what_they_mean_on_the_command_line(sweep, tmp_path) -> None:
