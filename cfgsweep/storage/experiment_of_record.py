@@ -44,6 +44,13 @@ def _candidates(record: Record) -> Iterator[Experiment]:
         return
 
 
+def _names_user_code(spec: Any) -> bool:
+    """Does a spec name a class of a user's file, also within its parameters?"""
+    if isinstance(spec, dict):
+        return any(is_reference(key) or _names_user_code(value) for key, value in spec.items())
+    return any(map(_names_user_code, spec)) if isinstance(spec, list) else is_reference(spec)
+
+
 @functools.lru_cache(maxsize=1024)
 def _parsed(kind: str, spec: str) -> Any:
     """A guider or a schedule from the JSON of its spec. Raises ValueError or TypeError where it is none.
@@ -52,7 +59,7 @@ def _parsed(kind: str, spec: str) -> Any:
     """
     given = json.loads(spec)
     ((name, parameters),) = ({given: {}} if isinstance(given, str) else given).items()
-    if is_reference(name):
+    if _names_user_code(given):
         raise ValueError("a class of a user's file")
     registry: Registry[Any] = GUIDERS if kind == "guider" else SCHEDULES
     return make(registry.look_up(name), parameters)

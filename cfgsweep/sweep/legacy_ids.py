@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters, plain
-from cfgsweep.guidance import Guider
+from cfgsweep.guidance.interface import GuiderBase
 
 EXPERIMENT_FIELDS = (*("model", "revision", "prompt", "negative_prompt", "seed", "steps", "sampler", "size", "value"),)
 GUIDER_FIELDS = ("start", "stop", "sigma", "zero_init_steps", "guidance_rescale")
@@ -77,7 +77,7 @@ def _settings_text(part: Parameters) -> str:
 
 def legacy_settings(part: Parameters) -> dict[str, Any]:
     """The name and all parameters of version 0.1, defaults too."""
-    shared = GUIDER_FIELDS if isinstance(part, Guider) else SCHEDULE_FIELDS
+    shared = GUIDER_FIELDS if isinstance(part, GuiderBase) else SCHEDULE_FIELDS
     own = OWN_FIELDS.get(part.name, part.foreign_defaults)  # of diffusers' guiders all that diffusers offers
     values = {key: getattr(part, key) for key in (*shared, *own)}
     return {part.name: plain({k: legacy_settings(v) if isinstance(v, Parameters) else v for k, v in values.items()})}
