@@ -128,6 +128,20 @@ def test_an_exception_in_a_formula_of_one_s_own_has_its_file_and_line(cli, here:
     assert "Traceback" not in failed.err
 
 
+def test_a_file_that_only_a_record_names_is_not_run(cli, here: Path, tiny_model: Path) -> None:
+    """Also as a parameter of a guider that is ours, and though code is allowed for the sweep at hand."""
+    text = "from cfgsweep.guidance.schedules import Schedule\n\nclass Half(Schedule):\n"
+    Path("half.py").write_text(text + "    def shape(self, value, steps):\n        return [value / 2] * steps\n")
+    run = here / "r"
+    config = write_sweep(tiny_model, guider={"apg": {"momentum": {"half.py:Half": {"max_val": -0.4}}}}, value=4.0)
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    Path("half.py").write_text("open('it-ran', 'w')\n")
+    config = write_sweep(tiny_model, guider={"apg": {"momentum": {"linear": {"max_val": -0.4}}}}, value=4.0)
+    assert cli("run", config, "--out", run, "--allow-code").code == 0
+    assert not Path("it-ran").exists()
+    assert len(records_of(run)) == 2
+
+
 def test_a_schedule_of_one_s_own(cli, here: Path, tiny_model: Path) -> None:
     text = "from cfgsweep.guidance.schedules import Schedule\n\nclass Half(Schedule):\n    after: float = 0.0\n\n"
     Path("half.py").write_text(

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,20 @@ SWEEPS: dict[str, dict[str, Any]] = {
 def experiment(**changes: Any) -> Experiment:
     (only,) = expand(Sweep(**{**BASE, "guider": "tnorm", **changes}))
     return only
+
+
+def every_guider() -> list[dict[str, Any]]:
+    theirs = ["ClassifierFreeGuidance", "AdaptiveProjectedGuidance", "ClassifierFreeZeroStarGuidance"]
+    return [{name: {}} for name in (*GUIDERS.built_in(), *(f"diffusers.{name}" for name in theirs))]
+
+
+@pytest.mark.parametrize("guider", every_guider(), ids=lambda guider: next(iter(guider)))
+def test_the_id_of_version_0_1_hashes_every_parameter(guider: dict[str, Any]) -> None:
+    """Computed from the parameters themselves: all of them existed in version 0.1."""
+    e = experiment(guider=guider, sampler="euler")
+    fields = [e.model, e.revision, e.prompt, e.negative_prompt, e.seed, e.steps, e.sampler, e.size, e.value]
+    texts = [json.dumps(part.settings(), sort_keys=True) for part in (e.guider, e.schedule)]
+    assert e.legacy_id == hashlib.sha256((json.dumps(fields) + "".join(texts)).encode()).hexdigest()[:16]
 
 
 def default_of(field: Any) -> Any:
