@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from cfgsweep.config import user_code
 from cfgsweep.config.ranges import spread
 from cfgsweep.config.registry import Registry, register
-from cfgsweep.errors import UserError
 
 
 def number(given: Any) -> Any:
@@ -153,9 +152,7 @@ def _rebuild(
         if file is None:
             cls = base.registry.look_up(name)
         else:
-            cls = user_code.import_class(Path(file), name, base, base.registry.kind)
-            if cls.code_hash != code_hash:
-                raise UserError("the file has changed since the run began", where=file, given=name)
+            cls = user_code.import_class(Path(file), name, base, base.registry.kind, code_hash)
     return cls.model_validate(dict(given))
 
 

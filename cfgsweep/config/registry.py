@@ -141,7 +141,7 @@ def register(cls: Any) -> None:
     """
     if "registry" in vars(cls) and cls.registry is not None:
         cls.registry.base = cls
-    elif "name" in vars(cls) and cls.registry is not None and not user_code.is_importing():
+    elif "name" in vars(cls) and cls.registry is not None and not user_code.is_user_class(cls):
         cls.registry.add(cls, cls.name)
 
 

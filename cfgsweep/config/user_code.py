@@ -18,7 +18,7 @@ from cfgsweep.errors import UserError, shorten, unknown_name
 REFERENCE = re.compile(r"(?P<file>.+\.py):(?P<cls>[A-Za-z_]\w*)")
 
 _allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
-_importing: ContextVar[bool] = ContextVar("importing_user_code", default=False)
+MODULES = "cfgsweep_user_code."  # the names of their modules begin with this
 _modules: dict[tuple[Path, str], types.ModuleType] = {}
 
 
@@ -40,9 +40,9 @@ def is_reference(name: object) -> bool:
     return isinstance(name, str) and REFERENCE.fullmatch(name) is not None
 
 
-def is_importing() -> bool:
-    """Is a user's file being imported? Its classes are then not registered by their names."""
-    return _importing.get()
+def is_user_class(cls: type) -> bool:
+    """Is the class defined in a user's file? Such classes are not registered by their names."""
+    return cls.__module__.startswith(MODULES)
 
 
 def load_class(reference: str, base: type, kind: str) -> type[Any]:
@@ -58,13 +58,18 @@ def load_class(reference: str, base: type, kind: str) -> type[Any]:
     return import_class(Path(match["file"]).absolute(), reference, base, kind)
 
 
-def import_class(path: Path, reference: str, base: type, kind: str) -> type[Any]:
-    """Imports the file at `path` and prepares the class that `reference` names: its name, file and hash."""
+def import_class(path: Path, reference: str, base: type, kind: str, expected: str | None = None) -> type[Any]:
+    """Imports the file at `path` and prepares the class that `reference` names: its name, file and hash.
+
+    expected: the hash that the file must have to be imported; any if None.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", given=reference) from None
     code_hash = hashlib.sha256(content).hexdigest()[:16]
+    if expected not in (None, code_hash):
+        raise UserError("the file has changed since the run began", where=str(path), given=reference)
     if (path, code_hash) not in _modules:
         _modules[path, code_hash] = _import_module(path, content, code_hash)
     module = _modules[path, code_hash]
@@ -83,17 +88,14 @@ def import_class(path: Path, reference: str, base: type, kind: str) -> type[Any]
 
 def _import_module(path: Path, content: bytes, code_hash: str) -> types.ModuleType:
     """Runs the file as a module of its own. It stays in `sys.modules`, where pydantic looks up annotations."""
-    module = types.ModuleType(f"cfgsweep_user_code.{path.stem}_{code_hash}")
+    module = types.ModuleType(f"{MODULES}{path.stem}_{code_hash}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    token = _importing.set(True)
     try:
         exec(compile(content, str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         raise _failure(path, error) from None
-    finally:
-        _importing.reset(token)
     return module
 
 

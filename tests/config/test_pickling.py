@@ -75,6 +75,7 @@ def test_a_pickle_read_here_is_equal(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_file_that_changed_in_between_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pickles = [pickle.dumps(one) for one in examples(tmp_path)]
-    (tmp_path / "my.py").write_text(MINE + "# changed\n")
+    (tmp_path / "my.py").write_text(MINE + "open('it-ran', 'w')\n")
     with pytest.raises(UserError, match="has changed since the run began"):
         pickle.loads(pickles[3])
+    assert not (tmp_path / "it-ran").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from cfgsweep.guidance.schedules import SCHEDULES
 
 MINE = """
 from __future__ import annotations
+import subprocess
+import sys
 from pathlib import Path
 from cfgsweep.guidance import Guider
 from cfgsweep.guidance.guiders.cfg import CFG as Imported
@@ -118,3 +122,19 @@ def test_leave_ends_with_its_block(here: Path) -> None:
         assert issubclass(GUIDERS["my.py:Mine"], Guider)
     with pytest.raises(UserError, match="--allow-code"):
         make_all(GUIDERS, "my.py:Mine")
+
+
+def test_a_file_may_import_built_in_classes_before_anything_else_does(here: Path) -> None:
+    """In a process of its own: the registries are filled only once."""
+    (here / "mine.py").write_text(
+        "from cfgsweep.metrics.base import PictureMetric\nfrom cfgsweep.metrics.distances.pixels import Pixels\n\n"
+        "class Mine(PictureMetric):\n    def measure(self, picture, condition):\n        return 0.0\n"
+    )
+    code = (
+        "import cfgsweep\nfrom cfgsweep.metrics.distances import DISTANCES\n"
+        "with cfgsweep.allow_code():\n"
+        "    cfgsweep.Sweep(name='x', model='emoji', prompt='a', guider='cfg', metrics=['mine.py:Mine'])\n"
+        "print(DISTANCES.look_up('pixels').__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=here)
+    assert done.stdout.strip() == "Pixels", done.stderr
