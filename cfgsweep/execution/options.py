@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cfgsweep.errors import UserError
+from cfgsweep.storage.records import MOST_ROWS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -13,6 +16,8 @@ class Options:
     device, dtype: "auto" leaves the choice to the run folder or the machine.
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
     command: what environment.json records as the command.
+
+    Raises UserError where batch_size or limit is out of its range.
     """
 
     model: str | None = None
@@ -25,3 +30,16 @@ class Options:
     retry_failed: bool = False
     wait: bool = False
     command: str = "python"
+
+    def __post_init__(self) -> None:
+        _check_count("batch_size", self.batch_size, MOST_ROWS)
+        _check_count("limit", self.limit, None)
+
+
+def _check_count(name: str, given: object, most: int | None) -> None:
+    if given is None or (type(given) is int and 1 <= given <= (most or given)):
+        return
+    allowed = f"a whole number from 1 to {most}" if most else "a whole number from 1 on"
+    raise UserError(
+        "not a number of rows" if most else "not a number of pictures", where=name, given=given, allowed=allowed
+    )

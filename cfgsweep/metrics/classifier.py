@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.system.quiet import quiet_logs
+from cfgsweep.system.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,7 +43,7 @@ class LabelClassifier:
     @classmethod
     def load(cls, place: str, revision: str | None) -> LabelClassifier:
         """The classifier in the folder `classifier` of a model's folder or hub repository."""
-        with quiet_logs("transformers"):
+        with quiet_libraries("transformers"):
             from transformers import AutoModelForImageClassification
 
             network = AutoModelForImageClassification.from_pretrained(

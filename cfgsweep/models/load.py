@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from cfgsweep.models.network import NetworkDenoiser
 
 
+# While diffusers and transformers load, they change how every torch module of the process is initialised.
+_one_at_a_time = threading.Lock()
+
+
 def load_model(source: Source, compute: Compute) -> NetworkDenoiser:
     """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
     from cfgsweep.models.device import is_out_of_memory
 
     try:
-        with quiet_libraries("diffusers", "transformers"):
+        with quiet_libraries("diffusers", "transformers"), _one_at_a_time:
             denoiser = family_of(source).load(source, compute)
     except CfgsweepError:
         raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
-from cfgsweep.system.quiet import quiet_logs
+from cfgsweep.system.quiet import quiet_libraries
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -173,7 +173,7 @@ def reachable(source: Source) -> bool:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        with quiet_logs("huggingface_hub"):  # it logs every failed attempt
+        with quiet_libraries("huggingface_hub"):  # it logs every failed attempt
             for name in ("model_index.json", "scheduler/scheduler_config.json"):  # the files read before the weights
                 hf_hub_download(source.place, name, revision=source.revision)
     except HFValidationError as error:

@@ -57,8 +57,18 @@ def _silence_datasets(library: Any) -> Restore:
     return _silence_logger("datasets", logging.ERROR)
 
 
+def _silence_tracing(torch: Any) -> Restore:
+    """No warnings of torch.jit about tracing (see models/jit_trace.py), in any thread."""
+    filters = warnings.catch_warnings()
+    filters.__enter__()
+    warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+    return lambda: filters.__exit__(None, None, None)
+
+
 # In this order: transformers changes the progress bars of huggingface_hub with its own, and is restored before it.
 SILENCERS: dict[str, Callable[[Any], Restore]] = {
+    "torch": _silence_tracing,
     "huggingface_hub": _silence_huggingface_hub,
     "transformers": _silence_diffusers_or_transformers,
     "diffusers": _silence_diffusers_or_transformers,
@@ -96,8 +106,8 @@ _silence = _Silence()
 
 
 @contextmanager
-def quiet_logs(*libraries: str) -> Iterator[None]:
-    """Within the block, the log messages and progress bars of diffusers, transformers and the like are not shown.
+def quiet_libraries(*libraries: str) -> Iterator[None]:
+    """Within the block, log messages, progress bars and tracing warnings of libraries are not shown.
 
     libraries: imported first, since a library sets its own log level when it is imported. Others are silenced where
     they are imported already. May be entered by any thread.
@@ -108,18 +118,4 @@ def quiet_logs(*libraries: str) -> Iterator[None]:
                 importlib.import_module(name)
             _silence.enter()
             stack.callback(_silence.leave)
-        yield
-
-
-@contextmanager
-def quiet_libraries(*libraries: str) -> Iterator[None]:
-    """`quiet_logs`, and within the block no warnings of torch.jit about tracing (see models/jit_trace.py).
-
-    To be entered by the main thread around a whole run: `warnings.catch_warnings` changes and restores the filters of
-    the process, not of the thread, so that blocks of several worker threads would restore each other's filters.
-    """
-    with quiet_logs(*libraries), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-        if "torch" in sys.modules:
-            warnings.filterwarnings("ignore", category=sys.modules["torch"].jit.TracerWarning)
         yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -45,7 +46,17 @@ def exit_code() -> int:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Delays the KeyboardInterrupt of a first signal to the end of the block. Only signals that `listen` handles."""
+    """Delays the KeyboardInterrupt of a first signal to the end of the block.
+
+    Where `listen` was not called, as in a notebook, Ctrl-C alone is delayed, by a handler that is replaced afterwards.
+    """
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        and threading.current_thread() is threading.main_thread()
+    ):
+        with _delayed_interrupt():
+            yield
+        return
     before = len(_handler.received)
     _handler.in_block = True
     try:
@@ -53,4 +64,17 @@ def uninterrupted() -> Iterator[None]:
     finally:
         _handler.in_block = False
     if len(_handler.received) > before:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _delayed_interrupt() -> Iterator[None]:
+    """Raises KeyboardInterrupt at the end of the block if SIGINT came within it."""
+    received: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if received:
         raise KeyboardInterrupt

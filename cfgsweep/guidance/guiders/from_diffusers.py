@@ -24,7 +24,7 @@ from cfgsweep.guidance.interface import CompiledGuider, GuiderAtStep, GuiderBase
 from cfgsweep.guidance.perturbations import DiffusersPass
 from cfgsweep.guidance.window import guided_steps
 from cfgsweep.samplers import PredictionKind
-from cfgsweep.system.quiet import quiet_logs
+from cfgsweep.system.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -207,7 +207,7 @@ def _begin_step(guider: Any, scale: float, step: int, steps: int) -> list[Any]:
 
 def _instance(name: str, settings: str) -> Any:
     cls = _classes()[name]
-    with quiet_logs():  # every instance logs that guiders are experimental
+    with quiet_libraries():  # every instance logs that guiders are experimental
         return cls(**json.loads(settings))
 
 

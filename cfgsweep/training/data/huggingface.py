@@ -9,7 +9,7 @@ from typing import Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
 from cfgsweep.storage.png import opened
-from cfgsweep.system.quiet import quiet_logs
+from cfgsweep.system.quiet import quiet_libraries
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.rows import Row, Rows, split_rows
 
@@ -17,7 +17,7 @@ ON_THE_HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashio
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
-@quiet_logs("datasets")
+@quiet_libraries("datasets")
 def read_dataset(data: Data, column: str) -> Rows:
     """Rows of a folder (of one folder per label, or with a metadata file), of a parquet file, or from the hub.
 
