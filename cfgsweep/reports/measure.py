@@ -39,7 +39,7 @@ class RunMetrics:
             of_group = self._of_group(run, members, known)
             for e, record in members.items():
                 found = {**self._of_picture(run, e, record), **of_group}
-                if found != record.metrics:
+                if found != record.as_json().get("metrics"):
                     changes[record.id] = {"metrics": {name: found[name] for name in self.names if name in found}}
         if changes:
             run.update_records(changes)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,25 @@ def test_errors_have_the_words_of_the_command_line_without_lines_of_a_file(cli, 
     assert said.splitlines()[1:] == others
     assert said.splitlines()[0].endswith(first)
     assert first.startswith("guider")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("limit", 0), ("limit", -1), ("limit", 1.5), ("batch_size", 0), ("batch_size", 5000), ("batch_size", "3")],
+)
+def test_options_out_of_range_are_refused_before_anything_is_written(sweep, tmp_path, name: str, given: Any) -> None:
+    with pytest.raises(cfgsweep.UserError, match="a whole number from 1"):
+        cfgsweep.run(sweep, out=tmp_path / "run", quiet=True, **{name: given})
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_in_two_threads_have_the_pixels_of_one(run, sweep, tmp_path) -> None:
+    filters = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda name: cfgsweep.run(sweep, out=tmp_path / name, quiet=True), ["a", "b"]))
+    for other in runs:
+        assert [r.pixels_sha256 for r in other.records] == [r.pixels_sha256 for r in run.records]
+    assert warnings.filters == filters
 
 
 def test_pictures_that_fail_are_listed_or_raise(saved, tmp_path) -> None:
