@@ -28,7 +28,8 @@ class DiffusersPasses:
 
     def perturbed(self, perturbation: DiffusersPass) -> Callable[..., torch.Tensor]:
         """A function that calls the network in this pass. Raises UserError where diffusers refuses the network."""
-        prepared(perturbation, self.network).cleanup_models(self.network)
+        with self._lock:  # another thread may be in a pass of this network
+            prepared(perturbation, self.network).cleanup_models(self.network)
 
         def call(*inputs: torch.Tensor) -> torch.Tensor:
             with self._lock:

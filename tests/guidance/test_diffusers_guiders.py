@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import diffusers.guiders as theirs
@@ -14,7 +16,9 @@ from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import UserError
+from cfgsweep.guidance.perturbations import DiffusersPass
 from cfgsweep.models import device
+from cfgsweep.models.diffusers_passes import DiffusersPasses
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.expand import expand
@@ -103,6 +107,27 @@ def test_latents_do_not_depend_on_other_experiments(denoiser, sweep_file) -> Non
     apart = [latents_of(denoiser, [e])[0] for e in together]
     for one, other in zip(latents_of(denoiser, together), apart, strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_pass_made_ready_in_another_thread_disturbs_none_that_is_running(denoiser) -> None:
+    """Guiders of diffusers remove their hooks by name: making the same pass ready once more would remove them."""
+    settings = {**CASES["PerturbedAttentionGuidance"], "use_original_formulation": False}
+    wanted = DiffusersPass("diffusers.PerturbedAttentionGuidance", json.dumps(settings), 5.0, 1, STEPS, place=2)
+    passes = DiffusersPasses(denoiser.network)
+    inputs = torch.ones(1, 4, 8, 8), torch.tensor([500.0]), denoiser.encode("a cat")
+    call = passes.perturbed(wanted)
+    with torch.inference_mode():
+        expected = call(*inputs)
+    other = threading.Thread(target=passes.perturbed, args=(wanted,))
+
+    def meanwhile(*_: object) -> None:
+        other.start()
+        other.join(timeout=1)
+
+    with torch.inference_mode(), passes.network.conv_in.register_forward_hook(meanwhile):
+        found = call(*inputs)
+    other.join()
+    assert torch.equal(found, expected)
 
 
 def test_schedules_values_and_the_noise_window_are_ours(denoiser, tiny_model, sweep_file) -> None:
