@@ -68,7 +68,7 @@ BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in ev
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="import the Python files that the sweep names")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="import the Python files that are named")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON alone")]
 
 
@@ -213,9 +213,10 @@ def guiders(
     new: Annotated[
         Path | None, typer.Option(help="write a guider to begin your own with, and its test", show_default=False)
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """List the guiders, or show one: formula, cost, parameters, source."""
-    print(cfgsweep.guiders(name, new=new))
+    print(cfgsweep.guiders(name, new=new, allow_code=allow_code))
 
 
 @app.command()
@@ -224,9 +225,10 @@ def schedules(
         str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_schedule)
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """List the schedules, or show one; plot them."""
-    print(cfgsweep.schedules(name, plot=plot))
+    print(cfgsweep.schedules(name, plot=plot, allow_code=allow_code))
     if plot is not None:
         print_line(str(plot))
 

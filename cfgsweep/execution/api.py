@@ -162,10 +162,11 @@ def train(
         display.close()
 
 
-def guiders(name: str | None = None, *, new: str | os.PathLike[str] | None = None) -> Lines:
+def guiders(name: str | None = None, *, new: str | os.PathLike[str] | None = None, allow_code: bool = False) -> Lines:
     """All guiders, one line each; or everything about one: formula, cost, parameters, source.
 
     new: write a guider to begin one's own with into this Python file, and its test beside it; returns both paths.
+    allow_code: import the file of a `name` such as my.py:Mine.
     """
     if new is not None:
         from cfgsweep.guidance.template import write_template
@@ -173,16 +174,23 @@ def guiders(name: str | None = None, *, new: str | os.PathLike[str] | None = Non
         return Lines(map(str, write_template(Path(new))))
     from cfgsweep.reports import catalogue
 
-    return Lines(catalogue.guider_page(name) if name else catalogue.guiders_table())
+    with user_code.allow_code(allow_code):
+        return Lines(catalogue.guider_page(name) if name else catalogue.guiders_table())
 
 
-def schedules(name: str | None = None, *, plot: str | os.PathLike[str] | None = None) -> Lines:
-    """All schedules, one line each; or everything about one. plot: draw it, or all, into this file."""
+def schedules(
+    name: str | None = None, *, plot: str | os.PathLike[str] | None = None, allow_code: bool = False
+) -> Lines:
+    """All schedules, one line each; or everything about one. plot: draw it, or all, into this file.
+
+    allow_code: import the file of a `name` such as my.py:Mine.
+    """
     from cfgsweep.reports import catalogue
 
-    lines = Lines(catalogue.schedule_page(name) if name else catalogue.schedules_table())
-    if plot is not None:
-        catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), Path(plot))
+    with user_code.allow_code(allow_code):
+        lines = Lines(catalogue.schedule_page(name) if name else catalogue.schedules_table())
+        if plot is not None:
+            catalogue.plot_schedules([name] if name else list(catalogue.SCHEDULES), Path(plot))
     return lines
 
 

@@ -73,6 +73,10 @@ def test_a_sweep_with_a_guider_of_one_s_own(cli, here: Path, tiny_model: Path) -
         assert "--allow-code" in refused.err
     assert not run.exists()
 
+    refused = cli("guiders", "mine.py:Mine")
+    assert refused.code == 2
+    assert "--allow-code" in refused.err
+    assert "mine.py:Mine" in cli("guiders", "mine.py:Mine", "--allow-code").out
     planned = cli("plan", config, "--allow-code", "--json")
     assert json.loads(planned.out)["experiments"] == 4
     assert cli("run", config, "--out", run, "--allow-code").code == 0
