@@ -53,6 +53,13 @@ def test_contrast_is_the_spread_of_the_luminance() -> None:
     assert contrast(Image.fromarray(halves // 2)) == pytest.approx(0.25, abs=0.005)
 
 
+def test_one_seed_has_no_diversity_but_was_measured(cli, sweep_file, tmp_path: Path) -> None:
+    text = "name: x\nmodel: digits\nlabel: 3\nguider: cfg\nsteps: 1\nmetrics: [diversity]\n"
+    assert cli("run", sweep_file(text), "--out", tmp_path / "r").code == 0
+    (record,) = records_of(tmp_path / "r")
+    assert record["metrics"] == {}
+
+
 def test_diversity_is_the_mean_distance_of_pairs() -> None:
     assert METRICS["diversity"].smallest_group == 2
     assert diversity([flat(0, 0, 0), flat(255, 255, 255)]) == pytest.approx(1)

@@ -17,7 +17,7 @@ from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import Sweep
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.support.run_state import records_of, state_of
 
@@ -197,3 +197,17 @@ def test_an_old_failure_is_dropped_once_the_experiment_has_a_picture(tmp_path: P
     record = run.save(Image.new("RGB", (64, 64)), {**settings, "id": e.id})
     run.sort_records([e])
     assert list(run.records().values()) == [record]
+
+
+def test_an_old_failure_of_this_sweep_is_not_called_another_sweep_s(cli, tmp_path: Path, sweep_file) -> None:
+    path = sweep_file("name: x\nmodel: emoji\nprompt: a cat\nguider: cfg\nsteps: 1\nsize: 32\n")
+    (e,) = expand(*read_sweep(path))
+    run = RunFolder(tmp_path / "r")
+    run.create()
+    run.write_sweep(read_sweep(path)[0])
+    (old, *_) = RunFolder(GALLERY / "windows").records().values()
+    settings = {**old.as_json(), "guider": "cfg", "seed": 0, "prompt": "a cat", "value": e.value, "steps": 1}
+    run.save_failure({**settings, "id": e.legacy_id, "width": None}, "out of memory")
+    done = cli("run", path, "--out", run.folder)
+    assert done.code == 0
+    assert "earlier sweep" not in done.err
