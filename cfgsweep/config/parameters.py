@@ -35,6 +35,7 @@ class Parameters(BaseModel):
     list_valued: parameters that take a list as one value; for others a list is an axis.
     shorthand: the parameter that `{name: [...]}` is short for.
     defaults_version: raised when a default changes, since ids leave out what is at its default.
+    formula_version: raised when the same parameters make other pictures, so that old ones are not taken for them.
     foreign_defaults: parameters whose defaults another package may change. Ids always have them.
     code_file, code_hash: of a class from a user's own file: its path, and the first 16 hex digits of its SHA-256.
     """
@@ -48,6 +49,7 @@ class Parameters(BaseModel):
     list_valued: ClassVar[tuple[str, ...]] = ()
     shorthand: ClassVar[str] = ""
     defaults_version: ClassVar[int] = 1
+    formula_version: ClassVar[int] = 1
     foreign_defaults: ClassVar[tuple[str, ...]] = ()
     code_file: ClassVar[str | None] = None
     code_hash: ClassVar[str | None] = None
@@ -96,15 +98,23 @@ class Parameters(BaseModel):
         return {self.name: plain({k: v.settings() if isinstance(v, Parameters) else v for k, v in values.items()})}
 
     def id_settings(self) -> dict[str, Any]:
-        """What ids are made of: name, parameters that are not at their default, version of the defaults, code."""
+        """What ids are made of: name, parameters that are not at their default, versions, code."""
         given = self.changed_values() | {key: getattr(self, key) for key in self.foreign_defaults}
         values = {key: _inner_id_settings(value) for key, value in given.items()}
         settings: dict[str, Any] = {self.name: plain(values)}
         if self.defaults_version != 1:
             settings["defaults_version"] = self.defaults_version
+        if self.formula_version != 1:
+            settings["formula_version"] = self.formula_version
         if self.code_hash is not None:
             settings["code_hash"] = self.code_hash
         return settings
+
+    @functools.cached_property
+    def formula_changed(self) -> bool:
+        """Whether the first version made other pictures of this, or of one of its parameters."""
+        inner = (value for value in self.values_by_name().values() if isinstance(value, Parameters))
+        return self.formula_version != 1 or any(value.formula_changed for value in inner)
 
     def code(self) -> dict[str, str]:
         """The users' classes among this and its parameters, with the hashes of their files."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ from cfgsweep.samplers import PredictionKind
 class Formula(Protocol):
     """What is needed of a guider to apply it. See `cfgsweep.guidance.base.Guider`."""
 
-    space: ClassVar[PredictionKind | Literal["model"]]
     stateful: ClassVar[bool]
 
+    def space_for(self, prediction: PredictionKind) -> PredictionKind: ...
     def combine(self, ctx: StepContext) -> Tensor: ...
     def remember(self, ctx: StepContext) -> Tensor: ...
 
@@ -38,7 +38,7 @@ def guide_rows(
 
 def guide(guider: Formula, ctx: StepContext, prediction: PredictionKind) -> tuple[Tensor, Tensor | None]:
     """The guided predictions, of the kind `prediction` that the model gives, and the memory of a stateful guider."""
-    space = prediction if guider.space == "model" else guider.space
+    space = guider.space_for(prediction)
     converted = {name: convert(predicted, ctx, prediction, space) for name, predicted in ctx.predictions.items()}
     inside = replace(ctx, predictions=converted)
     if guider.stateful:

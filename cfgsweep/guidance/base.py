@@ -31,12 +31,21 @@ class Guider(GuiderBase):
     single_branch_scales: scales at which one prediction is the guided prediction.
     space: the kind of prediction that the formula is about; predictions are converted to it, and the result back.
         "model" is the kind that the model predicts.
+    flow_space: the same for flow models, where the authors take another kind there; None: `space` holds for them, too.
     stateful: whether something is remembered from step to step.
     """
 
     single_branch_scales: ClassVar[Mapping[float, Branch]] = {0.0: UNCOND, 1.0: COND}
     space: ClassVar[PredictionKind | Literal["model"]] = "model"
+    flow_space: ClassVar[PredictionKind | None] = None
     stateful: ClassVar[bool] = False
+
+    @classmethod
+    def space_for(cls, prediction: PredictionKind) -> PredictionKind:
+        """The kind of prediction that the formula is about, for a model that predicts `prediction`."""
+        if prediction == "flow" and cls.flow_space is not None:
+            return cls.flow_space
+        return prediction if cls.space == "model" else cls.space
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
         """The predictions needed at a step with these numbers. A single one is the guided prediction.

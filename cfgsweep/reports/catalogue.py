@@ -49,9 +49,12 @@ def guider_page(name: str) -> list[str]:
     """Everything about one guider."""
     cls = GUIDERS.look_up(name)
     space = cls.space if issubclass(cls, Guider) else "model"
+    flow_space = cls.flow_space if issubclass(cls, Guider) else None
     facts = {
         "formula": cls.formula,
-        "about": SPACES[space] + ("" if space == "model" else "; other predictions are converted and back"),
+        "about": SPACES[space]
+        + (f" ({SPACES[flow_space]} of flow models)" if flow_space else "")
+        + ("" if space == "model" else "; other predictions are converted and back"),
         "cost": _costs(cls),
         "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)",
         "samplers": ", ".join(cls.samplers) if cls.samplers else "",

@@ -104,7 +104,9 @@ class RunFolder:
     def record_of(self, experiment: Experiment) -> Record | None:
         """The experiment's record, if it was tried. In a folder of version 0.1 it has another id."""
         known = self.records()
-        return (known.get(experiment.id) or known.get(experiment.legacy_id)) if known else None
+        if not known:
+            return None
+        return known.get(experiment.id) or known.get(experiment.legacy_id or "")
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""

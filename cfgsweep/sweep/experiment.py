@@ -58,8 +58,10 @@ class Experiment:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def legacy_id(self) -> str:
-        """The id in run folders of version 0.1."""
+    def legacy_id(self) -> str | None:
+        """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
+        if self.guider.formula_changed or self.schedule.formula_changed:
+            return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
     @property

@@ -27,13 +27,13 @@ def step_context(
         numbers = value if isinstance(value, Sequence) else [value] * rows
         return torch.tensor(numbers, dtype=some.dtype).view(-1, *[1] * (some.ndim - 1))
 
-    alpha = (1 - sigma**2) ** 0.5
+    level = sigma / (1 - sigma**2) ** 0.5 if sigma < 1 else float("inf")
     return StepContext(
         predictions=predictions,
         numbers={name: column(value) for name, value in {**given, **numbers}.items()},
         latents=torch.randn(some.shape, generator=torch.Generator().manual_seed(seed), dtype=some.dtype),
-        sigma=column(sigma / alpha),
-        next_sigma=column(0.9 * sigma / alpha),
+        sigma=column(level),
+        next_sigma=column(0.9 * min(level, 1e3)),
         memory=torch.zeros_like(some),
     )
 

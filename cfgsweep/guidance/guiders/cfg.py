@@ -37,14 +37,17 @@ class CFG(Guider):
 class CFGZero(Guider):
     """CFG-Zero*: CFG with the unconditional prediction scaled to be as close to the conditional one as possible.
 
-    Formulated for velocities; other predictions are converted. The paper's zero-init is `zero_init_steps`, at 4 % of
-    the steps.
+    The scale is that of velocities. For flow models this is their own prediction, noise - x0, as in the authors' code,
+    which is for flow models alone; for others it is v = alpha_t noise - sigma_t x0. The paper's zero-init is
+    `zero_init_steps`, at 4 % of the steps.
     """
 
     name = "cfg_zero"
     formula = "a uncond + scale (cond - a uncond), a = <cond, uncond> / |uncond|²"
-    source = "Fan et al. 2025, arXiv 2503.18886"
+    source = "Fan et al. 2025, arXiv 2503.18886; github.com/WeichenFan/CFG-Zero-star"
+    formula_version = 2
     space = "v"
+    flow_space = "flow"
     optimize_uncondition: bool = Field(True, description="off: CFG, for zero_init_steps alone")
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:

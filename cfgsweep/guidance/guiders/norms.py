@@ -62,13 +62,17 @@ class FullNorm(TNorm):
 class EPCFG(Guider):
     """CFG, scaled to the energy of the conditional prediction.
 
-    The energy is the sum of the squares between two of their percentiles, which extreme values do not change.
+    The energy is the sum of the squares between two of their percentiles, which extreme values do not change. For flow
+    models it is that of their own prediction, as in the first author's code, which counts everything (`low: 0`,
+    `high: 1`); for others it is that of the noise prediction.
     """
 
     name = "ep_cfg"
     formula = "g sqrt(E(cond) / E(g)), g = uncond + scale (cond - uncond), E = sum of squares from `low` to `high`"
-    source = "Zhang et al. 2024, arXiv 2412.09966"
+    source = "Zhang et al. 2024, arXiv 2412.09966; github.com/Kai-46/minFM"
+    formula_version = 2
     space = "epsilon"
+    flow_space = "flow"
     single_branch_scales = {1.0: COND}
     low: Annotated[Number, Field(ge=0, lt=1)] = Field(0.45, description="lower percentile, as a fraction")
     high: Annotated[Number, Field(gt=0, le=1)] = Field(0.55, description="upper percentile; 0 and 1 count everything")
@@ -104,12 +108,18 @@ class BetaCFG(Guider):
 
 
 class MagnitudeAware(Guider):
-    """CFG with a lower scale where the predictions differ much, relative to the norm of the unconditional one."""
+    """CFG with a lower scale where the predictions differ much, relative to the norm of the unconditional one.
+
+    The norms are those of velocities. For flow models this is their own prediction, noise - x0, as in the authors'
+    code, which is for flow models alone; for others it is v = alpha_t noise - sigma_t x0.
+    """
 
     name = "mambo_g"
     formula = "uncond + w (cond - uncond), w = 1 + (scale - 1) exp(-alpha |cond - uncond| / |uncond|)"
-    source = "Zhu et al. 2025 (MAMBO-G), arXiv 2508.03442"
+    source = "Zhu et al. 2025 (MAMBO-G), arXiv 2508.03442; github.com/xiaomomy/MAMBO-G"
+    formula_version = 2
     space = "v"
+    flow_space = "flow"
     alpha: NonNegative = Field(8.0, description="0 is CFG")
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:

@@ -49,11 +49,17 @@ class APG(Guider):
 
 
 class APGMix(APG):
-    """CFG in the first steps, then APG with a scale of its own. The momentum is kept from the first step on."""
+    """CFG in the first steps, then APG with a scale of its own. The momentum is kept from the first step on.
+
+    For flow models the formula is about their own prediction, as in HunyuanImage 2.1, which is one; for others it is
+    about x0, as APG's.
+    """
 
     name = "apg_mix"
     formula = "(1 - share) cfg(scale) + share apg(apg_scale)"
     source = "`AdaptiveProjectedMixGuidance` of diffusers (HunyuanImage 2.1)"
+    formula_version = 2
+    flow_space = "flow"
     default_scale = 3.5
     apg_scale: Numeric = 10.0
     norm_threshold: Positive = Field(10.0, description="longest difference; a large number bounds nothing")
@@ -73,13 +79,16 @@ class APGMix(APG):
 class TCFG(Guider):
     """CFG with the unconditional prediction projected onto the direction that it shares with the conditional one.
 
-    That is the first right singular vector of both predictions.
+    That is the first right singular vector of both predictions: of noise predictions, or of the flow where the model
+    predicts it.
     """
 
     name = "tcfg"
     formula = "u' + scale (cond - u'), u' = <uncond, v> v, v = first right singular vector of [cond, uncond]"
-    source = "Kwon et al. 2025, arXiv 2503.18137"
+    source = "Kwon et al. 2025, arXiv 2503.18137, listing 1 (for SD 1.5, SDXL and SD 3)"
+    formula_version = 2
     space = "epsilon"
+    flow_space = "flow"
     single_branch_scales = {1.0: COND}
 
     def combine(self, ctx: StepContext) -> Tensor:
