@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cfgsweep.guidance import GUIDERS
+from cfgsweep.samplers import PredictionKind
 from tests.support.guidance_steps import guided
 
 SHAPES = [(4, 8, 6), (4, 16, 16), (4, 7, 11), (3, 64, 64)]
@@ -90,3 +91,13 @@ def test_on_flow_models_pure_noise_is_no_exception(name: str) -> None:
     got = guided(GUIDERS[name](**parameters), some, "flow", sigma=1.0, scale=6.0)
     c, u = (some[branch][0].numpy() for branch in ("cond", "uncond"))
     np.testing.assert_allclose(got[0].numpy(), reference(c, u, 6.0), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GUIDERS)
+@pytest.mark.parametrize("prediction", ["flow", "v", "x0"])
+def test_no_guider_fails_at_pure_noise(name: str, prediction: PredictionKind) -> None:
+    """There sigma / alpha is infinite, at the first step of flow models and with zero terminal SNR."""
+    some = pair((4, 8, 6))
+    some |= dict.fromkeys(("perturbed", "blurred", "empty"), some["cond"] + 0.1 * some["uncond"])
+    guider = GUIDERS[name]()
+    assert guided(guider, some, prediction, sigma=1.0, scale=guider.default_scale).isfinite().all()

@@ -24,7 +24,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import read_sweep
 from tests.conftest import DEVICE
 from tests.support import tiny_models as tiny
-from tests.support.engine_runs import StepTraces
+from tests.support.engine_runs import StepTraces, run
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,49 @@ def test_zero_init_and_traced_x0_of_a_flow_model(flow: Path, sweep_file) -> None
         velocity = uncond + 3 * (cond - uncond) if call >= 2 else torch.zeros_like(x)
         torch.testing.assert_close(traced[call], x - sigma * velocity, rtol=1e-4, atol=1e-4)
         x = x + (following - sigma) * velocity
+
+
+def guided_with_uncond_noise(x: torch.Tensor, pair: torch.Tensor, level: tuple, following: tuple, kind: str):
+    """CFGpp-diffusion/CFGpp 00e7f43, latent_diffusion.py: the guided x0 with the unconditional noise, at scale 0.6.
+
+    level, following: the factors of x0 and of the noise in x, before and after the step.
+    """
+    cond, uncond = pair.chunk(2)
+    (alpha, sigma), (alpha_after, sigma_after) = level, following
+
+    def data_and_noise(p: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (x - sigma * p, x + alpha * p) if kind == "flow" else (alpha * x - sigma * p, sigma * x + alpha * p)
+
+    data, _ = data_and_noise(uncond + 0.6 * (cond - uncond))
+    _, noise = data_and_noise(uncond)
+    return alpha_after * data + sigma_after * noise
+
+
+def test_cfg_plus_plus_begins_at_pure_noise(saved, flow: Path, sweep_file) -> None:
+    """Flow models and models with zero terminal SNR begin where sigma / alpha is infinite."""
+    settings = {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"}
+    snr = DDIMScheduler(**settings, clip_sample=False, set_alpha_to_one=True)
+    compute = device.choose(DEVICE, "float32")
+    for folder, sampler in ((flow, "euler"), (saved(tiny.labelled_unet(snr)), "ddim")):
+        text = sweep_of(folder, label=1, sampler=sampler, guider="cfg_pp", value=0.6, seed=3)
+        (e,) = expand(*read_sweep(sweep_file(text)))
+        denoiser = load_model(Source.of(str(folder)), compute)
+        ours = run(denoiser, compute, [e])[e]
+        scheduler = FlowMatchEulerDiscreteScheduler() if sampler == "euler" else snr
+        scheduler.set_timesteps(6)
+        if sampler == "euler":
+            pairs = list(itertools.pairwise((1 - float(t), float(t)) for t in scheduler.sigmas))
+        else:  # DDIM steps by 1000 // 6 timesteps, and not to the next one of its list
+            kept = [*scheduler.alphas_cumprod.double().tolist(), *[1.0] * 1000]
+            pairs = [tuple((kept[k] ** 0.5, (1 - kept[k]) ** 0.5) for k in (t, t - 166)) for t in scheduler.timesteps]
+        assert pairs[0][0] == (0.0, 1.0)
+        unet = tiny.labelled_unet().unet
+        x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(3))
+        for t, (level, following) in zip(scheduler.timesteps, pairs, strict=True):
+            with torch.no_grad():
+                pair = unet(torch.cat([x, x]), t, torch.tensor([1, 4]), return_dict=False)[0]
+            x = guided_with_uncond_noise(x, pair, level, following, "flow" if sampler == "euler" else "v")
+        assert levels_apart(ours, denoiser.decode(x)) <= 1
 
 
 @pytest.mark.parametrize("sampler", ["heun", "euler"])

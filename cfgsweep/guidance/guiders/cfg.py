@@ -77,6 +77,7 @@ class CFGPlusPlus(Guider):
     def combine(self, ctx: StepContext) -> Tensor:
         step = ctx.sigma - ctx.next_sigma
         weight = (ctx.sigma / step.where(step != 0, 1)).where(step != 0, 1)  # any weight does for a step of size 0
+        weight = weight.where(ctx.sigma.isfinite(), 1)  # the limit at pure noise
         return ctx.uncond + ctx.scale * weight * ctx.difference
 
 
