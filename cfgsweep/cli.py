@@ -5,7 +5,6 @@ Those functions import what they need when they are called, so that --help is qu
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import shlex
@@ -28,14 +27,7 @@ from cfgsweep.execution.completion import (
 from cfgsweep.metrics.distances import DISTANCES
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
-
-# Errors of the machine: no space, no quota, a read-only place, too many open files, a broken disk. Exit code 1.
-MACHINE_ERRORS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.EMFILE, errno.ENFILE, errno.EIO),
-}
-# Errors of a path that was given: too long, below a file, a folder in the place of a file. Exit code 2.
-PATH_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
+from cfgsweep.system.machine_errors import in_words, is_of_machine
 
 app = typer.Typer(
     help="A laboratory for classifier-free guidance.",
@@ -279,13 +271,12 @@ def _command() -> str:
     return shlex.join(["cfgsweep", *sys.argv[1:]])
 
 
-def main() -> None:
-    """The entry point of the console script."""
-    signals.listen()
+def command_line() -> int:
+    """Run the command line of this process; return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None where the stream was closed before
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run_command(sys.argv[1:]))
+    return run_command(sys.argv[1:])
 
 
 def run_command(words: list[str]) -> int:
@@ -299,19 +290,20 @@ def run_command(words: list[str]) -> int:
         print(f"error: {escape_controls(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
     except OSError as error:
-        if error.errno not in MACHINE_ERRORS | PATH_ERRORS:
+        if error.errno is None:  # a library's, without a number of the system
             raise
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {escape_controls(f'{place}{error.strerror}')}", file=sys.stderr)
-        if error.errno in PATH_ERRORS:
+        print(f"error: {escape_controls(in_words(error))}", file=sys.stderr)
+        if not is_of_machine(error):
             return 2
         if error.filename:
             print("  what was written before is whole; the same command goes on from here", file=sys.stderr)
         return 1
+    except MemoryError:
+        print("error: not enough memory", file=sys.stderr)
+        return 1
     except SystemExit as done:  # typer ends every command with it
         code = done.code if isinstance(done.code, int) else 0
-        if code == 130:
-            print("stopped; the same command goes on from here", file=sys.stderr)
-            return signals.exit_code()
-        return code
+        return signals.say_stopped() if code == 130 else code
+    except KeyboardInterrupt:  # before or after the time in which typer catches it
+        return signals.say_stopped()
     return 0

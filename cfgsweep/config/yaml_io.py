@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.system.files import naming
+from cfgsweep.system.machine_errors import is_of_machine
 
 MAX_BYTES = 4 * 2**20
 MAX_NODES = 500_000  # after aliases are expanded
@@ -97,12 +100,14 @@ class Document:
 def read(path: Path) -> Document:
     """Reads a YAML mapping from a file. Raises UserError if it cannot be read, is too large, or is none."""
     try:
-        with open(path, "rb") as file:
+        with naming(path), open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)  # no more, since a device may have no end
         if len(content) > MAX_BYTES:
             raise UserError("file too large", where=str(path), allowed=f"at most {MAX_BYTES} bytes")
         text = content.decode("utf-8-sig")
     except OSError as error:
+        if is_of_machine(error) and error.errno not in (errno.EACCES, errno.EPERM):
+            raise
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8: {error.reason} at byte {error.start}", where=str(path)) from None

@@ -170,7 +170,14 @@ class Run:
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""
         found = Lines(findings(self._folder))
-        return Verification(found, len(self._folder.done(self.experiments)), len(self.experiments))
+        return Verification(found, sum(map(self._is_seen_whole, self.experiments)), len(self.experiments))
+
+    def _is_seen_whole(self, experiment: Experiment) -> bool:
+        """Is the picture there and whole? False where it cannot be read."""
+        try:
+            return bool(self._folder.done([experiment]))
+        except OSError:
+            return False
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row for every record: settings, parameters of guiders and schedules as columns of their own, metrics.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.system.machine_errors import is_of_machine
 from cfgsweep.system.quiet import quiet_libraries
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -138,7 +139,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises UserError where the file is missing, or is not a JSON object."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+    except OSError as error:
+        if is_of_machine(error):
+            raise
+        found = None
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise UserError("damaged: not a JSON object", where=str(path))

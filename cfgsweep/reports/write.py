@@ -12,6 +12,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.reports.grid_layout import arrange
 from cfgsweep.reports.grid_render import render
 from cfgsweep.reports.measure import means
+from cfgsweep.storage.decoding import NO_PICTURE
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -40,7 +41,7 @@ def draw_grids(
         record = run.record_of(experiment)
         try:
             return run.load_image(record) if isinstance(record, DoneRecord) else None
-        except OSError:  # missing, or not a whole PNG
+        except NO_PICTURE:
             return None
 
     return render(name, experiments, layout, picture)

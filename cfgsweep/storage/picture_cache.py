@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
+from cfgsweep.storage.decoding import NO_PICTURE, Pixels, opened_rgb
 from cfgsweep.storage.file_state import Signature, signature
-from cfgsweep.storage.png import opened, pixels_sha256
+from cfgsweep.storage.png import pixels_sha256
 
 MOST_BYTES = 128 * 2**20  # of RGB pixels: 10,922 pictures of 64x64 pixels, 170 of 512x512
+
+SizeOf = Callable[[Path], Pixels | None]
 
 
 class PictureCache:
@@ -19,19 +23,20 @@ class PictureCache:
     A file that has changed on disk is decoded again.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES):
-        self.most_bytes, self.bytes = most_bytes, 0
+    def __init__(self, size_of: SizeOf = lambda path: None, most_bytes: int = MOST_BYTES):
+        """size_of: the width and height that a picture must have, None where they are not known."""
+        self.size_of, self.most_bytes, self.bytes = size_of, most_bytes, 0
         self._images: OrderedDict[Path, tuple[Signature, Image.Image]] = OrderedDict()
         self._hashes: dict[Path, tuple[Signature, str]] = {}
 
     def image(self, path: Path) -> Image.Image:
-        """The picture in RGB, not to be changed in place. Raises OSError where it is missing or not whole."""
+        """The picture in RGB, not to be changed in place. Raises as `opened` does."""
         found = signature(path)
         known = self._images.get(path)
         if known is not None and known[0] == found:
             self._images.move_to_end(path)
             return known[1]
-        image = opened(path).convert("RGB")
+        image = opened_rgb(path, size=self.size_of(path))
         if found is not None:
             self._keep(path, found, image)
         return image
@@ -43,7 +48,7 @@ class PictureCache:
         if known is None or known[0] != found:
             try:
                 image = self.image(path)
-            except OSError:
+            except NO_PICTURE:
                 return None
             return pixels_sha256(image) if found is None else self._hash(path, found, image)
         return known[1]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from cfgsweep.errors import UserError
+from cfgsweep.storage.decoding import NO_PICTURE, Pixels, head_of, opened, opened_rgb
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.system.files import open_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+RECORD = "cfgsweep"  # the text chunk with the record
+LONGEST_SIDE = 8192  # in pixels, as sweep files have it
 
 
 def pixels_sha256(image: Image.Image) -> str:
@@ -28,29 +31,10 @@ def save_png(image: Image.Image, path: Path, record: DoneRecord | None = None) -
     """Write a PNG atomically. A record goes into text chunks: as JSON, and as the line that A1111's readers know."""
     info = PngImagePlugin.PngInfo()
     if record is not None:
-        info.add_itxt("cfgsweep", record.line())
+        info.add_itxt(RECORD, record.line())
         info.add_itxt("parameters", parameters_line(record))
     with open_atomic(path) as file:
         image.save(file, "PNG", pnginfo=info)
-
-
-def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
-    """A picture, decoded into memory.
-
-    formats: those that Pillow reads itself; for some others it starts programs.
-
-    Raises OSError where it is missing or not whole.
-    """
-    if isinstance(file, Path) and not file.is_file():
-        raise FileNotFoundError(errno.ENOENT, "no such file", str(file))
-    try:
-        with Image.open(file, formats=formats) as image:
-            image.load()
-            return image
-    except UnidentifiedImageError:  # its message contains an address in memory
-        raise OSError("not a picture of a kind that is read: " + ", ".join(formats)) from None
-    except (SyntaxError, ValueError, TypeError, KeyError, Image.DecompressionBombError) as error:
-        raise OSError(f"not a whole picture: {error}") from None
 
 
 def refuse_a_finished_picture(path: Path) -> None:
@@ -60,36 +44,34 @@ def refuse_a_finished_picture(path: Path) -> None:
 
 
 def record_in(path: Path) -> Record | None:
-    """The record inside a picture; None where there is none."""
+    """The record inside a picture; None where there is none.
+
+    Ours are in front of the pixels. Other programs may put them behind: the picture is decoded then, if a run can have
+    made it.
+    """
     try:
-        return record_inside(opened(path))
-    except OSError:
+        size, texts = head_of(path)
+        if RECORD not in texts and max(size) <= LONGEST_SIDE:
+            texts = opened(path).info
+    except NO_PICTURE:
         return None
-
-
-def record_inside(image: Image.Image) -> Record | None:
-    """The record inside a picture as `opened` returns it; None where there is none."""
-    text = image.info.get("cfgsweep")
+    text = texts.get(RECORD)
     return parse_record(text) if isinstance(text, str) else None
 
 
 def own_record(path: Path) -> DoneRecord | None:
     """The record inside a picture, if it is of this very picture: its id is the file's name, its hash the pixels'."""
-    try:
-        image = opened(path)
-    except OSError:
+    record = record_in(path)
+    if not isinstance(record, DoneRecord) or record.id != path.stem:
         return None
-    record = record_inside(image)
-    if not isinstance(record, DoneRecord) or record.id != path.stem or record.pixels_sha256 != pixels_sha256(image):
-        return None
-    return record
+    return record if record.pixels_sha256 == hash_of_file(path, record.size) else None
 
 
-def hash_of_file(path: Path) -> str | None:
-    """`pixels_sha256` of a file; None where it is missing or not a whole picture."""
+def hash_of_file(path: Path, size: Pixels | None = None) -> str | None:
+    """`pixels_sha256` of a file; None where it is missing, not a whole picture, or of another size."""
     try:
-        return pixels_sha256(opened(path))
-    except OSError:
+        return pixels_sha256(opened_rgb(path, size=size))
+    except NO_PICTURE:
         return None
 
 
@@ -97,7 +79,7 @@ def as_image(figure: Figure) -> Image.Image:
     """A matplotlib figure as a picture."""
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
-    return opened(file).convert("RGB")
+    return opened_rgb(file)
 
 
 def parameters_line(record: DoneRecord) -> str:

@@ -86,6 +86,11 @@ class DoneRecord(BaseRecord):
     image: str = ""
     metrics: dict[str, float] = {}
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        return self.width, self.height
+
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if self.label is None and (self.prompt is None or self.negative_prompt is None):

@@ -40,6 +40,7 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.files import is_left_behind, open_atomic
 from cfgsweep.system.locks import LOCKS
+from cfgsweep.system.machine_errors import is_of_machine
 
 
 class RunFolder:
@@ -55,7 +56,7 @@ class RunFolder:
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
         self.report_file, self.report_plot_file = folder / artifacts.REPORT, folder / artifacts.REPORT_PLOT
-        self.pictures = PictureCache()
+        self.pictures = PictureCache(self._recorded_size)
         self._records = RecordFile(self.records_file)
 
     def create(self) -> None:
@@ -71,6 +72,8 @@ class RunFolder:
             for folder in (self.images, self.grids):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if is_of_machine(error):
+                raise
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
 
     def check(self) -> None:
@@ -130,6 +133,11 @@ class RunFolder:
     def image_place(self, experiment_id: str) -> str:
         """A picture's path in the folder, as records and reports have it."""
         return self.image_path(experiment_id).relative_to(self.folder).as_posix()
+
+    def _recorded_size(self, path: Path) -> tuple[int, int] | None:
+        """The size that a picture's record has."""
+        record = self.records().get(path.stem) if path.parent == self.images else None
+        return record.size if isinstance(record, DoneRecord) else None
 
     def load_image(self, record: Record) -> Image.Image:
         """A record's picture in RGB, not to be changed in place. Raises OSError where it is missing or not whole."""

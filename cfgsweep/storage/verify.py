@@ -35,7 +35,11 @@ def _about_record(run: RunFolder, record: Record) -> Iterator[str]:
         yield f"{record.id}: failed: {record.reason}; --retry-failed tries it again"
         return
     path = run.image_path(record.id)
-    found = run.pictures.sha256(path)
+    try:
+        found = run.pictures.sha256(path)
+    except OSError as error:  # the picture may be whole
+        yield f"{record.id}: its picture cannot be read: {error.strerror}"
+        return
     if found is None:
         problem = "its picture is damaged" if path.exists() else "a record without its picture"
         yield f"{record.id}: {problem}; the next run makes it again"

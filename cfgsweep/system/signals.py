@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,19 +30,33 @@ class _SignalHandler:
 
 
 _handler = _SignalHandler()
+HANGUP = getattr(signal, "SIGHUP", None)  # not on Windows
+HANDLED = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
 
 
 def listen() -> None:
     """Installs the handler for SIGINT, SIGTERM and SIGHUP, except for a SIGHUP that is ignored, as under `nohup`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _handler)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _handler)
+    for number in HANDLED:
+        if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _handler)
 
 
-def exit_code() -> int:
-    """The exit code of an interrupted command, as shells define it: 128 + the first signal, SIGINT if there is none."""
+def received() -> bool:
+    """Has a signal come?"""
+    return bool(_handler.received)
+
+
+def say_stopped() -> int:
+    """Tells that a signal has stopped the command; returns its exit code, as shells define it: 128 + the signal."""
+    print("stopped; the same command goes on from here", file=sys.stderr)
     return 128 + (_handler.received[0] if _handler.received else signal.SIGINT)
+
+
+def end_at_once() -> None:
+    """After a command's work: a signal now ends the process, without a traceback from Python's own ending."""
+    for number in HANDLED:
+        if signal.getsignal(number) is _handler:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -12,13 +13,21 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
+from cfgsweep.storage.png import hash_of_file, own_record, record_in
+from cfgsweep.storage.run_folder import RunFolder
 from tests.support.commands import command, started, wait_for
-from tests.support.hostile_files import POSTSCRIPT, bomb
+from tests.support.hostile_files import POSTSCRIPT, bomb, grey16, with_chunk
 from tests.support.run_state import records_of, state_of
 from tests.support.trainings import label_training
 
 SWEEP = "name: s\nmodel: {model}\nlabel: [0, 1]\nsteps: 2\nguider: cfg\nvalue: [1, 3]\n"
+CHUNKS_THAT_BREAK_PILLOW = [
+    *((b"iCCP", bytes(size)) for size in range(4)),  # IndexError for the first two
+    *((kind, bytes(size)) for kind in (b"IHDR", b"PLTE", b"gAMA", b"pHYs", b"acTL", b"fcTL") for size in (0, 1)),
+    (b"zTXt", b"a\0\1"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +55,8 @@ def first_picture(run: Path) -> Path:
         lambda path: path.write_bytes(POSTSCRIPT),
         lambda path: (path.unlink(), os.mkfifo(path)),
         lambda path: (path.unlink(), path.mkdir()),
+        with_chunk(b"iCCP", b"", -12),
+        lambda path: Image.new("RGB", (16, 8)).save(path),  # of another size
     ],
 )
 def test_damaged_pictures_are_found_and_made_again(
@@ -67,6 +78,22 @@ def test_damaged_pictures_are_found_and_made_again(
     (run / "images/other.png").unlink()
     assert state_of(run) == state_of(sound / "r")
     assert not ghostscript.exists()
+
+
+def test_no_chunk_of_a_picture_makes_an_exception(run: Path) -> None:
+    """Pillow raises IndexError for a short iCCP, ValueError, SyntaxError and others for others."""
+    for (kind, content), at in itertools.product(CHUNKS_THAT_BREAK_PILLOW, (33, -12)):
+        picture = Path(shutil.copy(first_picture(run), run / "odd.png"))
+        with_chunk(kind, content, at)(picture)
+        for look in (hash_of_file, record_in, own_record):
+            look(picture)
+
+
+def test_pixels_that_pillow_does_not_convert_are_damage(run: Path) -> None:
+    grey16(first_picture(run))
+    assert not RunFolder(run).is_whole(next(iter(RunFolder(run).records().values())))
+    grey16(run / "images/mine.png")
+    assert own_record(run / "images/mine.png") is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import torch
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.storage.png import opened
+from cfgsweep.storage.decoding import opened_rgb
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import Entry, Pictures, to_pixels
 from cfgsweep.training.data.rows import as_tensors
@@ -75,4 +75,4 @@ def _emoji_rows(data: Data) -> list[dict]:
 
 def _picture(row: dict) -> Picture:
     entry = Entry(row["label"], tuple(row["tags"] or ()), row["style"])
-    return to_pixels(opened(io.BytesIO(row["image"]["bytes"])).convert("RGB")), entry
+    return to_pixels(opened_rgb(io.BytesIO(row["image"]["bytes"]))), entry

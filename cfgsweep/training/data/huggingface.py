@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
-from cfgsweep.storage.png import opened
+from cfgsweep.storage.decoding import opened
 from cfgsweep.system.quiet import quiet_libraries
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.rows import Row, Rows, split_rows
