@@ -40,7 +40,7 @@ def guide(guider: Formula, ctx: StepContext, prediction: PredictionKind) -> tupl
     """The guided predictions, of the kind `prediction` that the model gives, and the memory of a stateful guider."""
     space = guider.space_for(prediction)
     converted = {name: convert(predicted, ctx, prediction, space) for name, predicted in ctx.predictions.items()}
-    inside = replace(ctx, predictions=converted)
+    inside = replace(ctx, predictions=converted, flow=prediction == "flow")
     if guider.stateful:
         inside = replace(inside, memory=guider.remember(inside))
     guided = convert(guider.combine(inside), ctx, space, prediction)
@@ -87,5 +87,5 @@ def blur_attended(
     """
     ctx = at_level(latents, sigma)
     x0, noise = (convert(predicted, ctx, prediction, kind) for kind in ("x0", "epsilon"))
-    blurred = gaussian_blur(x0, blur_sigma, reach=4)
+    blurred = gaussian_blur(x0, blur_sigma, reach=(4, 4))
     return ctx.alpha_t * blurred.where(attention > 1, x0) + ctx.sigma_t * noise

@@ -38,6 +38,7 @@ class StepContext:
     latents: the denoiser's input, normalised: alpha_t x0 + sigma_t noise, with alpha_t² + sigma_t² = 1.
     sigma, next_sigma: the noise level sigma_t / alpha_t before and after the step (0 after the last step of most
         samplers), [rows, 1, 1, 1]. This is sigma as in EDM (Karras et al. 2022, arXiv 2206.00364).
+    flow: whether the model is a flow model.
     memory: where the guider is stateful, what `Guider.remember` returned: at this step while `combine` is called, at
         the last guided step while `remember` is called; zeros at the first.
     """
@@ -48,6 +49,7 @@ class StepContext:
     sigma: Tensor
     next_sigma: Tensor
     memory: Tensor | None = None
+    flow: bool = False
 
     @functools.cached_property
     def alpha_t(self) -> Tensor:
@@ -58,6 +60,11 @@ class StepContext:
     def sigma_t(self) -> Tensor:
         """The factor of the noise in `latents`; 1 where sigma is infinite."""
         return (1 + self.sigma**-2) ** -0.5
+
+    @property
+    def noised_x0(self) -> Tensor:
+        """The latents as x0 + sigma noise, or of flow models as (1 - t) x0 + t noise with t = sigma / (1 + sigma)."""
+        return self.latents / (self.alpha_t + self.sigma_t if self.flow else self.alpha_t)
 
     @property
     def cond(self) -> Tensor:

@@ -51,10 +51,11 @@ def quantile(x: Tensor, fraction: float | Tensor) -> Tensor:
     return per_sample(below + (above - below) * (place - low), x)
 
 
-def gaussian_blur(image: Tensor, blur_sigma: float, reach: int) -> Tensor:
+def gaussian_blur(image: Tensor, blur_sigma: float, reach: tuple[int, int]) -> Tensor:
     """Gaussian blur of [..., height, width] with a standard deviation of `blur_sigma` positions, mirrored at the edges.
 
-    reach: positions that the kernel extends to either side; fewer on an image with fewer positions.
+    reach: positions that the kernel extends to either side over the height and over the width; fewer on an image with
+    fewer positions.
     """
     import torch
     from torch.nn import functional as F
@@ -63,7 +64,7 @@ def gaussian_blur(image: Tensor, blur_sigma: float, reach: int) -> Tensor:
         return image
     for axis in (-1, -2):
         side = image.shape[axis]
-        span = min(reach, side - 1)
+        span = min(reach[axis], side - 1)
         weights = torch.exp(-0.5 * (torch.arange(-span, span + 1, device=image.device) / blur_sigma) ** 2)
         weights = (weights / weights.sum()).to(image.dtype)
         padded = F.pad(image, (span, span, 0, 0) if axis == -1 else (0, 0, span, span), mode="reflect")

@@ -146,10 +146,15 @@ def _project_output(attention: Any, values: torch.Tensor) -> torch.Tensor:
 def blur_tokens(tokens: torch.Tensor, blur_sigma: float, shape: tuple[int, int]) -> torch.Tensor:
     """Gaussian blur over the height and width of a level, mirrored at the edges; the mean from MEAN on.
 
+    The kernel reaches three standard deviations, and at most half of the side, as in SusungHong/SEG-SDXL.
+
     tokens: [rows, height * width, channels] of the level. blur_sigma: in positions of the level. shape: height and
     width of the latents.
     """
     if blur_sigma >= MEAN:
         return tokens.mean(dim=1, keepdim=True).expand_as(tokens)
-    image = tokens.transpose(1, 2).unflatten(-1, level_shape(tokens.shape[1], shape))
-    return gaussian_blur(image, blur_sigma, reach=math.ceil(6 * blur_sigma) // 2).flatten(2).transpose(1, 2)
+    height, width = level_shape(tokens.shape[1], shape)
+    image = tokens.transpose(1, 2).unflatten(-1, (height, width))
+    reach = math.ceil(6 * blur_sigma) // 2
+    blurred = gaussian_blur(image, blur_sigma, (min(reach, height // 2), min(reach, width // 2)))
+    return blurred.flatten(2).transpose(1, 2)

@@ -20,12 +20,14 @@ KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the binomial filter of Burt
 class FDG(Guider):
     """CFG on a Laplacian pyramid: the scale at the coarsest level, `high_scale` at the finest, linear in between.
 
-    Works for pictures of any size. A level with scale 1 is taken from the conditional prediction.
+    The pyramid is that of kornia, as in the paper's listing, where height and width can be halved for every level.
+    Other sizes, which the listing does not have, are rounded up.
     """
 
     name = "fdg"
     formula = "sum over levels l of up(uncond_l + scale_l (cond_l - uncond_l))"
-    source = "Sadat et al. 2025, arXiv 2506.19713"
+    source = "Sadat et al. 2025, arXiv 2506.19713, algorithm 2"
+    formula_version = 2
     default_scale = 5.0
     high_scale: Numeric = Field(10.0, description="scale of the finest level")
     levels: Annotated[Whole, Field(ge=2, le=6)] = 2
@@ -67,11 +69,17 @@ def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """The binomial filter in both directions, with the edge values repeated outside."""
+    """The binomial filter in both directions, mirrored at the edges."""
     import torch
-    import torch.nn.functional as F
 
     height, width = x.shape[-2:]
-    padded = F.pad(x, (2, 2, 2, 2), mode="replicate")
+    padded = x[..., _mirrored(height), :][..., _mirrored(width)]
     rows = torch.stack([weight * padded[..., i : i + width] for i, weight in enumerate(KERNEL)]).sum(dim=0)
     return torch.stack([weight * rows[..., i : i + height, :] for i, weight in enumerate(KERNEL)]).sum(dim=0)
+
+
+def _mirrored(side: int) -> list[int]:
+    """The positions of a side with two more before and after it, mirrored without repeating the edge."""
+    period = max(2 * (side - 1), 1)
+    places = (abs(i) % period for i in range(-2, side + 2))
+    return [min(place, period - place) for place in places]

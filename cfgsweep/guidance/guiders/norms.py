@@ -96,9 +96,10 @@ class BetaCFG(Guider):
 
     name = "beta_cfg"
     formula = "uncond + scale (cond - uncond) / |cond - uncond|^gamma"
-    source = "Malarz et al. 2025, arXiv 2502.10574"
+    source = "Malarz et al. 2025, arXiv 2502.10574; github.com/gmum/beta-CFG"
+    defaults_version = 2
     space = "epsilon"
-    gamma: NonNegative = Field(0.5, description="0 is CFG, 1 forgets the length altogether")
+    gamma: NonNegative = Field(1.0, description="0 is CFG, 1 forgets the length altogether")
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
         return super().branches(numbers) if numbers["scale"] == 0 or numbers["gamma"] == 0 else (COND, UNCOND)

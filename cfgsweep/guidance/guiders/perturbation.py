@@ -111,7 +111,8 @@ class SEG(LayerPerturbedGuider):
 
     name = "seg"
     formula = "uncond + scale (cond - uncond) + seg_scale (cond - perturbed)"
-    source = "Hong 2024, arXiv 2408.00760"
+    source = "Hong 2024, arXiv 2408.00760; github.com/SusungHong/SEG-SDXL"
+    formula_version = 2
     perturbation_scale_name = "seg_scale"
     seg_scale: Numeric = 3.0
     blur_sigma: NonNegative = Field(

@@ -102,21 +102,23 @@ class TCFG(Guider):
 class Mahiro(Guider):
     """CFG blended with the conditional prediction times the scale, by the similarity of both sides.
 
-    The similarity is the cosine of the signed square roots over channels, averaged over positions.
+    The similarity is the cosine of the signed square roots over channels, averaged over positions. At scale 0 this is
+    the unconditional prediction, its limit from above; there the node itself gives half of it.
     """
 
     name = "mahiro"
     formula = "(s g + (4 - s) scale cond) / 4, s = 2 (1 + similarity), g = uncond + scale (cond - uncond)"
     source = "ComfyUI, node Mahiro"
+    formula_version = 2
     space = "x0"
-    single_branch_scales = {1.0: COND}
     differences_only = False
 
     def combine(self, ctx: StepContext) -> Tensor:
         from torch.nn.functional import cosine_similarity
 
         guided, scaled_cond = ctx.cfg, ctx.scale * ctx.cond
-        sides = ctx.scale * ctx.uncond, (scaled_cond + guided) / 2
+        away = ctx.uncond.where(ctx.scale >= 0, -ctx.uncond)  # the length of scale uncond does not matter
+        sides = away, (scaled_cond + guided) / 2
         negative, merged = (x.sign() * x.abs().sqrt() for x in sides)
         similarity = cosine_similarity(negative, merged, dim=1).flatten(1).mean(dim=1)
         weight = per_sample(2 * (similarity + 1), guided)

@@ -15,6 +15,8 @@ from cfgsweep.guidance.tensor_ops import positive, quantile
 if TYPE_CHECKING:
     from torch import Tensor
 
+SMALLEST_SCALE = 1e-9  # instead of 0, where a ratio of scales has a limit
+
 
 class DynamicThreshold(Guider):
     """Dynamic thresholding: values of the guided x0 beyond a percentile are clamped, and all are scaled to a floor.
@@ -74,34 +76,37 @@ def _per_channel_quantile(x: Tensor, fraction: Tensor) -> Tensor:
 class Skimmed(Guider):
     """CFG with a lower scale at all values that the high scale would move away from 0.
 
-    As in Skimmed_CFG, first for the unconditional side and then for the conditional one. Unlike there, a scale below
-    `skimming` is not raised.
+    As in Skimmed_CFG, first for the unconditional side at the guidance scale, and then for the conditional side at one
+    less. Unlike there, the scale of either side is not raised where it is below `skimming`.
     """
 
     name = "skimmed"
     formula = "cfg, its scale lowered to `skimming` where cond, cond - uncond, the result and its change agree in sign"
-    source = "Skimmed_CFG (Extraltodeus), single scale"
+    source = "Skimmed_CFG (Extraltodeus), single scale; github.com/Extraltodeus/Skimmed_CFG"
+    formula_version = 2
     space = "x0"
     default_scale = 15.0
     skimming: NonNegative = Field(7.0, description="the scale that is left where it is skimmed")
     full_negative: bool = Field(False, description="skim the unconditional side down to scale 0")
+    same_scale: bool = Field(False, description="the conditional side at the full scale, as before October 2024")
 
     def combine(self, ctx: StepContext) -> Tensor:
-        skimming = ctx.numbers["skimming"].minimum(ctx.scale.clamp(min=0))
+        skimming = ctx.numbers["skimming"]
         first = skimming * 0 if self.full_negative else skimming
-        uncond = _skim(ctx, ctx.uncond, ctx.cond, first)
-        cond = _skim(ctx, ctx.cond, uncond, skimming)
+        uncond = _skim(ctx.uncond, ctx.cond, ctx.scale, first, ctx.noised_x0)
+        cond = _skim(ctx.cond, uncond, ctx.scale - (0 if self.same_scale else 1), skimming, ctx.noised_x0)
         return uncond + ctx.scale * (cond - uncond)
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
-        plain = numbers["scale"] <= numbers["skimming"] and not self.full_negative
+        plain = 0 < numbers["skimming"] >= numbers["scale"] and not self.full_negative
         return super().branches(numbers) if plain else (COND, UNCOND)
 
 
-def _skim(ctx: StepContext, one: Tensor, other: Tensor, skimming: Tensor) -> Tensor:
+def _skim(one: Tensor, other: Tensor, scale: Tensor, skimming: Tensor, latents: Tensor) -> Tensor:
     """`one`, lowered where guidance away from `other` would move its values away from 0."""
-    guided, low = (other + scale * (one - other) for scale in (ctx.scale, skimming))
+    guided = other + scale * (one - other)
     outwards = (one - other).sign() == one.sign()
     outwards &= one.sign() == guided.sign()
-    outwards &= guided.sign() == (guided - ctx.latents / ctx.alpha_t).sign()  # the latents as x0 + sigma noise
-    return one - outwards * (guided - low) / ctx.scale.where(ctx.scale != 0, 1)
+    outwards &= guided.sign() == (guided - latents).sign()
+    excess = (1 - skimming / scale.clamp(min=SMALLEST_SCALE)).clamp(min=0)  # the part of the scale above `skimming`
+    return one - outwards * excess * (one - other)

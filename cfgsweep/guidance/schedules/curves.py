@@ -80,24 +80,29 @@ class Exponential(Schedule):
 
 
 class Beta(Schedule):
-    """The density of a Beta distribution over the sampling: small at both ends, its mean about the value."""
+    """The density of a Beta distribution over the sampling: with a and b above 1 it is 0 at the first and last step."""
 
     name = "beta"
-    formula = "value Beta(t; a, b), t in the middle of the step"
-    source = "Malarz et al. 2025 (beta-CFG), arXiv 2502.10574"
+    formula = "value Beta(u; a, b); middles: u in the middle of the step"
+    source = "Malarz et al. 2025 (beta-CFG), arXiv 2502.10574; github.com/gmum/beta-CFG"
+    formula_version = 2
     a: Positive = 2.0
     b: Positive = 2.0
+    middles: bool = Field(False, description="in the middle of every step, so that the first and the last have a scale")
 
     def shape(self, value: float, steps: int) -> list[float]:
-        middles = [(step + 0.5) / steps for step in range(steps)]
+        places = [(step + 0.5) / steps for step in range(steps)] if self.middles else progress(steps)
         try:
-            return self._density(value, middles)
-        except OverflowError:
-            raise UserError("this grows beyond all numbers", given=self.spec()) from None
+            return [value * self._density(u) for u in places]
+        except (OverflowError, ValueError):
+            hint = "take a and b of 1 or more, or `middles: true`" if min(self.a, self.b) < 1 else ""
+            raise UserError("this grows beyond all numbers", given=self.spec(), hint=hint) from None
 
-    def _density(self, value: float, middles: list[float]) -> list[float]:
+    def _density(self, u: float) -> float:
         scale = math.lgamma(self.a + self.b) - math.lgamma(self.a) - math.lgamma(self.b)
-        return [value * math.exp(scale + (self.a - 1) * math.log(t) + (self.b - 1) * math.log1p(-t)) for t in middles]
+        if u in (0, 1):
+            return math.exp(scale) * math.pow(u, self.a - 1) * math.pow(1 - u, self.b - 1)
+        return math.exp(scale + (self.a - 1) * math.log(u) + (self.b - 1) * math.log1p(-u))
 
 
 class Sawtooth(Schedule):
