@@ -49,6 +49,8 @@ class RunSession:
         with held(self.run_folder.folder, self.options.wait, self.display.notice) as waited:
             if waited:
                 self.settings.settle_again(self.run_folder.environment(), self.display)
+            if self.run_folder.environment() is None:
+                self.write_environment()  # first of all: by this file the folder is known to be a run's
             repair(self.run_folder, self.display)
             try:
                 yield

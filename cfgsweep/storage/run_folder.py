@@ -25,7 +25,7 @@ from cfgsweep.storage.artifacts import ARTIFACTS
 from cfgsweep.storage.experiment_of_record import current_id
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.picture_cache import PictureCache
-from cfgsweep.storage.png import pixels_sha256, save_png
+from cfgsweep.storage.png import own_record, pixels_sha256, save_png
 from cfgsweep.storage.record_file import RecordFile
 from cfgsweep.storage.records import (
     DoneRecord,
@@ -86,12 +86,22 @@ class RunFolder:
                 raise UserError(f"not a {'file' if path in files else 'folder'}", where=str(path))
 
     def _is_ours(self) -> bool:
-        """Is it a run's folder, or one with nothing in it that a run would not have begun with?"""
+        """Is it a run's folder, or one with nothing in it that a run would not have begun with?
+
+        Names alone make no run's folder: anybody has a `sweep.yaml` or `images`. One of these does, as a run wrote it:
+        environment.json, which comes first; a record; or a picture with its record inside.
+        """
         if not self.folder.is_dir():
             return False
-        return (self.sweep_file.exists() and self.images.exists()) or all(
-            path in (self.images, self.grids) or path.name in LOCKS or is_left_behind(path)
-            for path in self.folder.iterdir()
+        if self._kept_environment() is not None or self.records():
+            return True
+        if any(own_record(path) is not None for path in self.images.glob("*.png")):
+            return True
+        return all(
+            is_left_behind(path) or path.name in LOCKS or (path in (self.images, self.grids) and path.is_dir())
+            for place in (self.folder, self.images, self.grids)
+            if place.is_dir()
+            for path in place.iterdir()
         )
 
     # Reading ------------------------------------------------------------------------------------------------------

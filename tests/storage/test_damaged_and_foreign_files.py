@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,67 @@ def test_a_folder_with_a_users_sweep_file_is_not_a_run(cli, sound: Path, tmp_pat
     assert refused.code == 2
     assert "something else here already" in refused.err
     assert own.read_text().startswith("# mine")
+
+
+FOREIGN: list[dict[str, str]] = [
+    {"sweep.yaml": "# mine", "images/cat.jpg": "mine"},
+    {"sweep.yaml": "# mine", "images/.keep": ""},
+    {"sweep.yaml": "# mine", "environment.json": '{"name": "mine"}', "experiments.jsonl": '{"id": 1}', "images/a": ""},
+    {"experiments.jsonl": '{"id": "mine", "status": "done"}'},
+    {"images/cat.jpg": "mine"},
+    {"grids/cat.png": "mine"},
+    {"phase.json": "{}"},
+    {"images": "a file"},
+]
+
+
+@pytest.mark.parametrize("files", FOREIGN)
+@pytest.mark.parametrize("words", [["run"], ["phase", "--low", 1, "--high", 3, "--scan", 5]])
+def test_a_users_folder_is_not_a_run_whatever_its_names(
+    cli, sound: Path, tmp_path: Path, files: dict[str, str], words: list
+) -> None:
+    own = tmp_path / "own"
+    for name, text in files.items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(text)
+    refused = cli(words[0], sound / "s.yaml", *words[1:], "--out", own)
+    assert refused.code == 2
+    assert "something else here already" in refused.err
+    assert {str(p.relative_to(own)): p.read_text() for p in own.rglob("*") if p.is_file()} == files
+
+
+@pytest.mark.parametrize("kept", ["environment.json", "experiments.jsonl", "images", "nothing"])
+def test_a_run_is_known_by_any_one_thing_that_a_run_wrote(cli, sound: Path, run: Path, kept: str) -> None:
+    for name in {"environment.json", "experiments.jsonl", "images"} - {kept}:
+        shutil.rmtree(run / name) if name == "images" else (run / name).unlink()
+    if kept == "nothing":
+        shutil.rmtree(run / "grids")
+    done = cli("run", sound / "s.yaml", "--out", run)
+    assert done.code == (2 if kept == "nothing" else 0)
+    if done.code == 0:
+        assert state_of(run) == state_of(sound / "r")
+
+
+def test_a_run_that_is_killed_before_its_first_picture_is_known(sound: Path, tmp_path: Path) -> None:
+    """Killed at its second and third rename: the same command goes on from each."""
+    script = (
+        "import os, sys\n"
+        "from cfgsweep.cli import run_command\n"
+        "left, replace = int(sys.argv.pop(1)), os.replace\n"
+        "def counted(*given):\n"
+        "    global left\n"
+        "    replace(*given)\n"
+        "    left -= 1\n"
+        "    if not left:\n        os._exit(9)\n"
+        "os.replace = counted\n"
+        "sys.exit(run_command(sys.argv[1:]))\n"
+    )
+    words = ["run", str(sound / "s.yaml"), "--quiet", "--out", str(tmp_path / "r")]
+    for renames in (2, 3):
+        done = subprocess.run([sys.executable, "-c", script, str(renames), *words], capture_output=True, text=True)
+        assert done.returncode == 9, done.stderr
+    subprocess.run(command(*words), check=True)
+    assert state_of(tmp_path / "r") == state_of(sound / "r")
 
 
 def test_finished_pictures_are_not_overwritten_by_drawings(cli, run: Path) -> None:
