@@ -30,12 +30,18 @@ class SamplerKind:
     calls: how often the denoiser is called. "once": once per step. "heun": twice per step, once at the last step.
     "pndm": once per step, twice at the first step, which starts the multi-step formula.
     flow: the scheduler class for flow models, where there is one.
+    predictions: the kinds of prediction that the scheduler class takes.
     """
 
     scheduler: str
     options: Mapping[str, Any] = field(default_factory=dict)
     calls: Literal["once", "heun", "pndm"] = "once"
     flow: str | None = None
+    predictions: tuple[PredictionKind, ...] = ("epsilon", "x0", "v")
+
+    def takes(self, prediction: PredictionKind) -> bool:
+        """Whether models with this kind of prediction can be sampled."""
+        return self.flow is not None if prediction == "flow" else prediction in self.predictions
 
     def steps_of_calls(self, steps: int) -> list[int]:
         """The step of every call of the denoiser. Schedules have one value per step, not per call."""
@@ -50,7 +56,7 @@ class SamplerKind:
 
 SAMPLERS: dict[str, SamplerKind] = {
     "euler": SamplerKind("EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
-    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler"),
+    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", predictions=("epsilon", "v")),
     "ddim": SamplerKind("DDIMScheduler"),
     "ddpm": SamplerKind("DDPMScheduler"),
     "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
@@ -59,7 +65,7 @@ SAMPLERS: dict[str, SamplerKind] = {
     ),
     "lms": SamplerKind("LMSDiscreteScheduler"),
     "heun": SamplerKind("HeunDiscreteScheduler", calls="heun", flow="FlowMatchHeunDiscreteScheduler"),
-    "pndm": SamplerKind("PNDMScheduler", {"skip_prk_steps": True}, calls="pndm"),
+    "pndm": SamplerKind("PNDMScheduler", {"skip_prk_steps": True}, calls="pndm", predictions=("epsilon", "v")),
     "unipc": SamplerKind("UniPCMultistepScheduler"),
 }
 
@@ -100,11 +106,12 @@ def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
 
 
 def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
-    """Raises UserError where the sampler does not exist for flow models, or the model's prediction_type is unknown."""
-    predicted_by(model_config)
-    if is_flow(model_config) and SAMPLERS[name].flow is None:
-        allowed = [name for name, kind in SAMPLERS.items() if kind.flow]
-        raise UserError("not a sampler for flow models", given=name, allowed=allowed)
+    """Raises UserError where the sampler does not exist for what the model predicts, or that is unknown."""
+    prediction = predicted_by(model_config)
+    fitting = [each for each, kind in SAMPLERS.items() if kind.takes(prediction)]
+    if name not in fitting:
+        models = "flow models" if prediction == "flow" else f"models that predict {prediction}"
+        raise UserError(f"not a sampler for {models}", given=name, allowed=fitting)
 
 
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
@@ -158,10 +165,9 @@ class Sampler:
         except (ValueError, IndexError, ZeroDivisionError) as error:
             place = "the model's scheduler_config.json"
             raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
-        most = scheduler.config.num_train_timesteps
-        # With too many steps, some schedulers give timesteps that the model was not trained on.
-        if not is_flow(model_config) and scheduler.timesteps.max() >= most:
-            raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"fewer than {most}")
+        if not is_flow(model_config) and not _within_training(scheduler):
+            allowed = _most_steps(scheduler, steps)
+            raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"{allowed} or fewer")
         return cls(scheduler, generator)
 
     def fork(self) -> Sampler:
@@ -220,3 +226,19 @@ class Sampler:
     def _draws(self) -> bool:
         """Whether the scheduler draws noise at every step."""
         return "generator" in inspect.signature(type(self.scheduler).step).parameters
+
+
+def _within_training(scheduler: Any) -> bool:
+    """With too many steps, some schedulers give timesteps that the model was not trained on."""
+    return bool(scheduler.timesteps.max() < scheduler.config.num_train_timesteps)
+
+
+def _most_steps(scheduler: Any, too_many: int) -> int:
+    """The largest number of steps below `too_many`, and not above that of timesteps, that a scheduler can take."""
+    steps = min(too_many - 1, scheduler.config.num_train_timesteps)
+    while steps > 1:
+        scheduler.set_timesteps(steps)
+        if _within_training(scheduler):
+            break
+        steps -= 1
+    return steps

@@ -89,11 +89,21 @@ def _no_reserved_name(name: str) -> str:
     return name
 
 
+LOWEST_SEED, HIGHEST_SEED = -(2**63), 2**64 - 1  # of torch.Generator.manual_seed
+SEED_SCHEMA = {"type": "integer", "minimum": LOWEST_SEED, "maximum": HIGHEST_SEED}
+
+
+def _seed_of_torch(seed: int) -> int:
+    if not LOWEST_SEED <= seed <= HIGHEST_SEED:
+        raise ValueError(f"not a seed: seeds are from {LOWEST_SEED} to {HIGHEST_SEED}")
+    return seed
+
+
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_no_reserved_name)]
 Text = Annotated[str, Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Label = int | str
-Seed = Annotated[int, BeforeValidator(number), Field(ge=0, lt=2**63)]
+Seed = Annotated[int, BeforeValidator(number), AfterValidator(_seed_of_torch), WithJsonSchema(SEED_SCHEMA)]
 Steps = Annotated[int, BeforeValidator(number), Field(ge=1, le=1000)]
 Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 

@@ -135,7 +135,7 @@ def test_errors_name_file_line_and_key(sweep_file, change: tuple[str, str], expe
         ("sampler: eulr", ["F:6: sampler.0: unknown sampler 'eulr'", "did you mean 'euler'?"]),
         ("steps: 0", ["F:6: steps.0", "greater than or equal to 1"]),
         ("steps: 20.5", ["F:6: steps.0", "20.5"]),
-        ("seed: -1", ["F:6: seed.0"]),
+        (f"seed: {2**64}", ["F:6: seed.0", f"to {2**64 - 1}"]),
         ("size: 100", ["F:6: size", "multiples of 8"]),
         ("size: big", ["F:6: size", "'big'"]),
         ("schedule: {cosine: {k_deacy: 1}}", ["F:6: schedule", "'k_deacy'", "did you mean 'k_decay'?"]),
