@@ -17,6 +17,7 @@ if advertises_amx():  # trainings use bfloat16 then; AMX can be switched off onl
     bfloat16_works(lambda notice: print(f"NOTICE: {notice}", file=sys.stderr))
 
 import random
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ import hypothesis
 import pytest
 
 from tests.support import tiny_models as tiny
+
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cfgsweep-tests-")  # hashes of models are remembered there
 
 hypothesis.settings.register_profile("cfgsweep", deadline=None)  # tests do not fail on a busy machine
 hypothesis.settings.load_profile("cfgsweep")

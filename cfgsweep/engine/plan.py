@@ -9,7 +9,7 @@ from cfgsweep.engine.cost import Cost, StartCost, costs_of_starts, total_cost
 from cfgsweep.engine.prefix_tree import Node, StartKey, group_by_start
 from cfgsweep.engine.trace import GuidanceTrace, perturbations
 from cfgsweep.guidance.interface import GuiderBase
-from cfgsweep.guidance.perturbations import Perturbation
+from cfgsweep.guidance.perturbations import OtherModel, Perturbation
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -23,6 +23,7 @@ class Plan:
     def __init__(self, experiments: Iterable[Experiment]):
         self.experiments = tuple(experiments)
         self._traces: dict[Experiment, GuidanceTrace] = {}
+        self._other_models: dict[tuple[GuiderBase, int, str], tuple[str, ...]] = {}
 
     def subset(self, experiments: Iterable[Experiment]) -> Plan:
         """The plan of some of the experiments; this one where they are all of them."""
@@ -62,6 +63,14 @@ class Plan:
     def perturbations(self) -> Mapping[Perturbation, GuiderBase]:
         """Every perturbation that the experiments need, with one of the guiders that need it."""
         return perturbations(self.experiments)
+
+    def models(self, experiment: Experiment) -> tuple[str, ...]:
+        """The names of the models that predict for an experiment: its own, then those of its guider."""
+        key = experiment.guider, experiment.steps, experiment.sampler
+        if key not in self._other_models:
+            needed = perturbations([experiment])
+            self._other_models[key] = tuple(p.name for p in needed if isinstance(p, OtherModel))
+        return (experiment.model, *self._other_models[key])
 
     @cached_property
     def _costs(self) -> list[tuple[list[Experiment], StartCost]]:

@@ -10,7 +10,8 @@ from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 
 PARTS = ("guider", "schedule")
-NESTED = {"evaluations": "evaluations.", "metrics": ""}  # fields of records that are mappings, with a prefix of columns
+# Fields of records that are mappings, and the prefix of their columns.
+NESTED = {"evaluations": "evaluations.", "metrics": "", "fingerprints": "fingerprint.", "code": "code."}
 
 
 def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.titles import title
 from cfgsweep.system.display import Status
 from cfgsweep.system.signals import uninterrupted
@@ -65,6 +66,10 @@ class Job:
         """The plan of the model's pending experiments."""
         return self.plan.subset(e for e in self.pending if e.model == model)
 
+    def plan_of_size(self, model: str, size: Size) -> Plan:
+        """The plan of the model's pending experiments with this picture size."""
+        return self.plan.subset(e for e in self.pending if e.model == model and e.size == size)
+
     def save(self, result: Finished | Failed, batch_size: int) -> None:
         """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast."""
         with uninterrupted():
@@ -102,12 +107,14 @@ class Job:
 
     def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
         own, shared = self.plan.own_and_shared[finished.experiment]
+        models = self.plan.models(finished.experiment)
         return {
             **self._settings(finished.experiment),
             "width": finished.image.width,
             "height": finished.image.height,
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
+            "fingerprints": {name: self.session.settings.fingerprint(name) for name in models},
         }
 
     def _settings(self, e: Experiment) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cfgsweep.engine.cost import cost
@@ -11,7 +12,8 @@ from cfgsweep.engine.results import Failed
 from cfgsweep.execution.job import Job, JobObserver, JobSummary
 from cfgsweep.execution.model_checks import check_with_model
 from cfgsweep.execution.session import RunSession
-from cfgsweep.execution.task import ComputeTask, StepTraces, execute, largest_size
+from cfgsweep.execution.task import ComputeTask, StepTraces, execute
+from cfgsweep.guidance.perturbations import OtherModel
 from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.load import load_model
@@ -54,16 +56,16 @@ class LocalExecutor:
     def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[Tensor]]:
         """For every experiment, the x0 (in latents) of every guided prediction. Saves nothing."""
         traces = StepTraces(experiments)
-        for model in dict.fromkeys(e.model for e in experiments):
-            members = [e for e in experiments if e.model == model]
-            for _ in execute(self.task(members, members), traces, self.denoiser(model)):
+        for model, size in dict.fromkeys((e.model, e.size) for e in experiments):
+            alike = [e for e in experiments if (e.model, e.size) == (model, size)]
+            for _ in execute(self.task(alike), traces, self.denoiser(model)):
                 pass
         return traces.x0
 
     def pictures_per_round(self, e: Experiment) -> int:
         """How many pictures like this one fill the batches of all workers."""
         rows_per_step = max(1, round(cost([e]).evaluations / e.steps))
-        rows = self._batch_size(e.model, [e.size]) * self.session.settings.compute.workers
+        rows = self._batch_size(e) * self.session.settings.compute.workers
         return max(2, rows // rows_per_step)
 
     def denoiser(self, name: str) -> Denoiser:
@@ -73,13 +75,27 @@ class LocalExecutor:
             self._loaded = load_model(self.session.settings.source(name), self.session.settings.compute)
         return self._loaded
 
+    def task(self, experiments: Sequence[Experiment]) -> ComputeTask:
+        """A task of experiments of one model and picture size. Its batch size is written into the folder."""
+        settings, model = self.session.settings, experiments[0].model
+        size, batch_size = self._size(experiments[0]), self._batch_size(experiments[0])
+        self._notice_unusual(model, size, batch_size)
+        self.session.note_batch_size(model, size, batch_size)
+        return ComputeTask(settings.source(model), tuple(experiments), settings.compute, batch_size)
+
     def _run_model(self, job: Job, model: str) -> None:
-        """Compute the model's pending experiments; start again with half the batch whenever memory does not suffice."""
-        denoiser = self.denoiser(model)
-        check_with_model(job.plan_of(model), denoiser, self.session.notice_once)
-        members = [e for e in job.experiments if e.model == model]
-        while (plan := job.plan_of(model)).experiments:
-            task = self.task(plan.experiments, members)
+        """Compute the model's pending experiments, one picture size after the other."""
+        plan = job.plan_of(model)
+        for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
+            self.session.settings.note_model(name, partial(self._sampled_fingerprint, model, name))
+        check_with_model(plan, self.denoiser(model), self.session.notice_once)
+        for size in dict.fromkeys(e.size for e in plan.experiments):
+            self._run_size(job, model, size)
+
+    def _run_size(self, job: Job, model: str, size: Size) -> None:
+        """Compute pending experiments; start again with half the batch whenever memory does not suffice."""
+        while (plan := job.plan_of_size(model, size)).experiments:
+            task = self.task(plan.experiments)
             try:
                 self._compute(job, task, plan)
             except (RuntimeError, MemoryError) as error:
@@ -89,7 +105,7 @@ class LocalExecutor:
                     self._compute_one_by_one(job, task, plan)
                     break
                 half = task.batch_size // 2
-                self.session.note_batch_size(denoiser, half)
+                self.session.note_batch_size(model, self._size(plan.experiments[0]), half)
                 self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
             devices.release_memory(task.compute)
 
@@ -109,22 +125,32 @@ class LocalExecutor:
                 job.save(Failed(e, "not enough memory for even one row at a time"), task.batch_size)
             devices.release_memory(task.compute)
 
-    def task(self, experiments: Sequence[Experiment], members: Sequence[Experiment]) -> ComputeTask:
-        """A task of experiments of one model, at the batch size of the folder, which is written into it.
+    def _sampled_fingerprint(self, model: str, name: str) -> str:
+        """The fingerprint, as version 0.1 has it, of the model or of another one that predicts for its guiders."""
+        denoiser = self.denoiser(model)
+        return (denoiser if name == model else denoiser.perturbed(OtherModel(name))).sampled_fingerprint()
 
-        members: all that belong together, done or not: the batch size must not depend on what is left to do.
+    def _size(self, e: Experiment) -> tuple[int, int]:
+        return e.size or e.native_size or self.denoiser(e.model).native_size
+
+    def _batch_size(self, e: Experiment) -> int:
+        """The settled batch size for pictures like this one, or the default, or less where memory has no room for it.
+
+        It depends on the model and the size of the picture, and on nothing else in the sweep.
         """
-        denoiser = self.denoiser(experiments[0].model)
-        batch_size = self._batch_size(denoiser.name, [e.size for e in members])
-        self.session.note_batch_size(denoiser, batch_size)
-        settings = self.session.settings
-        return ComputeTask(settings.source(denoiser.name), tuple(experiments), settings.compute, batch_size)
-
-    def _batch_size(self, model: str, sizes: Sequence[Size]) -> int:
-        """The settled batch size of a model, or the largest that fits into memory at the largest of these sizes."""
-        settled = self.session.settings.batch_size(model)
+        size = self._size(e)
+        settled = self.session.settings.batch_size(e.model, size)
         if settled is not None:
             return settled
-        denoiser = self.denoiser(model)
-        memory = denoiser.memory(largest_size(sizes, denoiser))
-        return devices.auto_batch_size(self.session.settings.compute, *memory)
+        compute, (weights, row) = self.session.settings.compute, self.denoiser(e.model).memory(size)
+        return devices.fitting_batch_size(compute, devices.default_batch_size(compute, row), weights, row)
+
+    def _notice_unusual(self, model: str, size: tuple[int, int], batch_size: int) -> None:
+        """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""
+        settings, (_, row) = self.session.settings, self.denoiser(model).memory(size)
+        default = devices.default_batch_size(settings.compute, row)
+        if batch_size != default and settings.options.batch_size is None:
+            self.session.notice_once(
+                f"{model} at {size[0]}x{size[1]} runs in batches of {batch_size} rows, the default is {default}: "
+                "pictures can differ in their last bits from those of folders with other batches"
+            )

@@ -74,7 +74,7 @@ def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], di
     """Name pictures in the folder that are not of this sweep. They are left alone."""
     others = run.records().keys() - {e.id for e in experiments}
     if others:  # failures of version 0.1 keep their ids: their records have no size
-        others -= {e.legacy_id for e in experiments}
+        others -= {name for e in experiments for name in e.other_ids}
     if others:
         some = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
         display.notice(f"{len(others)} pictures in {run.folder} are of an earlier sweep and are left alone: {some}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
-from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.expand import expand
@@ -64,15 +64,28 @@ class RunSession:
         """The sweep's experiments, with the names of the models that run."""
         return expand(sweep, runs_as=self.settings.runs_as())
 
+    def copy_pictures(self, other: RunFolder) -> int:
+        """Copy the pictures of another run that were made as this folder's are; return how many."""
+        environment, compute = self.settings.environment, self.settings.compute
+        made = [record for record in other.records().values() if isinstance(record, DoneRecord)]
+        reasons = {record.id: environment.difference(record, other.environment(), compute) for record in made}
+        refused = [reason for reason in reasons.values() if reason is not None]
+        if refused:
+            self.display.notice(
+                f"{len(refused)} pictures of {other.folder} are not taken over, since they were made otherwise: "
+                + "; ".join(dict.fromkeys(refused))
+            )
+        return self.run_folder.copy_pictures(other, [record for record in made if reasons[record.id] is None])
+
     def notice_once(self, notice: str) -> None:
         """Show a notice, unless this session has shown it before: a search computes in many rounds."""
         if notice not in self._notices:
             self._notices.add(notice)
             self.display.notice(notice)
 
-    def note_batch_size(self, denoiser: Denoiser, batch_size: int) -> None:
-        """Use this batch size for all further pictures of the model, and write it into the folder."""
-        self.settings.note_batch_size(denoiser, batch_size)
+    def note_batch_size(self, model: str, size: tuple[int, int], batch_size: int) -> None:
+        """Use this batch size for the model's pictures of this size, and write it into the folder."""
+        self.settings.note_batch_size(model, size, batch_size)
         self.write_environment()
 
     def write_environment(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.fields import Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComputeTask:
-    """Experiments of one model, and how to compute them. It can be pickled, and holds no folder and no display.
+    """Experiments of one model and one picture size, and how to compute them.
+
+    It can be pickled, and holds no folder and no display.
 
     batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
     compute: its workers are the most that are used; how many changes no pixel.
@@ -50,14 +51,9 @@ def execute(
     suffice (see `is_out_of_memory`): the task can then be tried again with a smaller batch.
     """
     denoiser = denoiser or load_model(task.source, task.compute)
-    memory = denoiser.memory(largest_size((e.size for e in task.experiments), denoiser))
+    memory = denoiser.memory(task.experiments[0].size or denoiser.native_size)
     compute = devices.with_room(task.compute, task.batch_size, *memory)
     yield from Engine(denoiser, compute, task.batch_size).run(plan or Plan(task.experiments), observer)
-
-
-def largest_size(sizes: Iterable[Size], denoiser: Denoiser) -> tuple[int, int]:
-    """Width and height of the picture with the most pixels."""
-    return max((size or denoiser.native_size for size in sizes), key=lambda size: size[0] * size[1])
 
 
 class StepTraces(EngineObserver):

@@ -46,8 +46,8 @@ class Denoiser(Protocol):
     native_size: tuple[int, int]  # width, height in pixels
     scheduler_config: Mapping[str, Any]
 
-    def fingerprint(self) -> str:
-        """A hash that changes with the configuration and the weights."""
+    def sampled_fingerprint(self) -> str:
+        """The fingerprint that run folders of version 0.1 have."""
         ...
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -80,14 +80,23 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def auto_batch_size(compute: Compute, weight_bytes: int, row_bytes: int) -> int:
-    """Rows per batch, a function of the model and the device's total memory alone, so that it is the same every time.
+def default_batch_size(compute: Compute, row_bytes: int) -> int:
+    """Rows per batch on any machine with memory enough, a function of the kind of device, model and picture size.
 
-    Weights and one batch have to fit into half of the memory. weight_bytes, row_bytes: from `Denoiser.memory`.
+    row_bytes: from `Denoiser.memory`.
+    """
+    if compute.device != "cpu":
+        return BATCH_SIZES[0]
+    return SMALL_CPU_BATCH if row_bytes <= SMALL_ROW else CPU_BATCH
+
+
+def fitting_batch_size(compute: Compute, most: int, weight_bytes: int, row_bytes: int) -> int:
+    """The largest of the batch sizes up to `most` that fits with the weights into half of the device's total memory.
+
+    What is free at the moment plays no part, so that it is the same every time. weight_bytes, row_bytes: from
+    `Denoiser.memory`.
     """
     budget = memory_bytes(compute) // 2 - weight_bytes
-    on_cpu = SMALL_CPU_BATCH if row_bytes <= SMALL_ROW else CPU_BATCH
-    most = on_cpu if compute.device == "cpu" else BATCH_SIZES[0]
     fitting = [size for size in BATCH_SIZES if size <= most and size * row_bytes <= budget]
     return fitting[0] if fitting else 1
 

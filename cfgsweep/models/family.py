@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.source import Source, find_source, read_json
+from cfgsweep.models.source import Source, read_json
 
 if TYPE_CHECKING:
     from cfgsweep.models.device import Compute
@@ -24,9 +24,11 @@ SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 class Family:
     """A pipeline class of diffusers.
 
-    conditioned_on: the key of sweep files that conditions its models. load: loads a model of the family.
+    network: the folder of the network. conditioned_on: the key of sweep files that conditions its models.
+    load: loads a model of the family.
     """
 
+    network: Literal["unet", "transformer"]
     conditioned_on: Literal["prompt", "label"]
     load: Callable[[Source, Compute], NetworkDenoiser]
 
@@ -51,9 +53,9 @@ def _load_class_conditional_unet(source: Source, compute: Compute) -> NetworkDen
 
 # By the pipeline's class, as `_class_name` in model_index.json has it.
 FAMILIES: dict[str, Family] = {
-    "StableDiffusionPipeline": Family("prompt", _load_stable_diffusion),
-    "DiTPipeline": Family("label", _load_dit),
-    "DDPMPipeline": Family("label", _load_class_conditional_unet),
+    "StableDiffusionPipeline": Family("unet", "prompt", _load_stable_diffusion),
+    "DiTPipeline": Family("transformer", "label", _load_dit),
+    "DDPMPipeline": Family("unet", "label", _load_class_conditional_unet),
 }
 
 
@@ -65,13 +67,30 @@ def family_of(source: Source) -> Family:
     return FAMILIES[name]
 
 
-def conditioned_on(name: str, revision: str | None) -> str | None:
-    """'prompt' or 'label', without loading or downloading the model; None where its files are not on this machine."""
-    source = find_source(name, revision)
+def known_family(source: Source | None) -> Family | None:
+    """The family of a model, without loading or downloading it; None where its files are not on this machine."""
     if source is None:
         return None
     if source.single_file:
-        return FAMILIES[SINGLE_FILE].conditioned_on
+        return FAMILIES[SINGLE_FILE]
     path = source.known_file("model_index.json")
-    family = FAMILIES.get(str(read_json(path).get("_class_name"))) if path else None
-    return family.conditioned_on if family else None
+    return FAMILIES.get(str(read_json(path).get("_class_name"))) if path else None
+
+
+def native_size(source: Source, family: Family) -> tuple[int, int] | None:
+    """Width and height of the pictures that the model makes by itself, in pixels.
+
+    None where its files do not say so, or are not on this machine.
+    """
+    network, autoencoder = (source.known_file(f"{part}/config.json") for part in (family.network, "vae"))
+    side = read_json(network).get("sample_size") if network else None
+    height, width = side if isinstance(side, list) and len(side) == 2 else (side, side)
+    if not (isinstance(height, int) and isinstance(width, int)):
+        return None
+    factor = 1
+    if autoencoder:
+        levels = read_json(autoencoder).get("block_out_channels")
+        if not isinstance(levels, list) or not levels:
+            return None
+        factor = 2 ** (len(levels) - 1)
+    return width * factor, height * factor

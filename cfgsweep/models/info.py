@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cfgsweep.models.family import conditioned_on
+from cfgsweep.models.family import known_family, native_size
 from cfgsweep.models.source import find_source, read_json
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE, noise_levels
 
@@ -16,12 +16,14 @@ class ModelInfo:
     """Facts about a model at the time when they were read.
 
     scheduler_config: the model's noise schedule, as diffusers' schedulers take it.
-    conditioned_on: 'prompt' or 'label'; None where the model's files are not on this machine.
+    conditioned_on: 'prompt' or 'label'. native_size: width and height in pixels of pictures of no other size. Both are
+        None where the model's files are not on this machine.
     """
 
     name: str
     scheduler_config: Mapping[str, Any]
     conditioned_on: str | None
+    native_size: tuple[int, int] | None
     _noise_levels: dict[tuple[str, int], tuple[float, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -33,9 +35,15 @@ class ModelInfo:
         Where there is no scheduler configuration, the noise schedule is that of Stable Diffusion, which most models of
         texts have, since a plan may be made for another machine.
         """
-        condition, source = conditioned_on(name, revision), find_source(name, revision)
+        source = find_source(name, revision)
+        family = known_family(source)
         path = source.known_file("scheduler/scheduler_config.json") if source else None
-        return cls(name, read_json(path) if path else STABLE_DIFFUSION_NOISE, condition)
+        return cls(
+            name,
+            scheduler_config=read_json(path) if path else STABLE_DIFFUSION_NOISE,
+            conditioned_on=family.conditioned_on if family else None,
+            native_size=native_size(source, family) if source and family else None,
+        )
 
     def noise_levels(self, sampler: str, steps: int) -> tuple[float, ...]:
         """sigma = sigma_t / alpha_t at every step, decreasing. The first call computes it, and imports torch.

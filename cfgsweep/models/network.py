@@ -1,4 +1,4 @@
-"""What all model families have in common: a diffusers network that is called, perturbed, traced and fingerprinted."""
+"""What all model families have in common: a diffusers network that is called, perturbed and traced."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class NetworkDenoiser(ABC):
     def is_cut_short(self, condition: Condition) -> bool:
         """Whether the condition is a text longer than what `encode` reads."""
 
-    def fingerprint(self) -> str:
-        """A hash of the configurations and of 64 values of every tensor, since training changes every tensor."""
+    def sampled_fingerprint(self) -> str:
+        """The fingerprint of version 0.1: 16 hex digits, of the configurations and of 64 values of every tensor."""
         digest = hashlib.sha256()
         for config in (self.scheduler_config, *(part.config for part in [self.network, *self.codec.parts])):
             settings = {key: value for key, value in config.items() if not key.startswith("_")}  # diffusers' own notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,14 +174,20 @@ def why_not_here(source: Source, device: str) -> str | None:
 
 
 def reachable(source: Source) -> bool:
-    """Whether the model is in the hub's cache or can be downloaded. Raises UserError where the hub refuses the name."""
+    """Whether the model is in the hub's cache or can be downloaded. Raises UserError where the hub refuses the name.
+
+    Downloads the small files that are read before the weights.
+    """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         with quiet_libraries("huggingface_hub"):  # it logs every failed attempt
-            for name in ("model_index.json", "scheduler/scheduler_config.json"):  # the files read before the weights
+            for name in ("model_index.json", "scheduler/scheduler_config.json"):
                 hf_hub_download(source.place, name, revision=source.revision)
+            for part in ("unet", "transformer", "vae"):  # they tell the native size; a model need not have all of them
+                with suppress(EntryNotFoundError):
+                    hf_hub_download(source.place, f"{part}/config.json", revision=source.revision)
     except HFValidationError as error:
         raise UserError(f"not a name of the hub's: {shorten(str(error))}", given=source.name) from None
     except (LocalEntryNotFoundError, OSError) as error:

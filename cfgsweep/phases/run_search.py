@@ -50,7 +50,7 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
     with session.at_work():
         session.run_folder.write_sweep(sweep)
         if scan_run is not None and scan_run.folder.resolve() != folder.resolve():
-            copied = session.run_folder.copy_pictures(scan_run)
+            copied = session.copy_pictures(scan_run)
             session.write_environment()
             display.say(f"{copied} pictures of {scan_run.folder} are taken over")
         driver.run(settings.max_evaluations, display)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 
 from cfgsweep.errors import UserError
 from cfgsweep.models import device as devices
-from cfgsweep.models.denoiser import Denoiser
-from cfgsweep.storage.records import EnvironmentRecord, ModelEntry
+from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, ModelEntry, size_key
 from cfgsweep.system.display import Display
 
 LIBRARIES = ("cfgsweep", "torch", "diffusers", "transformers", "pillow")
+SAMPLED_DIGITS = 16  # of the fingerprints of version 0.1
 ELSEWHERE = "leave the flag out, or name another folder with --out"
 
 
@@ -46,35 +46,69 @@ class Environment:
             )
         return compute
 
-    def settle_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> int | None:
-        """The model's batch shape: the one given, or the folder's on this device; None where neither is known.
+    def check_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> None:
+        """Raises UserError where the folder has pictures of the model with another batch size on this device."""
+        before = {size for known in self._entries(model, compute) for size in known.known_batch_sizes}
+        if given is not None and before - {given}:
+            self._refuse_other("--batch-size", given, ", ".join(map(str, sorted(before))))
 
-        Raises UserError where the folder has another than the one given.
-        """
+    def batch_size(self, model: str, size: tuple[int, int], compute: devices.Compute) -> int | None:
+        """The batch size of the folder's pictures of this size (width, height) on this device, None without any."""
+        found = [known.batch_sizes.get(size_key(*size), known.batch_size) for known in self._entries(model, compute)]
+        return next((rows for rows in found if rows is not None), None)
+
+    def _entries(self, model: str, compute: devices.Compute) -> list[ModelEntry]:
         same_device = self.found is not None and self.found.device == compute.device
-        sizes = [known.batch_size for known in self.models.values() if known.runs == model and same_device]
-        before = sizes[0] if sizes else None
-        self._refuse_other("--batch-size", given, before)
-        return given or before
+        return [known for known in self.models.values() if known.runs == model and same_device]
 
     def _refuse_other(self, flag: str, given: object, before: object) -> None:
         if given is not None and before is not None and given != before:
             raise UserError("this run was made otherwise", where=flag, given=given, allowed=str(before), hint=ELSEWHERE)
 
-    def note_model(self, names: Iterable[str], denoiser: Denoiser, batch_size: int) -> None:
-        """Note which model runs under these names. Raises UserError where its weights are not those of this folder."""
-        fingerprint = denoiser.fingerprint()
-        for known in self.models.values():
-            if known.runs == denoiser.name and known.fingerprint not in (None, fingerprint):
+    def note_model(self, names: Iterable[str], model: str, fingerprint: str, sampled: Callable[[], str]) -> None:
+        """Note which model runs under these names. Raises UserError where its files are not those of this folder.
+
+        sampled: gives the model's fingerprint as version 0.1 has it, for a folder of that version.
+        """
+        entries = {name: known for name, known in self.models.items() if known.runs == model}
+        for known in entries.values():
+            if known.fingerprint is None:
+                continue
+            found = sampled() if len(known.fingerprint) == SAMPLED_DIGITS else fingerprint
+            if known.fingerprint != found:
                 raise UserError(
                     "the model has changed since this run was made",
-                    where=denoiser.name,
-                    given=fingerprint,
-                    allowed=str(known.fingerprint),
+                    where=model,
+                    given=found,
+                    allowed=known.fingerprint,
                     hint="name another folder with --out",
                 )
-        entry = ModelEntry(runs=denoiser.name, fingerprint=fingerprint, batch_size=batch_size)
-        self.models |= dict.fromkeys(names, entry)
+        before = next(iter(entries.values()), ModelEntry(runs=model))
+        entry = before.model_copy(update={"fingerprint": fingerprint})
+        self.models |= dict.fromkeys([*names, *entries], entry)
+
+    def note_batch_size(self, model: str, size: tuple[int, int], batch_size: int) -> None:
+        """Note the batch size of a model's pictures of this size (width, height)."""
+        for name, known in self.models.items():
+            if known.runs == model:
+                sizes = {**known.batch_sizes, size_key(*size): batch_size}
+                self.models[name] = known.model_copy(update={"batch_sizes": sizes})
+
+    def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> str | None:
+        """How a picture of another folder was made otherwise than this folder's are; None where no way is known.
+
+        theirs: environment.json of the other folder, for records that have no fingerprints.
+        """
+        if (record.device, record.dtype) != (compute.device, compute.dtype_name):
+            return f"on {record.device} in {record.dtype}, here on {compute.device} in {compute.dtype_name}"
+        rows = self.batch_size(record.model, (record.width, record.height), compute)
+        if rows not in (None, record.batch_size):
+            return f"in batches of {record.batch_size} rows, here of {rows}"
+        own = _fingerprints(self.models)
+        others = {**(_fingerprints(theirs.models) if theirs else {}), **record.fingerprints}
+        used = {record.model, *record.fingerprints}
+        changed = [name for name in sorted(used) if name in own and name in others and own[name] != others[name]]
+        return f"by another {changed[0]}" if changed else None
 
     def as_json(self, compute: devices.Compute) -> dict[str, object]:
         """The fields of environment.json as they are now."""
@@ -87,5 +121,10 @@ class Environment:
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,
-            "models": {name: entry.model_dump() for name, entry in self.models.items()},
+            "models": {name: entry.model_dump(exclude_none=True) for name, entry in self.models.items()},
         }
+
+
+def _fingerprints(models: Mapping[str, ModelEntry]) -> dict[str, str]:
+    """The known fingerprints by the names of the models that ran."""
+    return {known.runs: known.fingerprint for known in models.values() if known.fingerprint is not None}

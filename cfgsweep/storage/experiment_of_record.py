@@ -4,44 +4,70 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from cfgsweep.config.instances import make
 from cfgsweep.config.registry import Registry
 from cfgsweep.config.user_code import is_reference
+from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.models.info import ModelInfo
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.fields import Size
+
+_Model = tuple[str | None, str | None]  # name and revision; None also where a record has something else
 
 
-def experiment_of(record: Record) -> Experiment | None:
-    """The experiment with this record's settings and its id, of today or of version 0.1.
+def current_ids(records: Iterable[Record]) -> dict[str, str]:
+    """By the ids of records, those that their experiments have today; the same where the experiment is not known."""
+    records = list(records)
+    native = _native_sizes(records)
+    return {record.id: _current_id(record, native.get(_model(record))) for record in records}
 
-    None where there is none, for instance because the guider is not installed.
+
+def _current_id(record: Record, native: Size) -> str:
+    """The experiment with this record's settings and its id, of today or an earlier one, has today's id.
+
+    native: the native size of the record's model, None where it is not known.
     """
-    return next((e for e in _candidates(record) if record.id in (e.id, e.legacy_id)), None)
+    for experiment in _candidates(record, native):
+        if record.id in (experiment.id, *experiment.other_ids):
+            return experiment.id
+    return record.id
 
 
-def current_id(record: Record) -> str:
-    """The id that the record's experiment has today; the record's own where the experiment is not known."""
-    experiment = experiment_of(record)
-    return record.id if experiment is None else experiment.id
-
-
-def _candidates(record: Record) -> Iterator[Experiment]:
+def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     """A record has the size of its picture, but not whether the sweep gave that size or left it to the model."""
     fields = record.as_json()
     names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value")
     settings = {name: fields[name] for name in names if name in fields}
+    own = (record.width, record.height) if isinstance(record, DoneRecord) else None
     try:
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))
-        for size in (None, (record.width, record.height)) if isinstance(record, DoneRecord) else (None,):
-            yield Experiment(**settings, guider=guider, schedule=schedule, size=size)
+        for size in dict.fromkeys((None, None if own == native else own)):
+            yield Experiment(**settings, guider=guider, schedule=schedule, size=size, native_size=native)
     except (KeyError, TypeError, ValueError, AttributeError):  # fields of another type; UserError is a ValueError
         return
+
+
+def _native_sizes(records: Iterable[Record]) -> dict[_Model, Size]:
+    """The native size of every model in the records, as far as its files are on this machine."""
+    sizes: dict[_Model, Size] = {}
+    for name, revision in dict.fromkeys(map(_model, records)):
+        if name is not None:
+            with suppress(UserError):  # its files are damaged
+                sizes[name, revision] = ModelInfo.read(name, revision).native_size
+    return sizes
+
+
+def _model(record: Record) -> _Model:
+    model, revision = (record.as_json().get(name) for name in ("model", "revision"))
+    return model if isinstance(model, str) else None, revision if isinstance(revision, str) else None
 
 
 def _names_user_code(spec: Any) -> bool:

@@ -59,6 +59,7 @@ class DoneRecord(BaseRecord):
     """A finished picture: its settings, how it was made, and the hash of its pixels.
 
     code: hashes of users' files by the names of the guiders and schedules that are in them.
+    fingerprints: of the models that predicted, by their names; none in records of version 0.1.
     width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.
     """
@@ -82,6 +83,7 @@ class DoneRecord(BaseRecord):
     device: str
     dtype: str
     batch_size: Rows
+    fingerprints: dict[str, str] = {}
     evaluations: dict[str, int] = {}
     image: str = ""
     metrics: dict[str, float] = {}
@@ -114,11 +116,27 @@ def parse_record(line: str) -> Record | None:
 
 
 class ModelEntry(_Lenient):
-    """What ran under a model's name. fingerprint: of its weights, None where it is not known."""
+    """What ran under a model's name.
+
+    fingerprint: of its files, or of its weights as version 0.1 has it; None where it is not known.
+    batch_sizes: rows of every batch, by the size of the pictures ("64x64").
+    batch_size: that of all sizes, in folders of version 0.1.
+    """
 
     runs: str
-    fingerprint: str | None
-    batch_size: Rows
+    fingerprint: str | None = None
+    batch_size: Rows | None = None
+    batch_sizes: dict[str, Rows] = {}
+
+    @property
+    def known_batch_sizes(self) -> set[int]:
+        """Every batch size that this folder has used for the model."""
+        return {*self.batch_sizes.values(), *([] if self.batch_size is None else [self.batch_size])}
+
+
+def size_key(width: int, height: int) -> str:
+    """'64x64', the key of `ModelEntry.batch_sizes`."""
+    return f"{width}x{height}"
 
 
 class EnvironmentRecord(_Lenient):
@@ -138,12 +156,17 @@ def parse_environment(text: str) -> EnvironmentRecord | None:
 
 
 def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | None:
-    """The environment as far as records know it: everything but the models' fingerprints. None without pictures."""
+    """The environment as the pictures' records know it; the later ones where they differ. None without pictures."""
     made = [record for record in records if isinstance(record, DoneRecord)]
     if not made:
         return None
-    sizes: dict[str, int] = {}
+    fingerprints: dict[str, str] = {}
+    batch_sizes: dict[str, dict[str, int]] = {}
     for record in made:
-        sizes[record.model] = max(record.batch_size, sizes.get(record.model, 0))
-    models = {name: ModelEntry(runs=name, fingerprint=None, batch_size=size) for name, size in sizes.items()}
+        fingerprints |= record.fingerprints
+        batch_sizes.setdefault(record.model, {})[size_key(record.width, record.height)] = record.batch_size
+    models = {
+        name: ModelEntry(runs=name, fingerprint=fingerprints.get(name), batch_sizes=batch_sizes.get(name, {}))
+        for name in {**batch_sizes, **fingerprints}
+    }
     return EnvironmentRecord(device=made[-1].device, dtype=made[-1].dtype, models=models)

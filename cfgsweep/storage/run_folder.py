@@ -22,7 +22,7 @@ from cfgsweep.config.yaml_io import dump
 from cfgsweep.errors import UserError
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
-from cfgsweep.storage.experiment_of_record import current_id
+from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.picture_cache import PictureCache
 from cfgsweep.storage.png import own_record, pixels_sha256, save_png
@@ -36,6 +36,7 @@ from cfgsweep.storage.records import (
     parse_environment,
 )
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.files import is_left_behind, open_atomic
@@ -115,11 +116,12 @@ class RunFolder:
         return self._records.broken_lines()
 
     def record_of(self, experiment: Experiment) -> Record | None:
-        """The experiment's record, if it was tried. In a folder of version 0.1 it has another id."""
+        """The experiment's record, if it was tried, under its own or another of its ids."""
         known = self.records()
-        if not known:
-            return None
-        return known.get(experiment.id) or known.get(experiment.legacy_id or "")
+        if not known or experiment.id in known:
+            return known.get(experiment.id)
+        others = (known[name] for name in experiment.other_ids if name in known)
+        return next((record for record in others if _has_size(record, experiment.size)), None)
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""
@@ -210,9 +212,9 @@ class RunFolder:
         """Put the records into the order of these experiments, one line each; those of no experiment come last."""
         experiments, known = list(experiments), dict(self.records())
         ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
-        if known:  # a failure of version 0.1 is outdated once the experiment has a record of its own
+        if known:  # a failure under another id is outdated once the experiment has a record of its own
             done = {record.id for record in ordered}
-            outdated = {experiment.legacy_id for experiment in experiments if experiment.id in done}
+            outdated = {name for experiment in experiments if experiment.id in done for name in experiment.other_ids}
             known = {name: record for name, record in known.items() if name not in outdated}
         self.replace_records([*ordered, *known.values()])
 
@@ -242,14 +244,11 @@ class RunFolder:
         if plot is not None:
             save_png(plot, self.report_plot_file)
 
-    def copy_pictures(self, other: RunFolder) -> int:
-        """Copy another run's whole pictures and records that are not here yet; return how many."""
-        found = [
-            (record, current_id(record))
-            for record in other.records().values()
-            if isinstance(record, DoneRecord) and other.is_whole(record)
-        ]
-        missing = [(record, name) for record, name in found if name not in self.records()]
+    def copy_pictures(self, other: RunFolder, records: Iterable[DoneRecord]) -> int:
+        """Copy those of these pictures of another run that are whole and not here yet; return how many."""
+        whole = [record for record in records if other.is_whole(record)]
+        ids = current_ids(whole)
+        missing = [(record, ids[record.id]) for record in whole if ids[record.id] not in self.records()]
         for record, name in missing:
             self.save(other.load_image(record), record.changed(id=name).as_json())
         return len(missing)
@@ -260,3 +259,8 @@ class RunFolder:
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     path.unlink(missing_ok=True)
+
+
+def _has_size(record: Record, size: Size) -> bool:
+    """Can it be the record of an experiment of this size? A failure does not say which size it would have had."""
+    return size is None or isinstance(record, FailedRecord) or (record.width, record.height) == size

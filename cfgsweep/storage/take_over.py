@@ -1,4 +1,6 @@
-"""Takes over run folders of version 0.1: pictures and records get the ids that their experiments have today.
+"""Takes over older run folders: pictures and records get the ids that their experiments have today.
+
+These are folders of version 0.1, and those whose sweeps give a model's native size in pixels.
 
 Nothing is computed. Every file is written whole before what it replaces is removed, so that a kill at any moment loses
 nothing, and the next run finishes:
@@ -16,7 +18,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from cfgsweep.storage.experiment_of_record import current_id
+from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.png import own_record, save_png
 from cfgsweep.storage.records import BaseRecord, DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
@@ -26,7 +28,7 @@ R = TypeVar("R", bound=BaseRecord)
 
 def take_over_legacy_ids(run: RunFolder) -> int:
     """Rename pictures and records to the ids of today; return how many there were to rename."""
-    ids = {record.id: current_id(record) for record in run.records().values()}
+    ids = current_ids(run.records().values())
     changed = {old: new for old, new in ids.items() if new != old}
     if not changed:
         return 0

@@ -63,8 +63,8 @@ def repair(run: RunFolder, display: Display) -> None:
     restored = _restore_records(run)
     environment = run.environment()
     if environment is not None and run.environment_is_lost():
-        run.write_environment(environment.model_dump())
-        display.notice(f"{run.environment_file} was lost: device and batch shape are taken from the pictures' records")
+        run.write_environment(environment.model_dump(exclude_none=True))
+        display.notice(f"{run.environment_file} was lost: what it said is taken from the pictures' records")
     if restored:
         display.notice(f"{restored} pictures had lost their records, and have them back from the pictures themselves")
     renamed = take_over_legacy_ids(run)

@@ -29,8 +29,10 @@ def expand(
     """The experiments of a sweep, the last axis fastest.
 
     document: where the sweep was read from, so that errors have its lines.
-    runs_as: by the sweep's models those that run in their place. Experiments that only differed in the model are one.
+    runs_as: by the sweep's models those that run in their place.
     models: facts about the models that run; read from their files if not given.
+
+    Experiments that only differed in a model that does not run, or in whether the native size is spelt out, are one.
 
     Raises UserError where an exclusion matches nothing, nothing is left, or guidance would do nothing.
     """
@@ -40,7 +42,7 @@ def expand(
         cells = _without_excluded(sweep, _cells(sweep))
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
-    return list(dict.fromkeys(experiments)) if runs_as else experiments
+    return list(dict.fromkeys(experiments))
 
 
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
@@ -85,4 +87,7 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     if guider.noise_interval is not None:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision, noise_levels=levels)
+    native = models[cell["model"]].native_size
+    size = None if cell["size"] == native else cell["size"]
+    settings = {**cell, "value": float(value), "size": size, "native_size": native, "noise_levels": levels}
+    return Experiment(**settings, revision=sweep.revision)

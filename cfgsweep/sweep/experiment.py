@@ -28,6 +28,7 @@ class Experiment:
 
     prompt: None where there is a label instead.
     size: (width, height) in pixels; None is the model's native size.
+    native_size: the model's, where its files are on this machine; no part of the id.
     noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
         and steps, and are no part of the id.
     """
@@ -44,6 +45,7 @@ class Experiment:
     schedule: Schedule
     value: float
     label: Label | None = None
+    native_size: Size = field(default=None, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -63,6 +65,19 @@ class Experiment:
         if self.guider.formula_changed or self.schedule.formula_changed:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
+
+    @property
+    def other_ids(self) -> tuple[str, ...]:
+        """Other ids under which a folder can have this picture.
+
+        They are that of version 0.1, and, since the native size of a model is not known on every machine, those with
+        it given in pixels for an experiment of native size, or without a size for one of a size in pixels.
+        """
+        ids = [self.legacy_id]
+        if (self.size is None) != (self.native_size is None):
+            twin = dataclasses.replace(self, size=self.native_size)
+            ids += [twin.id, twin.legacy_id]
+        return tuple(name for name in ids if name is not None)
 
     @property
     def conditions(self) -> Conditions:

@@ -170,7 +170,7 @@ def compared(size: int) -> list[str]:
     compute = device.choose("cpu")
     noise = config_of(DDPMScheduler(num_train_timesteps=1000, beta_end=0.02, clip_sample=True))
     denoiser = ClassConditional.of_unet("digits", build_unet(config.denoiser, shape, NULL), noise, compute)
-    engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory(denoiser.native_size)))
+    engine = Engine(denoiser, compute, device.default_batch_size(compute, denoiser.memory(denoiser.native_size)[1]))
     same, usual = lesson(STEPS, "ddpm"), lesson(50, "euler")
     list(engine.run(Plan(usual[:2])))  # warm up
 

@@ -88,7 +88,7 @@ def calls(driver: PhaseDriver, states: Sequence[SearchState], values: Sequence[f
     """Calls of the denoiser that all these values take together, counted in a run."""
     counted = LastTally()
     experiments = [driver.experiment_at(state, value) for state in states for value in values]
-    task = driver.executor.task(experiments, experiments)
+    task = driver.executor.task(experiments)
     list(execute(task, counted, driver.executor.denoiser(task.source.name)))
     return counted.tally.batches
 

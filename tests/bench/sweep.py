@@ -77,7 +77,7 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     experiments = expand(sweep, document)
     clock = Stopwatch(denoiser.predict)  # type: ignore[attr-defined]
     denoiser.predict = clock  # type: ignore[attr-defined]
-    engine = Engine(denoiser, compute, device.auto_batch_size(compute, *denoiser.memory((64, 64))))  # type: ignore
+    engine = Engine(denoiser, compute, device.default_batch_size(compute, denoiser.memory((64, 64))[1]))  # type: ignore
     loop(experiments[0]), list(engine.run(Plan(experiments[:2])))  # warm up
     clock.reset()
     theirs = ours = 0.0

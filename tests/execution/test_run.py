@@ -204,7 +204,7 @@ def test_out_of_memory_halves_the_batch_with_a_notice(cli, tmp_path: Path, sweep
     assert "the batch is halved to 2 rows" in done.err
     assert {r["batch_size"] for r in records_of(tmp_path / "r")} == {2}
     environment = json.loads((tmp_path / "r/environment.json").read_text())
-    assert environment["models"]["emoji"]["batch_size"] == 2
+    assert environment["models"]["emoji"]["batch_sizes"] == {"64x64": 2}
 
 
 def test_a_run_continues_in_the_folder_of_one_killed_before_its_first_picture(cli, tmp_path: Path, sweep_file) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
-from cfgsweep.models.family import FAMILIES, conditioned_on, family_of
+from cfgsweep.models.family import FAMILIES, family_of, known_family
+from cfgsweep.models.info import ModelInfo
 from cfgsweep.models.load import load_model
-from cfgsweep.models.source import Source
+from cfgsweep.models.source import Source, bundled_names
 from tests.support import tiny_models as tiny
 
 PIPELINES = {
@@ -27,12 +28,20 @@ def test_the_table_agrees_with_the_model(saved, name: str) -> None:
     source = Source.of(str(folder))
     assert family_of(source) is FAMILIES[name]
     denoiser = load_model(source, device.choose("cpu", "float32"))
-    assert denoiser.conditioned_on == FAMILIES[name].conditioned_on == conditioned_on(str(folder), None)
+    info = ModelInfo.read(str(folder))
+    assert denoiser.conditioned_on == FAMILIES[name].conditioned_on == info.conditioned_on
+    assert denoiser.native_size == info.native_size
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_native_sizes_of_bundled_models_are_known_before_they_are_loaded(name: str) -> None:
+    native = load_model(Source.of(name), device.choose("cpu", "float32")).native_size
+    assert ModelInfo.read(name).native_size == native
 
 
 def test_a_class_that_is_in_no_row_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
-    assert conditioned_on(str(tmp_path), None) is None
+    assert known_family(Source.of(str(tmp_path))) is None
     with pytest.raises(UserError, match="not a model of a known family") as refused:
         family_of(Source.of(str(tmp_path)))
     assert all(name in str(refused.value) for name in FAMILIES)

@@ -82,7 +82,7 @@ def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, 
 
 
 @pytest.mark.slow
-def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_fingerprint_of_version_0_1_is_the_same_in_every_process(tiny_model: Path, tmp_path: Path) -> None:
     """diffusers lists the settings that a configuration left out in the order of a set, which varies."""
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     config = folder / "scheduler" / "scheduler_config.json"
@@ -91,7 +91,7 @@ def test_a_fingerprint_is_the_same_in_every_process(tiny_model: Path, tmp_path: 
     code = (
         "import sys; from cfgsweep.models import device; from cfgsweep.models.load import load_model; "
         "from cfgsweep.models.source import Source; "
-        "print(load_model(Source.of(sys.argv[1]), device.choose('cpu')).fingerprint())"
+        "print(load_model(Source.of(sys.argv[1]), device.choose('cpu')).sampled_fingerprint())"
     )
     prints = {
         subprocess.run(
@@ -244,7 +244,9 @@ def test_bundled_weights_stay_small() -> None:
 def test_the_automatic_batch_depends_on_model_and_memory_alone(memory: int, monkeypatch) -> None:
     monkeypatch.setattr(device, "memory_bytes", lambda compute: memory)
     cuda = device.Compute("cuda", torch.float16, 1)
-    sizes = [device.auto_batch_size(cuda, weights, 170 * 2**20) for weights in (0, 2**29, 2**31, 2**33)]
+    row = 170 * 2**20
+    most = device.default_batch_size(cuda, row)
+    sizes = [device.fitting_batch_size(cuda, most, weights, row) for weights in (0, 2**29, 2**31, 2**33)]
     assert sizes == sorted(sizes, reverse=True)
     assert all(size in device.BATCH_SIZES for size in sizes)
 

@@ -163,7 +163,8 @@ def test_a_finished_sweep_is_the_scan(cli, sweep_file, tiny_model, tmp_path) -> 
     assert outcome.code == 0, outcome.err
     assert "6 pictures of" in outcome.out
     environment = json.loads((tmp_path / "s-phase" / "environment.json").read_text())
-    assert [model["batch_size"] for model in environment["models"].values()] == [3]  # as the pictures it begins with
+    (model,) = environment["models"].values()
+    assert list(model["batch_sizes"].values()) == [3]  # as the pictures it begins with
     report = json.loads((tmp_path / "s-phase" / "phase.json").read_text())
     assert report["searches"][0]["rounds"][0] == values
     assert cli("phase", tmp_path / "s-phase", "--device", "cpu").code == 0  # goes on in its own folder

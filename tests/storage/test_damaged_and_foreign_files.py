@@ -155,8 +155,8 @@ def test_a_record_with_wrong_types_is_restored_from_its_picture(
 def test_an_invalid_batch_size_is_taken_from_the_records(cli, sound: Path, run: Path, rows: str) -> None:
     text = (run / "environment.json").read_text()
     shape = records_of(run)[0]["batch_size"]
-    assert f'"batch_size": {shape}' in text
-    (run / "environment.json").write_text(text.replace(f'"batch_size": {shape}', f'"batch_size": {rows}'))
+    assert f'"8x8": {shape}' in text
+    (run / "environment.json").write_text(text.replace(f'"8x8": {shape}', f'"8x8": {rows}'))
     first_picture(run).unlink()
     assert "environment.json: not whole" in cli("verify", run).out
     assert cli("run", sound / "s.yaml", "--out", run).code == 0

@@ -95,11 +95,13 @@ def test_the_report_of_a_search_gets_the_new_ids_and_paths(tmp_path: Path) -> No
 def test_a_search_begins_with_the_pictures_of_an_old_run(tmp_path: Path) -> None:
     new = RunFolder(tmp_path / "new")
     new.create()
-    assert new.copy_pictures(RunFolder(GALLERY / "windows")) == 20
+    old = RunFolder(GALLERY / "windows")
+    made = [record for record in old.records().values() if isinstance(record, DoneRecord)]
+    assert new.copy_pictures(old, made) == 20
     _, _, experiments = sweep_of_run(GALLERY / "windows")
     assert list(new.records()) == [e.id for e in experiments]
     assert len(new.done(experiments)) == 20
-    assert new.copy_pictures(RunFolder(GALLERY / "windows")) == 0
+    assert new.copy_pictures(old, made) == 0
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ def test_records_of_no_experiment_are_left_alone(tmp_path: Path, change: dict) -
 
 def test_an_old_failure_is_dropped_once_the_experiment_has_a_picture(tmp_path: Path) -> None:
     """A failed record does not say which size the sweep gave, so that its experiment is not known before."""
-    (e,) = expand(Sweep(name="x", model="emoji", prompt="a cat", guider="cfg", size=64))
+    (e,) = expand(Sweep(name="x", model="emoji", prompt="a cat", guider="cfg", size=72))
     run = RunFolder(tmp_path / "r")
     run.create()
     (old, *_) = RunFolder(GALLERY / "windows").records().values()
@@ -196,7 +198,7 @@ def test_an_old_failure_is_dropped_once_the_experiment_has_a_picture(tmp_path: P
     repair(run, SilentDisplay())
     assert run.record_of(e) == failed
     assert run.failed([e]) == [e]
-    record = run.save(Image.new("RGB", (64, 64)), {**settings, "id": e.id})
+    record = run.save(Image.new("RGB", (72, 72)), {**settings, "id": e.id})
     run.sort_records([e])
     assert list(run.records().values()) == [record]
 

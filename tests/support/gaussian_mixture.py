@@ -29,7 +29,7 @@ class Mixture:
         self.means = torch.tensor(list(colours.values()), dtype=torch.float64)[:, :, None, None].expand(-1, *SHAPE)
         self.alphas = DDIMScheduler(**self.scheduler_config).alphas_cumprod.double()
 
-    def fingerprint(self) -> str:
+    def sampled_fingerprint(self) -> str:
         return hashlib.sha256(self.means.numpy().tobytes()).hexdigest()
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -24,11 +24,12 @@ from cfgsweep.sweep.schema import Sweep
 
 SNAPSHOT = Path(__file__).with_name("snapshot_of_defaults.yaml")
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "seed": 7}
+WITH_64_PIXELS = "f072d9031a4c1b2a"  # the id of "optional fields" at 64 pixels, before that was the native size
 SWEEPS: dict[str, dict[str, Any]] = {
     "plain": {"guider": "cfg"},
     "parameters": {"guider": {"apg": {"eta": 0.5}}, "schedule": {"cosine": {"k_decay": 0.7}}, "value": 3},
     "a schedule of a parameter": {"guider": {"pag": {"pag_scale": {"linear": {"max_val": 2}}}}},
-    "optional fields": {"guider": "cfg", "negative_prompt": "grey", "size": 64, "revision": "main"},
+    "optional fields": {"guider": "cfg", "negative_prompt": "grey", "size": 72, "revision": "main"},
     "a label": {"guider": "cfg", "model": "digits", "prompt": None, "label": 3},
 }
 
@@ -104,6 +105,20 @@ def test_the_snapshot_notices_a_changed_default() -> None:
 def test_ids_stay_what_they_are_unless_their_schema_is_raised() -> None:
     before, now = yaml.safe_load(SNAPSHOT.read_text()), current()
     assert before["id_schema"] != now["id_schema"] or before["ids"] == now["ids"]
+
+
+def test_the_native_size_in_pixels_is_the_native_size() -> None:
+    """Ids that say 64, as earlier sweeps had them, are recognised."""
+    native, spelt_out = (experiment(size=size) for size in ("native", 64))
+    assert spelt_out == native
+    assert dataclasses.replace(native, size=(64, 64)).id in native.other_ids
+    assert WITH_64_PIXELS in experiment(**{**SWEEPS["optional fields"], "size": 64}).other_ids
+    assert experiment(size=72).other_ids == (experiment(size=72).legacy_id,)
+
+
+def test_where_the_native_size_is_not_known_both_ids_are_looked_up() -> None:
+    (native, spelt_out) = (dataclasses.replace(experiment(), size=size, native_size=None) for size in (None, (64, 64)))
+    assert native.id in spelt_out.other_ids
 
 
 @pytest.mark.parametrize("kind", ["guider", "schedule"])

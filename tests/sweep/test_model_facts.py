@@ -28,11 +28,11 @@ def test_experiments_have_noise_levels_where_the_guider_has_an_interval() -> Non
 
 
 def test_given_facts_are_not_read_from_files() -> None:
-    info = ModelInfo("nowhere/at-all", {**STABLE_DIFFUSION_NOISE, "beta_end": 0.02}, "prompt")
+    info = ModelInfo("nowhere/at-all", {**STABLE_DIFFUSION_NOISE, "beta_end": 0.02}, "prompt", None)
     _, interval = expand(sweep_of(info.name), models={info.name: info})
     assert interval.noise_levels == info.noise_levels("euler", 8)
     assert interval.noise_levels != noise_levels("euler", STABLE_DIFFUSION_NOISE, 8)
-    label = ModelInfo(info.name, STABLE_DIFFUSION_NOISE, "label")
+    label = ModelInfo(info.name, STABLE_DIFFUSION_NOISE, "label", None)
     with pytest.raises(UserError, match="reads no text"):
         expand(sweep_of(info.name), models={info.name: label})
 

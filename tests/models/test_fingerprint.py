@@ -1,0 +1,115 @@
+"""The fingerprint of a model changes with every file that decides its pictures, and with no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from cfgsweep.errors import UserError
+from cfgsweep.models.fingerprint import fingerprint
+from cfgsweep.models.source import Source
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def of(path: Path) -> str:
+    return fingerprint(Source.of(str(path), allow_pickle=True))
+
+
+def edit_one_weight(model: Path, by: float = 1e-3) -> None:
+    (path,) = model.glob("unet/*.safetensors")
+    weights = load_file(path)
+    largest = max(weights, key=lambda name: weights[name].numel())
+    weights[largest].view(-1)[1] += by
+    save_file(weights, path, {"format": "pt"})
+
+
+def change(name: str, **settings: object) -> Callable[[Path], None]:
+    def edit(model: Path) -> None:
+        path = model / name
+        path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+
+    return edit
+
+
+def swap_two_tokens(model: Path) -> None:
+    (path,) = model.glob("tokenizer/tokenizer.json")
+    found = json.loads(path.read_text())
+    words = found["model"]["vocab"]
+    first, second = [word for word in words if len(word) == 1][:2]
+    words[first], words[second] = words[second], words[first]
+    path.write_text(json.dumps(found))
+
+
+EDITS = {
+    "one weight": edit_one_weight,
+    "the text encoder": change("text_encoder/config.json", hidden_act="gelu"),
+    "the tokenizer": swap_two_tokens,
+    "the scheduler": change("scheduler/scheduler_config.json", beta_end=0.02),
+    "the autoencoder": change("vae/config.json", scaling_factor=0.5),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_decides_pixels_changes_it(model: Path, name: str) -> None:
+    before = of(model)
+    EDITS[name](model)
+    assert of(model) != before
+
+
+def test_nothing_else_changes_it(model: Path, tmp_path: Path) -> None:
+    before = of(model)
+    assert len(before) == 64
+    (model / "README.md").write_text("hello")
+    (model / "samples").mkdir()
+    (model / "samples/weights.safetensors").write_bytes(b"x")
+    (weights,) = model.glob("unet/*.safetensors")
+    shutil.copy(weights, weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    (model / "unet/diffusion_pytorch_model.bin").write_bytes(b"not loaded beside safetensors")
+    for unused in ("safety_checker", "feature_extractor"):
+        (model / unused).mkdir(exist_ok=True)
+        (model / unused / "config.json").write_text("{}")
+    assert of(model) == before
+    assert of(Path(shutil.copytree(model, tmp_path / "elsewhere"))) == before
+
+
+def test_pickles_count_where_there_is_nothing_else(model: Path) -> None:
+    (weights,) = model.glob("unet/*.safetensors")
+    weights.rename(weights.with_suffix(".bin"))
+    before = of(model)
+    weights.with_suffix(".bin").write_bytes(b"x")
+    assert of(model) != before
+
+
+def test_a_single_file_is_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "one.safetensors"
+    path.write_bytes(b"a")
+    before = of(path)
+    path.write_bytes(b"b")
+    assert of(path) != before
+
+
+def test_an_index_leads_nowhere_else(model: Path) -> None:
+    before = of(model)
+    (model.parent / "outside").mkdir()
+    (model.parent / "outside/config.json").write_text("{}")
+    change("model_index.json", **{"../outside": ["diffusers", "X"]})(model)
+    named = of(model)
+    (model.parent / "outside/config.json").write_text("{1}")
+    assert before != named == of(model)
+
+
+def test_a_file_that_cannot_be_read_is_named(model: Path) -> None:
+    (model / "unet/broken.json").symlink_to(model / "unet/broken.json")
+    assert of(model)  # no file
+    (model / "model_index.json").unlink()
+    with pytest.raises(UserError, match="model_index"):
+        fingerprint(Source(str(model), str(model)))
