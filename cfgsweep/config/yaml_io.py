@@ -1,9 +1,8 @@
-"""Reads YAML safely, with limits on its size, and keeps the line of every key for error messages."""
+"""Reads YAML 1.2 safely, with limits on its size, and keeps the line of every key for error messages."""
 
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from cfgsweep.config.yaml_core import Dumper, Loader
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.system.files import naming
 from cfgsweep.system.machine_errors import is_of_machine
@@ -25,25 +25,9 @@ Key = tuple[str | int, ...]
 T = TypeVar("T", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but 1e-4 is a number, as in YAML 1.2 (PyYAML reads it as text)."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes text that _Loader would read as a number."""
-
-
-for _side in (_Loader, _Dumper):
-    _side.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"^[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$"),
-        list("-+0123456789."),
-    )
-
-
 def dump(data: Mapping[str, Any]) -> bytes:
     """YAML that `read` reads as the same data."""
-    return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
+    return yaml.dump(dict(data), Dumper=Dumper, sort_keys=False, allow_unicode=True).encode()
 
 
 @dataclass
@@ -120,12 +104,12 @@ def read(path: Path) -> Document:
 def _parse(text: str, source: str) -> Document:
     lines: dict[Key, int] = {}
     try:
-        node = yaml.compose(text, _Loader)
+        node = yaml.compose(text, Loader)
         if node is None:
             return Document({}, source)
         _measure(node, {}, 0, source)
         _note_lines(node, (), lines, source)
-        loader = _Loader("")
+        loader = Loader("")
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
