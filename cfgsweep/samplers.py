@@ -31,6 +31,7 @@ class SamplerKind:
     "pndm": once per step, twice at the first step, which starts the multi-step formula.
     flow: the scheduler class for flow models, where there is one.
     predictions: the kinds of prediction that the scheduler class takes.
+    higher_order: whether a step is made of more than one prediction, so that none of them leaves the latents in place.
     """
 
     scheduler: str
@@ -38,6 +39,7 @@ class SamplerKind:
     calls: Literal["once", "heun", "pndm"] = "once"
     flow: str | None = None
     predictions: tuple[PredictionKind, ...] = ("epsilon", "x0", "v")
+    higher_order: bool = False
 
     def takes(self, prediction: PredictionKind) -> bool:
         """Whether models with this kind of prediction can be sampled."""
@@ -59,15 +61,22 @@ SAMPLERS: dict[str, SamplerKind] = {
     "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", predictions=("epsilon", "v")),
     "ddim": SamplerKind("DDIMScheduler"),
     "ddpm": SamplerKind("DDPMScheduler"),
-    "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}, higher_order=True),
     "dpm++2m_karras": SamplerKind(
-        "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
+        "DPMSolverMultistepScheduler",
+        {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True},
+        higher_order=True,
     ),
-    "lms": SamplerKind("LMSDiscreteScheduler"),
-    "heun": SamplerKind("HeunDiscreteScheduler", calls="heun", flow="FlowMatchHeunDiscreteScheduler"),
-    "pndm": SamplerKind("PNDMScheduler", {"skip_prk_steps": True}, calls="pndm", predictions=("epsilon", "v")),
-    "unipc": SamplerKind("UniPCMultistepScheduler"),
+    "lms": SamplerKind("LMSDiscreteScheduler", higher_order=True),
+    "heun": SamplerKind(
+        "HeunDiscreteScheduler", calls="heun", flow="FlowMatchHeunDiscreteScheduler", higher_order=True
+    ),
+    "pndm": SamplerKind(
+        "PNDMScheduler", {"skip_prk_steps": True}, calls="pndm", predictions=("epsilon", "v"), higher_order=True
+    ),
+    "unipc": SamplerKind("UniPCMultistepScheduler", higher_order=True),
 }
+HIGHER_ORDER = {kind.scheduler for kind in SAMPLERS.values() if kind.higher_order}  # those for flow models need no help
 
 
 # For configurations that were saved with another scheduler and lack these keys. The default of DDIM and DDPM clips x0
@@ -222,6 +231,23 @@ class Sampler:
         """The latents after the call, given its guided prediction."""
         noise = {"generator": self.generator} if self._draws() else {}
         return self.scheduler.step(prediction, self.timestep(call), latents, **noise, return_dict=False)[0]
+
+    def step_of_zero_init(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """The latents after a call that leaves the denoiser's input as it is, but for the sampler's own noise.
+
+        prediction: one with which a first-order step would do so.
+        """
+        scale = self._input_scale(call)
+        moved = self.step(prediction, latents, call)
+        if type(self.scheduler).__name__ not in HIGHER_ORDER:
+            return moved
+        return latents * (scale / self._input_scale(call + 1))
+
+    def _input_scale(self, call: int) -> float:
+        """The factor of the latents in the denoiser's input."""
+        if getattr(self.scheduler, "init_noise_sigma", 1.0) == 1.0:
+            return 1.0
+        return float((1 + self.scheduler.sigmas[call] ** 2) ** -0.5)
 
     def _draws(self) -> bool:
         """Whether the scheduler draws noise at every step."""

@@ -19,6 +19,7 @@ from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import Node, StartKey
 from cfgsweep.engine.results import Failed, Finished, decode
+from cfgsweep.engine.trace import ZERO_STEP
 from cfgsweep.engine.trajectory import PendingStep, Row, Trajectory, deliver, pending_steps
 from cfgsweep.engine.workers import Workers
 from cfgsweep.guidance.perturbations import BlurredInput
@@ -113,7 +114,8 @@ class _Run:
             if self.observer.traces_steps:
                 x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
                 self.observer.step_guided([e for _, e in step.node.members], parent.node.call, x0)
-            latents = step.sampler.step(guided, parent.latents, parent.node.call)
+            move = step.sampler.step_of_zero_init if step.operation == ZERO_STEP else step.sampler.step
+            latents = move(guided, parent.latents, parent.node.call)
             yield Trajectory(step.node, latents, step.sampler, memory, history=step.history)
 
     def _next_batch(self) -> list[Row]:

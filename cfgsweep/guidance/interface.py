@@ -95,6 +95,11 @@ class GuiderBase(Parameters):
         return None
 
     @property
+    def still_steps(self) -> int:
+        """The number of first steps that leave the latents as they are: `zero_init_steps` in sweep files."""
+        return self.zero_init_steps
+
+    @property
     def noise_interval(self) -> tuple[float, float] | None:
         """The lowest and the highest sigma at which guidance is on: `sigma` in sweep files."""
         return self.sigma

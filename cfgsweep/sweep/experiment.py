@@ -12,6 +12,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition
 from cfgsweep.guidance.schedules import Schedule
+from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -56,15 +57,21 @@ class Experiment:
         """
         settings = {"schema": ID_SCHEMA, **{name: getattr(self, name) for name in ALWAYS_IN_ID}}
         settings |= {name: value for name, default in OPTIONAL if (value := getattr(self, name)) != default}
+        if self._latents_moved_before():
+            settings["zero_init"] = 2
         text = json.dumps(settings, sort_keys=True) + _id_settings(self.guider) + _id_settings(self.schedule)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
-        if self.guider.formula_changed or self.schedule.formula_changed:
+        if self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before():
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
+
+    def _latents_moved_before(self) -> bool:
+        """Whether earlier versions moved the latents in steps that should have left them as they were."""
+        return self.guider.still_steps > 0 and SAMPLERS[self.sampler].higher_order
 
     @property
     def other_ids(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pydantic import create_model
 from cfgsweep.config.parameters import Parameters, plain
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import ID_SCHEMA, Experiment
 from cfgsweep.sweep.schema import Sweep
@@ -158,6 +159,18 @@ def test_another_formula_makes_another_id_and_takes_over_no_picture_of_version_0
     assert after.id != before.id
     assert before.legacy_id is not None
     assert after.legacy_id is None
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_pictures_whose_latents_moved_in_zero_init_steps_are_not_taken_over(sampler: str) -> None:
+    still = experiment(guider={"cfg": {"zero_init_steps": 2}}, sampler=sampler)
+    settings = {"schema": ID_SCHEMA, **{name: getattr(still, name) for name in ("model", "seed", "steps", "sampler")}}
+    settings |= {"value": still.value, "prompt": still.prompt}
+    parts = [json.dumps(part.id_settings(), sort_keys=True) for part in (still.guider, still.schedule)]
+    before = hashlib.sha256((json.dumps(settings, sort_keys=True) + "".join(parts)).encode()).hexdigest()[:16]
+    moved = sampler in ("heun", "lms", "pndm", "unipc", "dpm++2m", "dpm++2m_karras")
+    assert (still.id == before, still.legacy_id is not None) == (not moved, not moved)
+    assert experiment(guider="cfg", sampler=sampler).legacy_id is not None
 
 
 def test_defaults_may_be_given_or_left_out() -> None:
