@@ -91,10 +91,16 @@ def error_key(*key: str | int) -> Iterator[None]:
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:
     """An error that lists the known names and suggests the nearest one ("did you mean 'tnorm'?")."""
     names = sorted(known)
-    in_lower_case = {name.lower(): name for name in names}
+    return UserError(
+        f"unknown {kind} {shorten(repr(given))}", where=where, allowed=names, hint=did_you_mean(given, names)
+    )
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A hint with the nearest of the known names; empty where none is near."""
+    in_lower_case = {name.lower(): name for name in known}
     close = difflib.get_close_matches(str(given).lower(), in_lower_case, n=1)
-    hint = f"did you mean {in_lower_case[close[0]]!r}?" if close else ""
-    return UserError(f"unknown {kind} {shorten(repr(given))}", where=where, allowed=names, hint=hint)
+    return f"did you mean {in_lower_case[close[0]]!r}?" if close else ""
 
 
 def shorten(text: str, width: int = 120) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cfgsweep.engine.cost import cost
+from cfgsweep.errors import UserError
 from cfgsweep.execution.sanity_checks import cautions
+from cfgsweep.models.source import Source
 from cfgsweep.storage.open_run import runs_as
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import GridShape
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import html_table
@@ -80,6 +84,16 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
         pending=len(pending),
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
-        cautions=cautions(experiments),
+        cautions=[*cautions(experiments), *_missing_models(experiments)],
         shape=str(shape),
     )
+
+
+def _missing_models(experiments: Iterable[Experiment]) -> Iterator[str]:
+    """A sentence for every model that is not here: a plan may be made for another machine."""
+    for name, revision in dict.fromkeys((e.model, e.revision) for e in experiments):
+        try:
+            Source.of(name, revision, allow_pickle=True)
+        except UserError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            yield f"{name}: {error.problem}{hint}"

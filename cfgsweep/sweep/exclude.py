@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, did_you_mean
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -15,6 +15,19 @@ COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": oper
 def matches(cell: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
     """Do all conditions hold? Raises UserError where one is a malformed comparison."""
     return all(_field_matches(cell[name], wanted) for name, wanted in conditions.items())
+
+
+def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any]]) -> str:
+    """A hint for conditions that match no cell: the nearest name to one that is no value of its field."""
+    cells = list(cells)
+    for field, wanted in conditions.items():
+        values = [cell[field] for cell in cells]
+        known = {value.name if isinstance(value, Parameters) else value for value in values}
+        names = [name for name in known if isinstance(name, str)]
+        for one in wanted if isinstance(wanted, list) else [wanted]:
+            if isinstance(one, str) and one not in names and (hint := did_you_mean(one, names)):
+                return hint
+    return ""
 
 
 def _field_matches(value: Any, wanted: Any) -> bool:

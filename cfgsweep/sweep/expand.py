@@ -12,7 +12,7 @@ from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import UserError, error_key
 from cfgsweep.models.info import ModelInfo, model_infos
 from cfgsweep.sweep.checks import check
-from cfgsweep.sweep.exclude import matches
+from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.zip_group import ZipGroup
@@ -39,7 +39,7 @@ def expand(
     names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
-        cells = _without_excluded(sweep, _cells(sweep))
+        cells = _without_excluded(sweep, list(_cells(sweep)))
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
     return list(dict.fromkeys(experiments))
@@ -61,7 +61,7 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         yield {name: value for part in parts for name, value in part.items()}
 
 
-def _without_excluded(sweep: Sweep, cells: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cells that match no exclusion. Raises UserError where an exclusion matches no cell, or nothing is left."""
     kept, used = [], [False] * len(sweep.exclude)
     for cell in cells:
@@ -72,7 +72,8 @@ def _without_excluded(sweep: Sweep, cells: Iterator[dict[str, Any]]) -> list[dic
             kept.append(cell)
     if not all(used):
         number = used.index(False)
-        raise UserError("excludes nothing", given=sweep.exclude[number]).at_key("exclude", number)
+        hint = nearest_name(sweep.exclude[number], cells)
+        raise UserError("excludes nothing", given=sweep.exclude[number], hint=hint).at_key("exclude", number)
     if not kept:
         raise UserError("every cell is excluded").at_key("exclude")
     return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def test_help_names_every_command(cli) -> None:
     assert shown.code == 0
     for command in ("run", "plan", "grid", "schema", "train"):
         assert command in shown.out
+
+
+def test_version(cli) -> None:
+    assert cli("--version").out == f"{version('cfgsweep')}\n"
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "grid", "train"])
@@ -51,6 +56,14 @@ def test_plan_in_words(cli) -> None:
     plan = cli("plan", ROOT / "configs/tnorm.yaml", "--out", "/nowhere")
     assert "2 guider x 10 value" in plan.out
     assert "1,962" in plan.out
+
+
+def test_plan_tells_of_a_model_that_is_not_here(cli) -> None:
+    """It may be meant for another machine."""
+    plan = cli("plan", ROOT / "configs/tnorm.yaml", "--out", "/nowhere", "--set", "model=emojj")
+    assert plan.code == 0
+    assert "NOTICE: emojj: unknown model 'emojj'; did you mean 'emoji'?" in plan.out
+    assert "unknown model" not in cli("plan", ROOT / "configs/tnorm.yaml", "--out", "/nowhere").out
 
 
 def test_plan_honours_overrides(cli) -> None:

@@ -145,6 +145,7 @@ def test_errors_name_file_line_and_key(sweep_file, change: tuple[str, str], expe
         ("zip: [seed, colour]", ["F:6: zip.0: unknown axis 'colour'"]),
         ("zip: [guider, seed]", ["F:6: zip.0: zipped axes must be equally long", "'guider': 2"]),
         ("exclude: [{value: 0.7}]", ["F:6: exclude.0: excludes nothing"]),
+        ("exclude: [{guider: tnrom}]", ["F:6: exclude.0: excludes nothing", "did you mean 'tnorm'?"]),
         ("exclude: [{valeu: 0.1}]", ["F:6: exclude.0.valeu: unknown field", "'value'?"]),
         ("exclude: [{value: [0.1, 0.2]}]", ["F:6: exclude: every cell is excluded"]),
         ("phase: {scan: 1, lwo: 0}", ["F:6: phase.lwo: unknown key", "did you mean 'low'?"]),
