@@ -69,12 +69,18 @@ def tangential(c: np.ndarray, u: np.ndarray, s: float) -> np.ndarray:
     return shared + s * (c - shared)
 
 
+def normalised(c: np.ndarray, u: np.ndarray, s: float) -> np.ndarray:
+    """As gmum/beta-CFG, whose code is for models that predict noise, would have it for a flow model."""
+    return u + s * (c - u) / inner(c - u, c - u) ** 0.5
+
+
 ON_FLOW: dict[str, tuple[dict, Callable]] = {
     "cfg_zero": ({}, zero_star),
     "mambo_g": ({}, mambo_g),
     "ep_cfg": ({"low": 0.0, "high": 1.0}, energy_preserving),
     "apg_mix": ({"share": 1.0}, projected),
     "tcfg": ({}, tangential),
+    "beta_cfg": ({}, normalised),
 }
 
 

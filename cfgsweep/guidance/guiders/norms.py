@@ -92,13 +92,19 @@ class EPCFG(Guider):
 
 
 class BetaCFG(Guider):
-    """CFG with the difference divided by a power of its norm; meant for the `beta` schedule."""
+    """CFG with the difference divided by a power of its norm; meant for the `beta` schedule.
+
+    The norm is that of noise predictions, as in the authors' code, which is for models that predict noise. For flow
+    models, where differences of noise vanish at pure noise, it is that of the flow.
+    """
 
     name = "beta_cfg"
     formula = "uncond + scale (cond - uncond) / |cond - uncond|^gamma"
     source = "Malarz et al. 2025, arXiv 2502.10574; github.com/gmum/beta-CFG"
     defaults_version = 2
+    formula_version = 2
     space = "epsilon"
+    flow_space = "flow"
     gamma: NonNegative = Field(1.0, description="0 is CFG, 1 forgets the length altogether")
 
     def branches(self, numbers: Mapping[str, float]) -> tuple[Branch, ...]:
