@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from cfgsweep.storage.file_state import Signature, read_text, signature
 from cfgsweep.storage.records import Record, parse_record
-from cfgsweep.system.files import naming, open_atomic
+from cfgsweep.system.files import append, open_atomic
 
 
 class RecordFile:
@@ -47,15 +46,7 @@ class RecordFile:
     def append(self, record: Record) -> None:
         """Write one record at the end of the file and sync it to disk."""
         self._parse()
-        line = record.line() + "\n"
-        with naming(self.path), open(self.path, "ab+") as file:
-            if file.tell():  # a line cut short by a kill must not swallow this one
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    line = "\n" + line
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        append(self.path, (record.line() + "\n").encode())
         self._records[record.id] = record
         self._parsed = signature(self.path)
 

@@ -39,7 +39,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
-from cfgsweep.system.files import is_left_behind, open_atomic
+from cfgsweep.system.files import is_left_behind, make_folder, open_atomic, remove_left_behind
 from cfgsweep.system.locks import LOCKS
 from cfgsweep.system.machine_errors import is_of_machine
 
@@ -71,7 +71,7 @@ class RunFolder:
         self.check()
         try:
             for folder in (self.images, self.grids):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
         except OSError as error:
             if is_of_machine(error):
                 raise
@@ -258,7 +258,7 @@ class RunFolder:
         for folder in (self.folder, self.images, self.grids):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
-                    path.unlink(missing_ok=True)
+                    remove_left_behind(path)
 
 
 def _has_size(record: Record, size: Size) -> bool:

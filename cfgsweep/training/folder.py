@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.system.files import is_left_behind, open_atomic
+from cfgsweep.system.files import is_left_behind, open_atomic, remove_left_behind
 from cfgsweep.system.locks import LOCKS
 from cfgsweep.training.config import TrainConfig
 
@@ -20,7 +21,7 @@ def check(folder: Path, config: TrainConfig) -> None:
     """Raises UserError where the folder holds anything but a training, or a training with other settings."""
     if not folder.exists():
         return
-    for path in folder.iterdir():
+    for path in _all_below(folder):
         if path.is_symlink():
             raise UserError("a link: a training writes nothing outside of its folder", where=str(path))
     settings_file = folder / SETTINGS_FILE
@@ -39,10 +40,23 @@ def check(folder: Path, config: TrainConfig) -> None:
             raise UserError(problem, where=key, given=now.get(key), allowed=allowed, hint=ELSEWHERE)
 
 
+def _all_below(folder: Path) -> Iterator[Path]:
+    """All files and folders; links are not followed."""
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place) / name for name in (*folders, *files))
+
+
 def write_down(folder: Path, config: TrainConfig) -> None:
     """Writes the settings of a training that begins in this folder."""
     with open_atomic(folder / SETTINGS_FILE) as file:
         file.write((json.dumps(_settings(config), indent=1) + "\n").encode())
+
+
+def remove_temporary(folder: Path) -> None:
+    """Removes temporary files of trainings that were killed."""
+    for path in list(_all_below(folder)):
+        if is_left_behind(path):
+            remove_left_behind(path)
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:

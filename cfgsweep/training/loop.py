@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.system.files import append, make_folder, open_atomic
 from cfgsweep.training.config import Recipe
 
 
@@ -69,7 +69,7 @@ def fit(
     dtype: of matrix products (autocast); weights are float32. report: called after every step. Raises UserError where
     the checkpoint is damaged, RunFailed where the loss is no longer finite.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     network = task.network
     average = AveragedModel(network, multi_avg_fn=_warm_average(recipe.ema))
     optimizer = torch.optim.AdamW(
@@ -166,15 +166,10 @@ class Checkpoint:
 
     def save(self, step: int) -> None:
         """Writes the state after so many steps."""
-        fresh = self.path.with_suffix(".tmp")
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        with open(fresh, "wb") as file:
+        with open_atomic(self.path) as file:
             torch.save({"step": step, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self.path)
 
 
 def _log(path: Path, progress: Progress) -> None:
-    with open(path, "a") as file:
-        file.write(json.dumps(vars(progress)) + "\n")
+    append(path, (json.dumps(vars(progress)) + "\n").encode())

@@ -15,6 +15,7 @@ from diffusers import AutoencoderTiny
 
 from cfgsweep.models.device import training_dtype
 from cfgsweep.system.display import Display, Status
+from cfgsweep.system.files import make_folder
 from cfgsweep.system.locks import held
 from cfgsweep.training.card import model_card
 from cfgsweep.training.config import Recipe, TrainConfig
@@ -22,7 +23,7 @@ from cfgsweep.training.data.captioned import read_captioned
 from cfgsweep.training.data.composites import compose
 from cfgsweep.training.data.dataset import Pictures
 from cfgsweep.training.data.labelled import read_labelled
-from cfgsweep.training.folder import check, write_down
+from cfgsweep.training.folder import check, remove_temporary, write_down
 from cfgsweep.training.loop import Progress, Task, fit
 from cfgsweep.training.tasks.autoencoder import AutoencoderTask, encode
 from cfgsweep.training.tasks.class_to_image import ClassToImageTask
@@ -66,9 +67,10 @@ class Stages:
 
     def _begin(self) -> None:
         """Creates and locks the folder, and checks it again, since another command may have used it until now."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self.lock.enter_context(held(self.folder, self.wait, self.display.notice))
         check(self.folder, self.config)
+        remove_temporary(self.folder)
         write_down(self.folder, self.config)
         self.tracker.begin(self.folder)
 

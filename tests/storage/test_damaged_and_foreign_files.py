@@ -18,6 +18,7 @@ from PIL import Image
 
 from cfgsweep.storage.png import hash_of_file, own_record, record_in
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system.files import open_atomic
 from tests.support.commands import command, started, wait_for
 from tests.support.hostile_files import POSTSCRIPT, bomb, grey16, with_chunk
 from tests.support.run_state import records_of, state_of
@@ -271,11 +272,30 @@ def test_finished_pictures_are_not_overwritten_by_drawings(cli, run: Path) -> No
 
 def test_temporary_files_of_a_running_command_are_kept(cli, sound: Path, run: Path) -> None:
     """`grid` holds no lock, so a run must not remove the file that it is writing."""
-    writing = run / f"grids/.s.png.{os.getppid()}.tmp"
-    writing.write_bytes(b"half")
-    (run / "images/.a.999999999.tmp").mkdir()
-    assert cli("run", sound / "s.yaml", "--out", run).code == 0
-    assert writing.exists()
+    with open_atomic(run / "grids/s.png") as file:
+        (writing,) = (run / "grids").glob(".*.tmp")
+        (run / "images/.a.999999999.tmp").mkdir()
+        assert cli("run", sound / "s.yaml", "--out", run).code == 0
+        assert writing.exists()
+        Image.new("RGB", (8, 8)).save(file, "PNG")
+    assert Image.open(run / "grids/s.png").size == (8, 8)
+
+
+IN_ITS_OWN_NAMES_OF_PROCESSES = "unshare -Urpf --mount-proc sh -c '{command}'"
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "-Urpf", "--mount-proc", "true"], capture_output=True).returncode != 0,
+    reason="no process namespace may be made here",
+)
+def test_a_run_in_another_process_namespace_keeps_a_live_temporary_file(sound: Path, run: Path) -> None:
+    """As in another container, or on another machine that shares the folder: its process table is another one."""
+    words = " ".join(command("run", sound / "s.yaml", "--out", run, "--quiet"))
+    with open_atomic(run / "images/x.png"):
+        (writing,) = (run / "images").glob(".*.tmp")
+        subprocess.run(["sh", "-c", IN_ITS_OWN_NAMES_OF_PROCESSES.format(command=words)], check=True)
+        assert writing.exists()
 
 
 def test_moving_a_folder_during_a_run_ends_the_run(labelled: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from cfgsweep.errors import UserError
+from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Autoencoder
 from cfgsweep.training.data.dataset import Pictures, normalised, to_image
 
@@ -70,7 +71,7 @@ class AutoencoderTask:
         pixels = self.held_out.pixels[:: max(1, len(self.held_out) // 12)][:12]
         decoded = network.decode(network.encode(normalised(pixels)).latents).sample
         decoded = ((decoded.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        sheet(torch.cat([pixels, decoded]), columns=len(pixels)).save(path)
+        save_png(sheet(torch.cat([pixels, decoded]), columns=len(pixels)), path)
 
 
 def _random_crops(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -19,6 +19,7 @@ from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models import device as devices
 from cfgsweep.models.families.class_conditional import ClassConditional
 from cfgsweep.samplers import config_of
+from cfgsweep.storage.png import save_png
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.training.config import Denoiser, TrainConfig
 from cfgsweep.training.data.dataset import Labelled, normalised, to_pixels
@@ -120,7 +121,7 @@ class ClassToImageTask:
         found = Engine(denoiser, compute, 8).run(Plan(experiments))
         done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
         black = Image.new("RGB", denoiser.native_size)  # in place of samples that failed
-        sheet(torch.stack([to_pixels(done.get(e, black)) for e in experiments]), columns=len(shown)).save(path)
+        save_png(sheet(torch.stack([to_pixels(done.get(e, black)) for e in experiments]), columns=len(shown)), path)
 
     def save(self, network: UNet2DModel, folder: Path) -> None:
         """Saves a DDPMPipeline, with the names of the labels as `id2label` in its index, as in DiT pipelines."""

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
+from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Classifier
 from cfgsweep.training.data.dataset import Labelled, normalised
 from cfgsweep.training.tasks.autoencoder import sheet
@@ -69,7 +70,7 @@ class ClassifierTask:
     def sample(self, network: Any, path: Path) -> None:
         """An image of the held-out pictures that are classified wrongly, or of the first ones if there is none."""
         wrong = self.held_out.pixels[~self._is_right(network)]
-        sheet((wrong if len(wrong) else self.held_out.pixels)[:40], columns=10).save(path)
+        save_png(sheet((wrong if len(wrong) else self.held_out.pixels)[:40], columns=10), path)
 
     def save(self, network: Any, folder: Path) -> None:
         """Saves a transformers folder, with the accuracy on held-out pictures in its configuration."""

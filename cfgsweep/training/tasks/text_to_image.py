@@ -18,6 +18,7 @@ from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
 from cfgsweep.training.data.captions import caption, corpus
 from cfgsweep.training.data.dataset import Entry
@@ -185,7 +186,7 @@ class TextToImageTask:
             generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in seeds],
             output_type="pt",
         ).images
-        sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)).save(path)
+        save_png(sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)), path)
 
     def save(self, network: nn.ModuleDict, folder: Path) -> None:
         """Saves the pipeline, the U-Net in half precision, other parts in float32.
