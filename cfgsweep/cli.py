@@ -207,9 +207,10 @@ def grid(
     pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
     out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
+    empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
 ) -> None:
     """Render a run's pictures as titled grids."""
-    _tell_all(cfgsweep.grid(run, rows=rows, cols=cols, pages=pages, out=out, plot=plot))
+    _tell_all(cfgsweep.grid(run, rows=rows, cols=cols, pages=pages, out=out, plot=plot, empty_pages=empty_pages))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.execution.data_frame import rows_of
-from cfgsweep.reports.write import draw_grids, draw_plot, write_grids, write_plot
+from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
@@ -140,14 +140,17 @@ class Run:
 
     def grid(self, rows: str | None = None, cols: str | None = None, pages: str | None = None) -> Image.Image:
         """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`."""
-        first, *others = self.grids(rows, cols, pages)
-        if others:
-            raise UserError("a grid of several pages", given=1 + len(others), hint="`grids` gives a list of them")
-        return first
+        grids = self._grids(rows, cols, pages)
+        if len(grids.numbers) > 1:
+            raise UserError("a grid of several pages", given=len(grids.numbers), hint="`grids` gives a list of them")
+        return grids.draw(1)
 
-    def grids(self, rows: str | None = None, cols: str | None = None, pages: str | None = None) -> list[Image.Image]:
-        """The same, a picture a page."""
-        return draw_grids(self._folder, self.sweep.name, self.experiments, rows, cols, pages)
+    def grids(
+        self, rows: str | None = None, cols: str | None = None, pages: str | None = None, empty_pages: bool = False
+    ) -> list[Image.Image]:
+        """The same, a picture a page. empty_pages: also pages after the first that have no picture yet."""
+        grids = self._grids(rows, cols, pages, empty_pages)
+        return [grids.draw(number) for number in grids.numbers]
 
     def write_grids(
         self,
@@ -156,12 +159,16 @@ class Run:
         pages: str | None = None,
         out: Path | None = None,
         plot: bool = False,
+        empty_pages: bool = False,
     ) -> list[Path]:
         """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths."""
-        paths = write_grids(self._folder, self.sweep.name, self.experiments, rows, cols, pages, out)
+        paths = write_grids(self._grids(rows, cols, pages, empty_pages), out)
         if plot:
             paths.append(write_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics))
         return paths
+
+    def _grids(self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False) -> Grids:
+        return Grids.of(self._folder, self.sweep.name, self.experiments, rows, cols, pages, empty_pages)
 
     def plot(self) -> Image.Image:
         """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""

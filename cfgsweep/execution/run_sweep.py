@@ -13,7 +13,7 @@ from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.measure import RunMetrics
-from cfgsweep.reports.write import write_grids
+from cfgsweep.reports.write import Grids, write_grids
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
@@ -67,7 +67,7 @@ def _write_reports(
         metrics.measure(run)
         for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
-    return write_grids(run, sweep.name, experiments)
+    return write_grids(Grids.of(run, sweep.name, experiments))
 
 
 def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:

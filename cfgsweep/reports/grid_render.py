@@ -1,8 +1,9 @@
-"""Renders titled grids, one image a page: what varies is in titles, what does not is in the caption."""
+"""Renders titled grids, page by page: what varies is in titles, what does not is in the caption."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -16,7 +17,7 @@ from cfgsweep.reports.grid_layout import (
     split_into_bands,
     split_into_sheets,
 )
-from cfgsweep.reports.grid_painter import PAPER, SheetPainter
+from cfgsweep.reports.grid_painter import PAPER, Place, SheetPainter
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
 
@@ -31,20 +32,33 @@ CAPTION_FIELDS = (
 LoadPicture = Callable[[Experiment], Image.Image | None]
 
 
-def render(name: str, experiments: Sequence[Experiment], layout: Layout, picture: LoadPicture) -> list[Image.Image]:
-    """One image a page.
+@dataclass(frozen=True)
+class Page:
+    """The experiments of one page, and its caption."""
 
-    picture: an experiment's picture, or None where there is none yet.
-    """
+    experiments: list[Experiment]
+    caption: str
+
+
+def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> list[Page]:
+    """What stands on every page; nothing is drawn."""
     settings = _common_settings(experiments)
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
         pages.setdefault(heading_of(experiment, layout.pages), []).append(experiment)
     return [
-        _page(part, layout, " · ".join([name, *([heading_text(heading)] if heading else []), *settings]), picture)
+        Page(part, " · ".join([name, *([heading_text(heading)] if heading else []), *settings]))
         for heading, members in pages.items()
         for part in split_into_sheets(members, layout)
     ]
+
+
+def render(page: Page, layout: Layout, picture: LoadPicture) -> Image.Image:
+    """One page.
+
+    picture: an experiment's picture, or None where there is none yet.
+    """
+    return _page(page.experiments, layout, page.caption, picture)
 
 
 def _common_settings(experiments: Sequence[Experiment]) -> list[str]:
@@ -78,8 +92,24 @@ def _sheet(
     columns: the width of the widest band, so that the pictures of all bands have one size.
     """
     table = Table.of(experiments, layout)
-    pictures = {place: picture(experiment) for place, experiment in table.cells.items()}
+    pictures = LazyPictures(table, picture)
     sizes = [image.size for image in pictures.values() if image] or [MISSING_SIZE]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
     scale = max(1, min(LARGEST_SCALE, WIDTH // (width * max(columns, len(table.across)))))
     return SheetPainter(table, (width * scale, height * scale), scale).paint(pictures, caption)
+
+
+class LazyPictures(Mapping[Place, Image.Image | None]):
+    """The pictures of a table by their places, loaded whenever they are looked at, so that few are in memory."""
+
+    def __init__(self, table: Table, picture: LoadPicture):
+        self.table, self.picture = table, picture
+
+    def __getitem__(self, place: Place) -> Image.Image | None:
+        return self.picture(self.table.cells[place])
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self.table.cells)
+
+    def __len__(self) -> int:
+        return len(self.table.cells)

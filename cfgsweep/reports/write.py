@@ -4,75 +4,110 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from cfgsweep.errors import UserError
-from cfgsweep.reports.grid_layout import arrange
-from cfgsweep.reports.grid_render import render
+from cfgsweep.reports.grid_layout import Layout, arrange
+from cfgsweep.reports.grid_render import Page, pages_of, render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.decoding import NO_PICTURE
+from cfgsweep.storage.drawings import MARK, is_drawing, save_drawing
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.files import make_folder
 
 
-def _remove_pages_after(first: Path) -> None:
-    """Remove the further pages of an earlier, longer grid."""
-    for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
-        if path.stem.removeprefix(f"{first.stem}-").isdecimal():
-            path.unlink()
+@dataclass(frozen=True)
+class Grids:
+    """The pages of a run's grids, which are drawn one at a time.
 
+    numbers: of the pages that are drawn, from 1: the first, and those with a picture; with `empty_pages` all.
+    """
 
-def draw_grids(
-    run: RunFolder,
-    name: str,
-    experiments: Sequence[Experiment],
-    rows: str | None = None,
-    cols: str | None = None,
-    pages: str | None = None,
-) -> list[Image.Image]:
-    """The run's pictures as titled grids, one image a page. Cells without a picture are left empty."""
-    layout = arrange(experiments, rows, cols, pages)
+    run: RunFolder
+    name: str
+    layout: Layout
+    pages: list[Page]
+    numbers: list[int]
 
-    def picture(experiment: Experiment) -> Image.Image | None:
-        record = run.record_of(experiment)
+    @classmethod
+    def of(
+        cls,
+        run: RunFolder,
+        name: str,
+        experiments: Sequence[Experiment],
+        rows: str | None = None,
+        cols: str | None = None,
+        pages: str | None = None,
+        empty_pages: bool = False,
+    ) -> Grids:
+        """Arranges the experiments on pages. Raises UserError where that cannot be done as given."""
+        layout = arrange(experiments, rows, cols, pages)
+        found = pages_of(name, experiments, layout)
+
+        def is_done(experiment: Experiment) -> bool:
+            return isinstance(run.record_of(experiment), DoneRecord)
+
+        numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or any(map(is_done, page.experiments))]
+        return cls(run, name, layout, found, numbers)
+
+    def draw(self, number: int) -> Image.Image:
+        """A page. Cells without a picture are left empty."""
+        return render(self.pages[number - 1], self.layout, self._picture)
+
+    def _picture(self, experiment: Experiment) -> Image.Image | None:
+        record = self.run.record_of(experiment)
         try:
-            return run.load_image(record) if isinstance(record, DoneRecord) else None
+            return self.run.load_image(record) if isinstance(record, DoneRecord) else None
         except NO_PICTURE:
             return None
 
-    return render(name, experiments, layout, picture)
+    def title(self, number: int) -> str:
+        """What a page says inside that it is."""
+        return f"grid {self.name}, page {number}"
 
 
-def write_grids(
-    run: RunFolder,
-    name: str,
-    experiments: Sequence[Experiment],
-    rows: str | None = None,
-    cols: str | None = None,
-    pages: str | None = None,
-    out: Path | None = None,
-) -> list[Path]:
+def page_path(first: Path, number: int) -> Path:
+    """The file of a page: `first`, then the same with -2, -3, ..."""
+    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+
+
+def write_grids(grids: Grids, out: Path | None = None) -> list[Path]:
     """Write the grids, one file a page: `out`, `out-2`, ...; in the run's folder `grids` if `out` is not given.
 
-    Raises UserError where `out` is no PNG file, or a finished picture.
+    Raises UserError where `out` is no PNG file or a finished picture, or the file of a further page is not this page.
     """
-    sheets = draw_grids(run, name, experiments, rows, cols, pages)
-    first = out or run.grids / f"{name}.png"
+    first = out or grids.run.grids / f"{grids.name}.png"
     if first.suffix.lower() != ".png":
         raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
-    first.parent.mkdir(parents=True, exist_ok=True)
+    paths = {number: page_path(first, number) for number in grids.numbers}
     refuse_a_finished_picture(first)
+    for number, path in paths.items():
+        if out is not None and number > 1 and path.exists() and not is_drawing(path, grids.title(number)):
+            hint = "remove it, or give another name"
+            raise UserError(f"not page {number} of these grids: it is not overwritten", where=str(path), hint=hint)
+    make_folder(first.parent)
     if out is None:
-        _remove_pages_after(first)
-    paths = []
-    for page, sheet in enumerate(sheets, start=1):
-        paths.append(first if page == 1 else first.with_stem(f"{first.stem}-{page}"))
-        save_png(sheet, paths[-1])
-    return paths
+        _remove_other_pages(grids, first)
+    for number, path in paths.items():
+        if out is not None:
+            save_png(grids.draw(number), path, texts={MARK: grids.title(number)})
+        else:
+            save_drawing(grids.draw(number), path, grids.title(number))
+    return list(paths.values())
+
+
+def _remove_other_pages(grids: Grids, first: Path) -> None:
+    """Remove pages of an earlier grid of this name that are not drawn now; no other files, whatever their names."""
+    for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
+        number = path.stem.removeprefix(f"{first.stem}-")
+        if number.isdecimal() and int(number) not in grids.numbers and is_drawing(path, grids.title(int(number))):
+            path.unlink()
 
 
 def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Image.Image:
@@ -87,5 +122,5 @@ def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metr
 def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
     """Save the plot of `draw_plot` beside the grids."""
     path = run.grids / f"{name}-metrics.png"
-    save_png(draw_plot(run, name, experiments, metrics), path)
+    save_drawing(draw_plot(run, name, experiments, metrics), path, f"metrics {name}")
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,19 @@ def pixels_sha256(image: Image.Image) -> str:
     return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
 
 
-def save_png(image: Image.Image, path: Path, record: DoneRecord | None = None) -> None:
-    """Write a PNG atomically. A record goes into text chunks: as JSON, and as the line that A1111's readers know."""
+def save_png(
+    image: Image.Image, path: Path, record: DoneRecord | None = None, texts: Mapping[str, str] | None = None
+) -> None:
+    """Write a PNG atomically. A record goes into text chunks: as JSON, and as the line that A1111's readers know.
+
+    texts: further text chunks.
+    """
     info = PngImagePlugin.PngInfo()
     if record is not None:
         info.add_itxt(RECORD, record.line())
         info.add_itxt("parameters", parameters_line(record))
+    for name, text in (texts or {}).items():
+        info.add_itxt(name, text)
     with open_atomic(path) as file:
         image.save(file, "PNG", pnginfo=info)
 

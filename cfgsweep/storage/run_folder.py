@@ -22,6 +22,7 @@ from cfgsweep.config.yaml_io import dump
 from cfgsweep.errors import UserError
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
+from cfgsweep.storage.drawings import save_drawing
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.picture_cache import PictureCache
@@ -242,7 +243,7 @@ class RunFolder:
         with open_atomic(self.report_file) as file:
             file.write((json.dumps(report, indent=1) + "\n").encode())
         if plot is not None:
-            save_png(plot, self.report_plot_file)
+            save_drawing(plot, self.report_plot_file, "phase")
 
     def copy_pictures(self, other: RunFolder, records: Iterable[DoneRecord]) -> int:
         """Copy those of these pictures of another run that are whole and not here yet; return how many."""

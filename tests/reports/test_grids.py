@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from cfgsweep.reports import grid_render
 from cfgsweep.reports.grid_layout import Layout, arrange
-from cfgsweep.reports.grid_render import render as render_pages
+from cfgsweep.reports.grid_render import pages_of
+from cfgsweep.reports.grid_render import render as render_page
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
@@ -50,7 +53,8 @@ def written(monkeypatch) -> list[str]:
 
 
 def render(experiments, **axes) -> list[Image.Image]:
-    return render_pages("g", experiments, arrange(experiments, **axes), coloured)
+    layout = arrange(experiments, **axes)
+    return [render_page(page, layout, coloured) for page in pages_of("g", experiments, layout)]
 
 
 def contains(sheet: Image.Image, picture: Image.Image, scale: int) -> bool:
@@ -199,3 +203,88 @@ def test_titles_stay_within_their_column() -> None:
         assert lines
         assert all(font.getlength(line) <= 100 for line in lines)
         assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+@pytest.fixture
+def begun(cli, labelled: Path, tmp_path: Path, sweep_file) -> Path:
+    """A run of three pages, of which the first has pictures."""
+    text = f"name: g\nmodel: {labelled}\nlabel: 0\nsteps: 1\nguider: cfg\nvalue: {{linspace: [1, 5, 1000]}}\n"
+    assert cli("run", sweep_file(text), "--out", tmp_path / "r", "--limit", 2, "--quiet").code == 0
+    return tmp_path / "r"
+
+
+def test_pages_without_pictures_are_drawn_where_they_are_asked_for(cli, begun: Path) -> None:
+    assert [path.name for path in (begun / "grids").iterdir()] == ["g.png"]
+    assert len(cli("grid", begun).out.split()) == 1
+    assert len(cli("grid", begun, "--empty-pages").out.split()) == 3
+    assert len(cli("grid", begun).out.split()) == 1
+    assert [path.name for path in (begun / "grids").iterdir()] == ["g.png"]
+
+
+def test_one_page_is_in_memory_at_a_time(cli, begun: Path, monkeypatch) -> None:
+    made, most = list[weakref.ref](), list[int]()
+    draw = grid_render._page
+
+    def counted(*given) -> Image.Image:
+        gc.collect()
+        most.append(sum(one() is not None for one in made))
+        page = draw(*given)
+        made.append(weakref.ref(page))
+        return page
+
+    monkeypatch.setattr(grid_render, "_page", counted)
+    assert cli("grid", begun, "--empty-pages").code == 0
+    assert most == [0, 0, 0]
+
+
+def test_pictures_are_loaded_one_at_a_time(sweep_file) -> None:
+    """Those of a page with many large pictures need not fit into memory at once."""
+    made, most = list[weakref.ref](), list[int]()
+
+    def counted(experiment: Experiment) -> Image.Image:
+        most.append(sum(one() is not None for one in made))
+        image = coloured(experiment)
+        made.append(weakref.ref(image))
+        return image
+
+    experiments = experiments_of(sweep_file, "seed: {range: [1, 5, 1]}\n")
+    layout = arrange(experiments)
+    render_page(pages_of("g", experiments, layout)[0], layout, counted)
+    assert max(most) <= 2
+
+
+def users_picture(path: Path) -> bytes:
+    Image.new("RGB", (30, 20), "teal").save(path)
+    return path.read_bytes()
+
+
+def test_no_picture_of_the_users_is_removed_or_overwritten(cli, begun: Path, tmp_path: Path) -> None:
+    grids, own = begun / "grids", {}
+    for name in ("g-2024.png", "g-2.png", "g-metrics.png", "g-9.png"):
+        own[name] = users_picture(grids / name)
+    kept = shutil.copy(grids / "g.png", grids / "g-7.png")  # a drawing of ours that the user keeps under another name
+    assert cli("grid", begun).code == 0
+    assert {name: (grids / name).read_bytes() for name in own} == own
+    assert Path(kept).exists()
+    told = cli("grid", begun, "--empty-pages")
+    assert told.code == 0
+    assert "g-2.before.png" in told.err
+    assert (grids / "g-2.before.png").read_bytes() == own["g-2.png"]
+    users_picture(grids / "g.png")
+    assert "g.before.png" in cli("grid", begun).err
+
+    holiday = users_picture(tmp_path / "holiday-2.png")
+    refused = cli("grid", begun, "--empty-pages", "--out", tmp_path / "holiday.png")
+    assert refused.code == 2
+    assert "holiday-2.png" in refused.err
+    assert (tmp_path / "holiday-2.png").read_bytes() == holiday
+    assert not (tmp_path / "holiday.png").exists()
+    for _ in range(2):  # pages of its own are overwritten
+        assert cli("grid", begun, "--empty-pages", "--out", tmp_path / "sheet.png").code == 0
+
+
+def test_a_drawing_of_version_0_1_is_replaced_where_it_shows_the_same(cli, begun: Path) -> None:
+    """It does not say inside that it is one."""
+    Image.open(begun / "grids/g.png").save(begun / "grids/g.png")
+    assert not cli("grid", begun).err
+    assert [path.name for path in (begun / "grids").iterdir()] == ["g.png"]

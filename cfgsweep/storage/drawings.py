@@ -1,0 +1,41 @@
+"""Drawings such as grids and plots: each says inside what it is, so that no file of the user's is taken for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from cfgsweep.storage.decoding import NO_PICTURE, head_of
+from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
+from cfgsweep.system.display import SilentDisplay
+
+MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
+
+
+def is_drawing(path: Path, what: str) -> bool:
+    """Is the file this drawing, as `save_drawing` wrote it?"""
+    try:
+        return head_of(path)[1].get(MARK) == what
+    except NO_PICTURE:
+        return False
+
+
+def save_drawing(image: Image.Image, path: Path, what: str) -> None:
+    """Writes a drawing into a run's folder. A whole picture there that is not this drawing is renamed, with a notice.
+
+    what: for instance 'grid tnorm, page 2'. Drawings of version 0.1 do not say what they are: one with the same pixels
+    is replaced.
+    """
+    if not is_drawing(path, what):
+        found = hash_of_file(path)
+        if found is not None and found != pixels_sha256(image):
+            _put_aside(path)
+    save_png(image, path, texts={MARK: what})
+
+
+def _put_aside(path: Path) -> None:
+    free = (path.with_stem(f"{path.stem}.before{number}") for number in ("", *range(2, 10_000)))
+    aside = next(place for place in free if not place.exists())
+    path.rename(aside)
+    SilentDisplay().notice(f"{path} was no drawing of this run, and is {aside.name} now")
