@@ -20,8 +20,8 @@ KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # the binomial filter of Burt
 class FDG(Guider):
     """CFG on a Laplacian pyramid: the scale at the coarsest level, `high_scale` at the finest, linear in between.
 
-    The pyramid is that of kornia, as in the paper's listing, where height and width can be halved for every level.
-    Other sizes, which the listing does not have, are rounded up.
+    The pyramid is that of kornia, as in the paper's listing, where height and width can be halved for every level and
+    one of them is a power of two. Of other sizes, which the listing does not keep, halves are rounded up.
     """
 
     name = "fdg"
