@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
 from cfgsweep.system.quiet import quiet_libraries
 
@@ -59,6 +60,8 @@ class Source:
         """
         if name in bundled_names():
             return cls.bundled(name)
+        if not is_utf8(name):
+            raise UserError("not UTF-8, so that no record could name it", where="model", given=name)
         path = _expanded(name)
         if _exists(path):
             source = cls(name, str(path), None, allow_pickle)

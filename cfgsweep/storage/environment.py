@@ -23,7 +23,8 @@ class Environment:
     """
 
     def __init__(self, found: EnvironmentRecord | None, display: Display, command: str = "python"):
-        self.found, self.display, self.command = found, display, command
+        self.found, self.display = found, display
+        self.command = command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
         self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
 
     def settle_compute(self, device: str, dtype: str) -> devices.Compute:

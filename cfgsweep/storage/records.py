@@ -150,7 +150,8 @@ class EnvironmentRecord(_Lenient):
 def parse_environment(text: str) -> EnvironmentRecord | None:
     """The content of environment.json, or None if it is not whole."""
     try:
-        return EnvironmentRecord.model_validate_json(text)
+        # Not by `model_validate_json`: it refuses a command with half a surrogate pair, as file names give.
+        return EnvironmentRecord.model_validate(json.loads(text))
     except (ValueError, RecursionError):
         return None
 

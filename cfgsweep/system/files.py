@@ -30,6 +30,15 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def is_utf8(name: str | Path) -> bool:
+    """Is the name UTF-8? Python keeps the bytes of a file name that are not as half surrogate pairs."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_left_behind(path: Path) -> bool:
     """Whether this is a temporary file of `open_atomic` that nobody writes any more.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.system.files import is_left_behind, open_atomic, remove_left_behind
+from cfgsweep.system.files import is_left_behind, is_utf8, open_atomic, remove_left_behind
 from cfgsweep.system.locks import LOCKS
 from cfgsweep.training.config import TrainConfig
 
@@ -19,6 +19,8 @@ ELSEWHERE = "name another folder with --out"
 
 def check(folder: Path, config: TrainConfig) -> None:
     """Raises UserError where the folder holds anything but a training, or a training with other settings."""
+    if not is_utf8(folder):
+        raise UserError("not UTF-8: weights cannot be written there", where="--out", given=str(folder))
     if not folder.exists():
         return
     for path in _all_below(folder):
