@@ -12,6 +12,7 @@ from typing import Any
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
+from cfgsweep.system.publish import published
 from cfgsweep.system.quiet import quiet_libraries
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -63,7 +64,8 @@ class Source:
         if not is_utf8(name):
             raise UserError("not UTF-8, so that no record could name it", where="model", given=name)
         path = _expanded(name)
-        if _exists(path):
+        if _exists(published(path)):
+            path = published(path)
             source = cls(name, str(path), None, allow_pickle)
             source._check_local(path)
             return source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from cfgsweep.models.device import training_dtype
 from cfgsweep.system.display import Display, Status
 from cfgsweep.system.files import make_folder
 from cfgsweep.system.locks import held
+from cfgsweep.system.publish import finish_publishing, publish
 from cfgsweep.training.card import model_card
 from cfgsweep.training.config import Recipe, TrainConfig
 from cfgsweep.training.data.captioned import read_captioned
@@ -31,6 +31,7 @@ from cfgsweep.training.tasks.classifier import ClassifierTask
 from cfgsweep.training.tasks.text_to_image import Latents, LatentSet, TextToImageTask
 from cfgsweep.training.tracking import Tracker
 
+MODEL = "model"  # the folder of the finished model
 Save = Callable[[Path], None]  # writes a part of the model into a folder
 
 
@@ -71,6 +72,7 @@ class Stages:
         self.lock.enter_context(held(self.folder, self.wait, self.display.notice))
         check(self.folder, self.config)
         remove_temporary(self.folder)
+        finish_publishing(self.folder / MODEL)
         write_down(self.folder, self.config)
         self.tracker.begin(self.folder)
 
@@ -83,19 +85,18 @@ class Stages:
         self.tracker.log(progress)
 
     def finish(self, parts: Mapping[str, Save], sizes: Mapping[str, int]) -> Path:
-        """Saves the model in a temporary folder and renames it, so that it is complete or absent; returns its folder.
+        """Saves the model in a temporary folder and publishes it, so that there is always one; returns its folder.
 
         parts: by subfolder. sizes: number of pictures by part of the data, for the model card.
         """
         self.tracker.close()
-        folder = self.folder / "model"
+        folder = self.folder / MODEL
         fresh = folder.with_name(folder.name + ".tmp")
         shutil.rmtree(fresh, ignore_errors=True)
         for place, save in parts.items():
             save(fresh / place)
         (fresh / "README.md").write_text(model_card(self.config, self.losses, sizes))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(fresh, folder)
+        publish(fresh, folder)
         return folder
 
 
