@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from cfgsweep.errors import UserError
 from cfgsweep.models.family import known_family, native_size
 from cfgsweep.models.source import find_source, read_json
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE, noise_levels
+
+MOST_TRAINING_STEPS = 100_000  # of a noise schedule; models have 1000
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class ModelInfo:
         path = source.known_file("scheduler/scheduler_config.json") if source else None
         return cls(
             name,
-            scheduler_config=read_json(path) if path else STABLE_DIFFUSION_NOISE,
+            scheduler_config=_scheduler_config(path) if path else STABLE_DIFFUSION_NOISE,
             conditioned_on=family.conditioned_on if family else None,
             native_size=native_size(source, family) if source and family else None,
         )
@@ -54,6 +58,16 @@ class ModelInfo:
         if key not in self._noise_levels:
             self._noise_levels[key] = noise_levels(sampler, self.scheduler_config, steps)
         return self._noise_levels[key]
+
+
+def _scheduler_config(path: Path) -> dict[str, Any]:
+    """The noise schedule in a file. Raises UserError where it has more steps than any model, which takes memory."""
+    config = read_json(path)
+    steps = config.get("num_train_timesteps")
+    if isinstance(steps, int | float) and steps > MOST_TRAINING_STEPS:
+        where, allowed = f"{path}: num_train_timesteps", f"at most {MOST_TRAINING_STEPS}"
+        raise UserError("too many steps", where=where, given=steps, allowed=allowed)
+    return config
 
 
 def model_infos(names: Iterable[str], revision: str | None = None) -> dict[str, ModelInfo]:

@@ -72,7 +72,7 @@ class Noise(Strict):
         None, description="of the betas; default scaled_linear, as in Stable Diffusion. Not for flow"
     )
     prediction: Literal["epsilon", "v", "x0", "flow"] = Field("epsilon", description="flow: flow matching")
-    steps: Count = 1000
+    steps: int = Field(1000, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _flow_is_straight(self) -> Self:

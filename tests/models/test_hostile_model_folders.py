@@ -6,6 +6,8 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,26 @@ def test_impossible_unet_configurations_are_refused(cli, folder: Path, sweep_fil
     config = folder / "unet/config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
     refused(cli, folder, sweep_file)
+
+
+WITHIN = """
+import resource, sys, torch, diffusers
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, resource.RLIM_INFINITY))
+from cfgsweep.cli import run_command
+sys.exit(run_command(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("words", [["plan"], ["run"]])
+def test_a_noise_schedule_of_two_billion_steps_takes_no_memory(labelled: Path, tmp_path: Path, words) -> None:
+    """It is refused before an array of so many numbers is made."""
+    folder = Path(shutil.copytree(labelled, tmp_path / "model"))
+    path = folder / "scheduler/scheduler_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_train_timesteps": 2 * 10**9}))
+    (tmp_path / "s.yaml").write_text(f"name: s\nmodel: {folder}\nlabel: 0\nsteps: 2\nguider: cfg\nvalue: 3\n")
+    given = [*words, str(tmp_path / "s.yaml"), "--out", str(tmp_path / "r")]
+    done = subprocess.run([sys.executable, "-c", WITHIN, *given], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert "num_train_timesteps: too many steps" in done.stderr
+    assert "at most 100000" in done.stderr
