@@ -28,8 +28,10 @@ class FoundTransition:
     """A value at which the picture changes fast. `title` names the search: what else varies in the sweep.
 
     location: where the picture is half-way from the one at `before` to the one at `after`.
-    width: from 10 % to 90 % of that way. size: the distance of both sides. steepness: in median slopes of the range.
+    width: from 10 % to 90 % of that way. size: the distance of both sides. steepness: in mean slopes of the range.
     parting_step: the step at which both sides part; None where the search was stopped early.
+    The uncertainties, prominence and verdict_margin are those of docs/phase.md; None in reports of earlier versions,
+    which have the steepness in median slopes of the scan.
     """
 
     title: str
@@ -41,6 +43,13 @@ class FoundTransition:
     before: float
     after: float
     parting_step: int | None
+    prominence: float | None = None
+    location_uncertainty: float | None = None
+    width_uncertainty: float | None = None
+    size_uncertainty: float | None = None
+    steepness_low: float | None = None
+    steepness_high: float | None = None
+    verdict_margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class PhaseResult:
         """Those of all searches, in the order of the searches and by rising value."""
         names = [name for name in FoundTransition.__dataclass_fields__ if name != "title"]
         return [
-            FoundTransition(search["title"], **{name: found[name] for name in names})
+            FoundTransition(search["title"], **{name: found[name] for name in names if name in found})
             for search in self.report["searches"]
             for found in search["transitions"]
         ]

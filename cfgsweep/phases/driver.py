@@ -12,8 +12,9 @@ from cfgsweep.errors import RunFailed, error_context
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.metrics import distances
 from cfgsweep.phases.axis import Axis, AxisPair
+from cfgsweep.phases.curve import Measure, Vector
 from cfgsweep.phases.line_search import LineSearch
-from cfgsweep.phases.transitions import Measure, Transition, Vector
+from cfgsweep.phases.transitions import Transition
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.sweep.checks import check_parts
 from cfgsweep.sweep.experiment import Experiment

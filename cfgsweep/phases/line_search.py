@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
+from cfgsweep.phases.curve import Curve, Measure, Vector
 from cfgsweep.phases.search_range import rounded
-from cfgsweep.phases.transitions import Background, Curve, Measure, Transition, Vector
+from cfgsweep.phases.stretches import Background
+from cfgsweep.phases.transitions import Analysis, Transition
 
-GRAIN = 0.75  # of the least size of a transition: an interval across which the picture changes more is refined
+GRAIN = 3.0  # resolutions: an interval across which the picture changes more is refined,
+END = 1.5  # and one just outside of a transition
 MARGIN = 0.05  # of an interval: how far from a probable crossing the next values are, on both sides
 
 
@@ -29,14 +32,19 @@ class LineSearch:
         """The values of the next round, about `capacity` of them; none at the end of the search."""
         if not self.points:
             return self.scan
-        cuts = max(1, capacity // max(1, len(self._unsettled)))
-        values = {value for (low, high), near in self._unsettled.items() for value in self._cut(low, high, near, cuts)}
-        return sorted(values)
+        crossed = [near for near in self._unsettled.values() if near]
+        halved = len(self._unsettled) - len(crossed) if crossed else 0  # the others have what the crossings leave
+        cuts = max(1, (capacity - halved) // max(1, len(crossed) or len(self._unsettled)))
+        return sorted(
+            value
+            for (low, high), near in self._unsettled.items()
+            for value in self._cut(low, high, near, cuts if near or not crossed else 1)
+        )
 
     def add_points(self, vectors: Mapping[float, Vector]) -> None:
         """Add the pictures at some values, as vectors."""
         self.points |= vectors
-        for stale in ("curve", "transitions", "_unsettled"):
+        for stale in ("curve", "analysis", "transitions", "_unsettled"):
             self.__dict__.pop(stale, None)
 
     @cached_property
@@ -46,16 +54,17 @@ class LineSearch:
         return Curve(values, [self.points[value] for value in values], self.measure)
 
     @cached_property
+    def analysis(self) -> Analysis:
+        return Analysis(self.curve, self.floor)
+
+    @property
     def background(self) -> Background:
-        """That of the scan alone: later points are close to each other where the picture changes fast."""
-        return Background.of(Curve(self.scan, [self.points[value] for value in self.scan], self.measure), self.floor)
+        return self.analysis.background
 
     @cached_property
     def transitions(self) -> list[Transition]:
         """The transitions found so far, by rising value."""
-        if not self.points:
-            return []
-        return [self.curve.transition(i, j, self.background) for i, j in self.curve.stretches(self.background)]
+        return self.analysis.transitions() if self.points else []
 
     @cached_property
     def _unsettled(self) -> dict[tuple[float, float], list[float]]:
@@ -63,13 +72,14 @@ class LineSearch:
 
         With each, the values in it at which the picture probably is at 10, 50 or 90 % of a transition.
         """
-        curve, chosen = self.curve, dict[int, list[float]]()
-        for first, last in curve.stretches(self.background):
+        curve, resolution = self.curve, self.background.resolution
+        chosen: dict[int, list[float]] = {int(i): [] for i in np.flatnonzero(curve.distances > GRAIN * resolution)}
+        for stretch in self.analysis.stretches:
             for share in (0.1, 0.5, 0.9):
-                interval, value = curve.crossing(first, last, share)
+                interval, value = curve.crossing(stretch.first, stretch.last, share)
                 chosen.setdefault(interval, []).append(value)
-            for i in range(max(0, first - 1), min(last + 1, len(curve.distances))):
-                if curve.distances[i] > GRAIN * self.background.least_size:
+            for i in (stretch.first - 1, stretch.last):
+                if 0 <= i < len(curve.distances) and curve.distances[i] > END * resolution:
                     chosen.setdefault(i, [])
         ends = {(float(curve.values[i]), float(curve.values[i + 1])): near for i, near in sorted(chosen.items())}
         return {(low, high): near for (low, high), near in ends.items() if high - low > self.tolerance}

@@ -9,14 +9,15 @@ import numpy as np
 from scipy.cluster.hierarchy import average, fcluster
 from scipy.spatial.distance import squareform
 
+from cfgsweep.phases.curve import Measure, Vector
 from cfgsweep.phases.search_range import SearchRange, rounded
-from cfgsweep.phases.transitions import LEVELS, Measure, Vector
 
 Point = tuple[float, float]
 Cell = tuple[float, float, float, float]  # left, right, bottom, top
 
 ALIKE = 0.5  # pictures are of one kind if they are closer than this share of the largest distance between clusters
 MAX_KINDS = 10
+ROUNDING = 3.0  # floors: where no two pictures are farther apart, there is one kind
 
 
 class MapSearch:
@@ -58,7 +59,7 @@ class MapSearch:
         """The mean picture of every kind, the most frequent kind first. Of the first round's pictures alone."""
         pictures = list(self.points.values())
         distances = np.array([[self.measure(a, b) for b in pictures] for a in pictures])
-        if distances.max() < LEVELS * self.floor:
+        if distances.max() < ROUNDING * self.floor:
             return [pictures[0]]
         tree = average(squareform(distances, checks=False))
         clusters = fcluster(tree, ALIKE * tree[-1, 2], "distance")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cfgsweep.config.parameters import compact
-from cfgsweep.phases.report import Report
+from cfgsweep.phases.report import Report, location_text, verdict_text
 from cfgsweep.storage.png import as_image
 from cfgsweep.storage.run_folder import RunFolder
 
@@ -42,7 +42,7 @@ def _slopes(axes: Axes, report: Report, search: Report) -> None:
     if search["points"]:
         axes.stairs(search["slopes"]["per_unit"], search["slopes"]["values"], color=INK)
         axes.axhline(search["background"]["outlier_above"], color="#999999", linewidth=0.8, linestyle="--")
-        axes.set_yscale("symlog", linthresh=max(search["background"]["median_slope"], 1e-6))
+        axes.set_yscale("symlog", linthresh=max(search["background"]["mean_slope"], 1e-6))
         axes.set_ylim(bottom=0)
     labelled = -float("inf")
     for t in search["transitions"]:
@@ -74,7 +74,7 @@ def _pictures(part: Any, search: Report, run: RunFolder) -> None:
         part.text(0.5, 0.5, "no transition", ha="center", color="#666666")
         return
     for column, t in zip(part.subfigures(1, max(3, len(shown))), shown, strict=False):
-        column.suptitle(f"{compact(t['location'])}  {t['verdict']}", fontsize=8, color=COLOURS[t["verdict"]])
+        column.suptitle(f"{location_text(t)}  {verdict_text(t)}", fontsize=8, color=COLOURS[t["verdict"]])
         for axes, image in zip(column.subplots(1, 3), t["images"], strict=True):
             axes.imshow(run.load_image_at(image))
             axes.axis("off")

@@ -14,10 +14,12 @@ from cfgsweep.phases.driver import PhaseDriver, SearchState
 from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.map_search import MapSearch
 from cfgsweep.phases.search_range import SearchRange
-from cfgsweep.phases.transitions import ABRUPT, OUTLIER, Transition
+from cfgsweep.phases.transitions import ABRUPT, Transition
 from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]
+
+OLD_UNIT, OLD_ABRUPT = "median slopes of the scan", 10.0  # in reports that do not say
 
 
 def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], distance: str) -> Report:
@@ -28,6 +30,7 @@ def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], dista
         "search": driver.axis.name,
         **{key: values if len(values) > 1 else values[0] for key, values in where.items()},
         "distance": distance,
+        **({"steepness_in": "mean slopes", "abrupt_from": ABRUPT} if len(ranges) == 1 else {}),
         "finished": not driver.stopped,
         "evaluations": {"spent": driver.evaluations, "sweep_as_fine": _as_fine(driver, ranges)},
         "searches": [_search_report(state) for state in driver.states],
@@ -70,12 +73,11 @@ def _map_report(state: SearchState, search: MapSearch) -> Report:
 
 
 def _line_report(state: SearchState, search: LineSearch) -> Report:
-    background = search.background
-    coarse = search.curve.coarse(background)
+    values, slopes = search.analysis.slopes
     locations = [transition.location for transition in search.transitions]
     return {
-        "background": asdict(background),
-        "slopes": {"values": coarse.values.tolist(), "per_unit": coarse.slopes.tolist()},
+        "background": asdict(search.background),
+        "slopes": {"values": values.tolist(), "per_unit": slopes.tolist()},
         "transitions": [
             {**asdict(transition), **_pictures(state, transition), **_parting(state.divergence[number : number + 1])}
             for number, transition in enumerate(search.transitions)
@@ -108,13 +110,16 @@ def table(report: Report) -> list[str]:
     rows = transition_rows(report)
     if isinstance(report["low"], list):
         return [*aligned(rows), "", _costs(report)]
-    return [
-        *aligned(rows),
-        "",
-        f"size: {report['distance']} distance; steepness: in median slopes, abrupt from {ABRUPT:g} on; "
-        f"outliers: {OUTLIER:g} deviations above the median",
-        _costs(report),
-    ]
+    unit, abrupt = report.get("steepness_in", OLD_UNIT), report.get("abrupt_from", OLD_ABRUPT)
+    notes = [f"size: {report['distance']} distance; steepness: in {unit}, abrupt from {abrupt:g} on"]
+    if any(_is_open(t) for search in report["searches"] for t in search["transitions"]):
+        notes.append("?: within its uncertainty, the steepness is on both sides of that")
+    return [*aligned(rows), "", *notes, _costs(report)]
+
+
+def _is_open(t: Report) -> bool:
+    """Whether the verdict on a transition may be another one. Reports without uncertainties do not tell."""
+    return bool(t.get("verdict_margin", 0.0) < 0)
 
 
 def transition_rows(report: Report) -> list[tuple[str, ...]]:
@@ -141,6 +146,25 @@ def _costs(report: Report) -> str:
     return f"{spent} evaluations; a sweep as fine as that takes {fine}"
 
 
-def _row(title: str, t: Report) -> tuple[str, str, str, str, str, str, str]:
-    location, width, steepness = compact(t["location"]), f"{t['width']:.2g}", f"{t['steepness']:.1f}"
-    return title, location, width, f"{t['size']:.3f}", steepness, t["verdict"], str(t["parting_step"])
+def _row(title: str, t: Report) -> tuple[str, ...]:
+    width = with_uncertainty(f"{t['width']:.2g}", t["width"], t.get("width_uncertainty"))
+    size, steepness = f"{t['size']:.3f}", f"{t['steepness']:.1f}"
+    return title, location_text(t), width, size, steepness, verdict_text(t), str(t["parting_step"])
+
+
+def location_text(t: Report) -> str:
+    """Where a transition is: 0.0775 ± 0.001."""
+    return with_uncertainty(compact(t["location"]), t["location"], t.get("location_uncertainty"))
+
+
+def verdict_text(t: Report) -> str:
+    """The verdict on a transition, with a question mark where the uncertainty leaves it open."""
+    return f"{t['verdict']}?" if _is_open(t) else str(t["verdict"])
+
+
+def with_uncertainty(exact: str, value: float, uncertainty: float | None) -> str:
+    """A value to the second digit of its uncertainty. exact: the value alone, for reports that have no uncertainties."""
+    if not uncertainty:
+        return exact
+    decimals = max(0, 1 - math.floor(math.log10(uncertainty)))
+    return f"{value:.{decimals}f} ± {uncertainty:.1g}"

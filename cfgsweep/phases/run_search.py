@@ -11,6 +11,7 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.metrics import distances
 from cfgsweep.phases.axis import Axis, AxisPair
+from cfgsweep.phases.curve import Measure
 from cfgsweep.phases.driver import PhaseDriver, Search
 from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.map_search import MapSearch
@@ -18,7 +19,6 @@ from cfgsweep.phases.plot_curve import draw_searches
 from cfgsweep.phases.plot_map import draw_maps
 from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
-from cfgsweep.phases.transitions import Measure
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.phase_settings import PhaseSettings

@@ -1,55 +1,24 @@
-"""A picture as a curve over one value: how fast it changes along the value, and where it changes abruptly.
+"""Where a picture changes abruptly along a value, and how exactly that is known.
 
 A sampler of finitely many steps of a smooth network is continuous in the value, so there are no jumps. What looks like
 a flip is a transition that is narrow and large: a stretch of the curve along which the picture changes much faster than
-it does along most of the range. Pictures are given as vectors, with a function that measures their distance.
+it does over the whole range.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 
-Vector = np.ndarray
-Measure = Callable[[Vector, Vector], float]
+from cfgsweep.phases.curve import Curve
+from cfgsweep.phases.stretches import Background, Stretch, Stretches
+
 Verdict = Literal["abrupt", "gradual"]
 
-OUTLIER = 5.0  # deviations above the median slope (1.48 x median absolute deviation): 3 to 5 medians
-STEPS = 3.0  # least size of a transition: in median distances between neighbours of the scan,
-SHARE = 0.1  # as a share of the largest distance of any picture from the first or the last,
-LEVELS = 3.0  # and in distances that rounding to one of 256 levels makes
-VALLEY = 0.7  # between two transitions, the slope falls to this share of the lower peak or below
-TAIL = 0.05  # of a peak's slope: slower parts around it are not counted (97 % of a logistic step is steeper)
-ABRUPT = 10.0  # in median slopes; on the bundled model, visible flips are at 10 to 50
-
-
-@dataclass(frozen=True)
-class Background:
-    """How fast the picture changes along most of the range.
-
-    median_slope: in distance per unit of value. outlier_above: the slope above which a stretch is steep.
-    least_size: the least distance of the two sides of a transition.
-    """
-
-    median_slope: float
-    outlier_above: float
-    least_size: float
-
-    @classmethod
-    def of(cls, curve: Curve, floor: float = 0.0) -> Background:
-        """The background of a scan. floor: the distance of two pictures below which it is rounding."""
-        slopes = curve.slopes
-        median = float(np.median(slopes))
-        spread = 1.4826 * float(np.median(np.abs(slopes - median)))
-        pictures = curve.vectors
-        across = max(curve.measure(end, picture) for end in (pictures[0], pictures[-1]) for picture in pictures)
-        least_slope = floor / float(curve.values[-1] - curve.values[0])
-        least_size = max(STEPS * float(np.median(curve.distances)), SHARE * across, LEVELS * floor)
-        return cls(max(median, least_slope), max(median + OUTLIER * spread, least_slope), least_size)
+ABRUPT = 4.0  # in mean slopes
+SCALES = 0.85, 1.15  # of the least size: what they change is uncertain
 
 
 @dataclass(frozen=True)
@@ -57,7 +26,12 @@ class Transition:
     """A stretch of values along which one picture becomes another. before, after: its ends.
 
     location: the value half-way, by projection on the line from one end's vector to the other's. width: from 10 % to
-    90 % of that line. size: the distance of the ends. steepness: the slope between 10 % and 90 %, in median slopes.
+    90 % of that line. size: the distance of the ends. steepness: the slope between 10 % and 90 %, in mean slopes of
+    the range. prominence: see Stretch.
+
+    The uncertainties say how far more values may move it: see `Uncertainty`. verdict_margin: how far the nearer end of
+    [steepness_low, steepness_high] is from ABRUPT, as a share of ABRUPT; negative where ABRUPT is between them.
+    steepness_high is None where the width may be 0.
     """
 
     before: float
@@ -67,101 +41,140 @@ class Transition:
     size: float
     steepness: float
     verdict: Verdict
+    prominence: float
+    location_uncertainty: float
+    width_uncertainty: float
+    size_uncertainty: float
+    steepness_low: float
+    steepness_high: float | None
+    verdict_margin: float
 
 
-class Curve:
-    """At least two points of the curve, by rising value."""
+@dataclass(frozen=True)
+class Shape:
+    """A transition without what is known about its uncertainty. slope: between 10 % and 90 %, in distance per unit."""
 
-    def __init__(self, values: Sequence[float] | np.ndarray, vectors: Sequence[Vector], measure: Measure):
-        self.values, self.vectors, self.measure = np.asarray(values, float), vectors, measure
-        self.distances = np.array([measure(a, b) for a, b in itertools.pairwise(vectors)])
-        self.lengths = np.diff(self.values)
-        self.slopes = self.distances / self.lengths
+    before: float
+    after: float
+    location: float
+    width: float
+    size: float
 
-    def stretches(self, background: Background) -> list[tuple[int, int]]:
-        """First and last point of every steep stretch that is large enough, each with one peak of the slope."""
-        marks, coarse = self._coarse(background)
-        steep = np.concatenate([[False], coarse.slopes > background.outlier_above, [False]])
-        starts, ends = (np.flatnonzero(edge).tolist() for edge in (steep[1:] & ~steep[:-1], ~steep[1:] & steep[:-1]))
-        peaks = (
-            coarse._peak_alone(*part, background.least_size)
-            for start, end in zip(starts, ends, strict=True)
-            for part in coarse._at_valleys(start, end, background.least_size)
-        )
-        found = ((marks[i], marks[j]) for i, j in peaks)
-        return [(i, j) for i, j in found if self._distance(i, j) >= background.least_size]
+    @classmethod
+    def of(cls, curve: Curve, first: int, last: int) -> Shape:
+        """The transition between two points of a curve."""
+        begin, location, end = (curve.crossing(first, last, share)[1] for share in (0.1, 0.5, 0.9))
+        width = max(end - begin, np.finfo(float).eps * abs(location), 1e-300)
+        return cls(float(curve.values[first]), float(curve.values[last]), location, width, curve.distance(first, last))
 
-    def coarse(self, background: Background) -> Curve:
-        """The curve through those points that are far enough apart for a slope between them to be meaningful.
+    @property
+    def slope(self) -> float:
+        return 0.8 * self.size / self.width
 
-        Below the rounding to 256 levels, and that of float32, distances do not shrink with the interval.
-        """
-        return self._coarse(background)[1]
 
-    def _coarse(self, background: Background) -> tuple[list[int], Curve]:
-        marks = self._landmarks(background.least_size / 4)
-        return marks, Curve(self.values[marks], [self.vectors[i] for i in marks], self.measure)
+class Analysis:
+    """The transitions of a curve.
 
-    def _landmarks(self, least: float) -> list[int]:
-        marks = [0]
-        for i in range(1, len(self.values)):
-            if self.measure(self.vectors[marks[-1]], self.vectors[i]) >= least:
-                marks += [i - 1, i] if i - 1 > marks[-1] else [i]
-        last = len(self.values) - 1
-        return marks if marks[-1] == last else [*marks, last]
+    floor: the distance of two pictures below which it is rounding. scale: of the least size of a transition.
+    """
 
-    def _at_valleys(self, start: int, end: int, least_size: float) -> list[tuple[int, int]]:
-        """Cut a stretch at valleys of the slope with large parts on both sides.
+    def __init__(self, curve: Curve, floor: float = 0.0, scale: float = 1.0):
+        self.curve, self.floor = curve, floor
+        self._stretches = Stretches(curve, floor, scale)
+        self.background: Background = self._stretches.background
+        self.stretches = self._stretches.found()
+        self.shapes = [Shape.of(curve, one.first, one.last) for one in self.stretches]
 
-        start, end: intervals. Returns the first and last points of the parts.
-        """
-        slopes = self.slopes[start:end]
-        best, cut = VALLEY, 0
-        for i in range(1, len(slopes) - 1):
-            depth = slopes[i] / min(slopes[:i].max(), slopes[i + 1 :].max())
-            sides = (start, start + i), (start + i + 1, end)
-            if depth < best and all(self._distance(*side) >= least_size for side in sides):
-                best, cut = depth, i
-        if not cut:
-            return [(start, end)]
-        sides = (start, start + cut), (start + cut + 1, end)
-        return [part for side in sides for part in self._at_valleys(*side, least_size)]
+    @property
+    def slopes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Values by steps of the resolution, [n + 1], and the slope between each two of them, [n]."""
+        return self._stretches.walk.values, self._stretches.walk.slopes
 
-    def _peak_alone(self, start: int, end: int, least_size: float) -> tuple[int, int]:
-        """The peak of a stretch without its slow parts, if that is large: a drift after a flip must not count."""
-        slopes = self.slopes[start:end]
-        peak = int(slopes.argmax())
-        low = np.flatnonzero(slopes < TAIL * slopes[peak])
-        first = start + int(low[low < peak].max(initial=-1)) + 1
-        last = start + int(low[low > peak].min(initial=len(slopes)))
-        return (first, last) if self._distance(first, last) >= least_size else (start, end)
+    def transitions(self) -> list[Transition]:
+        """By rising value."""
+        others = [Analysis(self.curve.thinned(offset), self.floor) for offset in (1, 2)]
+        others += [Analysis(self.curve, self.floor, scale) for scale in SCALES]
+        return [self._transition(*one, others) for one in zip(self.stretches, self.shapes, strict=True)]
 
-    def _distance(self, first: int, last: int) -> float:
-        return self.measure(self.vectors[first], self.vectors[last])
-
-    def progress(self, first: int, last: int) -> np.ndarray:
-        """The projection of every point in [first, last] on the line from first (0) to last (1)."""
-        points = np.stack([vector.ravel() for vector in self.vectors[first : last + 1]])
-        points = points - points[0]
-        line = points[-1]
-        shares: np.ndarray = points @ line / max(float(line @ line), 1e-300)
-        return shares
-
-    def crossing(self, first: int, last: int, share: float) -> tuple[int, float]:
-        """The interval in which the progress first reaches a share, and the value at which it does (interpolated)."""
-        progress = self.progress(first, last)
-        i = int(np.flatnonzero(progress >= share - 1e-12)[0]) - 1
-        i = max(0, i)
-        low, high = progress[i], progress[i + 1]
-        part = (share - low) / (high - low) if high > low else 0.0
-        interval = first + i
-        return interval, float(self.values[interval] + min(max(part, 0.0), 1.0) * self.lengths[interval])
-
-    def transition(self, first: int, last: int, background: Background) -> Transition:
-        begin, location, end = (self.crossing(first, last, share)[1] for share in (0.1, 0.5, 0.9))
-        size = self._distance(first, last)
-        width = max(end - begin, np.finfo(float).eps * abs(location))
-        steepness = 0.8 * size / width / max(background.median_slope, 1e-300)
+    def _transition(self, stretch: Stretch, shape: Shape, others: list[Analysis]) -> Transition:
+        steepness = shape.slope / self.background.mean_slope
         verdict: Verdict = "abrupt" if steepness >= ABRUPT else "gradual"
-        before, after = float(self.values[first]), float(self.values[last])
-        return Transition(before, after, location, width, size, steepness, verdict)
+        found = Uncertainty.of(self, stretch, shape, others)
+        low, high = (None if bound is None else bound * steepness for bound in found.slope_bounds(shape))
+        assert low is not None
+        nearest = low - ABRUPT if verdict == "abrupt" else ABRUPT - (np.inf if high is None else high)
+        return Transition(
+            **asdict(shape),
+            steepness=steepness,
+            verdict=verdict,
+            prominence=stretch.prominence,
+            location_uncertainty=found.location,
+            width_uncertainty=found.width,
+            size_uncertainty=found.size,
+            steepness_low=low,
+            steepness_high=high,
+            verdict_margin=max(float(nearest) / ABRUPT, -1.0),
+        )
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How far a transition may move with more values: the largest of three things.
+
+    A crossing of 10, 50 or 90 % is anywhere between the computed values around it, and an end within the interval
+    beside it. With every second value alone, the same transition is elsewhere and of another size: an error that falls
+    with the spacing is smaller than what twice the spacing changes. And where the least size of a transition, slightly
+    larger or smaller, gives it other ends, a few more values may do so, too.
+
+    mean_slope: as a share of it.
+    """
+
+    location: float
+    width: float
+    size: float
+    mean_slope: float
+
+    @classmethod
+    def of(cls, analysis: Analysis, stretch: Stretch, shape: Shape, others: list[Analysis]) -> Uncertainty:
+        """others: of the same curve with fewer points, and with other least sizes."""
+        curve = analysis.curve
+        begin, middle, end = (_reach(curve, stretch, share) for share in (0.1, 0.5, 0.9))
+        outside = _outside(curve, stretch)
+        found = [one for other in others if (one := _same(shape, other.shapes))]
+        means = [other.background.mean_slope / analysis.background.mean_slope for other in others]
+        sizes = [abs(one.size - shape.size) for one in found]
+        if len(found) < len(others):
+            sizes.append(analysis.background.least_size)
+        widths = [
+            begin + end + shape.width * sum(outside) / shape.size,
+            *(abs(one.width - shape.width) for one in found),
+        ]
+        return cls(
+            max([middle, *(abs(one.location - shape.location) for one in found)]),
+            max(widths),
+            max([analysis.floor, *outside, *sizes]),
+            max(abs(mean - 1) for mean in means),
+        )
+
+    def slope_bounds(self, shape: Shape) -> tuple[float, float | None]:
+        """The least and the largest steepness, as a factor; None where the width may be 0."""
+        size, width = self.size / shape.size, self.width / shape.width
+        low = max(1 - size, 0.0) / (1 + width) / (1 + self.mean_slope)
+        return low, (1 + size) / (1 - width) * (1 + self.mean_slope) if width < 0.99 else None
+
+
+def _reach(curve: Curve, stretch: Stretch, share: float) -> float:
+    """From where the progress crosses a share to the farther one of the points on both sides."""
+    interval, value = curve.crossing(stretch.first, stretch.last, share)
+    return float(max(value - curve.values[interval], curve.values[interval + 1] - value))
+
+
+def _outside(curve: Curve, stretch: Stretch) -> list[float]:
+    """How far the picture changes across the intervals just outside of a transition."""
+    return [float(curve.distances[i]) for i in (stretch.first - 1, stretch.last) if 0 <= i < len(curve.distances)]
+
+
+def _same(shape: Shape, others: list[Shape]) -> Shape | None:
+    """Of those that overlap with it, the one that is nearest."""
+    overlapping = [other for other in others if other.before < shape.after and other.after > shape.before]
+    return min(overlapping, key=lambda other: abs(other.location - shape.location), default=None)

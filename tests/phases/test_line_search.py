@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfgsweep.metrics.distances import rms
+from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.line_search import LineSearch
-from cfgsweep.phases.transitions import Background, Curve, Transition
+from cfgsweep.phases.transitions import Shape, Transition
 
 LOW, HIGH, TOLERANCE = 0.0, 1.0, 1e-4
 Known = tuple[float, float, float]  # location, width from 10 % to 90 %, size
@@ -42,11 +43,11 @@ def search(picture: Callable[[float], np.ndarray], scan: int = 24, capacity: int
     raise AssertionError("the search does not end")
 
 
-def dense(picture: Callable[[float], np.ndarray], near: Transition) -> Transition:
+def dense(picture: Callable[[float], np.ndarray], near: Transition) -> Shape:
     """The same transition, from closely spaced points all around it."""
     values = np.linspace(near.before, near.after, 2001)
     curve = Curve(values, [picture(value) for value in values], rms)
-    return curve.transition(0, len(values) - 1, Background(1.0, 1.0, 0.0))
+    return Shape.of(curve, 0, len(values) - 1)
 
 
 places = st.floats(0.1, 0.9)
