@@ -163,7 +163,7 @@ def verdict_text(t: Report) -> str:
 
 
 def with_uncertainty(exact: str, value: float, uncertainty: float | None) -> str:
-    """A value to the second digit of its uncertainty. exact: the value alone, for reports that have no uncertainties."""
+    """A value to the second digit of its uncertainty. exact: the value alone, for reports without uncertainties."""
     if not uncertainty:
         return exact
     decimals = max(0, 1 - math.floor(math.log10(uncertainty)))

@@ -16,7 +16,8 @@ from cfgsweep.metrics import distances
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
-from cfgsweep.phases.transitions import Background, Curve, Transition
+from cfgsweep.phases.curve import Curve
+from cfgsweep.phases.transitions import Analysis, Transition
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
@@ -39,9 +40,9 @@ def main(folder: Path) -> None:
         "# Distances, and the transitions that each finds",
         "",
         "`python -m tests.bench.distances`: a dense sweep of T-Normalization on the bundled model, 121 values.",
-        "Last column: the location of each transition, its steepness in median slopes in brackets; bold: abrupt.",
+        "Last column: the location of each transition, its steepness in mean slopes in brackets; bold: abrupt.",
         "",
-        "| distance | seed | steepest slope / median | transitions |",
+        "| distance | seed | steepest slope / mean | transitions |",
         "| --- | --- | --- | --- |",
     ]
     for name in NAMES:
@@ -50,10 +51,9 @@ def main(folder: Path) -> None:
             mine = sorted((e for e in experiments if e.seed == seed), key=lambda e: e.value)
             images = [run.load_image(records[e.id]) for e in mine]
             curve = Curve([e.value for e in mine], [chosen.embed(image) for image in images], chosen.measure)
-            background = Background.of(curve, chosen.floor(images[0]))
-            found = [curve.transition(i, j, background) for i, j in curve.stretches(background)]
-            peak = curve.slopes.max() / background.median_slope
-            lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(told, found))} |")
+            analysis = Analysis(curve, chosen.floor(images[0]))
+            peak = analysis.slopes[1].max() / analysis.background.mean_slope
+            lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(told, analysis.transitions()))} |")
     publish("DISTANCES", lines)
 
 

@@ -22,6 +22,7 @@ from cfgsweep.system.display import SilentDisplay
 from tests.support.run_state import records_of, state_of
 
 GALLERY = Path(__file__).parents[2] / "outputs/gallery"
+OLD_SEARCH = Path(__file__).parent / "version_0_1/phase"
 BY_ID = ("id", "image")
 
 
@@ -34,7 +35,7 @@ def pixels_of(picture: Path) -> bytes:
         return image.tobytes()
 
 
-@pytest.mark.parametrize("folder", sorted(GALLERY.iterdir()), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [*sorted(GALLERY.iterdir()), OLD_SEARCH], ids=lambda folder: folder.name)
 def test_every_record_of_the_gallery_is_found_by_its_old_id(folder: Path) -> None:
     run, _, experiments = sweep_of_run(folder)
     known = run.records()
@@ -43,9 +44,9 @@ def test_every_record_of_the_gallery_is_found_by_its_old_id(folder: Path) -> Non
     assert [run.record_of(e) for e in experiments] == list(run.records().values())
 
 
-@pytest.mark.parametrize("name", ["windows", "phase"])
-def test_a_folder_is_read_as_it_is_and_taken_over_by_the_next_run(cli, tmp_path: Path, name: str) -> None:
-    old, run = GALLERY / name, tmp_path / name
+@pytest.mark.parametrize("old", [GALLERY / "windows", OLD_SEARCH], ids=lambda folder: folder.name)
+def test_a_folder_is_read_as_it_is_and_taken_over_by_the_next_run(cli, tmp_path: Path, old: Path) -> None:
+    run = tmp_path / old.name
     shutil.copytree(old, run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
@@ -79,7 +80,7 @@ def test_a_folder_is_read_as_it_is_and_taken_over_by_the_next_run(cli, tmp_path:
 
 
 def test_the_report_of_a_search_gets_the_new_ids_and_paths(tmp_path: Path) -> None:
-    old, run = GALLERY / "phase", RunFolder(tmp_path / "phase")
+    old, run = OLD_SEARCH, RunFolder(tmp_path / "phase")
     shutil.copytree(old, run.folder)
     _, _, experiments = sweep_of_run(run.folder)
     repair(run, SilentDisplay())
@@ -108,10 +109,10 @@ def test_a_search_begins_with_the_pictures_of_an_old_run(tmp_path: Path) -> None
 def small(tmp_path: Path) -> Path:
     """A search with four pictures: one is damaged, one has lost its record, and three are measured."""
     folder = tmp_path / "small"
-    shutil.copytree(GALLERY / "phase", folder, ignore=lambda folder, names: names if folder.endswith("images") else [])
+    shutil.copytree(OLD_SEARCH, folder, ignore=lambda folder, names: names if folder.endswith("images") else [])
     records = records_of(folder)[:4]
     for record in records:
-        shutil.copy(GALLERY / "phase" / record["image"], folder / "images")
+        shutil.copy(OLD_SEARCH / record["image"], folder / "images")
     measured = [record | {"metrics": {"contrast": 0.5}} for record in records[1:]]
     (folder / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in measured))
     (folder / measured[0]["image"]).write_bytes(b"damaged")
