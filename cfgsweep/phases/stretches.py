@@ -15,7 +15,8 @@ SHARE = 0.1  # least size of a transition, as a share of the largest distance of
 LEVELS = 8.0  # and in distances that rounding to one of 256 levels makes
 STEPS = 4  # of the walk in the least size
 GAP = 0.5  # in least sizes: how far the walk falls behind between two transitions
-REACH = 1.0  # in lengths of a transition's core, where it is fastest: how far it reaches on both sides of that
+CORE = 0.5  # least sizes by which a core is a rise
+REACH = 1.5  # in lengths of a transition's core, where it is fastest: how far it reaches on both sides of that
 REST = 2.0  # what is left beside that is a transition if it has this many times the least size
 GROWTH = 1.1  # from one slope to the next at which a stretch is tried for parts
 TAIL = 0.1  # of a transition's fastest slope: slower parts around it are not counted
@@ -105,30 +106,48 @@ class Stretches:
             while len(parts := self._rises(top * GROWTH, low, high)) == 1:
                 top *= GROWTH
             if not parts:
-                found += self._about_core(Rise(low, high, slope, most), top)
+                found += self._about_core(Rise(low, high, slope, most))
                 continue
             valleys = [(end + begin + 1) // 2 for (_, end), (begin, _) in itertools.pairwise(parts)]
             for part in itertools.pairwise([low, *valleys, high]):
                 found += self._rises_alone(*part, slope, most)
         return found
 
-    def _about_core(self, rise: Rise, top: float) -> list[Rise]:
-        """The part of a rise about its core, where it is fastest, and what is left on both sides if it is large.
+    def _about_core(self, rise: Rise) -> list[Rise]:
+        """The part of a rise about its core, where it is fastest, and what is left on both sides if it is large."""
+        parts = (self._around(rise, *self._core(rise, sizes)) for sizes in (CORE, 1.0))
+        low, high, inner = next((part for part in parts if part[2]), (rise.low, rise.high, rise))
+        assert inner is not None
+        before, after = ((rise.low, low), (high, rise.high))
+        left = [self._left(*part, inner.slope, rise.most) for part in (before, after)]
+        return [*left[0], inner, *left[1]]
 
-        The core is what is still a rise at the highest slope. top: that slope or less, by a factor of up to GROWTH.
-        """
-        values, low, high = self.walk.values, rise.low, rise.high
-        top = self._highest(rise, top)
-        core = max(self._rises(top, low, high), key=lambda one: one[1] - one[0])
-        around = REACH * float(values[core[1]] - values[core[0]])
-        begin = int(np.searchsorted(values, values[core[0]] - around))
-        end = int(np.searchsorted(values, values[core[1]] + around, "right")) - 1
-        begin, end = max(low, min(begin, core[0] - 1)), min(high, max(end, core[1] + 1))  # at least a step more
+    def _core(self, rise: Rise, sizes: float) -> tuple[int, int, float]:
+        """What is still a rise, by so many least sizes, at the highest slope; and that slope."""
+        below = rise.slope
+        while self._rises(below * GROWTH, rise.low, rise.high, sizes):
+            below *= GROWTH
+        above = below * GROWTH
+        for _ in range(10):
+            middle = (below * above) ** 0.5
+            if self._rises(middle, rise.low, rise.high, sizes):
+                below = middle
+            else:
+                above = middle
+        low, high = max(self._rises(below, rise.low, rise.high, sizes), key=lambda one: one[1] - one[0])
+        return low, high, below
+
+    def _around(self, rise: Rise, low: int, high: int, top: float) -> tuple[int, int, Rise | None]:
+        """How far a core reaches, and the rise there that has the core in it; None where that is not large enough."""
+        values = self.walk.values
+        around = REACH * float(values[high] - values[low])
+        begin = int(np.searchsorted(values, values[low] - around))
+        end = int(np.searchsorted(values, values[high] + around, "right")) - 1
+        begin, end = max(rise.low, min(begin, low - 1)), min(rise.high, max(end, high + 1))  # at least a step more
         slope = max(rise.slope, TAIL * top)
-        with_core = (one for one in self._rises(slope, begin, end) if one[0] <= core[0] and core[1] <= one[1])
-        inner = Rise(*next(with_core, core), slope, rise.most)
-        before, after = (self._left(*part, slope, rise.most) for part in ((low, begin), (end, high)))
-        return [*before, inner, *after]
+        with_core = (one for one in self._rises(slope, begin, end) if one[0] <= low and high <= one[1])
+        inner = next(with_core, None)
+        return begin, end, None if inner is None else Rise(*inner, slope, rise.most)
 
     def _left(self, first: int, last: int, slope: float, most: float) -> list[Rise]:
         """The rises beside a faster one."""
@@ -139,17 +158,6 @@ class Stretches:
             prominence = float(excess) / self.background.least_size / REST
             found += self._rises_alone(low, high, slope, min(most, prominence))
         return found
-
-    def _highest(self, rise: Rise, top: float) -> float:
-        """The highest slope at which there is a rise in this one."""
-        below, above = top, top * GROWTH
-        for _ in range(10):
-            middle = (below * above) ** 0.5
-            if self._rises(middle, rise.low, rise.high):
-                below = middle
-            else:
-                above = middle
-        return below
 
     def _ends(self, rise: Rise) -> tuple[int, int]:
         """The points of the curve at the ends of a rise, with the part of a step that it changed before and after."""
