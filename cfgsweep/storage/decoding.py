@@ -20,6 +20,14 @@ class DamagedPicture(OSError):
     """A file that is no whole picture."""
 
 
+class OtherSize(DamagedPicture):
+    """A picture of another size than it must have; its pixels are not decoded."""
+
+    def __init__(self, found: Pixels, size: Pixels):
+        self.found = found
+        super().__init__(f"a picture of {found[0]}x{found[1]} in the place of {size[0]}x{size[1]}")
+
+
 NO_PICTURE = (DamagedPicture, FileNotFoundError)  # what callers catch where a picture may be damaged or missing
 
 
@@ -44,11 +52,12 @@ def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",), size: Pix
     formats: those that Pillow reads itself; for some others it starts programs. size: what it must have, where that is
     known. It is compared before pixels are decoded, so that a file that claims to be huge takes no memory.
 
-    Raises FileNotFoundError where it is missing, DamagedPicture where it is not whole, OSError where the machine fails.
+    Raises FileNotFoundError where it is missing, DamagedPicture where it is not whole (OtherSize where it has another
+    size), OSError where the machine fails.
     """
     with naming_file(file), _damage_told(formats), Image.open(file, formats=formats) as image:
         if size is not None and image.size != size:
-            raise DamagedPicture(f"a picture of {image.width}x{image.height} in the place of {size[0]}x{size[1]}")
+            raise OtherSize(image.size, size)
         image.load()
         return image
 

@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from tests.support.commands import command
-from tests.support.hostile_files import POSTSCRIPT
+from tests.support.hostile_files import POSTSCRIPT, header, png_of
 from tests.support.pickles import Payload
 from tests.support.trainings import label_training
 
@@ -168,3 +168,17 @@ def test_pictures_in_data_do_not_start_programs(cli, tmp_path: Path, ghostscript
     assert refused.code == 2
     assert "not a picture that can be read" in refused.err
     assert not ghostscript.exists()
+
+
+def test_a_huge_picture_among_small_ones_is_refused_before_it_is_decoded(cli, tmp_path: Path) -> None:
+    """It has no pixels at all: decoding it would be another error."""
+    for label in ("cat", "dog"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for n in range(4):
+            Image.new("RGB", (8, 8)).save(tmp_path / "data" / label / f"{n}.png")
+    png_of(tmp_path / "data/dog/3.png", header(13000, 13000), (b"IDAT", b""), (b"IEND", b""))
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump({**label_training(), "data": {"path": str(tmp_path / "data")}}))
+    refused = cli("train", tmp_path / "t.yaml", "--out", tmp_path / "t")
+    assert refused.code == 2
+    for word in ("different sizes", "13000x13000", "data.size"):
+        assert word in refused.err

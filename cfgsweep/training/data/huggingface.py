@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
-from cfgsweep.storage.decoding import opened
+from cfgsweep.storage.decoding import OtherSize, opened
 from cfgsweep.system.quiet import quiet_libraries
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.rows import Row, Rows, split_rows
@@ -35,7 +35,7 @@ def read_dataset(data: Data, column: str) -> Rows:
             found = datasets.load_dataset("imagefolder", data_dir=place, streaming=True)
         else:
             found = datasets.load_dataset("parquet", data_files=place, streaming=True)
-        parts = {name: _rows_of(part, column, place) for name, part in found.items()}
+        parts = {name: _rows_of(part, column, place, data.size is None) for name, part in found.items()}
     except CfgsweepError:
         raise
     except Exception as error:  # damaged files raise many kinds of exceptions
@@ -47,7 +47,7 @@ def read_dataset(data: Data, column: str) -> Rows:
     return Rows(training, own, names) if own is not None else Rows(*split_rows(training, data.held_out), names)
 
 
-def _rows_of(part: Any, column: str, place: str) -> tuple[list[Row], list[str] | None]:
+def _rows_of(part: Any, column: str, place: str, of_one_size: bool) -> tuple[list[Row], list[str] | None]:
     """Rows of a part such as train or test, and the names of its labels where the data set has them."""
     import datasets
 
@@ -57,19 +57,27 @@ def _rows_of(part: Any, column: str, place: str) -> tuple[list[Row], list[str] |
         raise unknown_name("column", missing, list(features), f"data: {place}")
     feature = features[column]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column)), names
+    return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column, of_one_size)), names
 
 
-def _decoded(part: Any, column: str) -> Iterator[Row]:
-    """Rows with decoded pictures. Raises UserError, with the row, for files that are no pictures of 8 bits."""
+def _decoded(part: Any, column: str, of_one_size: bool) -> Iterator[Row]:
+    """Rows with decoded pictures. Raises UserError, with the row, for files that are no pictures of 8 bits.
+
+    of_one_size: refuse a picture of another size than the first, before a huge one is decoded.
+    """
+    size = None
     for number, row in enumerate(part):
         found = row["image"] or {}
         where = f"row {number}" + (f", {found['path']}" if found.get("path") else "")
         content = found.get("bytes")
         try:
-            image = opened(Path(found["path"]) if content is None else io.BytesIO(content), FORMATS)
+            image = opened(Path(found["path"]) if content is None else io.BytesIO(content), FORMATS, size)
+            size = image.size if of_one_size else None
             if image.mode[0] in "IF":
                 raise ValueError(f"more than 8 bits a channel ({image.mode})")
             yield Row(image, row[column], where)
+        except OtherSize as error:
+            given = f"{error.found[0]}x{error.found[1]}"
+            raise UserError("pictures of different sizes", where=where, given=given, hint="give data.size") from None
         except (KeyError, TypeError, OSError, ValueError) as error:
             raise UserError(f"not a picture that can be read: {shorten(str(error))}", where=where) from None
