@@ -57,6 +57,7 @@ class LocalExecutor:
         """For every experiment, the x0 (in latents) of every guided prediction. Saves nothing."""
         traces = StepTraces(experiments)
         for model, size in dict.fromkeys((e.model, e.size) for e in experiments):
+            self._note_models(Plan(e for e in experiments if e.model == model), model)
             alike = [e for e in experiments if (e.model, e.size) == (model, size)]
             for _ in execute(self.task(alike), traces, self.denoiser(model)):
                 pass
@@ -86,9 +87,8 @@ class LocalExecutor:
     def _run_model(self, job: Job, model: str) -> None:
         """Compute the model's pending experiments, one picture size after the other."""
         plan = job.plan_of(model)
-        for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
-            self.session.settings.note_model(name, partial(self._sampled_fingerprint, model, name))
         check_with_model(plan, self.denoiser(model), self.session.notice_once)
+        self._note_models(plan, model)
         for size in dict.fromkeys(e.size for e in plan.experiments):
             self._run_size(job, model, size)
 
@@ -124,6 +124,13 @@ class LocalExecutor:
                     raise
                 job.save(Failed(e, "not enough memory for even one row at a time"), task.batch_size)
             devices.release_memory(task.compute)
+
+    def _note_models(self, plan: Plan, model: str) -> None:
+        """Compare the models that predict in a plan with those of the folder. They are loaded, and so downloaded."""
+        denoiser = self.denoiser(model)
+        for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
+            denoiser.perturbed(None if name == model else OtherModel(name))
+            self.session.settings.note_model(name, partial(self._sampled_fingerprint, model, name))
 
     def _sampled_fingerprint(self, model: str, name: str) -> str:
         """The fingerprint, as version 0.1 has it, of the model or of another one that predicts for its guiders."""

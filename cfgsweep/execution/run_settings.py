@@ -10,7 +10,7 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.source import Source
 from cfgsweep.storage.environment import Environment
-from cfgsweep.storage.records import EnvironmentRecord
+from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display
 
@@ -36,14 +36,18 @@ class RunSettings:
         environment = Environment(found, display, options.command)
         compute = environment.settle_compute(options.device, options.dtype)
         settings = cls(environment, compute, resolve_models(sweep, options, compute.device, display), options)
-        for source in settings.sources.values():
-            environment.check_batch_size(source.name, options.batch_size, compute)
+        settings._check_batch_sizes()
         return settings
 
     def settle_again(self, found: EnvironmentRecord | None, display: Display) -> None:
         """Take over what another process has settled for the folder in the meantime."""
         self.environment = Environment(found, display, self.options.command)
         self.compute = self.environment.settle_compute(self.options.device, self.options.dtype)
+        self._check_batch_sizes()
+
+    def _check_batch_sizes(self) -> None:
+        for source in self.sources.values():
+            self.environment.check_batch_size(source.name, self.options.batch_size, self.compute)
 
     def source(self, name: str) -> Source:
         """The model of that name, as records have it."""
@@ -71,6 +75,20 @@ class RunSettings:
         """
         names = [asked for asked, name in self.runs_as().items() if name == model] or [model]
         self.environment.note_model(names, model, self.fingerprint(model), sampled)
+
+    def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None) -> str | None:
+        """How a picture of another folder was made otherwise than this folder's are.
+
+        None where it was made alike, or nothing was known of this folder: then it is noted how the picture was made,
+        and the others have to be like it. theirs: environment.json of the other folder.
+        """
+        given = self.options.batch_size
+        if given not in (None, record.batch_size):
+            return f"in batches of {record.batch_size} rows, here of {given}"
+        reason = self.environment.difference(record, theirs, self.compute)
+        if reason is None:
+            self.environment.adopt(record, theirs, self.compute)
+        return reason
 
     def fingerprint(self, model: str) -> str:
         """The fingerprint of a model of the sweep, or of another one that predicts for its guiders."""

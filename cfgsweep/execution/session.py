@@ -66,16 +66,18 @@ class RunSession:
 
     def copy_pictures(self, other: RunFolder) -> int:
         """Copy the pictures of another run that were made as this folder's are; return how many."""
-        environment, compute = self.settings.environment, self.settings.compute
-        made = [record for record in other.records().values() if isinstance(record, DoneRecord)]
-        reasons = {record.id: environment.difference(record, other.environment(), compute) for record in made}
-        refused = [reason for reason in reasons.values() if reason is not None]
+        alike, refused, theirs = [], [], other.environment()
+        for record in other.records().values():
+            if isinstance(record, DoneRecord):
+                reason = self.settings.difference(record, theirs)
+                refused += [reason] if reason else []
+                alike += [] if reason else [record]
         if refused:
             self.display.notice(
                 f"{len(refused)} pictures of {other.folder} are not taken over, since they were made otherwise: "
                 + "; ".join(dict.fromkeys(refused))
             )
-        return self.run_folder.copy_pictures(other, [record for record in made if reasons[record.id] is None])
+        return self.run_folder.copy_pictures(other, alike)
 
     def notice_once(self, notice: str) -> None:
         """Show a notice, unless this session has shown it before: a search computes in many rounds."""

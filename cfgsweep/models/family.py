@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.source import Source, read_json
@@ -24,11 +24,12 @@ SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 class Family:
     """A pipeline class of diffusers.
 
-    network: the folder of the network. conditioned_on: the key of sweep files that conditions its models.
-    load: loads a model of the family.
+    network: the folder of the network. autoencoder: whether it predicts latents.
+    conditioned_on: the key of sweep files that conditions its models. load: loads a model of the family.
     """
 
     network: Literal["unet", "transformer"]
+    autoencoder: bool
     conditioned_on: Literal["prompt", "label"]
     load: Callable[[Source, Compute], NetworkDenoiser]
 
@@ -53,9 +54,9 @@ def _load_class_conditional_unet(source: Source, compute: Compute) -> NetworkDen
 
 # By the pipeline's class, as `_class_name` in model_index.json has it.
 FAMILIES: dict[str, Family] = {
-    "StableDiffusionPipeline": Family("unet", "prompt", _load_stable_diffusion),
-    "DiTPipeline": Family("transformer", "label", _load_dit),
-    "DDPMPipeline": Family("unet", "label", _load_class_conditional_unet),
+    "StableDiffusionPipeline": Family("unet", True, "prompt", _load_stable_diffusion),
+    "DiTPipeline": Family("transformer", True, "label", _load_dit),
+    "DDPMPipeline": Family("unet", False, "label", _load_class_conditional_unet),
 }
 
 
@@ -80,17 +81,22 @@ def known_family(source: Source | None) -> Family | None:
 def native_size(source: Source, family: Family) -> tuple[int, int] | None:
     """Width and height of the pictures that the model makes by itself, in pixels.
 
-    None where its files do not say so, or are not on this machine.
+    None where its files do not say so, are damaged, or are not on this machine.
     """
-    network, autoencoder = (source.known_file(f"{part}/config.json") for part in (family.network, "vae"))
-    side = read_json(network).get("sample_size") if network else None
-    height, width = side if isinstance(side, list) and len(side) == 2 else (side, side)
-    if not (isinstance(height, int) and isinstance(width, int)):
-        return None
-    factor = 1
-    if autoencoder:
-        levels = read_json(autoencoder).get("block_out_channels")
+    side, factor = _known_config(source, family.network).get("sample_size"), 1
+    if family.autoencoder:
+        levels = _known_config(source, "vae").get("block_out_channels")
         if not isinstance(levels, list) or not levels:
             return None
         factor = 2 ** (len(levels) - 1)
-    return width * factor, height * factor
+    height, width = side if isinstance(side, list) and len(side) == 2 else (side, side)
+    return (width * factor, height * factor) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _known_config(source: Source, part: str) -> dict[str, Any]:
+    """The configuration of a part of the model; empty where it is damaged, or not on this machine."""
+    path = source.known_file(f"{part}/config.json")
+    try:
+        return read_json(path) if path else {}
+    except UserError:
+        return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,7 @@ from cfgsweep.models.source import Source, read_json
 from cfgsweep.system.file_hashes import sha256_of_files
 
 UNUSED = ("safety_checker", "feature_extractor")  # components that are not loaded
-CONFIGURATIONS = (".json", ".txt", ".model")  # of networks, schedulers and tokenizers
-PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+WEIGHTS = ("diffusion_pytorch_model", "model", "pytorch_model")  # names of files as diffusers looks for them
 
 
 def fingerprint(source: Source) -> str:
@@ -33,7 +33,12 @@ def fingerprint(source: Source) -> str:
 
 def _root(source: Source) -> Path:
     """The model's file, its folder, or the folder of its snapshot in the hub's cache."""
-    return source.file("model_index.json").parent if source.on_hub else Path(source.place)
+    if not source.on_hub:
+        return Path(source.place)
+    index = source.known_file("model_index.json")
+    if index is None:
+        raise UserError("its files are not on this machine", where="model", given=source.name)
+    return index.parent
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -42,16 +47,27 @@ def _files(root: Path) -> Iterator[Path]:
         return
     yield root / "model_index.json"
     for component in read_json(root / "model_index.json"):
-        if component not in UNUSED and component == Path(component).name:  # and no path that leads elsewhere
-            files = [path for path in (root / component).rglob("*") if path.is_file()]
-            yield from (path for path in files if path.suffix in CONFIGURATIONS)
+        if component not in UNUSED and re.fullmatch(r"\w+", component):  # no path that leads elsewhere
+            files = [path for path in (root / component).glob("*") if path.is_file()]
+            of_text = (".txt", ".model") if component.startswith("tokenizer") else ()
+            yield from (path for path in files if path.suffix == ".json" and not _is_index(path))
+            yield from (path for path in files if path.suffix in of_text)
             yield from _loaded_weights(files)
 
 
+def _is_index(path: Path) -> bool:
+    """Whether this is an index of weights in several files, also of a variant: `x.safetensors.index.fp16.json`."""
+    return ".index." in path.name
+
+
 def _loaded_weights(files: Iterable[Path]) -> list[Path]:
-    """Those weights of a component that diffusers loads: no pickles beside safetensors, no variants beside others."""
-    files = list(files)
-    weights = [path for path in files if path.suffix == ".safetensors"] or [
-        path for path in files if path.suffix in PICKLES
-    ]
-    return [path for path in weights if "." not in path.stem] or weights
+    """Those weights of a component that diffusers loads: safetensors before pickles, and no variants such as fp16."""
+    by_name = {path.name: path for path in files}
+    for suffix in (".safetensors", ".bin"):
+        names = {f"{weights}{suffix}" for weights in WEIGHTS}
+        for index in [by_name[f"{name}.index.json"] for name in names if f"{name}.index.json" in by_name]:
+            shards = read_json(index).get("weight_map")
+            names |= set(map(str, shards.values())) if isinstance(shards, dict) else set()
+        if found := [by_name[name] for name in names if name in by_name]:
+            return found
+    return [path for path in by_name.values() if path.suffix in (".safetensors", ".bin", ".pt", ".ckpt")]

@@ -59,8 +59,8 @@ class Environment:
         return next((rows for rows in found if rows is not None), None)
 
     def _entries(self, model: str, compute: devices.Compute) -> list[ModelEntry]:
-        same_device = self.found is not None and self.found.device == compute.device
-        return [known for known in self.models.values() if known.runs == model and same_device]
+        other_device = self.found is not None and self.found.device != compute.device
+        return [] if other_device else [known for known in self.models.values() if known.runs == model]
 
     def _refuse_other(self, flag: str, given: object, before: object) -> None:
         if given is not None and before is not None and given != before:
@@ -110,6 +110,18 @@ class Environment:
         used = {record.model, *record.fingerprints}
         changed = [name for name in sorted(used) if name in own and name in others and own[name] != others[name]]
         return f"by another {changed[0]}" if changed else None
+
+    def adopt(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> None:
+        """Note how a picture that is copied into this folder was made, where nothing was known of it before."""
+        others = {**(_fingerprints(theirs.models) if theirs else {}), **record.fingerprints}
+        for name in {record.model, *record.fingerprints}:
+            entries = {key: known for key, known in self.models.items() if known.runs == name}
+            for key, known in (entries or {name: ModelEntry(runs=name)}).items():
+                fingerprint = known.fingerprint or others.get(name)
+                self.models[key] = known.model_copy(update={"fingerprint": fingerprint})
+        size = record.width, record.height
+        if self.batch_size(record.model, size, compute) is None:
+            self.note_batch_size(record.model, size, record.batch_size)
 
     def as_json(self, compute: devices.Compute) -> dict[str, object]:
         """The fields of environment.json as they are now."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from cfgsweep.config.instances import make
@@ -14,7 +13,9 @@ from cfgsweep.config.user_code import is_reference
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.info import ModelInfo
+from cfgsweep.models.source import find_source
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
@@ -25,8 +26,8 @@ _Model = tuple[str | None, str | None]  # name and revision; None also where a r
 def current_ids(records: Iterable[Record]) -> dict[str, str]:
     """By the ids of records, those that their experiments have today; the same where the experiment is not known."""
     records = list(records)
-    native = _native_sizes(records)
-    return {record.id: _current_id(record, native.get(_model(record))) for record in records}
+    native = _NativeSizes()
+    return {record.id: _current_id(record, native(record)) for record in records}
 
 
 def _current_id(record: Record, native: Size) -> str:
@@ -55,14 +56,30 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
         return
 
 
-def _native_sizes(records: Iterable[Record]) -> dict[_Model, Size]:
-    """The native size of every model in the records, as far as its files are on this machine."""
-    sizes: dict[_Model, Size] = {}
-    for name, revision in dict.fromkeys(map(_model, records)):
-        if name is not None:
-            with suppress(UserError):  # its files are damaged
-                sizes[name, revision] = ModelInfo.read(name, revision).native_size
-    return sizes
+class _NativeSizes:
+    """The native sizes of the models of records."""
+
+    def __init__(self) -> None:
+        self._found: dict[_Model, tuple[Size, str]] = {}
+
+    def __call__(self, record: Record) -> Size:
+        """The native size of the record's model, None unless its files are here and are those of the record."""
+        name, revision = model = _model(record)
+        if name is None:
+            return None
+        if model not in self._found:
+            self._found[model] = _native_size_and_fingerprint(name, revision)
+        size, found = self._found[model]
+        recorded = record.fingerprints.get(name, found) if isinstance(record, DoneRecord) else found
+        return size if recorded == found else None
+
+
+def _native_size_and_fingerprint(name: str, revision: str | None) -> tuple[Size, str]:
+    source = find_source(name, revision)
+    try:
+        return (ModelInfo.read(name, revision).native_size, fingerprint(source)) if source else (None, "")
+    except UserError:  # its files are damaged, or not on this machine
+        return None, ""
 
 
 def _model(record: Record) -> _Model:

@@ -156,6 +156,24 @@ def parse_environment(text: str) -> EnvironmentRecord | None:
         return None
 
 
+def merged(kept: EnvironmentRecord, recorded: EnvironmentRecord) -> EnvironmentRecord:
+    """environment.json, with what the pictures' records know beyond it of the models that ran."""
+    known = {entry.runs: entry for entry in recorded.models.values()}
+    ran = {entry.runs for entry in kept.models.values()}
+    models = {name: _completed(entry, known.get(entry.runs)) for name, entry in kept.models.items()}
+    models |= {name: entry for name, entry in recorded.models.items() if entry.runs not in ran and name not in models}
+    return kept.model_copy(update={"models": models})
+
+
+def _completed(entry: ModelEntry, recorded: ModelEntry | None) -> ModelEntry:
+    if recorded is None:
+        return entry
+    batch_sizes = {**recorded.batch_sizes, **entry.batch_sizes}
+    return entry.model_copy(
+        update={"fingerprint": entry.fingerprint or recorded.fingerprint, "batch_sizes": batch_sizes}
+    )
+
+
 def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | None:
     """The environment as the pictures' records know it; the later ones where they differ. None without pictures."""
     made = [record for record in records if isinstance(record, DoneRecord)]

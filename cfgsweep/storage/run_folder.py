@@ -34,6 +34,7 @@ from cfgsweep.storage.records import (
     FailedRecord,
     Record,
     environment_of_records,
+    merged,
     parse_environment,
 )
 from cfgsweep.sweep.experiment import Experiment
@@ -119,10 +120,14 @@ class RunFolder:
     def record_of(self, experiment: Experiment) -> Record | None:
         """The experiment's record, if it was tried, under its own or another of its ids."""
         known = self.records()
-        if not known or experiment.id in known:
-            return known.get(experiment.id)
+        if not known:
+            return None
+        size = experiment.size or experiment.native_size
+        own = known.get(experiment.id)
+        if own is not None and _has_size(own, size):
+            return own
         others = (known[name] for name in experiment.other_ids if name in known)
-        return next((record for record in others if _has_size(record, experiment.size)), None)
+        return next((record for record in others if _has_size(record, size)), None)
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""
@@ -161,8 +166,10 @@ class RunFolder:
         return self.pictures.image(self.folder / path)
 
     def environment(self) -> EnvironmentRecord | None:
-        """What the folder's pictures were made with; as far as its records know it where environment.json is lost."""
-        return self._kept_environment() or environment_of_records(self.records().values())
+        """What the folder's pictures were made with: environment.json, and what their records know beyond it."""
+        recorded = environment_of_records([*self.unrecorded(), *self.records().values()])
+        kept = self._kept_environment()
+        return merged(kept, recorded) if kept and recorded else kept or recorded
 
     def environment_is_lost(self) -> bool:
         """Are there pictures, but no whole environment.json?"""
@@ -170,6 +177,11 @@ class RunFolder:
 
     def _kept_environment(self) -> EnvironmentRecord | None:
         return parse_environment(read_text(self.environment_file) or "")
+
+    def unrecorded(self) -> list[DoneRecord]:
+        """The records inside those pictures that have lost their records."""
+        lost = [path for path in sorted(self.images.glob("*.png")) if path.stem not in self.records()]
+        return [record for path in lost if (record := own_record(path)) is not None]
 
     def report(self) -> dict[str, object] | None:
         """The report of `cfgsweep phase`; None where there is none, or it is damaged."""
@@ -216,7 +228,8 @@ class RunFolder:
         if known:  # a failure under another id is outdated once the experiment has a record of its own
             done = {record.id for record in ordered}
             outdated = {name for experiment in experiments if experiment.id in done for name in experiment.other_ids}
-            known = {name: record for name, record in known.items() if name not in outdated}
+            failed = {name for name, record in known.items() if isinstance(record, FailedRecord)}
+            known = {name: record for name, record in known.items() if name not in outdated & failed}
         self.replace_records([*ordered, *known.values()])
 
     def replace_records(self, records: Iterable[Record]) -> None:
@@ -249,8 +262,9 @@ class RunFolder:
         """Copy those of these pictures of another run that are whole and not here yet; return how many."""
         whole = [record for record in records if other.is_whole(record)]
         ids = current_ids(whole)
-        missing = [(record, ids[record.id]) for record in whole if ids[record.id] not in self.records()]
-        for record, name in missing:
+        here = {name for name, record in self.records().items() if isinstance(record, DoneRecord)}
+        missing = {ids[record.id]: record for record in whole if ids[record.id] not in here}
+        for name, record in missing.items():
             self.save(other.load_image(record), record.changed(id=name).as_json())
         return len(missing)
 

@@ -29,7 +29,7 @@ R = TypeVar("R", bound=BaseRecord)
 def take_over_legacy_ids(run: RunFolder) -> int:
     """Rename pictures and records to the ids of today; return how many there were to rename."""
     ids = current_ids(run.records().values())
-    changed = {old: new for old, new in ids.items() if new != old}
+    changed = {old: new for old, new in ids.items() if new != old and _may_be(run, old, new)}
     if not changed:
         return 0
     for old, new in changed.items():
@@ -40,6 +40,14 @@ def take_over_legacy_ids(run: RunFolder) -> int:
         if run.image_path(old).is_file():
             run.image_path(old).unlink()
     return len(changed)
+
+
+def _may_be(run: RunFolder, old: str, new: str) -> bool:
+    """Is the new id free, or that of a record without a picture, or of the same pixels?"""
+    record, present = run.records()[old], run.records().get(new)
+    if not isinstance(record, DoneRecord) or not isinstance(present, DoneRecord):
+        return True
+    return present.pixels_sha256 == record.pixels_sha256 or not (run.is_whole(present) and run.is_whole(record))
 
 
 def _copy_picture(run: RunFolder, record: Record, new: str) -> None:

@@ -74,8 +74,7 @@ def repair(run: RunFolder, display: Display) -> None:
 
 def _restore_records(run: RunFolder) -> int:
     """Give pictures without a record the one inside them; return how many."""
-    lost = [path for path in sorted(run.images.glob("*.png")) if path.stem not in run.records()]
-    found = [record for path in lost if (record := own_record(path)) is not None]
+    found = run.unrecorded()
     for record in found:
         run.append(record)
     return len(found)

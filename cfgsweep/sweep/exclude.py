@@ -14,7 +14,15 @@ COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": oper
 
 def matches(cell: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
     """Do all conditions hold? Raises UserError where one is a malformed comparison."""
-    return all(_field_matches(cell[name], wanted) for name, wanted in conditions.items())
+    return all(
+        any(_field_matches(value, wanted) for value in _values(cell, name)) for name, wanted in conditions.items()
+    )
+
+
+def _values(cell: Mapping[str, Any], name: str) -> list[Any]:
+    """The value of a field; the native size can be named in both ways."""
+    native = cell.get("native_size") if name == "size" and cell["size"] is None else None
+    return [cell[name], *([native] if native else [])]
 
 
 def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from cfgsweep.models.info import ModelInfo, model_infos
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.zip_group import ZipGroup
 
@@ -39,7 +40,8 @@ def expand(
     names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
-        cells = _without_excluded(sweep, list(_cells(sweep)))
+        sizes = {name: known[runs].native_size for name, runs in names.items()}
+        cells = _without_excluded(sweep, [_with_native_size(cell, sizes[cell["model"]]) for cell in _cells(sweep)])
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
     return list(dict.fromkeys(experiments))
@@ -59,6 +61,11 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")
     for parts in itertools.product(*columns):
         yield {name: value for part in parts for name, value in part.items()}
+
+
+def _with_native_size(cell: dict[str, Any], native: Size) -> dict[str, Any]:
+    """The cell with the native size of its model; the size itself is None where it is the native one."""
+    return {**cell, "size": None if cell["size"] == native else cell["size"], "native_size": native}
 
 
 def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -88,7 +95,4 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     if guider.noise_interval is not None:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    native = models[cell["model"]].native_size
-    size = None if cell["size"] == native else cell["size"]
-    settings = {**cell, "value": float(value), "size": size, "native_size": native, "noise_levels": levels}
-    return Experiment(**settings, revision=sweep.revision)
+    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision, noise_levels=levels)

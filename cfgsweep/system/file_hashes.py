@@ -40,7 +40,11 @@ def _sha256(path: Path, remembered: dict[str, tuple[_State, str]]) -> str:
 
 
 def _state(stat: os.stat_result) -> _State:
-    """No program can set the change time: it tells of edits that leave size and modification time as they were."""
+    """What the system changes with a file's contents.
+
+    No program can set the change time. Only writes through a memory map can leave all of this as it is, until the
+    system writes them to disk.
+    """
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
@@ -54,7 +58,7 @@ def _remembered() -> dict[str, tuple[_State, str]]:
     try:
         found = json.loads(_file().read_text())
         return {str(path): (list(map(int, state)), str(sha256)) for path, (state, sha256) in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return {}
 
 

@@ -9,13 +9,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
+from cfgsweep.errors import UserError
+from cfgsweep.execution.local import LocalExecutor
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.run_settings import RunSettings
+from cfgsweep.execution.session import RunSession
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.system.display import SilentDisplay
 from tests.models.test_fingerprint import EDITS, edit_one_weight
 from tests.support.run_state import records_of, state_of
 
@@ -120,23 +129,152 @@ def test_pictures_under_the_id_of_a_spelt_out_native_size_are_taken_over(cli, tm
     assert state_of(old) == state_of(run)
 
 
+@pytest.mark.parametrize("excluded", ["native", 64])
+@pytest.mark.parametrize("sizes", [["native", 64, 32], [[64, 64], [32, 32]], ["native", 32]])
+def test_an_exclusion_can_name_it_in_both_ways(sweep_file, sizes: list, excluded: object) -> None:
+    (left,) = expand(*read_sweep(sweep_file(sweep("emoji", seed=1, size=sizes, exclude=[{"size": excluded}]))))
+    assert left.size == (32, 32)
+
+
+def test_a_model_whose_native_size_has_changed_loses_no_picture(cli, model: Path, tmp_path: Path, sweep_file) -> None:
+    path, run = sweep_file(sweep(model, seed=1, size=["native", [32, 32]])), tmp_path / "r"
+    assert cli("run", path, "--out", run).code == 0
+    before = state_of(run)
+    config = model / "unet/config.json"
+    text = config.read_text()
+    config.write_text(json.dumps({**json.loads(text), "sample_size": 16}))
+    assert "the model has changed" in cli("run", path, "--out", run, "--set", "seed=2").err
+    assert records_of(run) == before[0]
+    other = sweep_file(sweep("emoji", seed=1, steps=1), "other.yaml")
+    assert cli("run", other, "--out", run).code == 0  # repairs the folder, and does not load that model
+    assert {record["id"] for record in before[0]} <= {record["id"] for record in records_of(run)}
+    config.write_text(text)
+    assert "2 of 2 pictures were there already" in cli("run", path, "--out", run).out
+
+
+def test_a_picture_of_another_size_is_not_that_of_the_native_size(tiny_model: Path, sweep_file, tmp_path: Path) -> None:
+    (e,) = expand(*read_sweep(sweep_file(sweep(tiny_model, seed=1))))
+    assert e.native_size == (16, 16)
+    run = RunFolder(tmp_path / "r")
+    run.create()
+    assert saved_record(run, e).size == (16, 16)
+    assert run.record_of(e) is not None
+    assert run.record_of(dataclasses.replace(e, native_size=(32, 32))) is None
+
+
+def saved_record(run: RunFolder, e: Experiment) -> DoneRecord:
+    """A record of a picture of the native size, as a run writes it."""
+    (gallery, *_) = RunFolder(Path(__file__).parents[2] / "outputs/gallery/windows").records().values()
+    fields = {**gallery.as_json(), "id": e.id, "width": 16, "height": 16, "model": e.model}
+    return run.save(Image.new("RGB", (16, 16)), fields)
+
+
+def test_records_under_another_id_are_kept(tiny_model: Path, sweep_file, tmp_path: Path) -> None:
+    """Where the native size is not known, both ids can have pictures."""
+    (native,) = expand(*read_sweep(sweep_file(sweep(tiny_model, seed=1))))
+    unknown = dataclasses.replace(native, native_size=None)
+    spelt_out = dataclasses.replace(unknown, size=(32, 32))
+    run = RunFolder(tmp_path / "r")
+    run.create()
+    kept = [saved_record(run, e).id for e in (unknown, spelt_out)]
+    run.sort_records([spelt_out])
+    assert sorted(run.records()) == sorted(kept)
+
+
+def test_a_folder_is_read_though_its_model_is_damaged(cli, model: Path, tmp_path: Path, sweep_file) -> None:
+    path, run = sweep_file(sweep(model)), tmp_path / "r"
+    assert cli("run", path, "--out", run).code == 0
+    (model / "unet/config.json").write_text("na")
+    assert cli("verify", run).code == 0
+    assert cli("grid", run, "--out", tmp_path / "g.png").code == 0
+
+
 # Fingerprints ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["as it is", "without environment.json"])
+LOST = {
+    "nothing": [],
+    "environment.json": ["environment.json"],
+    "it and the records": ["environment.json", "experiments.jsonl"],
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", EDITS)
-def test_a_model_that_was_edited_is_refused(
-    cli, model: Path, tmp_path: Path, sweep_file, name: str, kept: bool
-) -> None:
+def test_a_model_that_was_edited_is_refused(cli, model: Path, tmp_path: Path, sweep_file, name: str, lost: str) -> None:
     path, run = sweep_file(sweep(model)), tmp_path / "r"
     assert cli("run", path, "--out", run, "--limit", 1).code == 0
     EDITS[name](model)
-    if not kept:
-        (run / "environment.json").unlink()
+    for file in LOST[lost]:
+        (run / file).unlink()
     refused = cli("run", path, "--out", run)
     assert refused.code == 2
     assert f"{model}: the model has changed since this run was made" in refused.err
     assert len(records_of(run)) == 1
+
+
+def test_batch_shape_and_dtype_are_known_from_pictures_alone(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
+    path, run = sweep_file(sweep(tiny_model)), tmp_path / "r"
+    assert cli("run", path, "--out", run, "--limit", 1, "--batch-size", 3).code == 0
+    for file in LOST["it and the records"]:
+        (run / file).unlink()
+    assert cli("run", path, "--out", run).code == 0
+    assert [record["batch_size"] for record in records_of(run)] == [3, 3]
+
+
+def test_weights_that_arrive_when_the_model_is_loaded_count(
+    cli, model: Path, tmp_path: Path, sweep_file, monkeypatch
+) -> None:
+    """A model of the hub has only its small files here before it is loaded for the first time."""
+    path, run = sweep_file(sweep(model)), tmp_path / "r"
+    (weights,) = model.glob("unet/*.safetensors")
+    elsewhere = weights.rename(tmp_path / weights.name)
+
+    def download_and_load(source, compute):
+        if elsewhere.exists():
+            elsewhere.rename(weights)
+        return load_model(source, compute)
+
+    monkeypatch.setattr("cfgsweep.execution.local.load_model", download_and_load)
+    assert cli("run", path, "--out", run, "--limit", 1).code == 0
+    assert cli("run", path, "--out", run).code == 0
+    edit_one_weight(model)
+    assert cli("run", path, "--out", run, "--set", "seed=3").code == 2
+
+
+def test_a_weaker_model_that_cannot_be_had_is_told(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file, monkeypatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    path = sweep_file(sweep(tiny_model, guider={"autoguidance": {"model": "no/such"}}))
+    refused = cli("run", path, "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "no/such" in refused.err
+
+
+def test_a_batch_size_is_compared_with_what_another_command_has_settled(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file
+) -> None:
+    path, run = sweep_file(sweep(tiny_model, seed=1)), tmp_path / "r"
+    settings = RunSettings.settle(read_sweep(path)[0], None, Options(device="cpu", batch_size=4), SilentDisplay())
+    assert cli("run", path, "--out", run).code == 0
+    with pytest.raises(UserError, match="--batch-size"):
+        settings.settle_again(RunFolder(run).environment(), SilentDisplay())
+
+
+def test_a_search_that_only_traces_compares_the_model(cli, model: Path, tmp_path: Path, sweep_file) -> None:
+    (e, other) = expand(*read_sweep(sweep_file(sweep(model))))
+    session = RunSession.begin(
+        read_sweep(sweep_file(sweep(model)))[0], tmp_path / "r", Options(device="cpu"), SilentDisplay()
+    )
+    with session.at_work():
+        LocalExecutor(session).trace([e])
+    edit_one_weight(model)
+    again = RunSession.begin(
+        read_sweep(sweep_file(sweep(model)))[0], tmp_path / "r", Options(device="cpu"), SilentDisplay()
+    )
+    with pytest.raises(UserError, match="the model has changed"):
+        LocalExecutor(again).trace([other])
 
 
 def test_so_is_the_weaker_model_of_a_guider(cli, model: Path, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
@@ -193,3 +331,28 @@ def test_nor_are_those_of_other_weights(cli, model: Path, tmp_path: Path, sweep_
     assert f"by another {model}" in done.err
     hashes = {record["pixels_sha256"] for record in records_of(run)}
     assert not hashes & {record["pixels_sha256"] for record in records_of(old)}
+
+
+def test_a_folder_that_knows_nothing_of_a_size_computes_on_as_the_copied_pictures(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file
+) -> None:
+    settings = {"seed": 1, "value": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    folder, run = tmp_path / "folder", tmp_path / "s"
+    assert cli("run", sweep_file(sweep(tiny_model, size=[[24, 24]], seed=1)), "--out", folder).code == 0
+    assert cli("run", sweep_file(sweep(tiny_model, **settings)), "--out", run, "--batch-size", 3).code == 0
+    assert cli("phase", run, "--out", folder, "--low", 1, "--high", 5, "--scan", 9, "--device", "cpu").code == 0
+    records = records_of(folder)
+    assert {r["batch_size"] for r in records if r["width"] == 16} == {3}
+    assert len(records) > 6
+
+
+def test_copied_pictures_of_a_model_that_was_edited_since_are_not_continued(
+    cli, model: Path, tmp_path: Path, sweep_file
+) -> None:
+    folder, run = tmp_path / "folder", tmp_path / "s"
+    assert cli("run", sweep_file(sweep("emoji", seed=1, steps=1)), "--out", folder).code == 0
+    assert cli("run", sweep_file(sweep(model, seed=1, value=[1.0, 2.0, 3.0, 4.0, 5.0])), "--out", run).code == 0
+    edit_one_weight(model, by=10.0)
+    refused = cli("phase", run, "--out", folder, "--low", 1, "--high", 5, "--scan", 9, "--device", "cpu")
+    assert refused.code == 2
+    assert "the model has changed" in refused.err

@@ -28,6 +28,9 @@ def test_the_table_agrees_with_the_model(saved, name: str) -> None:
     source = Source.of(str(folder))
     assert family_of(source) is FAMILIES[name]
     denoiser = load_model(source, device.choose("cpu", "float32"))
+    (folder / "vae").mkdir(exist_ok=True)  # one is left over where the family has none
+    if not (folder / "vae/config.json").exists():
+        (folder / "vae/config.json").write_text(json.dumps({"block_out_channels": [8, 8]}))
     info = ModelInfo.read(str(folder))
     assert denoiser.conditioned_on == FAMILIES[name].conditioned_on == info.conditioned_on
     assert denoiser.native_size == info.native_size

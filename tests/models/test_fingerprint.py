@@ -74,6 +74,11 @@ def test_nothing_else_changes_it(model: Path, tmp_path: Path) -> None:
     (weights,) = model.glob("unet/*.safetensors")
     shutil.copy(weights, weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
     (model / "unet/diffusion_pytorch_model.bin").write_bytes(b"not loaded beside safetensors")
+    (model / "unet/diffusion_pytorch_model.safetensors.index.fp16.json").write_text("{}")
+    (model / "unet/other.safetensors").write_bytes(b"of another name")
+    (model / "unet/notes.txt").write_text("hello")
+    (model / "unet/.ipynb_checkpoints").mkdir()
+    (model / "unet/.ipynb_checkpoints/config.json").write_text("{}")
     for unused in ("safety_checker", "feature_extractor"):
         (model / unused).mkdir(exist_ok=True)
         (model / unused / "config.json").write_text("{}")
@@ -81,12 +86,27 @@ def test_nothing_else_changes_it(model: Path, tmp_path: Path) -> None:
     assert of(Path(shutil.copytree(model, tmp_path / "elsewhere"))) == before
 
 
-def test_pickles_count_where_there_is_nothing_else(model: Path) -> None:
+def test_pickles_count_where_no_safetensors_are_loaded(model: Path) -> None:
     (weights,) = model.glob("unet/*.safetensors")
     weights.rename(weights.with_suffix(".bin"))
     before = of(model)
+    weights.with_name("diffusion_pytorch_model.fp16.safetensors").write_bytes(b"a variant")
+    assert of(model) == before
     weights.with_suffix(".bin").write_bytes(b"x")
     assert of(model) != before
+
+
+def test_every_shard_counts(model: Path) -> None:
+    (weights,) = model.glob("unet/*.safetensors")
+    shards = [weights.rename(weights.with_name("part-1.safetensors")), weights.with_name("part.2.safetensors")]
+    shards[1].write_bytes(b"second")
+    index = {"weight_map": {"a": shards[0].name, "b": shards[1].name}}
+    weights.with_name(f"{weights.name}.index.json").write_text(json.dumps(index))
+    found = [of(model)]
+    for shard in shards:
+        shard.write_bytes(shard.read_bytes() + b"x")
+        found.append(of(model))
+    assert len(set(found)) == 3
 
 
 def test_a_single_file_is_hashed(tmp_path: Path) -> None:
@@ -101,9 +121,11 @@ def test_an_index_leads_nowhere_else(model: Path) -> None:
     before = of(model)
     (model.parent / "outside").mkdir()
     (model.parent / "outside/config.json").write_text("{}")
-    change("model_index.json", **{"../outside": ["diffusers", "X"]})(model)
+    change("model_index.json", **{key: ["diffusers", "X"] for key in ("../outside", "..", ".", "")})(model)
     named = of(model)
     (model.parent / "outside/config.json").write_text("{1}")
+    (model.parent / "config.json").write_text("{}")
+    (model / "config.json").write_text("{}")
     assert before != named == of(model)
 
 

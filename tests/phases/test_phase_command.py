@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     session = RunSession.begin(sweep, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
     executor = LocalExecutor(session)
     executor._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
-    bases = session.expand(sweep.model_copy(update={"value": [0.0]}))
+    bases = [replace(e, native_size=None) for e in session.expand(sweep.model_copy(update={"value": [0.0]}))]
     session.run_folder.create()
     begin = partial(LineSearch, SearchRange.of(sweep).scan, SearchRange.of(sweep).tolerance)
     return PhaseDriver(executor, Axis.of("value", bases), begin, bases, "pixels")

@@ -73,7 +73,7 @@ def test_a_link_has_the_hash_of_its_file(cache: Path, large: Path, tmp_path: Pat
     assert len(read) == 1
 
 
-@pytest.mark.parametrize("text", ["", "na", "[]", '{"x": 3}', '{"x": [["a"], "b"]}', "[" * 10000])
+@pytest.mark.parametrize("text", ["", "na", '{"x": 3}', '{"x": [["a"], "b"]}', '{"x": [[1e999], "b"]}', "[" * 10000])
 def test_a_damaged_cache_is_written_anew(cache: Path, large: Path, text: str) -> None:
     cache.parent.mkdir(parents=True)
     cache.write_text(text)
