@@ -152,6 +152,15 @@ def tiny_v_model(saved) -> Path:
 
 
 @pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hub that cannot be reached, and an empty cache."""
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.fixture
 def ghostscript(tmp_path: Path, monkeypatch) -> Path:
     """A file that exists after a program `gs` was started, as Pillow does for PostScript pictures."""
     ran = tmp_path / "postscript-was-run"

@@ -29,15 +29,6 @@ value: 3.0
 """
 
 
-@pytest.fixture
-def offline(monkeypatch, tmp_path: Path) -> None:
-    """A hub that cannot be reached, and an empty cache."""
-    import huggingface_hub.constants as constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-
-
 def test_a_saved_pipeline_folder_runs(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     done = cli("run", sweep_file(SWEEP.format(model=tiny_model)), "--out", tmp_path / "r")
     assert done.code == 0
