@@ -34,6 +34,7 @@ def write_sweep(model: Path, **settings: Any) -> str:
     return "own.yaml"
 
 
+@pytest.mark.slow
 def test_the_template_s_test_passes_as_it_is(cli, here: Path) -> None:
     done = cli("guiders", "--new", "my_own.py")
     assert (done.code, done.out.split()) == (0, ["my_own.py", "test_my_own.py"])

@@ -108,6 +108,7 @@ def test_a_training_goes_on_in_float32_and_says_so_once(cli, trial, tmp_path: Pa
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_without_amx_and_says_so_once(tmp_path: Path) -> None:
     (tmp_path / "train.yaml").write_text(yaml.safe_dump({**label_training(classifier=None), "dtype": "bfloat16"}))
     code = (

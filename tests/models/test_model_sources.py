@@ -141,6 +141,7 @@ def test_pickles_are_refused_until_allowed(cli, tiny_model: Path, tmp_path: Path
     assert cli("run", path, "--out", tmp_path / "r", "--allow-pickle").code == 0
 
 
+@pytest.mark.slow
 def test_a_single_file_runs_and_is_the_same_model(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     """The configuration of Stable Diffusion 1.5 comes from the hub's cache, as for any user without a network."""
     write_single_file(tiny_model, tmp_path / "tiny.safetensors")

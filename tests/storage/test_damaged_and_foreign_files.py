@@ -239,6 +239,7 @@ def test_a_run_is_known_by_any_one_thing_that_a_run_wrote(cli, sound: Path, run:
         assert state_of(run) == state_of(sound / "r")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_before_its_first_picture_is_known(sound: Path, tmp_path: Path) -> None:
     """Killed at its second and third rename: the same command goes on from each."""
     script = (
@@ -298,6 +299,7 @@ def test_a_run_in_another_process_namespace_keeps_a_live_temporary_file(sound: P
         assert writing.exists()
 
 
+@pytest.mark.slow
 def test_moving_a_folder_during_a_run_ends_the_run(labelled: Path, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SWEEP.format(model=labelled).replace("steps: 2", "steps: 900\nseed: [1, 2, 3]"))
     process = started("run", tmp_path / "s.yaml", "--out", tmp_path / "r", "--quiet")

@@ -72,6 +72,7 @@ def trained(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_nothing_that_a_training_does_in_a_linked_copy_changes_the_original(cli, trained: Path) -> None:
     (trained / "t/denoiser/checkpoint.pt").unlink()  # so that it begins again
     (trained / "t/denoiser/.checkpoint.pt.999999999.tmp").write_text("half")

@@ -82,6 +82,7 @@ def test_a_run_leaves_the_process_as_it_was(labelled: Path, tmp_path: Path, swee
     assert "Warning" not in done.stderr, "tracing is not silent"
 
 
+@pytest.mark.slow
 def test_loading_a_model_leaves_the_process_as_it_was(labelled: Path) -> None:
     done = subprocess.run([sys.executable, "-c", STATE + LOAD, str(labelled)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -131,6 +131,7 @@ def test_a_reader_takes_the_old_model_while_the_new_one_is_not_there(labelled: P
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.slow
 def test_a_training_publishes_its_model_so(cli, tmp_path: Path, monkeypatch) -> None:
     config = {key: value for key, value in label_training().items() if key != "classifier"}
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(config))

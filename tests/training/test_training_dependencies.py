@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ONLY_FOR_TRAINING = ["accelerate", "datasets", "pyarrow", "sklearn"]
 
 # The packages are hidden from the import system, as if they were not installed, since diffusers and transformers look
@@ -47,6 +49,7 @@ def run_hidden(code: str, *words: object) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", HIDE + code, *map(str, words)], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_every_module_but_those_of_training_is_imported() -> None:
     done = run_hidden(IMPORT_ALL)
     assert done.returncode == 0, done.stderr
