@@ -113,6 +113,8 @@ class Source:
     def known_file(self, name: str) -> Path | None:
         """A file of the model if it is on this machine, from its folder or the cache of the hub."""
         path = Path(self.place) / name
+        if self.on_hub and not self._may_be_cached:
+            return None
         if self.on_hub:
             from huggingface_hub import try_to_load_from_cache
 
@@ -122,6 +124,13 @@ class Source:
                 return None
             path = Path(cached) if isinstance(cached, str) else path
         return path if path.is_file() else None
+
+    @property
+    def _may_be_cached(self) -> bool:
+        """Whether the hub's cache has anything of this model; the functions that read it take long to import."""
+        from huggingface_hub import constants
+
+        return (Path(constants.HF_HUB_CACHE) / f"models--{self.place.replace('/', '--')}").is_dir()
 
     def _check_local(self, path: Path) -> None:
         if path.is_file() and path.suffix != ".safetensors" and not self.allow_pickle:
