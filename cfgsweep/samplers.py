@@ -76,7 +76,8 @@ SAMPLERS: dict[str, SamplerKind] = {
     ),
     "unipc": SamplerKind("UniPCMultistepScheduler", higher_order=True),
 }
-HIGHER_ORDER = {kind.scheduler for kind in SAMPLERS.values() if kind.higher_order}  # those for flow models need no help
+# Those for flow models are not among them: there the prediction of such a step is 0, and no scheduler moves by it.
+HIGHER_ORDER = {kind.scheduler for kind in SAMPLERS.values() if kind.higher_order}
 
 
 # For configurations that were saved with another scheduler and lack these keys. The default of DDIM and DDPM clips x0
@@ -84,6 +85,7 @@ HIGHER_ORDER = {kind.scheduler for kind in SAMPLERS.values() if kind.higher_orde
 LATENT_DEFAULTS = {"clip_sample": False, "set_alpha_to_one": False}
 
 # The noise schedule of Stable Diffusion 1.x and 2.x.
+MOST_TRAINING_STEPS = 100_000  # of a noise schedule; models have 1000
 STABLE_DIFFUSION_NOISE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,

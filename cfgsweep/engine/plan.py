@@ -16,8 +16,9 @@ from cfgsweep.sweep.experiment import Experiment
 class Plan:
     """Experiments as a tree of shared prefixes, with its cost. No tensors, and no torch.
 
-    Everything is worked out when it is first used. The experiments' guidance traces are kept, and are shared with the
-    plans that `subset` returns: one trace per experiment is made, however often a plan is divided.
+    Everything is worked out when it is first used. The experiments' guidance traces and the models of their
+    guiders are kept, and are shared with the plans that `subset` returns: one trace per experiment is made, however
+    often a plan is divided.
     """
 
     def __init__(self, experiments: Iterable[Experiment]):
@@ -31,7 +32,7 @@ class Plan:
         if len(chosen) == len(self.experiments):
             return self
         plan = Plan(chosen)
-        plan._traces = self._traces
+        plan._traces, plan._other_models = self._traces, self._other_models
         return plan
 
     def by_size(self) -> Iterator[Plan]:

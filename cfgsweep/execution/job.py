@@ -13,7 +13,6 @@ from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.titles import title
 from cfgsweep.system.display import Status
 from cfgsweep.system.signals import uninterrupted
@@ -66,9 +65,9 @@ class Job:
         """The plan of the model's pending experiments."""
         return self.plan.subset(e for e in self.pending if e.model == model)
 
-    def plan_of_size(self, model: str, size: Size) -> Plan:
-        """The plan of the model's pending experiments with this picture size."""
-        return self.plan.subset(e for e in self.pending if e.model == model and e.size == size)
+    def pending_part(self, plan: Plan) -> Plan:
+        """The part of a plan that is not done yet."""
+        return plan.subset(e for e in plan.experiments if e in self.pending)
 
     def save(self, result: Finished | Failed, batch_size: int) -> None:
         """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from cfgsweep.engine.cost import cost
@@ -18,7 +17,6 @@ from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.load import load_model
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.titles import varying
 
 if TYPE_CHECKING:
@@ -56,11 +54,12 @@ class LocalExecutor:
     def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[Tensor]]:
         """For every experiment, the x0 (in latents) of every guided prediction. Saves nothing."""
         traces = StepTraces(experiments)
-        for model, size in dict.fromkeys((e.model, e.size) for e in experiments):
-            self._note_models(Plan(e for e in experiments if e.model == model), model)
-            alike = [e for e in experiments if (e.model, e.size) == (model, size)]
-            for _ in execute(self.task(alike), traces, self.denoiser(model)):
-                pass
+        for model in dict.fromkeys(e.model for e in experiments):
+            plan = Plan(e for e in experiments if e.model == model)
+            self._note_models(plan, model)
+            for part in plan.by_size():
+                for _ in execute(self.task(part.experiments), traces, self.denoiser(model), part):
+                    pass
         return traces.x0
 
     def pictures_per_round(self, e: Experiment) -> int:
@@ -89,12 +88,12 @@ class LocalExecutor:
         plan = job.plan_of(model)
         check_with_model(plan, self.denoiser(model), self.session.notice_once)
         self._note_models(plan, model)
-        for size in dict.fromkeys(e.size for e in plan.experiments):
-            self._run_size(job, model, size)
+        for part in plan.by_size():
+            self._run_part(job, part)
 
-    def _run_size(self, job: Job, model: str, size: Size) -> None:
-        """Compute pending experiments; start again with half the batch whenever memory does not suffice."""
-        while (plan := job.plan_of_size(model, size)).experiments:
+    def _run_part(self, job: Job, part: Plan) -> None:
+        """Compute experiments of one model and size; start again with half the batch where memory does not suffice."""
+        while (plan := job.pending_part(part)).experiments:
             task = self.task(plan.experiments)
             try:
                 self._compute(job, task, plan)
@@ -104,8 +103,8 @@ class LocalExecutor:
                 if task.batch_size == 1:
                     self._compute_one_by_one(job, task, plan)
                     break
-                half = task.batch_size // 2
-                self.session.note_batch_size(model, self._size(plan.experiments[0]), half)
+                half, e = task.batch_size // 2, plan.experiments[0]
+                self.session.note_batch_size(e.model, self._size(e), half)
                 self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
             devices.release_memory(task.compute)
 
@@ -116,7 +115,7 @@ class LocalExecutor:
 
     def _compute_one_by_one(self, job: Job, task: ComputeTask, plan: Plan) -> None:
         """At a batch of one row, an experiment for which memory does not suffice fails, and the others go on."""
-        for e in [e for e in plan.experiments if e in job.pending]:
+        for e in job.pending_part(plan).experiments:
             try:
                 self._compute(job, task, plan.subset([e]))
             except (RuntimeError, MemoryError) as error:
@@ -129,13 +128,8 @@ class LocalExecutor:
         """Compare the models that predict in a plan with those of the folder. They are loaded, and so downloaded."""
         denoiser = self.denoiser(model)
         for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
-            denoiser.perturbed(None if name == model else OtherModel(name))
-            self.session.settings.note_model(name, partial(self._sampled_fingerprint, model, name))
-
-    def _sampled_fingerprint(self, model: str, name: str) -> str:
-        """The fingerprint, as version 0.1 has it, of the model or of another one that predicts for its guiders."""
-        denoiser = self.denoiser(model)
-        return (denoiser if name == model else denoiser.perturbed(OtherModel(name))).sampled_fingerprint()
+            predicting = denoiser.perturbed(None if name == model else OtherModel(name))
+            self.session.settings.note_model(name, predicting.sampled_fingerprint)
 
     def _size(self, e: Experiment) -> tuple[int, int]:
         return e.size or e.native_size or self.denoiser(e.model).native_size

@@ -90,7 +90,7 @@ class Guider(GuiderBase):
         rows = list(zip(*values.values(), strict=True))
         variants = {row: self._at_step(dict(zip(values, row, strict=True))) for row in dict.fromkeys(rows)}
         at_steps = [variants[row] for row in rows]
-        return CompiledGuider(steps_of_calls, window, self.still_steps, self.special_scales, at_steps)
+        return CompiledGuider(steps_of_calls, window, self.zero_steps, self.special_scales, at_steps)
 
     def guide_rows(
         self, ctx: StepContext, memories: Sequence[Memory], prediction: PredictionKind

@@ -95,7 +95,7 @@ class GuiderBase(Parameters):
         return None
 
     @property
-    def still_steps(self) -> int:
+    def zero_steps(self) -> int:
         """The number of first steps that leave the latents as they are: `zero_init_steps` in sweep files."""
         return self.zero_init_steps
 

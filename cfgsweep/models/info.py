@@ -10,9 +10,7 @@ from typing import Any
 from cfgsweep.errors import UserError
 from cfgsweep.models.family import known_family, native_size
 from cfgsweep.models.source import find_source, read_json
-from cfgsweep.samplers import STABLE_DIFFUSION_NOISE, noise_levels
-
-MOST_TRAINING_STEPS = 100_000  # of a noise schedule; models have 1000
+from cfgsweep.samplers import MOST_TRAINING_STEPS, STABLE_DIFFUSION_NOISE, noise_levels
 
 
 @dataclass(frozen=True)

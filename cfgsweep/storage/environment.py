@@ -102,26 +102,22 @@ class Environment:
         """
         if (record.device, record.dtype) != (compute.device, compute.dtype_name):
             return f"on {record.device} in {record.dtype}, here on {compute.device} in {compute.dtype_name}"
-        rows = self.batch_size(record.model, (record.width, record.height), compute)
+        rows = self.batch_size(record.model, record.size, compute)
         if rows not in (None, record.batch_size):
             return f"in batches of {record.batch_size} rows, here of {rows}"
         own = _fingerprints(self.models)
-        others = {**(_fingerprints(theirs.models) if theirs else {}), **record.fingerprints}
-        used = {record.model, *record.fingerprints}
-        changed = [name for name in sorted(used) if name in own and name in others and own[name] != others[name]]
+        made = _fingerprints_of(record, theirs)
+        changed = [name for name in sorted(made) if own.get(name) and made[name] and own[name] != made[name]]
         return f"by another {changed[0]}" if changed else None
 
     def adopt(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> None:
         """Note how a picture that is copied into this folder was made, where nothing was known of it before."""
-        others = {**(_fingerprints(theirs.models) if theirs else {}), **record.fingerprints}
-        for name in {record.model, *record.fingerprints}:
+        for name, fingerprint in _fingerprints_of(record, theirs).items():
             entries = {key: known for key, known in self.models.items() if known.runs == name}
             for key, known in (entries or {name: ModelEntry(runs=name)}).items():
-                fingerprint = known.fingerprint or others.get(name)
-                self.models[key] = known.model_copy(update={"fingerprint": fingerprint})
-        size = record.width, record.height
-        if self.batch_size(record.model, size, compute) is None:
-            self.note_batch_size(record.model, size, record.batch_size)
+                self.models[key] = known.model_copy(update={"fingerprint": known.fingerprint or fingerprint})
+        if self.batch_size(record.model, record.size, compute) is None:
+            self.note_batch_size(record.model, record.size, record.batch_size)
 
     def as_json(self, compute: devices.Compute) -> dict[str, object]:
         """The fields of environment.json as they are now."""
@@ -141,3 +137,9 @@ class Environment:
 def _fingerprints(models: Mapping[str, ModelEntry]) -> dict[str, str]:
     """The known fingerprints by the names of the models that ran."""
     return {known.runs: known.fingerprint for known in models.values() if known.fingerprint is not None}
+
+
+def _fingerprints_of(record: DoneRecord, environment: EnvironmentRecord | None) -> dict[str, str | None]:
+    """Of the models that predicted for a picture; those that its record lacks are taken from its environment.json."""
+    known = _fingerprints(environment.models) if environment else {}
+    return {record.model: known.get(record.model), **record.fingerprints}

@@ -46,7 +46,7 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     fields = record.as_json()
     names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value")
     settings = {name: fields[name] for name in names if name in fields}
-    own = (record.width, record.height) if isinstance(record, DoneRecord) else None
+    own = record.size if isinstance(record, DoneRecord) else None
     try:
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))

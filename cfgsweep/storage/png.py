@@ -14,13 +14,13 @@ from PIL import Image, PngImagePlugin
 from cfgsweep.errors import UserError
 from cfgsweep.storage.decoding import NO_PICTURE, Pixels, head_of, opened, opened_rgb
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
+from cfgsweep.sweep.fields import LONGEST_SIDE
 from cfgsweep.system.files import open_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RECORD = "cfgsweep"  # the text chunk with the record
-LONGEST_SIDE = 8192  # in pixels, as sweep files have it
 
 
 def pixels_sha256(image: Image.Image) -> str:

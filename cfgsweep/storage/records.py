@@ -183,7 +183,7 @@ def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | Non
     batch_sizes: dict[str, dict[str, int]] = {}
     for record in made:
         fingerprints |= record.fingerprints
-        batch_sizes.setdefault(record.model, {})[size_key(record.width, record.height)] = record.batch_size
+        batch_sizes.setdefault(record.model, {})[size_key(*record.size)] = record.batch_size
     models = {
         name: ModelEntry(runs=name, fingerprint=fingerprints.get(name), batch_sizes=batch_sizes.get(name, {}))
         for name in {**batch_sizes, **fingerprints}

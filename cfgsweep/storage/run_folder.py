@@ -13,7 +13,7 @@ The names are in `artifacts.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -98,7 +98,7 @@ class RunFolder:
             return False
         if self._kept_environment() is not None or self.records():
             return True
-        if any(own_record(path) is not None for path in self.images.glob("*.png")):
+        if next(self.unrecorded(), None) is not None:
             return True
         return all(
             is_left_behind(path) or path.name in LOCKS or (path in (self.images, self.grids) and path.is_dir())
@@ -178,10 +178,11 @@ class RunFolder:
     def _kept_environment(self) -> EnvironmentRecord | None:
         return parse_environment(read_text(self.environment_file) or "")
 
-    def unrecorded(self) -> list[DoneRecord]:
+    def unrecorded(self) -> Iterator[DoneRecord]:
         """The records inside those pictures that have lost their records."""
-        lost = [path for path in sorted(self.images.glob("*.png")) if path.stem not in self.records()]
-        return [record for path in lost if (record := own_record(path)) is not None]
+        for path in sorted(self.images.glob("*.png")):
+            if path.stem not in self.records() and (record := own_record(path)) is not None:
+                yield record
 
     def report(self) -> dict[str, object] | None:
         """The report of `cfgsweep phase`; None where there is none, or it is damaged."""
@@ -278,4 +279,4 @@ class RunFolder:
 
 def _has_size(record: Record, size: Size) -> bool:
     """Can it be the record of an experiment of this size? A failure does not say which size it would have had."""
-    return size is None or isinstance(record, FailedRecord) or (record.width, record.height) == size
+    return size is None or isinstance(record, FailedRecord) or record.size == size

@@ -29,7 +29,7 @@ R = TypeVar("R", bound=BaseRecord)
 def take_over_legacy_ids(run: RunFolder) -> int:
     """Rename pictures and records to the ids of today; return how many there were to rename."""
     ids = current_ids(run.records().values())
-    changed = {old: new for old, new in ids.items() if new != old and _may_be(run, old, new)}
+    changed = {old: new for old, new in ids.items() if new != old and _is_free(run, old, new)}
     if not changed:
         return 0
     for old, new in changed.items():
@@ -42,8 +42,8 @@ def take_over_legacy_ids(run: RunFolder) -> int:
     return len(changed)
 
 
-def _may_be(run: RunFolder, old: str, new: str) -> bool:
-    """Is the new id free, or that of a record without a picture, or of the same pixels?"""
+def _is_free(run: RunFolder, old: str, new: str) -> bool:
+    """Has no other picture the new id? A record without a picture gives way, and so does one of the same pixels."""
     record, present = run.records()[old], run.records().get(new)
     if not isinstance(record, DoneRecord) or not isinstance(present, DoneRecord):
         return True

@@ -74,7 +74,7 @@ def repair(run: RunFolder, display: Display) -> None:
 
 def _restore_records(run: RunFolder) -> int:
     """Give pictures without a record the one inside them; return how many."""
-    found = run.unrecorded()
+    found = list(run.unrecorded())
     for record in found:
         run.append(record)
     return len(found)

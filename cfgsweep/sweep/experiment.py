@@ -71,7 +71,7 @@ class Experiment:
 
     def _latents_moved_before(self) -> bool:
         """Whether earlier versions moved the latents in steps that should have left them as they were."""
-        return self.guider.still_steps > 0 and SAMPLERS[self.sampler].higher_order
+        return self.guider.zero_steps > 0 and SAMPLERS[self.sampler].higher_order
 
     @property
     def other_ids(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
+LONGEST_SIDE = 8192  # of a picture, in pixels
+
 Size = tuple[int, int] | None  # width and height in pixels; None is the native size of the model
 
 
@@ -46,9 +48,11 @@ def _size(given: Any) -> Size:
     if given is None or given == "native":
         return None
     sides = given if isinstance(given, list | tuple) else [given, given]
-    fine = len(sides) == 2 and all(isinstance(s, int) and not isinstance(s, bool) and 8 <= s <= 8192 for s in sides)
+    fine = len(sides) == 2 and all(
+        isinstance(s, int) and not isinstance(s, bool) and 8 <= s <= LONGEST_SIDE for s in sides
+    )
     if not fine or any(side % 8 for side in sides):
-        allowed = "native, a side, or [width, height]; sides are multiples of 8, from 8 to 8192"
+        allowed = f"native, a side, or [width, height]; sides are multiples of 8, from 8 to {LONGEST_SIDE}"
         raise UserError("not a size", given=given, allowed=allowed)
     return sides[0], sides[1]
 
@@ -76,7 +80,7 @@ def _label(given: Any) -> Any:
     return given
 
 
-SIDE = {"type": "integer", "minimum": 8, "maximum": 8192, "multipleOf": 8}
+SIDE = {"type": "integer", "minimum": 8, "maximum": LONGEST_SIDE, "multipleOf": 8}
 PAIR = {"type": "array", "items": SIDE, "minItems": 2, "maxItems": 2}
 SIZE_SCHEMA = {"anyOf": [{"const": "native"}, SIDE, PAIR]}
 

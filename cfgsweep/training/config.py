@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cfgsweep.samplers import MOST_TRAINING_STEPS
 from cfgsweep.sweep.fields import RunName
 
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
@@ -72,7 +73,7 @@ class Noise(Strict):
         None, description="of the betas; default scaled_linear, as in Stable Diffusion. Not for flow"
     )
     prediction: Literal["epsilon", "v", "x0", "flow"] = Field("epsilon", description="flow: flow matching")
-    steps: int = Field(1000, ge=1, le=100_000)
+    steps: int = Field(1000, ge=1, le=MOST_TRAINING_STEPS)
 
     @model_validator(mode="after")
     def _flow_is_straight(self) -> Self:

@@ -6,8 +6,6 @@ transitions in it. The table goes to DISTANCES.md beside this file. `... distanc
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from pathlib import Path
 
 from cfgsweep.execution.options import Options
@@ -21,7 +19,7 @@ from cfgsweep.phases.transitions import Analysis, Transition
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
-from tests.bench.pages import publish
+from tests.bench.pages import in_folder, publish, told
 
 ROOT = Path(__file__).parents[2]
 SEEDS = [1024, 7, 42, 3, 11, 99]
@@ -53,18 +51,13 @@ def main(folder: Path) -> None:
             curve = Curve([e.value for e in mine], [chosen.embed(image) for image in images], chosen.measure)
             analysis = Analysis(curve, chosen.floor(images[0]))
             peak = analysis.slopes[1].max() / analysis.background.mean_slope
-            lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(told, analysis.transitions()))} |")
+            lines.append(f"| {name} | {seed} | {peak:.0f} | {', '.join(map(described, analysis.transitions()))} |")
     publish("DISTANCES", lines)
 
 
-def told(transition: Transition) -> str:
-    text = f"{transition.location:.4f} ({transition.steepness:.0f})"
-    return f"**{text}**" if transition.verdict == "abrupt" else text
+def described(one: Transition) -> str:
+    return told(f"{one.location:.4f} ({one.steepness:.0f})", one)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made) / "dense")
+    in_folder(main)

@@ -1,17 +1,35 @@
-"""Writes the tables of the benches."""
+"""Tables of the benches, and the folders of their runs."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+
+from cfgsweep.phases.transitions import Transition
 
 
 def versions() -> str:
     """Versions that results depend on, as text."""
     return f"torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def in_folder(main: Callable[[Path], None]) -> None:
+    """Calls `main` with the folder that the command line gives, which is kept, or with a temporary one."""
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            main(Path(made) / "runs")
+
+
+def told(text: str, transition: Transition) -> str:
+    """The text on a transition, bold where it is abrupt."""
+    return f"**{text}**" if transition.verdict == "abrupt" else text
 
 
 def publish(name: str, lines: Sequence[str]) -> None:

@@ -7,8 +7,6 @@ its pictures, with straight lines between them. The table goes to REFINEMENT.md 
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +23,7 @@ from cfgsweep.phases.transitions import Analysis, Transition
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.system.display import SilentDisplay
-from tests.bench.pages import publish
+from tests.bench.pages import in_folder, publish, told
 
 ROOT = Path(__file__).parents[2]
 SCANS = [11, 17, 33, 65, 129, 257, 301]
@@ -100,20 +98,15 @@ def between(curve: Curve) -> Callable[[float], np.ndarray]:
 
 
 def row(model: str, seed: int, scan: str, values: int, found: list[Transition]) -> str:
-    return f"| {model} | {seed} | {scan} | {values} | {', '.join(map(told, found))} |"
+    return f"| {model} | {seed} | {scan} | {values} | {', '.join(map(described, found))} |"
 
 
-def told(one: Transition) -> str:
+def described(one: Transition) -> str:
     fields = vars(one)
     width = with_uncertainty(f"{one.width:.2g}", one.width, one.width_uncertainty)
     prominence = f", prominence {one.prominence:.2f}" if one.prominence < CLEAR else ""
-    text = f"{location_text(fields)} ({width}; {one.steepness:.1f} {verdict_text(fields)}{prominence})"
-    return f"**{text}**" if one.verdict == "abrupt" else text
+    return told(f"{location_text(fields)} ({width}; {one.steepness:.1f} {verdict_text(fields)}{prominence})", one)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            main(Path(made))
+    in_folder(main)

@@ -93,7 +93,7 @@ class DiffusersGuider(GuiderBase):
         return float(getattr(self, SCALE)) if SCALE in self.changed_values() else None
 
     @property
-    def still_steps(self) -> int:
+    def zero_steps(self) -> int:
         return 0 if "zero_init_steps" in self.offered else self.zero_init_steps
 
     @property
@@ -111,7 +111,7 @@ class DiffusersGuider(GuiderBase):
     def compile(self, steps: int, steps_of_calls: Sequence[int], noise_levels: tuple[float, ...]) -> CompiledGuider:
         window = guided_steps(*self._window_fractions, self.noise_interval, steps, noise_levels)
         at_steps = [GuiderAtStep(self, (float(step), float(steps))) for step in range(steps)]
-        return CompiledGuider(steps_of_calls, window, self.still_steps, self.special_scales, at_steps)
+        return CompiledGuider(steps_of_calls, window, self.zero_steps, self.special_scales, at_steps)
 
     def guide_rows(
         self, ctx: StepContext, memories: Sequence[Memory], prediction: PredictionKind
