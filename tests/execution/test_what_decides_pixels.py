@@ -21,6 +21,7 @@ from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
@@ -162,11 +163,29 @@ def test_a_picture_of_another_size_is_not_that_of_the_native_size(tiny_model: Pa
     assert run.record_of(dataclasses.replace(e, native_size=(32, 32))) is None
 
 
-def saved_record(run: RunFolder, e: Experiment) -> DoneRecord:
+def saved_record(run: RunFolder, e: Experiment, grey: int = 0) -> DoneRecord:
     """A record of a picture of the native size, as a run writes it."""
     (gallery, *_) = RunFolder(Path(__file__).parents[2] / "outputs/gallery/windows").records().values()
     fields = {**gallery.as_json(), "id": e.id, "width": 16, "height": 16, "model": e.model}
-    return run.save(Image.new("RGB", (16, 16)), fields)
+    return run.save(Image.new("RGB", (16, 16), (grey,) * 3), fields)
+
+
+@pytest.mark.parametrize(("grey", "left"), [(0, 1), (99, 2)], ids=["of the same pixels", "of other pixels"])
+def test_two_pictures_under_both_ids_become_one_where_they_are_the_same(
+    tiny_model: Path, sweep_file, tmp_path: Path, grey: int, left: int
+) -> None:
+    (native,) = expand(*read_sweep(sweep_file(sweep(tiny_model, seed=1, value=3.0))))
+    run = RunFolder(tmp_path / "r")
+    run.create()
+    for size, shade in ((None, 0), ((16, 16), grey)):
+        e = dataclasses.replace(native, size=size)
+        record = saved_record(run, e, shade)
+        settings = {"prompt": e.prompt, "negative_prompt": "", "seed": 1, "steps": e.steps, "value": e.value}
+        run.update_records({record.id: {**settings, "sampler": e.sampler, "guider": "cfg", "schedule": "constant"}})
+    repair(run, SilentDisplay())
+    assert len(run.records()) == left
+    assert native.id in run.records()
+    assert all(run.is_whole(record) for record in run.records().values() if isinstance(record, DoneRecord))
 
 
 def test_records_under_another_id_are_kept(tiny_model: Path, sweep_file, tmp_path: Path) -> None:

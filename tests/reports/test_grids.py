@@ -221,6 +221,14 @@ def test_pages_without_pictures_are_drawn_where_they_are_asked_for(cli, begun: P
     assert [path.name for path in (begun / "grids").iterdir()] == ["g.png"]
 
 
+def test_the_first_page_is_drawn_without_any_picture(cli, begun: Path) -> None:
+    (begun / "experiments.jsonl").write_text("")
+    for picture in begun.glob("images/*.png"):
+        picture.unlink()
+    drawn = cli("grid", begun)
+    assert (drawn.code, drawn.out.split()) == (0, [str(begun / "grids/g.png")])
+
+
 def test_one_page_is_in_memory_at_a_time(cli, begun: Path, monkeypatch) -> None:
     made, most = list[weakref.ref](), list[int]()
     draw = grid_render._page
