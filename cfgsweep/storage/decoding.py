@@ -28,6 +28,14 @@ class OtherSize(DamagedPicture):
         super().__init__(f"a picture of {found[0]}x{found[1]} in the place of {size[0]}x{size[1]}")
 
 
+class TooManyPixels(DamagedPicture):
+    """A picture that claims more pixels than the caller takes; they are not decoded."""
+
+    def __init__(self, found: Pixels, most: int):
+        self.found = found
+        super().__init__(f"a picture of {found[0]}x{found[1]}, which is more than {most} pixels")
+
+
 NO_PICTURE = (DamagedPicture, FileNotFoundError)  # what callers catch where a picture may be damaged or missing
 
 
@@ -46,25 +54,33 @@ def _damage_told(formats: tuple[str, ...] = ("PNG",)) -> Iterator[None]:
         raise DamagedPicture(f"not a whole picture: {error}") from None
 
 
-def opened(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",), size: Pixels | None = None) -> Image.Image:
+def opened(
+    file: Path | BinaryIO,
+    formats: tuple[str, ...] = ("PNG",),
+    size: Pixels | None = None,
+    most_pixels: int | None = None,
+) -> Image.Image:
     """A picture, decoded into memory.
 
     formats: those that Pillow reads itself; for some others it starts programs. size: what it must have, where that is
-    known. It is compared before pixels are decoded, so that a file that claims to be huge takes no memory.
+    known. most_pixels: a bound of width times height. Both are compared before pixels are decoded, so that a file that
+    claims to be huge takes no memory.
 
     Raises FileNotFoundError where it is missing, DamagedPicture where it is not whole (OtherSize where it has another
-    size), OSError where the machine fails.
+    size, TooManyPixels beyond most_pixels), OSError where the machine fails.
     """
     with naming_file(file), _damage_told(formats), Image.open(file, formats=formats) as image:
         if size is not None and image.size != size:
             raise OtherSize(image.size, size)
+        if most_pixels is not None and image.width * image.height > most_pixels:
+            raise TooManyPixels(image.size, most_pixels)
         image.load()
         return image
 
 
-def opened_rgb(file: Path | BinaryIO, formats: tuple[str, ...] = ("PNG",), size: Pixels | None = None) -> Image.Image:
-    """The same in RGB. Kinds of pixels that Pillow does not convert to RGB count as damage."""
-    image = opened(file, formats, size)
+def opened_rgb(file: Path | BinaryIO, size: Pixels | None = None, most_pixels: int | None = None) -> Image.Image:
+    """The same for PNG, in RGB. Kinds of pixels that Pillow does not convert to RGB count as damage."""
+    image = opened(file, size=size, most_pixels=most_pixels)
     with _damage_told():
         return image.convert("RGB")
 

@@ -57,6 +57,14 @@ def _silence_datasets(library: Any) -> Restore:
     return _silence_logger("datasets", logging.ERROR)
 
 
+def _silence_pillow(image: Any) -> Restore:
+    """No warning of a large picture: it is compared with its record, or refused in cfgsweep's own words."""
+    filters = warnings.catch_warnings()
+    filters.__enter__()
+    warnings.filterwarnings("ignore", category=image.DecompressionBombWarning)
+    return lambda: filters.__exit__(None, None, None)
+
+
 def _silence_tracing(torch: Any) -> Restore:
     """No warnings of torch.jit about tracing (see models/jit_trace.py), in any thread."""
     filters = warnings.catch_warnings()
@@ -69,6 +77,7 @@ def _silence_tracing(torch: Any) -> Restore:
 # In this order: transformers changes the progress bars of huggingface_hub with its own, and is restored before it.
 SILENCERS: dict[str, Callable[[Any], Restore]] = {
     "torch": _silence_tracing,
+    "PIL.Image": _silence_pillow,
     "huggingface_hub": _silence_huggingface_hub,
     "transformers": _silence_diffusers_or_transformers,
     "diffusers": _silence_diffusers_or_transformers,

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 
 from cfgsweep.errors import UserError
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.captioned import read_captioned
 from cfgsweep.training.data.labelled import read_labelled
+from cfgsweep.training.data.sources import read_rows
 
 
 def png(shade: int, size: tuple[int, int] = (12, 10), mode: str = "RGB") -> bytes:
@@ -151,6 +152,49 @@ def test_pictures_are_cut_to_a_size_and_laid_over_white(tmp_path: Path) -> None:
     everything = torch.cat([training.pixels, held_out.pixels])
     assert everything.shape == (12, 3, 16, 16)
     assert any((pixels == 255).all() for pixels in everything)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "RGB", "RGBA", "P"])
+def test_pictures_reduced_one_by_one_equal_those_reduced_at_the_end(tmp_path: Path, mode: str) -> None:
+    """The mode of all pictures, L or RGB, is known at the end, but each is reduced when it is decoded."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 20, 30, 4), np.uint8)
+    channels = 4 if "A" in mode else 3
+    images = [Image.fromarray(one[..., :channels]).convert(mode) for one in noise]
+    rows = rows_of([0, 1] * 6)
+    for row, image in zip(rows, images, strict=True):
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        row["image"]["bytes"] = file.getvalue()
+    training, held_out = read_labelled(Data(path=parquet(tmp_path / "p.parquet", rows), size=16, held_out=0.3))
+    found = torch.cat([training.pixels, held_out.pixels])
+    expected = []
+    for image in images:
+        if "A" in mode:
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+        image = image.convert("L" if mode in ("L", "1") else "RGB")
+        expected.append(np.asarray(ImageOps.fit(image, (16, 16), Image.Resampling.BICUBIC)))
+    ours = found.permute(0, 2, 3, 1).squeeze(-1).numpy()
+    assert sorted(one.tobytes() for one in ours) == sorted(one.tobytes() for one in expected)
+
+
+@pytest.mark.filterwarnings("error")  # Pillow's own, that it is large
+@pytest.mark.parametrize("size", [16, None])
+def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path, size: int | None) -> None:
+    """One of 169 megapixels, in 21 KB, among small ones or in front of them."""
+    rows = rows_of([0, 1] * 6)
+    rows[0 if size is None else 7]["image"] = {"bytes": png(0, (13_000, 13_000), "1"), "path": "huge.png"}
+    path = parquet(tmp_path / "p.parquet", rows)
+    with pytest.raises(UserError, match="too large a picture") as caught:
+        read_labelled(Data(path=path, size=size, held_out=0.3))
+    for word in ("huge.png", "13000x13000", "67108864"):
+        assert word in str(caught.value)
+
+
+def test_a_row_has_a_reduced_picture(tmp_path: Path) -> None:
+    """Pictures as they are in their files are not kept in memory."""
+    path = parquet(tmp_path / "p.parquet", rows_of([0, 1] * 6, size=(300, 200)))
+    rows = read_rows(Data(path=path, size=16, held_out=0.3), "label")
+    assert {row.image.size for row in rows.all} == {(16, 16)}
 
 
 def with_row(rows: list[dict], number: int, **changes) -> list[dict]:

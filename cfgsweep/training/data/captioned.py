@@ -13,7 +13,7 @@ from cfgsweep.errors import UserError, shorten
 from cfgsweep.storage.decoding import opened_rgb
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import Entry, Pictures, to_pixels
-from cfgsweep.training.data.rows import as_tensors
+from cfgsweep.training.data.rows import MOST_PIXELS, as_tensors
 from cfgsweep.training.data.sources import read_rows
 
 Picture = tuple[torch.Tensor, Entry]  # uint8 [3, height, width], and what it shows
@@ -75,4 +75,4 @@ def _emoji_rows(data: Data) -> list[dict]:
 
 def _picture(row: dict) -> Picture:
     entry = Entry(row["label"], tuple(row["tags"] or ()), row["style"])
-    return to_pixels(opened_rgb(io.BytesIO(row["image"]["bytes"]))), entry
+    return to_pixels(opened_rgb(io.BytesIO(row["image"]["bytes"]), most_pixels=MOST_PIXELS)), entry

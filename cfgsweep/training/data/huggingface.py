@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
-from cfgsweep.storage.decoding import OtherSize, opened
+from cfgsweep.storage.decoding import OtherSize, TooManyPixels, opened
 from cfgsweep.system.quiet import quiet_libraries
 from cfgsweep.training.config import Data
-from cfgsweep.training.data.rows import Row, Rows, split_rows
+from cfgsweep.training.data.rows import MOST_PIXELS, Row, Rows, reduced, split_rows
 
 ON_THE_HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -35,7 +35,7 @@ def read_dataset(data: Data, column: str) -> Rows:
             found = datasets.load_dataset("imagefolder", data_dir=place, streaming=True)
         else:
             found = datasets.load_dataset("parquet", data_files=place, streaming=True)
-        parts = {name: _rows_of(part, column, place, data.size is None) for name, part in found.items()}
+        parts = {name: _rows_of(part, column, place, data.size) for name, part in found.items()}
     except CfgsweepError:
         raise
     except Exception as error:  # damaged files raise many kinds of exceptions
@@ -47,7 +47,7 @@ def read_dataset(data: Data, column: str) -> Rows:
     return Rows(training, own, names) if own is not None else Rows(*split_rows(training, data.held_out), names)
 
 
-def _rows_of(part: Any, column: str, place: str, of_one_size: bool) -> tuple[list[Row], list[str] | None]:
+def _rows_of(part: Any, column: str, place: str, size: int | None) -> tuple[list[Row], list[str] | None]:
     """Rows of a part such as train or test, and the names of its labels where the data set has them."""
     import datasets
 
@@ -57,13 +57,14 @@ def _rows_of(part: Any, column: str, place: str, of_one_size: bool) -> tuple[lis
         raise unknown_name("column", missing, list(features), f"data: {place}")
     feature = features[column]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column, of_one_size)), names
+    return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column, size)), names
 
 
-def _decoded(part: Any, column: str, of_one_size: bool) -> Iterator[Row]:
+def _decoded(part: Any, column: str, side: int | None) -> Iterator[Row]:
     """Rows with decoded pictures. Raises UserError, with the row, for files that are no pictures of 8 bits.
 
-    of_one_size: refuse a picture of another size than the first, before a huge one is decoded.
+    side: what each picture is reduced to as soon as it is decoded, so that one at a time is in memory as it is in its
+    file. None: a picture of another size than the first is refused before it is decoded.
     """
     size = None
     for number, row in enumerate(part):
@@ -71,13 +72,18 @@ def _decoded(part: Any, column: str, of_one_size: bool) -> Iterator[Row]:
         where = f"row {number}" + (f", {found['path']}" if found.get("path") else "")
         content = found.get("bytes")
         try:
-            image = opened(Path(found["path"]) if content is None else io.BytesIO(content), FORMATS, size)
-            size = image.size if of_one_size else None
+            file = Path(found["path"]) if content is None else io.BytesIO(content)
+            image = opened(file, FORMATS, size, MOST_PIXELS)
+            size = image.size if side is None else None
             if image.mode[0] in "IF":
                 raise ValueError(f"more than 8 bits a channel ({image.mode})")
-            yield Row(image, row[column], where)
+            yield Row(reduced(image, side), row[column], where)
         except OtherSize as error:
             given = f"{error.found[0]}x{error.found[1]}"
             raise UserError("pictures of different sizes", where=where, given=given, hint="give data.size") from None
+        except TooManyPixels as error:
+            given, most = f"{error.found[0]}x{error.found[1]}", f"up to {MOST_PIXELS} pixels"
+            hint = "reduce the picture"
+            raise UserError("too large a picture", where=where, given=given, allowed=most, hint=hint) from None
         except (KeyError, TypeError, OSError, ValueError) as error:
             raise UserError(f"not a picture that can be read: {shorten(str(error))}", where=where) from None

@@ -9,7 +9,7 @@ import torch
 from cfgsweep.errors import UserError
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.dataset import Labelled
-from cfgsweep.training.data.rows import Row, as_tensors
+from cfgsweep.training.data.rows import GREY, Row, as_tensors
 from cfgsweep.training.data.sources import read_rows
 
 
@@ -27,7 +27,7 @@ def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
     if unseen:
         given = [names[number] for number in sorted(unseen)]
         raise UserError("no training picture has these labels", where="data", given=given)
-    grey = all(row.image.mode in ("L", "1") for row in rows.all)
+    grey = all(row.image.mode in GREY for row in rows.all)
     training, held_out = as_tensors(rows, data.size, "L" if grey else "RGB")
     return Labelled(training, labels, names), Labelled(held_out, held_out_labels, names)
 

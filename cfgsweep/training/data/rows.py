@@ -12,6 +12,9 @@ from PIL import Image, ImageOps
 from cfgsweep.errors import UserError
 from cfgsweep.training.data.dataset import to_pixels
 
+GREY = ("L", "1")  # modes of Pillow without colours
+MOST_PIXELS = 2**26  # of a picture in a file: 8192 x 8192, which take 256 MiB in RGB before they are reduced
+
 
 @dataclass(frozen=True)
 class Row:
@@ -56,15 +59,21 @@ def as_tensors(rows: Rows, size: int | None, mode: str) -> tuple[torch.Tensor, t
     """
     tensors: list[torch.Tensor] = []
     for row in rows.all:
-        image = _opaque(row.image).convert(mode)
-        if size is not None and image.size != (size, size):
-            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        image = reduced(row.image, size).convert(mode)
         tensors.append(to_pixels(image))
         if tensors[-1].shape != tensors[0].shape:
             given = f"{image.width}x{image.height}"
             raise UserError("pictures of different sizes", where=row.where, given=given, hint="give data.size")
     cut = len(rows.training)
     return torch.stack(tensors[:cut]), torch.stack(tensors[cut:])
+
+
+def reduced(image: Image.Image, size: int | None) -> Image.Image:
+    """The image over white, in L if it is grey and else in RGB, cropped and resized to a side. Twice is as once."""
+    image = _opaque(image).convert("L" if image.mode in GREY else "RGB")
+    if size is not None and image.size != (size, size):
+        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:
