@@ -32,9 +32,9 @@ def stable_diffusion(prediction_type: str = "epsilon", **of_the_unet: Any) -> St
     torch.manual_seed(0)
     noise = {**STABLE_DIFFUSION_NOISE, **LATENT_DEFAULTS}
     return StableDiffusionPipeline(
-        vae=_vae(),
-        text_encoder=CLIPTextModel(_text(layers=2)),
-        tokenizer=_tokenizer(),
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(clip_config(layers=2)),
+        tokenizer=tokenizer(),
         unet=_unet(
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
@@ -51,8 +51,44 @@ def stable_diffusion(prediction_type: str = "epsilon", **of_the_unet: Any) -> St
 def modular_sdxl() -> Any:
     """diffusers' modular pipeline for Stable Diffusion XL."""
     torch.manual_seed(0)
-    text, tokenizer = _text(layers=3, projection_dim=16), _tokenizer()
-    unet = _unet(
+    text = clip_config(layers=3, projection_dim=16)
+    made = StableDiffusionXLAutoBlocks().init_pipeline()
+    made.update_components(
+        unet=sdxl_unet(),
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(text).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(text).eval(),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        scheduler=EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE),
+        force_zeros_for_empty_prompt=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def tokenizer(length: int = 16) -> CLIPTokenizer:
+    """A tokenizer with one token per letter."""
+    vocabulary = {token: index for index, token in enumerate(VOCABULARY)}
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=length)
+
+
+def clip_config(layers: int, **others: Any) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+        **{"max_position_embeddings": 16, **others},
+    )
+
+
+def sdxl_unet() -> UNet2DConditionModel:
+    return _unet(
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=32,
@@ -61,54 +97,21 @@ def modular_sdxl() -> Any:
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=16 + 6 * 8,
     )
-    made = StableDiffusionXLAutoBlocks().init_pipeline()
-    made.update_components(
-        unet=unet,
-        vae=_vae(),
-        text_encoder=CLIPTextModel(text).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(text).eval(),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        scheduler=EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE),
-        force_zeros_for_empty_prompt=False,
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
-
-
-def _tokenizer() -> CLIPTokenizer:
-    """A tokenizer with one token per letter."""
-    tokenizer = CLIPTokenizer(vocab={token: index for index, token in enumerate(VOCABULARY)}, merges=[])
-    tokenizer.model_max_length = 16
-    return tokenizer
-
-
-def _text(layers: int, **others: Any) -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=len(VOCABULARY),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        max_position_embeddings=16,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-        **others,
-    )
 
 
 def _unet(**others: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(**SMALL, attention_head_dim=2, **others).eval()
 
 
-def _vae() -> AutoencoderKL:
+def autoencoder(**others: Any) -> AutoencoderKL:
+    """Latents of half the height and width."""
     return AutoencoderKL(
         block_out_channels=(8, 8),
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
         norm_num_groups=4,
         sample_size=16,
+        **others,
     ).eval()
 
 
@@ -128,7 +131,7 @@ def dit() -> DiTPipeline:
     for parameter in transformer.parameters():  # the layers for labels and timesteps are initialised with zeros
         torch.nn.init.normal_(parameter, std=0.2)
     scheduler = DDIMScheduler(beta_schedule="linear", beta_end=0.02, clip_sample=False)
-    return DiTPipeline(transformer, _vae(), scheduler)
+    return DiTPipeline(transformer, autoencoder(), scheduler)
 
 
 def labelled_unet(scheduler: Any = None, **of_the_unet: Any) -> DDPMPipeline:

@@ -1,0 +1,93 @@
+"""Tiny pipelines of diffusers with random weights, one of every family, built from their configs without a network.
+
+`build(name)` gives the same pipeline every time: float32, on the CPU, a forward pass takes milliseconds. The families
+differ as the originals do: in the kinds of networks, of text encoders and of autoencoders, in packed latents, lists of
+embeddings, fixed or free lengths of texts.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from diffusers import DiffusionPipeline
+
+from tests.support.tiny_pipelines import images, videos
+
+
+class Family(NamedTuple):
+    """How to build a pipeline, and how to call it."""
+
+    make: Callable[[], DiffusionPipeline]
+    inputs: dict[str, Any]  # of small outputs
+    guided: dict[str, float]  # inputs that switch classifier-free guidance on; none where the pipeline has none
+    calls: int  # of the network for one step with classifier-free guidance
+
+
+NETWORKS = ("unet", "transformer", "transformer_2")
+PICTURE = {"height": 32, "width": 32}
+SHORT = {**PICTURE, "max_sequence_length": 32}
+VIDEO = {**SHORT, "num_frames": 5}
+CFG = {"guidance_scale": 4.0}
+TRUE_CFG = {"true_cfg_scale": 4.0}
+
+TABLE = {
+    "sdxl": Family(images.sdxl, PICTURE, CFG, 1),
+    "sd3": Family(images.sd3, SHORT, CFG, 1),
+    "flux": Family(images.flux, SHORT, TRUE_CFG, 2),
+    "qwenimage": Family(images.qwenimage, SHORT, TRUE_CFG, 2),
+    "wan": Family(videos.wan, VIDEO, CFG, 2),
+}
+FAMILIES = {name: family.make for name, family in TABLE.items()}
+INPUTS = {name: family.inputs for name, family in TABLE.items()}
+
+
+def build(name: str) -> DiffusionPipeline:
+    """The pipeline of a family, in evaluation mode. torch's global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        pipeline = FAMILIES[name]()
+        for place, component in pipeline.components.items():
+            if isinstance(component, torch.nn.Module):
+                _randomise(component.eval(), gain=2.0 if place in NETWORKS else 1.0)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def save(name: str, folder: Path) -> None:
+    """Write the pipeline as a diffusers folder, which `DiffusionPipeline.from_pretrained` loads without a network."""
+    build(name).save_pretrained(folder)
+
+
+def call(pipeline: Any, name: str, prompt: str = "a cat", negative: str = "bad", **inputs: Any) -> Any:
+    """What the pipeline alone returns after two steps with classifier-free guidance and seed 0."""
+    texts = {"prompt": prompt, **({"negative_prompt": negative} if takes_negative_prompt(pipeline) else {})}
+    family, generator = TABLE[name], torch.Generator().manual_seed(0)
+    settings = {"num_inference_steps": 2, "generator": generator, **family.inputs, **family.guided}
+    return pipeline(**texts, **{**settings, **inputs})
+
+
+def takes_negative_prompt(pipeline: DiffusionPipeline) -> bool:
+    return "negative_prompt" in inspect.signature(type(pipeline).__call__).parameters
+
+
+def networks(pipeline: DiffusionPipeline) -> dict[str, torch.nn.Module]:
+    """The networks that predict, by the names of their places in the pipeline."""
+    places = {place: getattr(pipeline, place, None) for place in NETWORKS}
+    return {place: network for place, network in places.items() if network is not None}
+
+
+@torch.no_grad()
+def _randomise(module: torch.nn.Module, gain: float) -> None:
+    """Replace what is initialised with zeros: with zero gates or a zero last layer, nothing depends on the inputs.
+
+    `gain`: a factor for the other weights; the prediction depends more on the text with larger ones.
+    """
+    for parameter in module.parameters():
+        if not parameter.any():
+            parameter.normal_(std=0.05)
+        elif parameter.ndim > 1:
+            parameter *= gain
