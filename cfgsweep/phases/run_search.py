@@ -31,7 +31,7 @@ from cfgsweep.system.quiet import quiet_libraries
 
 def folder_for(run: RunFolder) -> Path:
     """The folder of a search that begins with a run: that of the run if it is a search's, else one beside it."""
-    return run.folder if run.report_file.exists() else run.folder.with_name(f"{run.folder.name}-phase")
+    return run.folder if run.is_of_search() else run.folder.with_name(f"{run.folder.name}-phase")
 
 
 @quiet_libraries()

@@ -5,28 +5,18 @@ To add an output, add a line to ARTIFACTS and the code that writes it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.png import hash_of_file
+from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
 IMAGES, GRIDS = "images", "grids"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 DRAWINGS = f"{GRIDS}/[!.]*.png"
-
-
-def is_json(path: Path) -> bool:
-    """Is the file whole JSON?"""
-    try:
-        json.loads(read_text(path) or "")
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def is_picture(path: Path) -> bool:
@@ -59,7 +49,7 @@ ARTIFACTS = (
     Artifact(SWEEP),
     Artifact(ENVIRONMENT),
     Artifact(RECORDS),
-    Artifact(REPORT, is_json, "damaged; the same search writes it again"),
+    Artifact(REPORT, is_report, "no whole report; the same search writes it, and renames a file that is not its own"),
     Artifact(DRAWINGS, is_picture, "damaged; it can be drawn again from the pictures"),
     Artifact(REPORT_PLOT, is_picture, "damaged; it can be drawn again from the pictures"),
     *(Artifact(name) for name in LOCKS),

@@ -9,7 +9,9 @@ from PIL import Image
 from cfgsweep.storage.decoding import NO_PICTURE, head_of
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
 from cfgsweep.system.display import SilentDisplay
+from cfgsweep.system.machine_errors import is_regular
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
 MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
 
 
@@ -22,20 +24,31 @@ def is_drawing(path: Path, what: str) -> bool:
 
 
 def save_drawing(image: Image.Image, path: Path, what: str) -> None:
-    """Writes a drawing into a run's folder. A whole picture there that is not this drawing is renamed, with a notice.
+    """Writes a drawing into a run's folder. A file of the user's in its place is renamed, with a notice.
 
+    That is a whole picture that is not this drawing, or what does not begin as a PNG: a damaged PNG is replaced.
     what: for instance 'grid tnorm, page 2'. Drawings of version 0.1 do not say what they are: one with the same pixels
     is replaced.
     """
     if not is_drawing(path, what):
         found = hash_of_file(path)
-        if found is not None and found != pixels_sha256(image):
-            _put_aside(path)
+        if found != pixels_sha256(image) if found is not None else _is_no_png(path):
+            put_aside(path, "drawing of this run")
     save_png(image, path, texts={MARK: what})
 
 
-def _put_aside(path: Path) -> None:
+def _is_no_png(path: Path) -> bool:
+    """Has the file a content, and not that of a PNG, whole or damaged?"""
+    if not is_regular(path):
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(PNG_START))
+    return bool(start.strip(b"\0")) and not PNG_START.startswith(start)
+
+
+def put_aside(path: Path, what: str) -> None:
+    """Renames a file of the user's to 'NAME.before.EXT', with a notice. what: what it is not."""
     free = (path.with_stem(f"{path.stem}.before{number}") for number in ("", *range(2, 10_000)))
     aside = next(place for place in free if not place.exists())
     path.rename(aside)
-    SilentDisplay().notice(f"{path} was no drawing of this run, and is {aside.name} now")
+    SilentDisplay().notice(f"{path} was no {what}, and is {aside.name} now")

@@ -37,6 +37,7 @@ from cfgsweep.storage.records import (
     merged,
     parse_environment,
 )
+from cfgsweep.storage.report_file import is_of_search, read_report, write_report
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import Sweep
@@ -185,11 +186,12 @@ class RunFolder:
                 yield record
 
     def report(self) -> dict[str, object] | None:
-        """The report of `cfgsweep phase`; None where there is none, or it is damaged."""
-        if not artifacts.is_json(self.report_file):
-            return None
-        found: dict[str, object] = json.loads(read_text(self.report_file) or "")
-        return found
+        """The report of `cfgsweep phase`; None where there is no whole one."""
+        return read_report(self.report_file)
+
+    def is_of_search(self) -> bool:
+        """Has a search written its report here, which may be damaged since?"""
+        return is_of_search(self.report_file)
 
     def unknown_files(self) -> list[Path]:
         """Files that are no part of this run."""
@@ -253,9 +255,8 @@ class RunFolder:
             file.write((json.dumps(environment, indent=2) + "\n").encode())
 
     def write_report(self, report: Mapping[str, object], plot: Image.Image | None = None) -> None:
-        """Write phase.json, and phase.png if there is a plot."""
-        with open_atomic(self.report_file) as file:
-            file.write((json.dumps(report, indent=1) + "\n").encode())
+        """Write phase.json, and phase.png if there is a plot. Files of the user's of these names are renamed."""
+        write_report(report, self.report_file)
         if plot is not None:
             save_drawing(plot, self.report_plot_file, "phase")
 

@@ -135,6 +135,42 @@ def test_a_killed_search_continues_to_the_same_report(cli, phase_file, tmp_path)
     assert (cut / "phase.json").read_text() == (whole / "phase.json").read_text()
 
 
+FOREIGN = ['{"solid": 0, "liquid": 100}', "[1, 2]", "phase: liquid", '{"name": "mine", "searches": []}']
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_users_own_phase_json_is_kept(cli, sweep_file, phase_file, tiny_model, tmp_path, content: str) -> None:
+    """In a run's own folder, where it makes no search of the run, and in the folder of a search."""
+    settings = {"name": "s", "model": str(tiny_model), "prompt": "a cat", "steps": 4, "guider": "cfg"}
+    run = tmp_path / "s"
+    file = sweep_file(yaml.safe_dump({**settings, "value": [0.0, 2.0, 3.0, 5.0, 8.0]}))
+    assert cli("run", file, "--out", run, "--device", "cpu").code == 0
+    (run / "phase.json").write_text(content)
+    assert cli("phase", run, "--device", "cpu").code == 0
+    assert (run / "phase.json").read_text() == content
+    assert (tmp_path / "s-phase/phase.json").exists()
+
+    told = cli("phase", phase_file(), "--out", run, "--device", "cpu")
+    assert told.code == 0
+    assert "phase.before.json" in told.err
+    assert (run / "phase.before.json").read_text() == content
+    assert "searches" in json.loads((run / "phase.json").read_text())
+    assert not cli("phase", phase_file(), "--out", run, "--device", "cpu").err
+    assert not (run / "phase.before2.json").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 40])
+def test_a_damaged_report_is_replaced(cli, phase_file, tmp_path, cut: int) -> None:
+    out = tmp_path / "out"
+    cli("phase", phase_file(), "--out", out, "--device", "cpu")
+    report = (out / "phase.json").read_text()
+    (out / "phase.json").write_text(report[:cut])
+    assert "no whole report" in cli("verify", out).out
+    assert not cli("phase", phase_file(), "--out", out, "--device", "cpu").err
+    assert (out / "phase.json").read_text() == report
+    assert not list(out.glob("*.before*"))
+
+
 def test_the_sweep_file_of_a_search_can_be_searched_again(cli, phase_file, tmp_path) -> None:
     out = tmp_path / "out"
     file = phase_file(seed=[1, 2], guider=["cfg", "tnorm"], phase={"scan": 5})

@@ -280,6 +280,10 @@ def test_no_picture_of_the_users_is_removed_or_overwritten(cli, begun: Path, tmp
     assert (grids / "g-2.before.png").read_bytes() == own["g-2.png"]
     users_picture(grids / "g.png")
     assert "g.before.png" in cli("grid", begun).err
+    Image.new("RGB", (30, 20), "teal").save(grids / "g.png", "JPEG")
+    assert "g.before2.png" in cli("grid", begun).err
+    (grids / "g.png").write_bytes((grids / "g.png").read_bytes()[:100])  # a damaged drawing
+    assert not cli("grid", begun).err
 
     holiday = users_picture(tmp_path / "holiday-2.png")
     refused = cli("grid", begun, "--empty-pages", "--out", tmp_path / "holiday.png")
