@@ -103,12 +103,13 @@ def _unet(**others: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(**SMALL, attention_head_dim=2, **others).eval()
 
 
-def autoencoder(**others: Any) -> AutoencoderKL:
-    """Latents of half the height and width."""
+def autoencoder(scale: int = 2, **others: Any) -> AutoencoderKL:
+    """Latents are `scale` times smaller in height and width, a power of two."""
+    levels = scale.bit_length()
     return AutoencoderKL(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8,) * levels,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         norm_num_groups=4,
         sample_size=16,
         **others,

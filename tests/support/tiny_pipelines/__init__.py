@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from diffusers import DiffusionPipeline
 
-from tests.support.tiny_pipelines import images, videos
+from tests.support import tiny_models as tiny
+from tests.support.tiny_pipelines import images, more_images, videos
 
 
 class Family(NamedTuple):
@@ -29,8 +30,9 @@ class Family(NamedTuple):
 
 NETWORKS = ("unet", "transformer", "transformer_2")
 PICTURE = {"height": 32, "width": 32}
-SHORT = {**PICTURE, "max_sequence_length": 32}
+SHORT = {**PICTURE, "max_sequence_length": 16}
 VIDEO = {**SHORT, "num_frames": 5}
+UNBINNED = {**SHORT, "use_resolution_binning": False, "clean_caption": False}
 CFG = {"guidance_scale": 4.0}
 TRUE_CFG = {"true_cfg_scale": 4.0}
 
@@ -39,6 +41,16 @@ TABLE = {
     "sd3": Family(images.sd3, SHORT, CFG, 1),
     "flux": Family(images.flux, SHORT, TRUE_CFG, 2),
     "qwenimage": Family(images.qwenimage, SHORT, TRUE_CFG, 2),
+    "stable_diffusion": Family(tiny.stable_diffusion, PICTURE, CFG, 1),
+    "flux2": Family(more_images.flux2, {**PICTURE, "max_sequence_length": 96}, {}, 1),
+    "flux2_klein": Family(more_images.flux2_klein, SHORT, CFG, 2),
+    "chroma": Family(more_images.chroma, SHORT, CFG, 2),
+    "cogview4": Family(more_images.cogview4, SHORT, CFG, 2),
+    "pixart_sigma": Family(more_images.pixart_sigma, UNBINNED, CFG, 1),
+    "sana": Family(more_images.sana, UNBINNED, CFG, 1),
+    "auraflow": Family(more_images.auraflow, SHORT, CFG, 1),
+    "lumina2": Family(more_images.lumina2, {"height": 64, "width": 64, "max_sequence_length": 64}, CFG, 2),
+    "zimage": Family(more_images.zimage, SHORT, CFG, 1),
     "wan": Family(videos.wan, VIDEO, CFG, 2),
 }
 FAMILIES = {name: family.make for name, family in TABLE.items()}
@@ -86,8 +98,10 @@ def _randomise(module: torch.nn.Module, gain: float) -> None:
 
     `gain`: a factor for the other weights; the prediction depends more on the text with larger ones.
     """
-    for parameter in module.parameters():
+    for name, parameter in module.named_parameters():
         if not parameter.any():
             parameter.normal_(std=0.05)
+        elif "add_v_proj" in name:  # what latents are given of the text
+            parameter *= 4 * gain
         elif parameter.ndim > 1:
             parameter *= gain

@@ -17,7 +17,7 @@ from diffusers import (
 
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 from tests.support import tiny_models as tiny
-from tests.support.tiny_pipelines import texts
+from tests.support.tiny_pipelines import language, texts
 from tests.support.tiny_pipelines.texts import WIDTH
 
 FLOW_VAE = {"use_quant_conv": False, "use_post_quant_conv": False, "shift_factor": 0.06, "scaling_factor": 1.5}
@@ -92,7 +92,7 @@ def flux() -> FluxPipeline:
 
 
 def qwenimage() -> QwenImagePipeline:
-    text_encoder, tokenizer = texts.qwen_vl(QwenImagePipeline)
+    text_encoder, tokenizer = language.qwen_vl(QwenImagePipeline)
     transformer = QwenImageTransformer2DModel(
         patch_size=2,
         in_channels=16,
