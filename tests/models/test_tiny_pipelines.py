@@ -36,9 +36,8 @@ def test_the_prediction_depends_on_latents_timestep_and_text(name: str) -> None:
         network.register_forward_hook(lambda *call: calls.append(call), with_kwargs=True)
     _picture(pipeline, name)
     assert len(calls) == 2 * tiny.TABLE[name].calls
-    if tiny.TABLE[name].guided:  # the rows of a step differ in nothing but the text
-        rows = [row for call in calls[: len(calls) // 2] for row in call[-1][0]]
-        assert _differ(rows[0], rows[1])
+    rows = [row for call in calls[: len(calls) // 2] for row in call[-1][0]]  # of the first step
+    assert len(rows) == 1 or _differ(rows[0], rows[1])  # they differ in nothing but the text
     network, *_, output = calls[-1]
     first, last = (
         inspect.signature(network.forward).bind(*call[1], **call[2]).arguments for call in (calls[0], calls[-1])
@@ -53,10 +52,12 @@ def test_the_prediction_depends_on_latents_timestep_and_text(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_pipeline_gives_the_same_picture(name: str, tmp_path: Path) -> None:
     tiny.save(name, tmp_path)
+    if name == "kolors":
+        pytest.importorskip("sentencepiece", reason="diffusers does not load Kolors without it")
     loaded = DiffusionPipeline.from_pretrained(tmp_path)
     loaded.set_progress_bar_config(disable=True)
     # Not bit-equal: weights mapped from a file are aligned differently in memory, and sums are taken in another order.
-    torch.testing.assert_close(_picture(loaded, name), _picture(tiny.build(name), name), atol=1e-4, rtol=0)
+    torch.testing.assert_close(_picture(loaded, name), _picture(tiny.build(name), name), atol=5e-4, rtol=0)
 
 
 def _picture(pipeline: Any, name: str, prompt: str = "a cat", negative: str = "bad") -> torch.Tensor:

@@ -87,7 +87,7 @@ def clip_config(layers: int, **others: Any) -> CLIPTextConfig:
     )
 
 
-def sdxl_unet() -> UNet2DConditionModel:
+def sdxl_unet(**others: Any) -> UNet2DConditionModel:
     return _unet(
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
@@ -96,6 +96,7 @@ def sdxl_unet() -> UNet2DConditionModel:
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=16 + 6 * 8,
+        **others,
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from tests.support import tiny_models as tiny
-from tests.support.tiny_pipelines import images, more_images, videos
+from tests.support.tiny_pipelines import images, more_images, several_texts, videos
 
 
 class Family(NamedTuple):
@@ -30,6 +30,7 @@ class Family(NamedTuple):
 
 NETWORKS = ("unet", "transformer", "transformer_2")
 PICTURE = {"height": 32, "width": 32}
+LARGER = {"height": 64, "width": 64}  # of latents 8 times smaller
 SHORT = {**PICTURE, "max_sequence_length": 16}
 VIDEO = {**SHORT, "num_frames": 5}
 UNBINNED = {**SHORT, "use_resolution_binning": False, "clean_caption": False}
@@ -49,9 +50,19 @@ TABLE = {
     "pixart_sigma": Family(more_images.pixart_sigma, UNBINNED, CFG, 1),
     "sana": Family(more_images.sana, UNBINNED, CFG, 1),
     "auraflow": Family(more_images.auraflow, SHORT, CFG, 1),
-    "lumina2": Family(more_images.lumina2, {"height": 64, "width": 64, "max_sequence_length": 64}, CFG, 2),
+    "lumina2": Family(more_images.lumina2, {**LARGER, "max_sequence_length": 64}, CFG, 2),
     "zimage": Family(more_images.zimage, SHORT, CFG, 1),
+    "kolors": Family(several_texts.kolors, PICTURE, CFG, 1),
+    "hidream": Family(several_texts.hidream, {"height": 128, "width": 128, "max_sequence_length": 16}, CFG, 1),
+    "hunyuandit": Family(several_texts.hunyuandit, {**LARGER, "use_resolution_binning": False}, CFG, 1),
+    "hunyuanimage": Family(several_texts.hunyuanimage, PICTURE, {}, 2),  # a guider is a component of it
     "wan": Family(videos.wan, VIDEO, CFG, 2),
+    "wan22": Family(videos.wan22, VIDEO, CFG, 2),
+    "wan5b": Family(videos.wan5b, VIDEO, CFG, 2),
+    "ltx": Family(videos.ltx, {**VIDEO, "num_frames": 9}, CFG, 1),
+    "cogvideox": Family(videos.cogvideox, {**VIDEO, "num_frames": 9}, CFG, 1),
+    "hunyuanvideo": Family(videos.hunyuanvideo, VIDEO, TRUE_CFG, 2),
+    "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # likewise
 }
 FAMILIES = {name: family.make for name, family in TABLE.items()}
 INPUTS = {name: family.inputs for name, family in TABLE.items()}

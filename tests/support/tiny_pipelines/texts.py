@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Any
 
 from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    ByT5Tokenizer,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
@@ -43,6 +48,27 @@ def t5(width: int = WIDTH) -> tuple[T5EncoderModel, T5Tokenizer]:
 
 def umt5() -> tuple[UMT5EncoderModel, T5Tokenizer]:
     return UMT5EncoderModel(UMT5Config(**_t5_sizes())), t5_tokenizer()
+
+
+def byt5() -> tuple[T5EncoderModel, ByT5Tokenizer]:
+    tokenizer = ByT5Tokenizer()
+    return T5EncoderModel(T5Config(**{**_t5_sizes(), "vocab_size": len(tokenizer)})), tokenizer
+
+
+def bert() -> tuple[BertModel, BertTokenizer]:
+    """One token per letter, padded to 77 tokens."""
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *ascii_lowercase, *("##" + letter for letter in ascii_lowercase)]
+    tokenizer = BertTokenizer(vocab={token: index for index, token in enumerate(vocabulary)}, model_max_length=77)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=77,
+        initializer_range=0.2,
+    )
+    return BertModel(config), tokenizer
 
 
 def _t5_sizes() -> dict[str, Any]:
