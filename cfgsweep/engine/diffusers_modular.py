@@ -130,7 +130,7 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         if self._perturbation is not None:
             hooks = PerturbationHooks(denoiser)
             self._pass.callback(hooks.remove)
-            self._pass.enter_context(hooks.applied(self._perturbation, latents))
+            self._pass.enter_context(hooks.applied(self._perturbation, latents.shape[-2:]))
 
     def _leave_pass(self, *_: object) -> None:
         self._perturbation = None

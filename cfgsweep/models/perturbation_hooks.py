@@ -75,21 +75,25 @@ class PerturbationHooks:
 
         Raises UserError where the network does not have the perturbation's layers.
         """
-        select_blocks(self._blocks, perturbation.layers)  # an unknown layer is an error now, not during a run
+        self.check(perturbation)
 
         def perturbed_call(latents: torch.Tensor, *others: Any) -> torch.Tensor:
-            with self.applied(perturbation, latents):
+            with self.applied(perturbation, latents.shape[-2:]):
                 return call(latents, *others)
 
         return perturbed_call
 
-    @contextmanager
-    def applied(self, perturbation: LayerPerturbation, latents: torch.Tensor) -> Iterator[None]:
-        """Within the block, calls of the network from this thread with these latents are perturbed.
+    def check(self, perturbation: LayerPerturbation) -> None:
+        """Raises UserError, with the layers there are, where the network does not have the perturbation's."""
+        select_blocks(self._blocks, perturbation.layers)
 
-        latents: [rows, channels, height, width]. Raises UserError where the network does not have the layers.
+    @contextmanager
+    def applied(self, perturbation: LayerPerturbation, shape: tuple[int, ...]) -> Iterator[None]:
+        """Within the block, calls of the network from this thread are perturbed.
+
+        shape: height and width of the latents. Raises UserError where the network does not have the layers.
         """
-        blocks, (height, width) = select_blocks(self._blocks, perturbation.layers), latents.shape[-2:]
+        blocks, (height, width) = select_blocks(self._blocks, perturbation.layers), shape
         self._local.active = ActivePerturbation(perturbation, blocks, (height, width))
         try:
             yield
