@@ -60,6 +60,13 @@ def test_a_saved_pipeline_gives_the_same_picture(name: str, tmp_path: Path) -> N
     torch.testing.assert_close(_picture(loaded, name), _picture(tiny.build(name), name), atol=5e-4, rtol=0)
 
 
+def test_a_word_is_one_token() -> None:
+    """Where a pipeline does not pad its texts, they differ in length."""
+    pipeline = tiny.build("qwenimage")
+    short, long = (pipeline.encode_prompt(prompt)[0].shape[1] for prompt in ("a cat", "a red cat"))
+    assert long == short + 1
+
+
 def _picture(pipeline: Any, name: str, prompt: str = "a cat", negative: str = "bad") -> torch.Tensor:
     return torch.as_tensor(tiny.call(pipeline, name, prompt, negative, output_type="pt")[0][0])
 
