@@ -25,7 +25,7 @@ class Family(NamedTuple):
 
     make: Callable[[], DiffusionPipeline]
     inputs: dict[str, Any]  # of small outputs
-    guided: dict[str, float]  # inputs that switch classifier-free guidance on; none where the pipeline has none
+    guided: dict[str, float]  # inputs that switch classifier-free guidance on; none where no input does
     calls: int  # of the network for one step with classifier-free guidance
 
 
@@ -57,14 +57,14 @@ TABLE = {
     "kolors": Family(several_texts.kolors, PICTURE, CFG, 1),
     "hidream": Family(several_texts.hidream, {"height": 128, "width": 128, "max_sequence_length": 16}, CFG, 1),
     "hunyuandit": Family(several_texts.hunyuandit, {**LARGER, "use_resolution_binning": False}, CFG, 1),
-    "hunyuanimage": Family(several_texts.hunyuanimage, PICTURE, {}, 2),  # a guider is a component of it
+    "hunyuanimage": Family(several_texts.hunyuanimage, PICTURE, {}, 2),  # its guider is a component
     "wan": Family(videos.wan, VIDEO, CFG, 2),
     "wan22": Family(videos.wan22, VIDEO, CFG, 2),
     "wan5b": Family(videos.wan5b, VIDEO, CFG, 2),
     "ltx": Family(videos.ltx, {**VIDEO, "num_frames": 9}, CFG, 1),
     "cogvideox": Family(videos.cogvideox, {**VIDEO, "num_frames": 9}, CFG, 1),
     "hunyuanvideo": Family(videos.hunyuanvideo, VIDEO, TRUE_CFG, 2),
-    "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # likewise
+    "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # its guider is a component
     "bria": Family(rarer_images.bria, SHORT, CFG, 1),
     "pixart_alpha": Family(rarer_images.pixart_alpha, UNBINNED, CFG, 1),
     "cogview3plus": Family(rarer_images.cogview3plus, SHORT, CFG, 1),
@@ -85,7 +85,7 @@ TABLE = {
     "ltx_i2v": Family(rarer_videos.ltx_i2v, {**VIDEO, **IMAGE, "num_frames": 9}, CFG, 1),
 }
 FAMILIES = {name: family.make for name, family in TABLE.items()}
-INPUTS = {name: family.inputs for name, family in TABLE.items()}
+INPUTS = {name: family.inputs for name, family in TABLE.items()}  # not to be changed: some families share them
 
 
 def build(name: str) -> DiffusionPipeline:
@@ -101,7 +101,10 @@ def build(name: str) -> DiffusionPipeline:
 
 
 def save(name: str, folder: Path) -> None:
-    """Write the pipeline as a diffusers folder, which `DiffusionPipeline.from_pretrained` loads without a network."""
+    """Write the pipeline as a diffusers folder, which `DiffusionPipeline.from_pretrained` loads without a network.
+
+    Kolors is loaded only where the package sentencepiece is installed; diffusers asks for it.
+    """
     build(name).save_pretrained(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from diffusers import (
     BriaPipeline,
     BriaTransformer2DModel,
@@ -115,6 +116,7 @@ def luminanext() -> LuminaPipeline:
         multiple_of=16,
         cross_attention_dim=WIDTH,
     )
+    torch.nn.init.normal_(transformer.pad_token)  # left as the memory was
     return LuminaPipeline(
         transformer=transformer,
         scheduler=FlowMatchEulerDiscreteScheduler(),
