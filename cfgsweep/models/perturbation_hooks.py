@@ -116,7 +116,7 @@ class _SelfAttention:
         active = self.hooks.active(self.block)
         match active.perturbation.kind if active else None:
             case "identity":
-                return _project_output(attention, attention.to_v(hidden_states))
+                return project_output(attention, attention.to_v(hidden_states))
             case "attention":
                 return hidden_states
             case "attention_residual":
@@ -137,10 +137,10 @@ def _attend_blurred(
         for x in (query, attention.to_k(hidden_states), attention.to_v(hidden_states))
     )
     attended = F.scaled_dot_product_attention(q, k, v, scale=attention.scale)
-    return _project_output(attention, attended.transpose(1, 2).flatten(2))
+    return project_output(attention, attended.transpose(1, 2).flatten(2))
 
 
-def _project_output(attention: Any, values: torch.Tensor) -> torch.Tensor:
+def project_output(attention: Any, values: torch.Tensor) -> torch.Tensor:
     """The attention module's output projection (and dropout)."""
     for layer in attention.to_out:
         values = layer(values)

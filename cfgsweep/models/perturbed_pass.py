@@ -13,8 +13,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import Kind, LayerPerturbation
 from cfgsweep.models.forward_pass import AttentionPlace, ForwardPass, Inputs, Place, outputs_of, with_outputs
 from cfgsweep.models.image_attention import attend_blurred, attend_by_identity, positions_of
+from cfgsweep.models.perturbation_hooks import project_output
 from cfgsweep.models.token_origins import CallOrigins, TensorOrigins, TokenOrigins
-from cfgsweep.models.transformer_blocks import Shape, is_attention, is_feed_forward, picture_grid
+from cfgsweep.models.transformer_blocks import Shape, is_attention, is_feed_forward, is_linear_attention, picture_grid
 
 Role = Literal["block", "attention", "attention with feed-forward", "feed_forward"]
 CHANGED: dict[Kind, Role] = {
@@ -24,8 +25,8 @@ CHANGED: dict[Kind, Role] = {
     "feed_forward": "feed_forward",
 }
 ATTENTION_KINDS: tuple[Kind, ...] = ("identity", "blur")  # those that change what happens within an attention
-IN_WORDS: dict[Kind, str] = {"identity": "attention_scores, as PAG", "blur": "blurred queries, as SEG"}
-_NO_SCORES = "linear attention, and attention by another backend than 'native', has no scores to change"
+IN_WORDS: dict[Kind, str] = {"identity": "attention_scores (PAG)", "blur": "blurred queries (SEG)"}
+_NO_SCORES = "linear attention has no scores to blur, and attention by other backends than 'native' is not seen"
 _AS_ONE = "some blocks compute this together with other parts, or for the text alone"
 WHY_NOT: dict[Kind, str] = {
     "identity": _NO_SCORES,
@@ -64,8 +65,9 @@ class BlockParts:
             (self.roles[place.module], call) for place, call in origins.calls.items() if place.module in self.roles
         ]
         kinds: list[Kind] = [kind for kind in CHANGED if any(_can_change(kind, *call) for call in calls)]
-        attends = any(attention.place.module in self.roles for attention in origins.self_attention)
-        return [*kinds, *(ATTENTION_KINDS if attends else ())]
+        if any(attention.place.module in self.roles for attention in origins.self_attention):
+            return [*kinds, *ATTENTION_KINDS]
+        return [*kinds, "identity"] if any(map(is_linear_attention, self.roles)) else kinds
 
     def refuse_impossible(self, kind: Kind, name: str, origins: TokenOrigins, shape: Shape) -> None:
         """Raises UserError, with the kinds that are possible, where this kind would change nothing.
@@ -90,8 +92,11 @@ class BlockParts:
 def _can_change(kind: Kind, role: Role, call: CallOrigins) -> bool:
     if role != CHANGED[kind] or (role == "attention" and not call.self_attends):
         return False
-    sources = [call.source_of(i) for i, output in enumerate(call.outputs) if _is_changed(kind, output)]
-    return bool(sources) and None not in sources and len(set(sources)) == len(sources)
+    changed = [i for i, output in enumerate(call.outputs) if _is_changed(kind, output)]
+    if kind == "attention_residual":
+        return bool(changed)
+    sources = [call.source_of(i) for i in changed]
+    return bool(changed) and None not in sources and len(set(sources)) == len(sources)
 
 
 def _is_changed(kind: Kind, output: TensorOrigins | None) -> bool:
@@ -114,15 +119,21 @@ class PerturbedPass(ForwardPass):
 
     def after(self, place: Place, inputs: Inputs, output: Any) -> Any:
         kind = self._perturbation.kind
-        if kind in ATTENTION_KINDS or place.module not in self._roles:
+        module: Any = place.module
+        if module not in self._roles:
             return output
         call = self.origins.calls[place]
+        if kind == "identity" and call.self_attends and is_linear_attention(module):
+            return project_output(module, module.to_v(inputs["hidden_states"]))
+        if kind in ATTENTION_KINDS:
+            return output
         if not _can_change(kind, self._roles[place.module], call):
             return output
-        changed = [
-            _changed(kind, value, origins, inputs[source]) if (source := call.source_of(i)) and origins else value
-            for i, (value, origins) in enumerate(zip(outputs_of(output), call.outputs, strict=True))
-        ]
+        changed = outputs_of(output)
+        for i, origins in enumerate(call.outputs):
+            if origins is not None and _is_changed(kind, origins):
+                source = call.source_of(i)
+                changed[i] = _changed(kind, changed[i], origins.mask, inputs[source] if source else changed[i])
         return with_outputs(output, changed)
 
     def attend(self, place: AttentionPlace, attention: Callable[..., Tensor], given: dict[str, Any]) -> Tensor:
@@ -134,11 +145,9 @@ class PerturbedPass(ForwardPass):
         return attend_blurred(attention, given, picture[0], self._perturbation.blur_sigma, self._shape)
 
 
-def _changed(kind: Kind, output: Tensor, origins: TensorOrigins, source: Tensor) -> Tensor:
+def _changed(kind: Kind, output: Tensor, picture: Tensor | None, source: Tensor) -> Tensor:
     """What a module returns in place of its output. source: what it was given for the same tokens."""
-    if kind == "block":
+    if kind == "block" or picture is None:
         return source
-    if origins.mask is None:
-        return output
     value = 0 if kind == "attention_residual" else source.to(output.dtype)
-    return torch.where(origins.mask[..., None], value, output)
+    return torch.where(picture[..., None], value, output)

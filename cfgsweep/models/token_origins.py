@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cfgsweep.models.forward_pass import AttentionPlace, ForwardPass, Inputs, Place, outputs_of
-from cfgsweep.models.transformer_blocks import Shape
+from cfgsweep.models.transformer_blocks import Shape, is_linear_attention
 
 NAN = float("nan")
 
@@ -30,10 +30,8 @@ class TensorOrigins:
     mask: Tensor | None
 
     def same(self, other: TensorOrigins) -> bool:
-        """Whether both have the same tokens of the latents in the same places."""
-        if self.shape != other.shape or self.mask is None or other.mask is None:
-            return self.shape == other.shape and self.mask is other.mask
-        return torch.equal(self.mask, other.mask)
+        """Whether both have the same shape, and tokens of the latents or none."""
+        return self.shape == other.shape and (self.mask is None) == (other.mask is None)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class CallOrigins:
     self_attends: bool
 
     def source_of(self, output: int) -> str | None:
-        """The input that has the same place in the network as an output: of its shape and tokens, the first of them."""
+        """The input that has the same place in the network as an output: the first that is the same."""
         returned = self.outputs[output]
         return next((name for name, given in self.inputs.items() if returned and given.same(returned)), None)
 
@@ -71,19 +69,17 @@ class OriginsPass(ForwardPass):
     def __init__(self) -> None:
         super().__init__()
         self.found = TokenOrigins()
-        self._with_attention: set[Place] = set()
 
     def after(self, place: Place, inputs: Inputs, output: Any) -> Any:
         given = {name: _origins(value) for name, value in inputs.items()}
         returned = [_origins(value) if isinstance(value, Tensor) else None for value in outputs_of(output)]
         attends = any(attention.place == place for attention in self.found.self_attention)
-        linear = place not in self._with_attention and "encoder_hidden_states" not in inputs
+        linear = is_linear_attention(place.module) and "encoder_hidden_states" not in inputs
         self.found.calls[place] = CallOrigins(given, returned, self_attends=attends or linear)
         return output
 
     def attend(self, place: AttentionPlace, attention: Callable[..., Tensor], given: dict[str, Any]) -> Tensor:
         query, key, value = given["query"], given["key"], given["value"]
-        self._with_attention.add(place.place)
         queries, keys = (x.isnan().any(dim=-1).any(dim=1) for x in (query, key))
         if queries.any() and torch.equal(queries.sum(dim=1), keys.sum(dim=1)):
             self.found.self_attention[place] = (queries, keys)

@@ -31,6 +31,11 @@ def is_attention(name: str, module: nn.Module) -> bool:
     return bool(ATTENTION.search(name)) and "norm" not in name and any(True for _ in module.children())
 
 
+def is_linear_attention(module: nn.Module) -> bool:
+    """Whether an attention is linear in its values and keys, as in Sana: it has no map of scores."""
+    return "Linear" in type(getattr(module, "processor", None)).__name__
+
+
 def is_feed_forward(name: str, module: nn.Module) -> bool:
     """Whether a module may be a feed-forward layer by its name in the module that contains it."""
     return bool(FEED_FORWARD.search(name)) and any(True for _ in module.children())

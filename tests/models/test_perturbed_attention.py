@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cfgsweep.guidance.perturbations import MEAN, LayerPerturbation
+from cfgsweep.models import image_attention
 from cfgsweep.models.transformer_perturbations import layer_hooks
 from tests.support.tiny_transformers import TinyTransformer, tiny
 from tests.support.tiny_transformers.inputs import ROWS
@@ -42,15 +43,30 @@ def attention_calls(change: Callable[..., dict[str, Any]], call: int) -> Any:
     return Changing()
 
 
-def test_identity_attention_beside_a_text_is_diffusers_pag_of_sd3() -> None:
+@pytest.mark.parametrize("at_once", [image_attention.QUERIES_AT_ONCE, 5])
+def test_identity_attention_beside_a_text_is_diffusers_pag_of_sd3(at_once: int, monkeypatch) -> None:
     from diffusers.models.attention_processor import PAGJointAttnProcessor2_0
 
+    monkeypatch.setattr(image_attention, "QUERIES_AT_ONCE", at_once)
     made, reference = tiny("sd3"), tiny("sd3")
     got = perturbed(made, "identity", "1")
     reference.network.transformer_blocks[1].attn.set_processor(PAGJointAttnProcessor2_0())
-    twice = {name: torch.cat([value, value]) for name, value in reference.arguments.items()}
-    expected = TinyTransformer(reference.network, twice, reference.shape).predict()[ROWS:]
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(got, second_half(reference), rtol=1e-4, atol=1e-6)
+
+
+def test_identity_attention_of_sana_is_diffusers_pag_of_sana() -> None:
+    from diffusers.models.attention_processor import PAGIdentitySanaLinearAttnProcessor2_0
+
+    made, reference = tiny("sana"), tiny("sana")
+    got = perturbed(made, "identity", "1")
+    reference.network.transformer_blocks[1].attn1.set_processor(PAGIdentitySanaLinearAttnProcessor2_0())
+    torch.testing.assert_close(got, second_half(reference), rtol=1e-4, atol=1e-6)
+
+
+def second_half(made: TinyTransformer) -> Tensor:
+    """What is predicted for the second of two equal halves of a batch, the one that diffusers' PAG perturbs."""
+    twice = {name: torch.cat([value, value]) for name, value in made.arguments.items()}
+    return TinyTransformer(made.network, twice, made.shape).predict()[ROWS:]
 
 
 @pytest.mark.parametrize("family", ["chroma", "qwenimage"])
@@ -112,22 +128,35 @@ def blurred_by_torch(pictures: Tensor, sigma: float) -> Tensor:
     return nn.functional.conv2d(padded, kernel).view(pictures.shape)
 
 
-def test_skipped_attention_and_feed_forward_return_what_they_are_given() -> None:
-    """Against hooks by hand on the parts of SD3's second block."""
-    made, by_hand = tiny("sd3"), tiny("sd3")
-    block = by_hand.network.transformer_blocks[1]
+def given(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """The first argument of a module."""
+    return args[0] if args else kwargs["hidden_states"]
 
-    def attention(value: Callable[[Tensor], Tensor]) -> Any:
-        return block.attn.register_forward_hook(
-            lambda _, args, given, output: (value(given["hidden_states"]), output[1]), with_kwargs=True
-        )
 
-    cases = {
-        "attention": lambda: attention(lambda given: given),
-        "attention_residual": lambda: attention(torch.zeros_like),
-        "feed_forward": lambda: block.ff.register_forward_hook(lambda _, args, output: args[0]),
-    }
-    for kind, hook in cases.items():
-        handle = hook()
-        assert torch.equal(perturbed(made, kind, "1"), by_hand.predict()), kind
-        handle.remove()
+def nothing(*of: Any) -> Tensor:
+    return torch.zeros_like(given(*of))
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "part", "value"),
+    [
+        ("sd3", "attention", "attn", given),
+        ("sd3", "attention_residual", "attn", nothing),
+        ("sd3", "feed_forward", "ff", given),
+        ("wan", "attention", "attn1", given),
+        ("wan", "attention_residual", "attn1", nothing),
+        ("wan", "feed_forward", "ffn", given),
+        ("flux", "attention", "attn", given),
+    ],
+)
+def test_skipped_parts_return_what_they_are_given(family: str, kind: str, part: str, value: Any) -> None:
+    """Against hooks by hand; the attention to a text that Wan has besides stays, and so do the streams of texts."""
+    made, by_hand = tiny(family), tiny(family)
+    stack = by_hand.network.blocks if family == "wan" else by_hand.network.transformer_blocks
+
+    def changed(*of: Any) -> Any:
+        *call, output = of
+        return (value(*call), *output[1:]) if isinstance(output, tuple) else value(*call)
+
+    getattr(stack[1], part).register_forward_hook(changed, with_kwargs=True)
+    assert torch.equal(perturbed(made, kind, "1"), by_hand.predict())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import FirstBlockCacheConfig
+from diffusers.hooks import apply_group_offloading
 from torch import Tensor, nn
 
 from cfgsweep.errors import UserError
@@ -22,9 +23,15 @@ from tests.support.tiny_transformers.inputs import ROWS
 
 KINDS = ["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
 FAST = ["sd3", "flux", "wan", "lumina2", "hidream"]
-BY_FAMILY = pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in FAMILIES]
-)
+
+
+def families(but: str = "") -> pytest.MarkDecorator:
+    """Every family but one; those that are not FAST are slow tests."""
+    names = [name for name in FAMILIES if name != but]
+    marks = {name: [] if name in FAST else [pytest.mark.slow] for name in names}
+    return pytest.mark.parametrize("family", [pytest.param(name, marks=marks[name]) for name in names])
+
+
 TEXT_ALONE = set(KINDS) - {"block"}  # what is refused where a block has no tokens of the picture
 REFUSED = {  # by the name of the blocks; no others
     **{name: {"single": {"feed_forward"}} for name in ("flux", "flux_kontext", "chroma", "bria")},
@@ -33,7 +40,7 @@ REFUSED = {  # by the name of the blocks; no others
     "lumina2": {"context_refiner": TEXT_ALONE},
     "z_image": {"context_refiner": TEXT_ALONE},
     "kandinsky5": {"text_transformer_blocks": TEXT_ALONE},
-    "sana": {"block": {"identity", "blur"}},
+    **{name: {"block": {"blur"}} for name in ("sana", "sana_video")},
     "prx": {"block": {"feed_forward"}},
 }
 
@@ -47,7 +54,7 @@ def perturbed(made: TinyTransformer, hooks: Any, kind: str, *layers: str) -> Ten
         return made.predict()
 
 
-@BY_FAMILY
+@families()
 def test_every_kind_has_an_effect_or_is_refused_in_words(family: str) -> None:
     made = tiny(family)
     plain, hooks = made.predict(), layer_hooks(made.network)
@@ -67,7 +74,7 @@ def test_every_kind_has_an_effect_or_is_refused_in_words(family: str) -> None:
     assert torch.equal(made.predict(), plain)
 
 
-@BY_FAMILY
+@families()
 def test_a_skipped_block_is_a_network_without_it(family: str) -> None:
     """Bit by bit; text and picture of equal lengths would be exchanged unnoticed otherwise."""
     made = tiny(family)
@@ -106,12 +113,10 @@ class Skipped(nn.Module):
         return hidden_states
 
 
-@BY_FAMILY
+@families(but="kandinsky5")  # which takes one row
 def test_a_row_is_perturbed_as_it_is_alone(family: str) -> None:
     """Rows have texts of unequal lengths, so that the picture's tokens may be at other places in each."""
     made = tiny(family)
-    if family == "kandinsky5":  # which takes one row
-        return
     hooks = layer_hooks(made.network)
     for name in block_stacks(made.network):
         for kind in set(KINDS) - REFUSED.get(family, {}).get(name, set()):
@@ -136,7 +141,7 @@ def rows_of(arguments: Any, row: int, name: str = "") -> Any:
     return arguments
 
 
-@BY_FAMILY
+@families(but="ltx2")  # whose sound attends to the picture within the block
 def test_within_a_block_the_pictures_tokens_alone_are_perturbed(family: str) -> None:
     made = tiny(family)
     hooks = layer_hooks(made.network)
@@ -285,6 +290,16 @@ def test_a_cache_of_diffusers_is_refused() -> None:
     made.network.enable_cache(FirstBlockCacheConfig(threshold=0.1))
     with pytest.raises(UserError, match="cache"):
         layer_hooks(made.network).check(perturbation("block", "0"))
+
+
+def test_a_network_whose_weights_come_and_go_is_perturbed_alike() -> None:
+    """diffusers replaces the `forward` of an offloaded network and of its blocks."""
+    made, offloaded = tiny("flux"), tiny("flux")
+    cpu = torch.device("cpu")
+    apply_group_offloading(offloaded.network, cpu, cpu, offload_type="block_level", num_blocks_per_group=1)
+    hooks, others = layer_hooks(made.network), layer_hooks(offloaded.network)
+    for kind in KINDS:
+        assert torch.equal(perturbed(offloaded, others, kind, "0"), perturbed(made, hooks, kind, "0")), kind
 
 
 def test_removed_hooks_leave_the_network_as_it_was() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from diffusers import (
     AutoencoderKLQwenImage,
     EulerDiscreteScheduler,
@@ -68,7 +66,7 @@ def sd3() -> StableDiffusion3Pipeline:
     )
 
 
-def flux(of: type = FluxPipeline) -> Any:
+def flux() -> FluxPipeline:
     (clip, tokenizer), (t5, t5_tokenizer) = texts.clip(), texts.t5()
     transformer = FluxTransformer2DModel(
         patch_size=1,
@@ -82,7 +80,7 @@ def flux(of: type = FluxPipeline) -> Any:
         guidance_embeds=True,
         axes_dims_rope=[4, 4, 8],
     )
-    return of(
+    return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=tiny.autoencoder(**FLOW_VAE),
         text_encoder=clip,
@@ -105,17 +103,7 @@ def qwenimage() -> QwenImagePipeline:
         joint_attention_dim=WIDTH,
         axes_dims_rope=(8, 4, 4),
     )
-    return QwenImagePipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=qwen_vae(),
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        transformer=transformer,
-    )
-
-
-def qwen_vae() -> AutoencoderKLQwenImage:
-    return AutoencoderKLQwenImage(
+    vae = AutoencoderKLQwenImage(
         base_dim=8,
         z_dim=4,
         dim_mult=[1, 2],
@@ -123,4 +111,11 @@ def qwen_vae() -> AutoencoderKLQwenImage:
         temperal_downsample=[False],
         latents_mean=[0.0] * 4,
         latents_std=[1.0] * 4,
+    )
+    return QwenImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        transformer=transformer,
     )

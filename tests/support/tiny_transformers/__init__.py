@@ -71,4 +71,6 @@ FAMILIES: dict[str, Callable[[], Made]] = {
     "mochi": videos.mochi,
     "allegro": videos.allegro,
     "kandinsky5": videos.kandinsky5,
+    "ltx2": videos.ltx2,
+    "sana_video": videos.sana_video,
 }

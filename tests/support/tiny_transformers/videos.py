@@ -159,3 +159,38 @@ def kandinsky5() -> Made:
         "text_rope_pos": torch.arange(TEXT),
     }
     return network, arguments, (2, 8, 4)
+
+
+def ltx2() -> Made:
+    """With sound, whose tokens are not the latents'."""
+    network = diffusers.LTX2VideoTransformer3DModel(
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        cross_attention_dim=16,
+        audio_in_channels=CHANNELS,
+        audio_out_channels=CHANNELS,
+        audio_num_attention_heads=2,
+        audio_attention_head_dim=8,
+        audio_cross_attention_dim=16,
+        num_layers=2,
+        caption_channels=WIDTH,
+        **HEADS,
+    )
+    sound = {"audio_hidden_states": packed(), "audio_encoder_hidden_states": text(), "audio_num_frames": 16}
+    return network, {**usual(packed()), **sound, "num_frames": 2, "height": 4, "width": 2}, (2, 4, 2)
+
+
+def sana_video() -> Made:
+    network = diffusers.SanaVideoTransformer3DModel(
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        num_attention_heads=2,
+        attention_head_dim=12,
+        num_layers=2,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=12,
+        cross_attention_dim=24,
+        caption_channels=WIDTH,
+        sample_size=4,
+    )
+    return network, {**usual(video()), "encoder_attention_mask": mask(9, 16)}, (2, 8, 4)
