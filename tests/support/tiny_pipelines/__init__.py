@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 
 from tests.support import tiny_models as tiny
-from tests.support.tiny_pipelines import images, more_images, several_texts, videos
+from tests.support.tiny_pipelines import images, more_images, rarer_images, rarer_videos, several_texts, videos
 
 
 class Family(NamedTuple):
@@ -24,7 +25,7 @@ class Family(NamedTuple):
 
     make: Callable[[], DiffusionPipeline]
     inputs: dict[str, Any]  # of small outputs
-    guided: dict[str, float]  # inputs that switch classifier-free guidance on; none where the pipeline has none
+    guided: dict[str, float]  # inputs that switch classifier-free guidance on; none where no input does
     calls: int  # of the network for one step with classifier-free guidance
 
 
@@ -34,6 +35,7 @@ LARGER = {"height": 64, "width": 64}  # of latents 8 times smaller
 SHORT = {**PICTURE, "max_sequence_length": 16}
 VIDEO = {**SHORT, "num_frames": 5}
 UNBINNED = {**SHORT, "use_resolution_binning": False, "clean_caption": False}
+IMAGE = {"image": Image.linear_gradient("L").resize((32, 32)).convert("RGB")}
 CFG = {"guidance_scale": 4.0}
 TRUE_CFG = {"true_cfg_scale": 4.0}
 
@@ -55,17 +57,35 @@ TABLE = {
     "kolors": Family(several_texts.kolors, PICTURE, CFG, 1),
     "hidream": Family(several_texts.hidream, {"height": 128, "width": 128, "max_sequence_length": 16}, CFG, 1),
     "hunyuandit": Family(several_texts.hunyuandit, {**LARGER, "use_resolution_binning": False}, CFG, 1),
-    "hunyuanimage": Family(several_texts.hunyuanimage, PICTURE, {}, 2),  # a guider is a component of it
+    "hunyuanimage": Family(several_texts.hunyuanimage, PICTURE, {}, 2),  # its guider is a component
     "wan": Family(videos.wan, VIDEO, CFG, 2),
     "wan22": Family(videos.wan22, VIDEO, CFG, 2),
     "wan5b": Family(videos.wan5b, VIDEO, CFG, 2),
     "ltx": Family(videos.ltx, {**VIDEO, "num_frames": 9}, CFG, 1),
     "cogvideox": Family(videos.cogvideox, {**VIDEO, "num_frames": 9}, CFG, 1),
     "hunyuanvideo": Family(videos.hunyuanvideo, VIDEO, TRUE_CFG, 2),
-    "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # likewise
+    "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # its guider is a component
+    "bria": Family(rarer_images.bria, SHORT, CFG, 1),
+    "pixart_alpha": Family(rarer_images.pixart_alpha, UNBINNED, CFG, 1),
+    "cogview3plus": Family(rarer_images.cogview3plus, SHORT, CFG, 1),
+    "krea2": Family(rarer_images.krea2, SHORT, CFG, 2),
+    "luminanext": Family(
+        rarer_images.luminanext, {**LARGER, "max_sequence_length": 16, "clean_caption": False}, CFG, 1
+    ),
+    "prx": Family(rarer_images.prx, {**PICTURE, "use_resolution_binning": False}, CFG, 1),
+    "sana_sprint": Family(rarer_images.sana_sprint, UNBINNED, {}, 1),
+    "flux_kontext": Family(
+        rarer_images.flux_kontext, {**SHORT, **IMAGE, "max_area": 32 * 32, "_auto_resize": False}, TRUE_CFG, 2
+    ),
+    "mochi": Family(rarer_videos.mochi, {**VIDEO, "num_frames": 7}, CFG, 1),
+    "kandinsky5": Family(rarer_videos.kandinsky5, VIDEO, CFG, 2),
+    "latte": Family(rarer_videos.latte, {**PICTURE, "video_length": 4, "clean_caption": False}, CFG, 1),
+    "sana_video": Family(rarer_videos.sana_video, {**UNBINNED, "frames": 5}, CFG, 1),
+    "wan_i2v": Family(rarer_videos.wan_i2v, {**VIDEO, **IMAGE}, CFG, 2),
+    "ltx_i2v": Family(rarer_videos.ltx_i2v, {**VIDEO, **IMAGE, "num_frames": 9}, CFG, 1),
 }
 FAMILIES = {name: family.make for name, family in TABLE.items()}
-INPUTS = {name: family.inputs for name, family in TABLE.items()}
+INPUTS = {name: family.inputs for name, family in TABLE.items()}  # not to be changed: some families share them
 
 
 def build(name: str) -> DiffusionPipeline:
@@ -81,7 +101,10 @@ def build(name: str) -> DiffusionPipeline:
 
 
 def save(name: str, folder: Path) -> None:
-    """Write the pipeline as a diffusers folder, which `DiffusionPipeline.from_pretrained` loads without a network."""
+    """Write the pipeline as a diffusers folder, which `DiffusionPipeline.from_pretrained` loads without a network.
+
+    Kolors is loaded only where the package sentencepiece is installed; diffusers asks for it.
+    """
     build(name).save_pretrained(folder)
 
 

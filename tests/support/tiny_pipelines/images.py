@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import (
     AutoencoderKLQwenImage,
     EulerDiscreteScheduler,
@@ -66,7 +68,7 @@ def sd3() -> StableDiffusion3Pipeline:
     )
 
 
-def flux() -> FluxPipeline:
+def flux(of: type = FluxPipeline) -> Any:
     (clip, tokenizer), (t5, t5_tokenizer) = texts.clip(), texts.t5()
     transformer = FluxTransformer2DModel(
         patch_size=1,
@@ -80,7 +82,7 @@ def flux() -> FluxPipeline:
         guidance_embeds=True,
         axes_dims_rope=[4, 4, 8],
     )
-    return FluxPipeline(
+    return of(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=tiny.autoencoder(**FLOW_VAE),
         text_encoder=clip,
@@ -103,7 +105,17 @@ def qwenimage() -> QwenImagePipeline:
         joint_attention_dim=WIDTH,
         axes_dims_rope=(8, 4, 4),
     )
-    vae = AutoencoderKLQwenImage(
+    return QwenImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=qwen_vae(),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        transformer=transformer,
+    )
+
+
+def qwen_vae() -> AutoencoderKLQwenImage:
+    return AutoencoderKLQwenImage(
         base_dim=8,
         z_dim=4,
         dim_mult=[1, 2],
@@ -111,11 +123,4 @@ def qwenimage() -> QwenImagePipeline:
         temperal_downsample=[False],
         latents_mean=[0.0] * 4,
         latents_std=[1.0] * 4,
-    )
-    return QwenImagePipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        transformer=transformer,
     )

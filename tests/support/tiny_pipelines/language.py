@@ -16,6 +16,8 @@ from transformers import (
     BatchEncoding,
     Gemma2Config,
     Gemma2Model,
+    GemmaConfig,
+    GemmaModel,
     GlmConfig,
     GlmModel,
     LlamaConfig,
@@ -28,6 +30,8 @@ from transformers import (
     Qwen2_5_VLTextModel,
     Qwen2Tokenizer,
     Qwen3Config,
+    Qwen3VLConfig,
+    Qwen3VLModel,
 )
 
 from tests.support import tiny_models as tiny
@@ -45,6 +49,7 @@ SIZES = {
     "pad_token_id": 0,
     "initializer_range": 0.3,  # the usual 0.02 leaves hidden states before the last norm near zero
 }
+ROLES = ["system", "user", "assistant"]
 QWEN_TOKENS = ["<|im_start|>", "<|im_end|>"]
 LLAMA_TOKENS = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
 QWEN_CHAT = """{% for message in messages %}<|im_start|>{{ message.role }}
@@ -61,6 +66,11 @@ MISTRAL_CHAT = "{% for message in messages %}[{{ message.role }}]{{ message.cont
 def gemma2(of: type) -> tuple[Gemma2Model, Qwen2Tokenizer]:
     tokenizer = byte_tokenizer(of)
     return Gemma2Model(Gemma2Config(**SIZES, vocab_size=len(tokenizer), query_pre_attn_scalar=8)), tokenizer
+
+
+def gemma(of: type, **others: Any) -> tuple[GemmaModel, Qwen2Tokenizer]:
+    tokenizer = byte_tokenizer(of, **others)
+    return GemmaModel(GemmaConfig(**SIZES, vocab_size=len(tokenizer))), tokenizer
 
 
 def glm(of: type) -> tuple[GlmModel, Qwen2Tokenizer]:
@@ -101,6 +111,13 @@ def qwen_vl(of: type, layers: int = 2) -> tuple[Qwen2_5_VLForConditionalGenerati
     return Qwen2_5_VLForConditionalGeneration(
         Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
     ), tokenizer
+
+
+def qwen3_vl(of: type) -> tuple[Qwen3VLModel, Qwen2Tokenizer]:
+    tokenizer = byte_tokenizer(of)
+    text = _qwen_vl_sizes(tokenizer, layers=2)
+    vision = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
+    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision)), tokenizer
 
 
 def _qwen_vl_sizes(tokenizer: Qwen2Tokenizer, layers: int) -> dict[str, Any]:
@@ -163,6 +180,6 @@ def _byte_level_bpe(corpus: str) -> tuple[dict[str, int], list[tuple[str, str]]]
         special_tokens=["<|endoftext|>"],
         show_progress=False,
     )
-    tokenizer.train_from_iterator([corpus, f" {WORDS}", *WORDS.split(), 8 * " "], trainer)
+    tokenizer.train_from_iterator([corpus, f" {WORDS}", *WORDS.split(), *ROLES, 8 * " "], trainer)
     model = json.loads(tokenizer.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import (
     AuraFlowPipeline,
     AuraFlowTransformer2DModel,
@@ -136,31 +138,38 @@ def cogview4() -> CogView4Pipeline:
 
 
 def pixart_sigma() -> PixArtSigmaPipeline:
+    return pixart(PixArtSigmaPipeline)
+
+
+def pixart(of: type, **others: Any) -> Any:
     text_encoder, tokenizer = texts.t5()
-    transformer = PixArtTransformer2DModel(
-        sample_size=16,
-        num_layers=2,
-        patch_size=2,
-        attention_head_dim=8,
-        num_attention_heads=2,
-        caption_channels=WIDTH,
-        cross_attention_dim=16,
-        in_channels=4,
-        out_channels=8,  # the prediction and a variance
-        use_additional_conditions=False,
-    )
-    return PixArtSigmaPipeline(
+    settings = {
+        "sample_size": 16,
+        "num_layers": 2,
+        "patch_size": 2,
+        "attention_head_dim": 8,
+        "num_attention_heads": 2,
+        "caption_channels": WIDTH,
+        "cross_attention_dim": 16,
+        "in_channels": 4,
+        "out_channels": 8,  # the prediction and a variance
+    }
+    return of(
         tokenizer=tokenizer,
         text_encoder=text_encoder,
         vae=tiny.autoencoder(),
-        transformer=transformer,
+        transformer=PixArtTransformer2DModel(**{**settings, **others}),
         scheduler=DDIMScheduler(clip_sample=False),
     )
 
 
 def sana() -> SanaPipeline:
-    text_encoder, tokenizer = language.gemma2(SanaPipeline)
-    transformer = SanaTransformer2DModel(
+    scheduler = DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    return sana_of(SanaPipeline, sana_transformer(), scheduler)
+
+
+def sana_transformer(**others: Any) -> SanaTransformer2DModel:
+    return SanaTransformer2DModel(
         patch_size=1,
         in_channels=4,
         out_channels=4,
@@ -172,7 +181,12 @@ def sana() -> SanaPipeline:
         cross_attention_dim=16,
         caption_channels=WIDTH,
         sample_size=8,
+        **others,
     )
+
+
+def sana_of(of: type, transformer: SanaTransformer2DModel, scheduler: Any) -> Any:
+    text_encoder, tokenizer = language.gemma2(of)
     vae = AutoencoderDC(
         in_channels=3,
         latent_channels=4,
@@ -186,15 +200,7 @@ def sana() -> SanaPipeline:
         encoder_qkv_multiscales=((), (), (5,)),
         decoder_qkv_multiscales=((), (), (5,)),
     )
-    return SanaPipeline(
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
-        vae=vae,
-        transformer=transformer,
-        scheduler=DPMSolverMultistepScheduler(
-            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0, algorithm_type="dpmsolver++"
-        ),
-    )
+    return of(tokenizer=tokenizer, text_encoder=text_encoder, vae=vae, transformer=transformer, scheduler=scheduler)
 
 
 def auraflow() -> AuraFlowPipeline:

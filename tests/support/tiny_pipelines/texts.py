@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from string import ascii_lowercase
+from types import SimpleNamespace
 from typing import Any
 
 from transformers import (
@@ -89,3 +91,8 @@ def t5_tokenizer() -> T5Tokenizer:
     characters = [(character, -10.0) for character in ["▁", *tiny.LETTERS]]
     words = [("▁" + word, -1.0) for word in WORDS.split() if len(word) > 1]
     return T5Tokenizer(vocab=[*special, *characters, *words], extra_ids=0, model_max_length=64)
+
+
+def replace_missing_ftfy(of: type) -> None:
+    """Leave texts as they are: diffusers 0.42 calls ftfy in some pipelines without asking whether it is installed."""
+    vars(sys.modules[of.__module__]).setdefault("ftfy", SimpleNamespace(fix_text=str))

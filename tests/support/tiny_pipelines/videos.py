@@ -49,8 +49,11 @@ def wan5b() -> WanPipeline:
 
 def _wan(**parts: Any) -> WanPipeline:
     text_encoder, tokenizer = texts.umt5()
-    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
-    return WanPipeline(tokenizer=tokenizer, text_encoder=text_encoder, scheduler=scheduler, **parts)
+    return WanPipeline(tokenizer=tokenizer, text_encoder=text_encoder, scheduler=wan_scheduler(), **parts)
+
+
+def wan_scheduler() -> UniPCMultistepScheduler:
+    return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
 
 
 def wan_vae(channels: int, **others: Any) -> AutoencoderKLWan:
@@ -85,7 +88,7 @@ def wan_transformer(channels: int, **others: Any) -> WanTransformer3DModel:
     return WanTransformer3DModel(**{**settings, **others})
 
 
-def ltx() -> LTXPipeline:
+def ltx(of: type = LTXPipeline) -> Any:
     text_encoder, tokenizer = texts.t5()
     transformer = LTXVideoTransformer3DModel(
         in_channels=8,
@@ -106,7 +109,7 @@ def ltx() -> LTXPipeline:
         decoder_spatio_temporal_scaling=(True, True, False, False),
         patch_size=1,
     )
-    return LTXPipeline(
+    return of(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=vae,
         text_encoder=text_encoder,
@@ -163,7 +166,19 @@ def hunyuanvideo() -> HunyuanVideoPipeline:
         pooled_projection_dim=WIDTH,
         rope_axes_dim=(4, 2, 2),
     )
-    vae = AutoencoderKLHunyuanVideo(
+    return HunyuanVideoPipeline(
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        transformer=transformer,
+        vae=hunyuan_vae(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        text_encoder_2=clip,
+        tokenizer_2=tokenizer_2,
+    )
+
+
+def hunyuan_vae() -> AutoencoderKLHunyuanVideo:
+    return AutoencoderKLHunyuanVideo(
         latent_channels=4,
         down_block_types=("HunyuanVideoDownBlock3D",) * 3,
         up_block_types=("HunyuanVideoUpBlock3D",) * 3,
@@ -171,15 +186,6 @@ def hunyuanvideo() -> HunyuanVideoPipeline:
         layers_per_block=1,
         norm_num_groups=4,
         spatial_compression_ratio=4,
-    )
-    return HunyuanVideoPipeline(
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        transformer=transformer,
-        vae=vae,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
-        text_encoder_2=clip,
-        tokenizer_2=tokenizer_2,
     )
 
 
