@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from cfgsweep.config.parameters import Whole
+from cfgsweep.errors import UserError
 from cfgsweep.guidance.base import COND, UNCOND, Branch, Guider, StepContext
 from cfgsweep.guidance.schedulable import Numeric
 
@@ -21,7 +22,10 @@ class FDG(Guider):
     """CFG on a Laplacian pyramid: the scale at the coarsest level, `high_scale` at the finest, linear in between.
 
     The pyramid is that of kornia, as in the paper's listing, where height and width can be halved for every level and
-    one of them is a power of two. Of other sizes, which the listing does not keep, halves are rounded up.
+    one of them is a power of two. Of other sizes, which the listing does not keep, halves are rounded up. Every frame
+    of a video has a pyramid of its own.
+
+    Raises UserError for predictions without height and width: those of sound.
     """
 
     name = "fdg"
@@ -37,6 +41,8 @@ class FDG(Guider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         """The pyramid is linear, so that guiding every level means adding the scaled levels of the difference."""
+        if ctx.latents.ndim < 4:
+            raise UserError("the pyramid is one of pictures", where=self.name, given=list(ctx.latents.shape))
         guidance, coarser = ctx.uncond, ctx.difference
         for level in range(self.levels - 1):
             smaller = _smaller(coarser)
@@ -57,7 +63,8 @@ def _smaller(x: Tensor) -> Tensor:
     """Blurred, and half the size (rounded up). Pairs of positions are averaged, so that nothing is shifted."""
     import torch.nn.functional as F
 
-    return F.avg_pool2d(_blurred(x), 2, ceil_mode=True, count_include_pad=False)
+    pooled = F.avg_pool2d(_blurred(x).flatten(0, -4), 2, ceil_mode=True, count_include_pad=False)
+    return pooled.view(*x.shape[:-2], *pooled.shape[-2:])
 
 
 def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -65,7 +72,8 @@ def _larger(x: Tensor, size: Sequence[int]) -> Tensor:
     import torch.nn.functional as F
 
     height, width = size[-2:]
-    return _blurred(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width])
+    twice = F.interpolate(x.flatten(0, -4), scale_factor=2, mode="bilinear", align_corners=False)
+    return _blurred(twice.view(*x.shape[:-2], *twice.shape[-2:])[..., :height, :width])
 
 
 def _blurred(x: Tensor) -> Tensor:

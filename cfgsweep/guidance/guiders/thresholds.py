@@ -57,9 +57,10 @@ class Mimic(Guider):
 
     def combine(self, ctx: StepContext) -> Tensor:
         guided, mimicked = ctx.cfg, ctx.uncond + ctx.numbers["mimic_scale"] * ctx.difference
-        mean, mimicked_mean = (x.mean((-2, -1), keepdim=True) for x in (guided, mimicked))
+        positions = tuple(range(2, guided.ndim))
+        mean, mimicked_mean = (x.mean(positions, keepdim=True) for x in (guided, mimicked))
         centred = guided - mean
-        mimicked_range = (mimicked - mimicked_mean).abs().amax((-2, -1), keepdim=True)
+        mimicked_range = (mimicked - mimicked_mean).abs().amax(positions, keepdim=True)
         limit = _per_channel_quantile(centred.abs(), ctx.numbers["percentile"]).maximum(mimicked_range)
         return centred.clamp(-limit, limit) / positive(limit) * mimicked_range + mean
 
@@ -68,9 +69,10 @@ class Mimic(Guider):
 
 
 def _per_channel_quantile(x: Tensor, fraction: Tensor) -> Tensor:
-    """The quantile of every channel, [rows, channels, 1, 1]. fraction: one per row, [rows, 1, 1, 1]."""
+    """The quantile of every channel, [rows, channels, 1, 1, ...]. fraction: one per row, [rows, 1, 1, 1, ...]."""
     rows, channels = x.shape[:2]
-    return quantile(x.flatten(0, 1), fraction.flatten().repeat_interleave(channels)).view(rows, channels, 1, 1)
+    quantiles = quantile(x.flatten(0, 1), fraction.flatten().repeat_interleave(channels))
+    return quantiles.view(rows, channels, *[1] * (x.ndim - 2))
 
 
 class Skimmed(Guider):
