@@ -5,22 +5,37 @@ pipeline.update_components(guider=ModularGuider(GUIDERS["tnorm"](), pipeline.sch
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from diffusers.guiders.guider_utils import BaseGuidance, GuiderOutput
 from torch import nn
 
+from cfgsweep.engine.modular_pass import NetworkPass
+from cfgsweep.engine.modular_steps import Call, sampler_name
 from cfgsweep.errors import UserError
-from cfgsweep.guidance import COND, UNCOND, Branch, StepContext
+from cfgsweep.guidance import COND, Branch, StepContext
 from cfgsweep.guidance.apply import guide, zero_init_prediction
 from cfgsweep.guidance.base import Guider
 from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.guidance.schedules import Constant, Schedule
-from cfgsweep.models.perturbation_hooks import PerturbationHooks
-from cfgsweep.samplers import Sampler, config_of, predicted_by
+from cfgsweep.samplers import SAMPLERS, config_of, predicted_by
+
+PLACES = {"prompt": 0, "negative_prompt": 1}  # of a condition in the pairs that pipelines give
+# The pipelines of these networks scale every guided prediction to the norm of the conditional one.
+RENORMALISED = {"QwenImageTransformer2DModel"}
+
+
+def _check_scheduler(guider: Guider, scheduler: Any) -> None:
+    """Raises UserError where the guider is not defined for the scheduler."""
+    kinds = [SAMPLERS[name] for name in guider.samplers or ()]
+    allowed = [name for kind in kinds for name in (kind.scheduler, kind.flow) if name]
+    if allowed and type(scheduler).__name__ not in allowed:
+        raise UserError(
+            f"{guider.name} is not defined for this scheduler", given=type(scheduler).__name__, allowed=allowed
+        )
 
 
 class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no types
@@ -29,8 +44,15 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
     guider: one of `cfgsweep.guidance.GUIDERS`. scheduler: the pipeline's, which has the noise level of every step.
     schedule, value: the guidance scale; the guider's default scale if neither gives a value.
 
+    Guiders get the latents as [rows, channels, height, width], with frames before the height for videos, also where the
+    network takes tokens (`modular_latents.py`). Half precision is converted to float32 for the formula.
+
+    QwenImage's pipelines scale the guided prediction of any guider, token by token, to the norm of the conditional one,
+    so that guiders which only change this norm have no effect there, and `zero_init_steps` are refused.
+
     Raises UserError if the guider is one of diffusers, needs a prediction that these pipelines do not make (without any
-    text, by another model, or of other latents), or needs a layer that the denoiser does not have.
+    text, by another model, or of other latents), needs a layer that the denoiser does not have, or is not defined for
+    the scheduler; and where the picture cannot be found among the network's tokens.
     """
 
     _input_predictions = ["predictions"]  # the base class refuses an empty list; `branches` is used instead
@@ -41,7 +63,7 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         super().__init__()
         if not isinstance(guider, Guider):
             raise UserError("a guider of diffusers is given to the pipeline itself", given=guider.name)
-        self._step: int | None = None
+        _check_scheduler(guider, scheduler)
         self.guider, self.scheduler = guider, scheduler
         self.schedule = schedule or Constant()
         given = self.schedule.own_value() if value is None else value
@@ -49,39 +71,38 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         self.register_to_config(
             guider=guider.settings(), schedule=self.schedule.settings(), value=self.value
         )  # for the pipeline's own records
-        self._perturbation: LayerPerturbation | None = None  # of the next pass
-        self._pass = ExitStack()
-        self._hooks: list[Any] = []
-        self._latents: torch.Tensor | None = None  # the denoiser's input at this step
+        self._call: Call | None = None  # the last one
+        self._pass = NetworkPass()
         self._memory: torch.Tensor | None = None
 
     def set_state(self, step: int, num_inference_steps: int, timestep: torch.Tensor) -> None:
+        """step: the number of the call of the network in this run, of which some schedulers make two per step."""
         super().set_state(step, num_inference_steps, timestep)
-        if step == 0:
+        if self._call is None or step != self._call.number + 1:  # another run, in which this guider may begin late
             self._memory = None
-        sampler = Sampler(self.scheduler, torch.Generator())
-        steps = range(num_inference_steps)
-        levels = tuple(sampler.sigmas_at(step)[0] for step in steps) if self.guider.noise_interval else ()
-        self._sigmas, self._length = sampler.sigmas_at(step), sampler.length(step)
-        self._compiled = compile_guider(self.guider, num_inference_steps, "euler", levels)  # one call per step
-        self._scale = self.schedule.values(self.value, num_inference_steps)[step]
+        self._call = call = Call.find(self.scheduler, step, num_inference_steps, timestep)
+        levels = call.noise_levels if self.guider.noise_interval else ()
+        self._compiled = compile_guider(self.guider, num_inference_steps, sampler_name(self.scheduler), levels)
+        self._scale = self.schedule.values(self.value, num_inference_steps)[call.step]
         self._at_step = self._compiled.at_call(step)
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """The predictions of this step. A step that leaves the latents as they are needs one for their shape.
-
-        Before the first step, pipelines read this to find out whether a negative prompt has to be encoded.
-        """
-        if self._step is None:
-            return (COND, UNCOND)
-        if self._step < self._compiled.zero_calls or self._step not in self._compiled.window:
+        """The predictions of this call. One that leaves the latents as they are needs one for their shape."""
+        assert self._call is not None
+        if not self._enabled or self._leaves_latents or self._call.number not in self._compiled.window:
             return (COND,)
         return self._compiled.branches(self._scale, self._at_step)
 
     @property
+    def _leaves_latents(self) -> bool:
+        assert self._call is not None
+        return self._call.number < self._compiled.zero_calls
+
+    @property
     def num_conditions(self) -> int:
-        return len(self.branches)
+        """2 where the pipeline has to encode a negative prompt. It is asked before the first step."""
+        return len(PLACES) if self._enabled else 1
 
     @property
     def is_conditional(self) -> bool:
@@ -92,77 +113,80 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         count: int = self._count_prepared  # set by the base class
         return self.branches[count - 1]
 
-    def prepare_inputs(self, data: dict[str, tuple[Any, Any]]) -> list[Any]:
-        places = {"prompt": 0, "negative_prompt": 1}
+    def prepare_inputs(self, data: dict[str, Any]) -> list[Any]:
+        return self._prepared(lambda place, name: self._prepare_batch(data, place, name))
+
+    def prepare_inputs_from_block_state(self, data: Any, input_fields: dict[str, Any]) -> list[Any]:
+        return self._prepared(lambda place, name: self._prepare_batch_from_block_state(input_fields, data, place, name))
+
+    def _prepared(self, batch: Callable[[int, str], Any]) -> list[Any]:
+        """The inputs of every pass. batch: makes them from the condition's place and the prediction's name."""
         missing = [
             branch.name
             for branch in self.branches
-            if branch.condition not in places or not isinstance(branch.perturbation, LayerPerturbation | None)
+            if branch.condition not in PLACES or not isinstance(branch.perturbation, LayerPerturbation | None)
         ]
         if missing:
             problem = "modular pipelines have no prediction without text, by another model, or of other latents"
             raise UserError(problem, where=self.guider.name, given=missing)
-        return [self._prepare_batch(data, places[branch.condition], branch.name) for branch in self.branches]
+        return [batch(PLACES[branch.condition], branch.name) for branch in self.branches]
 
     def prepare_models(self, denoiser: nn.Module) -> None:
-        """Hooks for the next pass: they keep the denoiser's input, and perturb it. They are removed after the pass.
-
-        An exception during the pass leaves no hook behind.
-        """
+        """For the next pass, see `NetworkPass`."""
         super().prepare_models(denoiser)
-        self.cleanup_models(denoiser)
         perturbation = self._next_branch.perturbation
         assert isinstance(perturbation, LayerPerturbation | None)  # prepare_inputs refuses others
-        self._perturbation = perturbation
-        self._hooks = [
-            denoiser.register_forward_pre_hook(self._enter_pass, with_kwargs=True),
-            denoiser.register_forward_hook(self._leave_pass, always_call=True),
-        ]
+        self._pass.prepare(denoiser, perturbation)
 
     def cleanup_models(self, denoiser: nn.Module) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+        self._pass.clean_up()
 
-    def _enter_pass(self, denoiser: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        latents: torch.Tensor = args[0] if args else kwargs["sample"]
-        self._latents = latents
-        if self._perturbation is not None:
-            hooks = PerturbationHooks(denoiser)
-            self._pass.callback(hooks.remove)
-            self._pass.enter_context(hooks.applied(self._perturbation, latents.shape[-2:]))
-
-    def _leave_pass(self, *_: object) -> None:
-        self._perturbation = None
-        self._pass.close()
+    def __call__(self, data: list[Any]) -> GuiderOutput:
+        """The guided prediction of the predictions that the pipeline made from `prepare_inputs`."""
+        return self.forward(**{getattr(each, self._identifier_key): each.noise_pred for each in data})
 
     def forward(self, **predictions: torch.Tensor) -> GuiderOutput:
-        """The guided prediction of this step."""
+        """The guided prediction of this call."""
+        first = next(iter(predictions.values()))
+        guided = first
+        if self._leaves_latents or len(predictions) > 1:
+            guided = self._guided(predictions, first)
+        if self._call is not None and self._call.is_last:
+            self._pass.release()
+        cond = predictions.get("cond", guided)
+        return GuiderOutput(pred=guided, pred_cond=cond, pred_uncond=predictions.get("uncond"))
+
+    def _guided(self, predictions: dict[str, torch.Tensor], first: torch.Tensor) -> torch.Tensor:
+        """The guided prediction in the layout of the predictions, of which `first` is one."""
+        network_input, call = self._pass.input, self._call
+        assert network_input is not None  # the predictions were made from it
+        assert call is not None
+        pictures = {name: call.sign * network_input.picture(each).float() for name, each in predictions.items()}
+        latents = network_input.like(next(iter(pictures.values()))).float()
+        ctx = self._context(pictures, latents / call.length, call.sigmas)
+        return network_input.as_predicted(call.sign * self._guided_picture(ctx), first)
+
+    def _guided_picture(self, ctx: StepContext) -> torch.Tensor:
         prediction = predicted_by(config_of(self.scheduler))
-        ctx, step = self._context(predictions), self._step
-        assert step is not None  # set_state was called
-        if step < self._compiled.zero_calls:
-            guided = zero_init_prediction(ctx, prediction)
-        elif len(predictions) == 1:
-            (guided,) = predictions.values()
-        else:
-            at_step = self._at_step.guider
-            assert isinstance(at_step, Guider)  # as self.guider is
-            guided, self._memory = guide(at_step, ctx, prediction)
-        if step + 1 == self._num_inference_steps:
-            self._step = None
-        return GuiderOutput(pred=guided, pred_cond=predictions.get("cond"), pred_uncond=predictions.get("uncond"))
+        if self._leaves_latents:
+            if self._pass.network in RENORMALISED:
+                problem = "this pipeline scales every prediction, so that none leaves the latents as they are"
+                raise UserError(problem, where="zero_init_steps", given=self.guider.zero_init_steps)
+            return zero_init_prediction(ctx, prediction)
+        at_step = self._at_step.guider
+        assert isinstance(at_step, Guider)  # as self.guider is
+        guided, self._memory = guide(at_step, ctx, prediction)
+        return guided
 
-    def _context(self, predictions: dict[str, torch.Tensor]) -> StepContext:
-        assert self._latents is not None  # the predictions were made from them
-        latents = self._latents / self._length
-
+    def _context(
+        self, pictures: dict[str, torch.Tensor], latents: torch.Tensor, sigmas: tuple[float, float]
+    ) -> StepContext:
         def column(value: float) -> torch.Tensor:
             return latents.new_full((len(latents), *[1] * (latents.ndim - 1)), value)
 
-        sigma, next_sigma = self._sigmas
+        sigma, next_sigma = sigmas
         return StepContext(
-            predictions=predictions,
+            predictions=pictures,
             numbers={name: column(number) for name, number in self._at_step.numbers(self._scale).items()},
             latents=latents,
             sigma=column(sigma),

@@ -37,7 +37,7 @@ LINKED = {**PAGES, "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_text()}
 COMMANDS = {page: re.findall(r"^ {4}cfgsweep (.+)$", text, re.MULTILINE) for page, text in PAGES.items()}
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 BLOCKS = [(page, *found) for page, text in PAGES.items() for found in BLOCK.findall(text)]
-PIPELINE = "from tests.support.tiny_models import modular_sdxl\n\npipeline = modular_sdxl()\n"
+PIPELINE = 'from tests.support import modular_pipelines\n\npipeline = modular_pipelines.build("sdxl")\n'
 BEFORE = {"docs/guiders.md": PIPELINE}  # what a page's Python blocks take as given
 
 

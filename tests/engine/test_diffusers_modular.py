@@ -1,4 +1,4 @@
-"""The guiders of cfgsweep in a modular pipeline of diffusers, on a tiny random SDXL."""
+"""All guiders of cfgsweep in one modular pipeline of diffusers, a tiny random SDXL."""
 
 from __future__ import annotations
 
@@ -12,28 +12,18 @@ from cfgsweep.engine.diffusers_modular import ModularGuider
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
-from tests.support import tiny_models as tiny
+from tests.support import modular_pipelines as modular
 
 STEPS = 6
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return tiny.modular_sdxl()
+    return modular.build("sdxl")
 
 
 def picture(pipeline, guider) -> torch.Tensor:
-    pipeline.update_components(guider=guider)
-    return pipeline(
-        prompt="a cat",
-        negative_prompt="a dog",
-        num_inference_steps=STEPS,
-        height=16,
-        width=16,
-        generator=torch.Generator().manual_seed(0),
-        output="latents",
-        output_type="latent",
-    )
+    return modular.latents(pipeline, "sdxl", guider, STEPS, height=32, width=32)
 
 
 def ours(pipeline, name: str, schedule=None, value: float | None = None, **parameters) -> ModularGuider:

@@ -16,9 +16,8 @@ from diffusers import (
     UNet2DConditionModel,
     UNet2DModel,
 )
-from diffusers.modular_pipelines import StableDiffusionXLAutoBlocks
 from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
 
@@ -46,25 +45,6 @@ def stable_diffusion(prediction_type: str = "epsilon", **of_the_unet: Any) -> St
         feature_extractor=None,
         requires_safety_checker=False,
     )
-
-
-def modular_sdxl() -> Any:
-    """diffusers' modular pipeline for Stable Diffusion XL."""
-    torch.manual_seed(0)
-    text = clip_config(layers=3, projection_dim=16)
-    made = StableDiffusionXLAutoBlocks().init_pipeline()
-    made.update_components(
-        unet=sdxl_unet(),
-        vae=autoencoder(),
-        text_encoder=CLIPTextModel(text).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(text).eval(),
-        tokenizer=tokenizer(),
-        tokenizer_2=tokenizer(),
-        scheduler=EulerDiscreteScheduler(**STABLE_DIFFUSION_NOISE),
-        force_zeros_for_empty_prompt=False,
-    )
-    made.set_progress_bar_config(disable=True)
-    return made
 
 
 def tokenizer(length: int = 16) -> CLIPTokenizer:

@@ -1,0 +1,330 @@
+"""Tiny modular pipelines of diffusers with random weights, one of every family that has a guider.
+
+Those of the first families take texts. Of the others the blocks before the denoising are left out, and random
+embeddings are given instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from diffusers import (
+    AnimaTextConditioner,
+    CosmosTransformer3DModel,
+    ErnieImageTransformer2DModel,
+    FlowMatchEulerDiscreteScheduler,
+    Flux2Transformer2DModel,
+    Flux3Transformer2DModel,
+    HeliosScheduler,
+    HeliosTransformer3DModel,
+    HunyuanVideo15Transformer3DModel,
+    Krea2Transformer2DModel,
+    LTXVideoTransformer3DModel,
+    MiniMaxMusic3ConditionEncoder,
+    MiniMaxMusic3Transformer1DModel,
+    QwenImage21Transformer2DModel,
+    QwenImageTransformer2DModel,
+    UniPCMultistepScheduler,
+    WanTransformer3DModel,
+    ZImageTransformer2DModel,
+    modular_pipelines,
+)
+from torch import Tensor
+
+from tests.support import tiny_pipelines
+
+WIDTH = 16  # channels of texts
+TWO_HEADS = {"num_attention_heads": 2}
+PICTURE = {"height": 64, "width": 96}
+TEXTS = {"prompt": "a cat", "negative_prompt": "a dog"}
+AFTER = ("decode",)
+BEFORE = (
+    "text_encoder",
+    "prompt_enhancer",
+    "prompt_upsampler",
+    "semantic_generator",
+    "image_encoder",
+    "vae_encoder",
+)
+
+
+class Family(NamedTuple):
+    """How to build a pipeline, and the inputs and the output of its call. texts: whether it takes texts."""
+
+    blocks: str
+    components: Callable[[], dict[str, Any]]
+    inputs: Callable[[], dict[str, Any]]
+    texts: bool = False
+    output: str = "latents"
+
+
+def build(name: str) -> Any:
+    """The pipeline of a family, the same every time: float32, on the CPU."""
+    family = FAMILIES[name]
+    blocks = getattr(modular_pipelines, family.blocks)()
+    for block in (*AFTER, *(() if family.texts else BEFORE)):
+        blocks.sub_blocks.pop(block, None)
+    pipeline = blocks.init_pipeline()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        components = family.components()
+        if not family.texts:
+            _randomise(components)
+    pipeline.update_components(**components)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def latents(pipeline: Any, name: str, guider: Any, steps: int, **inputs: Any) -> Tensor:
+    """What the pipeline makes with the guider from seed 0."""
+    pipeline.update_components(guider=guider)
+    family, generator = FAMILIES[name], torch.Generator().manual_seed(0)
+    settings = {"num_inference_steps": steps, "generator": generator, "output": family.output}
+    made = pipeline(**settings, **{**family.inputs(), **inputs})
+    return torch.cat(made) if isinstance(made, list) else made
+
+
+@torch.no_grad()
+def _randomise(components: dict[str, Any]) -> None:
+    """Weights with which predictions have the size of their inputs, and depend on the text."""
+    networks = [each.eval() for each in components.values() if isinstance(each, torch.nn.Module)]
+    for parameter in (parameter for network in networks for parameter in network.parameters()):
+        if parameter.ndim > 1:
+            parameter.normal_(std=2 / parameter[0].numel() ** 0.5)
+        else:
+            parameter += 0.3 * torch.randn_like(parameter)
+
+
+def _of_classic(name: str) -> Callable[[], dict[str, Any]]:
+    return lambda: {
+        place: component
+        for place, component in tiny_pipelines.build(name).components.items()
+        if component is not None and place not in ("image_encoder", "feature_extractor")
+    }
+
+
+def _flow(network: Any, shift: float = 3.0, **others: Any) -> dict[str, Any]:
+    return {"transformer": network, "scheduler": FlowMatchEulerDiscreteScheduler(shift=shift), **others}
+
+
+def _dynamic(network: Any) -> dict[str, Any]:
+    """With a shift that depends on the number of tokens."""
+    return {"transformer": network, "scheduler": FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)}
+
+
+def embedding(seed: int, *shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _embeddings(*shape: int) -> dict[str, Any]:
+    return {"prompt_embeds": embedding(1, *shape), "negative_prompt_embeds": embedding(2, *shape)}
+
+
+def _masks(name: str, shape: tuple[int, int] = (1, 6), value: float | bool = True) -> dict[str, Any]:
+    return {key: torch.full(shape, value) for key in (name, f"negative_{name}")}
+
+
+def _wan(channels: int = 16, **others: Any) -> dict[str, Any]:
+    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    return {"transformer": _wan_network(channels, **others), "scheduler": scheduler}
+
+
+def _wan22() -> dict[str, Any]:
+    """Two networks, one for high and one for low noise levels."""
+    return {**_wan(), "transformer_2": _wan_network(16), "boundary_ratio": 0.9}
+
+
+def _wan_network(channels: int, **others: Any) -> WanTransformer3DModel:
+    sizes = {"attention_head_dim": 12, "freq_dim": 32, "ffn_dim": 32, "num_layers": 2, "rope_max_seq_len": 32}
+    return WanTransformer3DModel(in_channels=channels, out_channels=16, text_dim=WIDTH, **sizes, **TWO_HEADS, **others)
+
+
+def _wan_inputs() -> dict[str, Any]:
+    return {**_embeddings(1, 6, WIDTH), **PICTURE, "num_frames": 5}
+
+
+def _ltx() -> dict[str, Any]:
+    sizes = {"in_channels": 8, "out_channels": 8, "attention_head_dim": 8, "cross_attention_dim": 16, "num_layers": 2}
+    return _flow(LTXVideoTransformer3DModel(**TWO_HEADS, **sizes, caption_channels=WIDTH))
+
+
+def _ltx_inputs() -> dict[str, Any]:
+    masks = _masks("prompt_attention_mask", value=1.0)
+    return {**_embeddings(1, 6, WIDTH), **masks, "height": 128, "width": 96, "num_frames": 17}
+
+
+def _zimage() -> dict[str, Any]:
+    axes = {"axes_dims": [8, 4, 4], "axes_lens": [256, 32, 32]}
+    sizes = {"in_channels": 4, "dim": 32, "n_layers": 2, "n_refiner_layers": 1, "n_heads": 2, "n_kv_heads": 2}
+    return _flow(ZImageTransformer2DModel(**axes, **sizes, cap_feat_dim=WIDTH))
+
+
+FLUX = {
+    "in_channels": 16,
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 16,
+    "joint_attention_dim": WIDTH,
+    "axes_dims_rope": (4, 4, 4, 4),
+    **TWO_HEADS,
+}
+
+
+def _flux2() -> dict[str, Any]:
+    return _dynamic(Flux2Transformer2DModel(**FLUX, timestep_guidance_channels=16, guidance_embeds=False))
+
+
+def _flux3() -> dict[str, Any]:
+    return _flow(Flux3Transformer2DModel(**FLUX, cond_in_channels=16, timestep_channels=16))
+
+
+def _krea2() -> dict[str, Any]:
+    text = {
+        "text_hidden_dim": WIDTH,
+        "num_text_layers": 2,
+        "text_num_attention_heads": 2,
+        "text_num_key_value_heads": 2,
+        "text_intermediate_size": 32,
+        "num_layerwise_text_blocks": 1,
+        "num_refiner_text_blocks": 1,
+    }
+    sizes = {"in_channels": 16, "num_layers": 2, "attention_head_dim": 12, "intermediate_size": 32, **TWO_HEADS}
+    rope = {"axes_dims_rope": (4, 4, 4), "num_key_value_heads": 1, "timestep_embed_dim": 16}
+    return _dynamic(Krea2Transformer2DModel(**text, **sizes, **rope))
+
+
+def _hunyuan_video() -> dict[str, Any]:
+    text = {"text_embed_dim": WIDTH, "text_embed_2_dim": WIDTH, "image_embed_dim": WIDTH}
+    sizes = {"attention_head_dim": 8, "num_layers": 1, "num_refiner_layers": 1, "mlp_ratio": 2.0, **TWO_HEADS}
+    others = {"rope_axes_dim": (2, 2, 4), "target_size": 16, "task_type": "t2v"}
+    return _flow(HunyuanVideo15Transformer3DModel(**text, **sizes, **others))  # 32 channels, 33 of a condition
+
+
+def _hunyuan_video_inputs() -> dict[str, Any]:
+    second = {"prompt_embeds_2": embedding(3, 1, 4, WIDTH), "negative_prompt_embeds_2": embedding(4, 1, 4, WIDTH)}
+    masks = {**_masks("prompt_embeds_mask", value=1.0), **_masks("prompt_embeds_mask_2", (1, 4), 1.0)}
+    return {**_embeddings(1, 6, WIDTH), **second, **masks, **PICTURE, "num_frames": 9}
+
+
+def _ernie() -> dict[str, Any]:
+    sizes = {"hidden_size": 32, "num_layers": 2, "ffn_hidden_size": 32, "in_channels": 16, "out_channels": 16}
+    return _flow(ErnieImageTransformer2DModel(**sizes, **TWO_HEADS, text_in_dim=WIDTH, rope_axes_dim=(8, 4, 4)))
+
+
+def _lists(shape: tuple[int, int] = (5, WIDTH)) -> dict[str, Any]:
+    return {"prompt_embeds": [embedding(1, *shape)], "negative_prompt_embeds": [embedding(2, *shape)], **PICTURE}
+
+
+def _anima() -> dict[str, Any]:
+    sizes = {"attention_head_dim": 16, "num_layers": 2, "mlp_ratio": 2.0, "adaln_lora_dim": 4, **TWO_HEADS}
+    network = CosmosTransformer3DModel(
+        text_embed_dim=WIDTH, max_size=(4, 64, 64), extra_pos_embed_type=None, concat_padding_mask=False, **sizes
+    )
+    conditioner = AnimaTextConditioner(
+        source_dim=WIDTH, target_dim=WIDTH, model_dim=WIDTH, num_layers=1, target_vocab_size=16, **TWO_HEADS
+    )
+    return _flow(network, text_conditioner=conditioner)
+
+
+def _anima_inputs() -> dict[str, Any]:
+    texts = {"qwen_prompt_embeds": embedding(1, 1, 6, WIDTH), "negative_qwen_prompt_embeds": embedding(2, 1, 6, WIDTH)}
+    ids = {"t5_input_ids": torch.tensor([[1, 2, 3]]), "negative_t5_input_ids": torch.tensor([[4, 5, 6]])}
+    return {**texts, **ids, **_masks("qwen_attention_mask"), **_masks("t5_attention_mask", (1, 3)), **PICTURE}
+
+
+def _helios() -> dict[str, Any]:
+    sizes = {"attention_head_dim": 12, "in_channels": 4, "out_channels": 4, "freq_dim": 32, "ffn_dim": 32}
+    network = HeliosTransformer3DModel(text_dim=WIDTH, num_layers=2, rope_dim=(4, 4, 4), **sizes, **TWO_HEADS)
+    return {"transformer": network, "scheduler": HeliosScheduler(stages=1)}
+
+
+def _qwenimage(**others: Any) -> dict[str, Any]:
+    sizes = {"in_channels": 16, "out_channels": 4, "num_layers": 2, "attention_head_dim": 16, **TWO_HEADS}
+    return _dynamic(QwenImageTransformer2DModel(**sizes, joint_attention_dim=WIDTH, axes_dims_rope=(8, 4, 4), **others))
+
+
+def _qwenimage_inputs() -> dict[str, Any]:
+    return {**_embeddings(1, 6, WIDTH), **_masks("prompt_embeds_mask"), **PICTURE}
+
+
+def _qwenimage21() -> dict[str, Any]:
+    sizes = {"in_channels": 4, "out_channels": 4, "num_layers": 2, "attention_head_dim": 16, **TWO_HEADS}
+    return _dynamic(QwenImage21Transformer2DModel(**sizes, context_in_dim=WIDTH, axes_dims_rope=(8, 4, 4)))
+
+
+def _qwenimage21_inputs(pictures: int = 0) -> dict[str, Any]:
+    """pictures: the tokens of the text that stand for pictures, each for four of the latents' tokens."""
+    length = pictures + 6
+    vision = torch.arange(length)[None] < pictures
+    masks = {**_masks("prompt_embeds_mask", (1, length)), "image_pad_mask": vision, "negative_image_pad_mask": vision}
+    return {**_embeddings(1, length, WIDTH), **masks, **PICTURE}
+
+
+def _minimax() -> dict[str, Any]:
+    """Music. The time goes from noise at 0 to x0 at 1."""
+    sizes = {"in_channels": 8, "num_layers": 2, "attention_head_dim": 8, "ff_inner_dim": 32, **TWO_HEADS}
+    network = MiniMaxMusic3Transformer1DModel(condition_dim=WIDTH, rotary_dim=4, fourier_embedding_dim=16, **sizes)
+    encoder = MiniMaxMusic3ConditionEncoder(condition_hidden_dim=WIDTH, num_condition_layers=2, out_dim=WIDTH)
+    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, invert_sigmas=True)
+    return {"transformer": network, "scheduler": scheduler, "condition_encoder": encoder}
+
+
+FAMILIES = {
+    "sdxl": Family("StableDiffusionXLAutoBlocks", _of_classic("sdxl"), lambda: {**TEXTS, **PICTURE}, True),
+    "sd3": Family("StableDiffusion3AutoBlocks", _of_classic("sd3"), lambda: {**TEXTS, **PICTURE}, True),
+    "qwenimage": Family("QwenImageAutoBlocks", _of_classic("qwenimage"), lambda: {**TEXTS, **PICTURE}, True),
+    "wan": Family("WanBlocks", _wan, _wan_inputs),
+    "wan22": Family("Wan22Blocks", _wan22, _wan_inputs),
+    "wan_image": Family(
+        "WanImage2VideoAutoBlocks",
+        lambda: _wan(2 * 16 + 4, image_dim=WIDTH, added_kv_proj_dim=24),
+        lambda: {
+            **_wan_inputs(),
+            "image_condition_latents": embedding(3, 1, 20, 2, 8, 12),
+            "image_embeds": embedding(4, 1, 5, WIDTH),
+        },
+    ),
+    "ltx": Family("LTXAutoBlocks", _ltx, _ltx_inputs),
+    "ltx_image": Family("LTXAutoBlocks", _ltx, lambda: {**_ltx_inputs(), "image_latents": embedding(3, 1, 8, 1, 4, 3)}),
+    "qwenimage_edit": Family(
+        "QwenImageEditAutoBlocks",
+        _qwenimage,
+        lambda: {**_qwenimage_inputs(), "image_latents": embedding(3, 1, 4, 1, 4, 6)},
+    ),
+    "qwenimage_layered": Family(
+        "QwenImageLayeredAutoBlocks",
+        lambda: _qwenimage(use_layer3d_rope=True, use_additional_t_cond=True),
+        lambda: {**_qwenimage_inputs(), "layers": 2, "image_latents": embedding(3, 1, 1, 4, 8, 12)},
+    ),
+    "qwenimage21_image": Family(
+        "QwenImage21AutoBlocks",
+        _qwenimage21,
+        lambda: {**_qwenimage21_inputs(6), "image_latents": [embedding(3, 1, 4, 1, 4, 6)]},
+    ),
+    "zimage": Family("ZImageAutoBlocks", _zimage, _lists),
+    "flux2_klein": Family("Flux2KleinBaseAutoBlocks", _flux2, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
+    "flux2_klein_image": Family(
+        "Flux2KleinBaseAutoBlocks",
+        _flux2,
+        lambda: {**_embeddings(1, 6, WIDTH), **PICTURE, "image_latents": [embedding(3, 1, 16, 2, 3)]},
+    ),
+    "flux3": Family("Flux3AutoBlocks", _flux3, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
+    "krea2": Family(
+        "Krea2AutoBlocks",
+        _krea2,
+        lambda: {**_embeddings(1, 6, 2, WIDTH), **_masks("prompt_embeds_mask"), **PICTURE},
+    ),
+    "hunyuan_video": Family("HunyuanVideo15AutoBlocks", _hunyuan_video, _hunyuan_video_inputs),
+    "ernie": Family("ErnieImageAutoBlocks", _ernie, _lists),
+    "anima": Family("AnimaAutoBlocks", _anima, _anima_inputs),
+    "helios": Family("HeliosAutoBlocks", _helios, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE, "num_frames": 33}),
+    "qwenimage21": Family("QwenImage21AutoBlocks", _qwenimage21, _qwenimage21_inputs),
+    "minimax_music": Family(
+        "MiniMaxMusic3Blocks",
+        _minimax,
+        lambda: {"frame_hiddens": embedding(1, 1, 20, 2 * WIDTH)},
+        output="latent_chunks",
+    ),
+}
