@@ -1,7 +1,7 @@
 """Perturbations: changes to a denoiser for one prediction, which guidance then moves away from.
 
 They are descriptions without torch, by which a plan counts predictions. The models apply them, see
-`models/perturbation_hooks.py`.
+`models/perturbation_hooks.py` and `models/transformer_perturbations.py`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ Kind = Literal["identity", "block", "attention", "attention_residual", "feed_for
 class LayerPerturbation:
     """A perturbation of some transformer blocks.
 
+    In a block that has tokens of a text, too, all kinds but "block" are about the picture's tokens: their attention to
+    each other, and what becomes of them.
+
     kind: identity: the attention map of the self-attention is the identity matrix.
         block: the transformer block is skipped, and returns its input.
         attention, feed_forward: the self-attention, or the feed-forward layer, returns its input.
         attention_residual: the self-attention returns zeros, so that only its residual connection is left.
-        blur: the queries of the self-attention are blurred over height and width.
+        blur: the queries of the self-attention are blurred over height and width, in each frame.
     layers: their names in sweep files, see `models/transformer_blocks.py`.
     blur_sigma: in positions of the layer; from MEAN on, every query is the mean of all queries.
     """

@@ -33,7 +33,7 @@ Layers = Annotated[
     WithJsonSchema(LAYERS_IN_FILES, mode="validation"),
 ]
 LAYERS: Any = Field(
-    ("mid",), description="where: mid, up.1, down.2.attentions.0, or the numbers of a transformer's blocks"
+    ("mid",), description="where: mid, up.1, down.2.attentions.0; of a transformer double.3, single, block, or a number"
 )
 
 
