@@ -47,9 +47,13 @@ def block_stacks(network: nn.Module) -> dict[str, nn.ModuleList]:
     A sequence is a ModuleList of the network all of whose modules contain an attention. Networks that have double and
     single streams have 'double' and 'single', others 'block', their longest sequence; the rest have their own names.
     """
+    children = dict(network.named_children())
+    for name, module in network.named_children():
+        if isinstance(module, nn.ModuleDict):
+            children |= {f"{name}.{key}": member for key, member in module.items()}
     stacks = {
         name: module
-        for name, module in network.named_children()
+        for name, module in children.items()
         if isinstance(module, nn.ModuleList) and len(module) and all(map(_has_attention, module))
     }
     named = {name: "single" if "single" in name else "double" for name in stacks if _STREAMS.search(name)}
@@ -71,9 +75,10 @@ def select_layers(stacks: Mapping[str, nn.ModuleList], layers: Iterable[str]) ->
     """The blocks in the given layers of a network that is sequences of blocks, with their names.
 
     A layer is a sequence ('double'), a block of it ('double.3'), or the number of a block of the main sequence, which
-    is 'double' or 'block'. Raises UserError, listing the layers of this network, where a name matches no block.
+    is 'double', or else 'block' or 'single'. Raises UserError, listing the layers of this network, where a name matches
+    no block.
     """
-    main = next((name for name in ("double", "block") if name in stacks), next(iter(stacks), ""))
+    main = next((name for name in ("double", "block", "single") if name in stacks), next(iter(stacks), ""))
     blocks = {f"{name}.{i}": block for name, stack in stacks.items() for i, block in enumerate(stack)}
     selected: dict[nn.Module, str] = {}
     for layer in layers:

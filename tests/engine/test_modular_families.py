@@ -74,7 +74,6 @@ def test_other_guiders_run(family: str) -> None:
 
 
 UNPERTURBED = {
-    "flux3": "cannot be perturbed in this way",  # its first blocks have another attention
     "ltx_image": "tokens of given pictures come first",
     "minimax_music": "networks for sound",
     "qwenimage21": "keys and values are kept",

@@ -36,6 +36,7 @@ TEXT_ALONE = set(KINDS) - {"block"}  # what is refused where a block has no toke
 REFUSED = {  # by the name of the blocks; no others
     **{name: {"single": {"feed_forward"}} for name in ("flux", "flux_kontext", "chroma", "bria")},
     **{name: {"single": {"feed_forward"}} for name in ("hunyuanvideo", "hunyuanvideo_i2v", "hunyuanimage")},
+    "flux3": {"txt_mode_blocks": TEXT_ALONE, "mode_blocks.image_cond": TEXT_ALONE},
     "flux2": {"single": {"feed_forward", "attention", "attention_residual"}},
     "lumina2": {"context_refiner": TEXT_ALONE},
     "z_image": {"context_refiner": TEXT_ALONE},
@@ -164,6 +165,7 @@ def test_within_a_block_the_pictures_tokens_alone_are_perturbed(family: str) -> 
 PICTURES = {  # the place in what a block returns, and the first of 16 tokens in each row; elsewhere a block has no text
     **{name: {"block": (1, (0, 0))} for name in ("sd3", "sd35_medium", "qwenimage")},
     **{name: {"double": (1, (0, 0)), "single": (1, (0, 0))} for name in ("flux", "flux_kontext", "bria")},
+    "flux3": {"single": (1, (0, 0))},
     **{name: {"double": (1, (0, 0)), "single": (0, (16, 16))} for name in ("flux2", "chroma")},
     "auraflow": {"double": (1, (0, 0)), "single": (0, (24, 24))},  # with 8 tokens of the network's own before the text
     "krea2": {"block": (0, (16, 16))},

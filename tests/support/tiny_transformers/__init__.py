@@ -46,6 +46,7 @@ FAMILIES: dict[str, Callable[[], Made]] = {
     "flux": streams.flux,
     "flux_kontext": streams.flux_kontext,
     "flux2": streams.flux2,
+    "flux3": streams.flux3,
     "chroma": streams.chroma,
     "bria": streams.bria,
     "qwenimage": streams.qwenimage,

@@ -78,6 +78,22 @@ def flux2() -> Made:
     return network, {**usual(packed()), **positions(4), "guidance": torch.full((ROWS,), 4.0)}, (4, 4)
 
 
+def flux3() -> Made:
+    """A picture, a text and a picture to be edited, apart at first, in sequences of their own."""
+    network = diffusers.Flux3Transformer2DModel(
+        in_channels=CHANNELS,
+        cond_in_channels=CHANNELS,
+        num_layers=2,
+        num_single_layers=2,
+        joint_attention_dim=WIDTH,
+        timestep_channels=16,
+        **{**ROPE, "axes_dims_rope": (4, 4, 4, 4)},
+    )
+    ids = positions(4)
+    edited = {"image_cond_hidden_states": packed(), "image_cond_ids": ids["img_ids"] + 1}
+    return network, {**usual(packed()), "timestep": times() / 1000, **ids, **edited}, (4, 4)
+
+
 def chroma() -> Made:
     network = diffusers.ChromaTransformer2DModel(
         in_channels=CHANNELS,
