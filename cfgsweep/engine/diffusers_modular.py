@@ -12,6 +12,7 @@ import torch
 from diffusers.guiders.guider_utils import BaseGuidance, GuiderOutput
 from torch import nn
 
+from cfgsweep.engine.modular_ltx2 import Sound, are_sound, are_x0
 from cfgsweep.engine.modular_pass import NetworkPass
 from cfgsweep.engine.modular_steps import Call, sampler_name
 from cfgsweep.errors import UserError
@@ -23,6 +24,7 @@ from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.guidance.schedules import Constant, Schedule
 from cfgsweep.samplers import SAMPLERS, config_of, predicted_by
 
+PREFIX = "pred_"  # of names of predictions: by them, pipelines with two guiders make no pass twice
 PLACES = {"prompt": 0, "negative_prompt": 1}  # of a condition in the pairs that pipelines give
 # The pipelines of these networks scale every guided prediction to the norm of the conditional one.
 RENORMALISED = {"QwenImageTransformer2DModel"}
@@ -47,6 +49,8 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
     Guiders get the latents as [rows, channels, height, width], with frames before the height for videos, also where the
     network takes tokens (`modular_latents.py`). Half precision is converted to float32 for the formula.
 
+    LTX-2's pipelines have two guiders, `guider` of the video and `audio_guider` of the sound, [rows, channels, time].
+
     QwenImage's pipelines scale the guided prediction of any guider, token by token, to the norm of the conditional one,
     so that guiders which only change this norm have no effect there, and `zero_init_steps` are refused.
 
@@ -56,6 +60,7 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
     """
 
     _input_predictions = ["predictions"]  # the base class refuses an empty list; `branches` is used instead
+    spatio_temporal_guidance_blocks = None  # LTX-2's pipelines ask for this option of their own guider
 
     def __init__(
         self, guider: GuiderBase, scheduler: Any, schedule: Schedule | None = None, value: float | None = None
@@ -73,6 +78,8 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         )  # for the pipeline's own records
         self._call: Call | None = None  # the last one
         self._pass = NetworkPass()
+        self._block_state: Any = None  # of the pipeline
+        self._predict_x0 = False  # whether the pipeline has converted the predictions
         self._memory: torch.Tensor | None = None
 
     def set_state(self, step: int, num_inference_steps: int, timestep: torch.Tensor) -> None:
@@ -110,13 +117,19 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
 
     @property
     def _next_branch(self) -> Branch:
+        """That of the next pass. LTX-2's pipelines add those of the sound's guider."""
         count: int = self._count_prepared  # set by the base class
-        return self.branches[count - 1]
+        return self.branches[count - 1] if count <= len(self.branches) else COND
+
+    def active_predictions(self) -> list[str]:
+        """What LTX-2's pipelines ask for: the names of the predictions."""
+        return [PREFIX + branch.name for branch in self.branches]
 
     def prepare_inputs(self, data: dict[str, Any]) -> list[Any]:
         return self._prepared(lambda place, name: self._prepare_batch(data, place, name))
 
     def prepare_inputs_from_block_state(self, data: Any, input_fields: dict[str, Any]) -> list[Any]:
+        self._block_state = data
         return self._prepared(lambda place, name: self._prepare_batch_from_block_state(input_fields, data, place, name))
 
     def _prepared(self, batch: Callable[[int, str], Any]) -> list[Any]:
@@ -129,7 +142,7 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         if missing:
             problem = "modular pipelines have no prediction without text, by another model, or of other latents"
             raise UserError(problem, where=self.guider.name, given=missing)
-        return [batch(PLACES[branch.condition], branch.name) for branch in self.branches]
+        return [batch(PLACES[branch.condition], PREFIX + branch.name) for branch in self.branches]
 
     def prepare_models(self, denoiser: nn.Module) -> None:
         """For the next pass, see `NetworkPass`."""
@@ -143,7 +156,13 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
 
     def __call__(self, data: list[Any]) -> GuiderOutput:
         """The guided prediction of the predictions that the pipeline made from `prepare_inputs`."""
-        return self.forward(**{getattr(each, self._identifier_key): each.noise_pred for each in data})
+        self._predict_x0 = are_x0(data)
+        if are_sound(data):
+            if any(branch.perturbation for branch in self.branches):
+                raise UserError("the guider of sound cannot perturb layers", where=self.guider.name)
+            self._pass.input = Sound(self._block_state.audio_latents)
+        names = [getattr(each, self._identifier_key).removeprefix(PREFIX) for each in data]
+        return self.forward(**{name: each.noise_pred for name, each in zip(names, data, strict=True)})
 
     def forward(self, **predictions: torch.Tensor) -> GuiderOutput:
         """The guided prediction of this call."""
@@ -161,10 +180,11 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         network_input, call = self._pass.input, self._call
         assert network_input is not None  # the predictions were made from it
         assert call is not None
-        pictures = {name: call.sign * network_input.picture(each).float() for name, each in predictions.items()}
+        pictures = {name: network_input.picture(each).float() for name, each in predictions.items()}
         latents = network_input.like(next(iter(pictures.values()))).float()
-        ctx = self._context(pictures, latents / call.length, call.sigmas)
-        return network_input.as_predicted(call.sign * self._guided_picture(ctx), first)
+        flows = {name: call.as_model(each, latents, self._predict_x0) for name, each in pictures.items()}
+        guided = self._guided_picture(self._context(flows, latents / call.length, call.sigmas))
+        return network_input.as_predicted(call.as_pipeline(guided, latents, self._predict_x0), first)
 
     def _guided_picture(self, ctx: StepContext) -> torch.Tensor:
         prediction = predicted_by(config_of(self.scheduler))

@@ -149,11 +149,18 @@ def _of_positions(positions: Tensor) -> TokenGrid:
     return TokenGrid((1, height, width))
 
 
-def _ltx(network: Any, _: Tensor, kwargs: Mapping[str, Any]) -> TokenGrid:
-    """Frames that are given come first. Their tokens have the timestep 0, and the pipeline keeps them as they are."""
+def _ltx(network: Any, tokens: Tensor, kwargs: Mapping[str, Any]) -> TokenGrid:
+    """Frames that are given come first. Their tokens have the timestep 0, and the pipeline keeps them as they are.
+
+    Raises UserError where others are given, or parts of frames.
+    """
     patch = (network.config.patch_size_t, network.config.patch_size, network.config.patch_size)
     frames, height, width = (kwargs[name] for name in ("num_frames", "height", "width"))
-    given = int((kwargs["timestep"][0] == 0).sum()) // (height * width) if kwargs["timestep"].ndim == 2 else 0
+    times = kwargs["timestep"][0].expand(tokens.shape[1]).view(-1, height * width)
+    given = int((times == 0).all(dim=1).sum())
+    whole = len(times) == frames and (times[:given] == 0).all() and (times[given:] == times.max()).all()
+    if not whole:
+        raise UserError("cannot tell the given frames from the others", given="frames that are not the first")
     return TokenGrid((frames - given, height, width), patch, last=True)
 
 
@@ -168,6 +175,7 @@ GRIDS: dict[str, Callable[[Any, Tensor, Mapping[str, Any]], TokenGrid]] = {
     "Flux2Transformer2DModel": _flux,
     "Flux3Transformer2DModel": _flux,
     "Krea2Transformer2DModel": _krea2,
+    "LTX2VideoTransformer3DModel": _ltx,
     "LTXVideoTransformer3DModel": _ltx,
     "QwenImage21Transformer2DModel": _qwen21,
     "QwenImageTransformer2DModel": _qwen,

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from cfgsweep.engine.modular_latents import NetworkInput
+from cfgsweep.engine.modular_ltx2 import Sound
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.models.forward_pass import bound
@@ -22,7 +23,7 @@ class NetworkPass:
     """
 
     def __init__(self) -> None:
-        self.input: NetworkInput | None = None
+        self.input: NetworkInput | Sound | None = None
         self.network = ""
         self._perturbation: LayerPerturbation | None = None
         self._within = ExitStack()
@@ -55,14 +56,14 @@ class NetworkPass:
 
     def _enter(self, network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         arguments = bound(network, args, kwargs)
-        self.network, self.input = type(network).__name__, NetworkInput(network, arguments)
+        self.network, self.input = type(network).__name__, (given := NetworkInput(network, arguments))
         if self._perturbation is None:
             return
         if arguments.get("kv_cache") is not None:
             problem = "layers cannot be perturbed while keys and values are kept from step to step"
             raise UserError(problem, where=self.network, hint="call the pipeline with `use_kv_cache=False`")
         assert self._layers is not None  # `prepare` made them
-        self._within.enter_context(self._layers[1].applied(self._perturbation, self.input.shape))
+        self._within.enter_context(self._layers[1].applied(self._perturbation, given.shape))
 
     def _leave(self, _: nn.Module, __: Any, output: Any) -> None:
         self._within.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cfgsweep.errors import UserError
 from cfgsweep.samplers import SAMPLERS, Sampler
@@ -72,10 +73,28 @@ class Call:
         """Whether the run ends with this call, unless the pipeline ends it earlier."""
         return self.number + 1 == len(self._steps_of_calls)
 
+    def as_model(self, prediction: Tensor, latents: Tensor, x0: bool) -> Tensor:
+        """A prediction of the pipeline as the kind that the network predicts, of flow models noise - x0.
+
+        latents: those of the network's call. x0: whether the pipeline has converted it to x0.
+        """
+        if x0:
+            return (latents - prediction) / self._time
+        return -prediction if self._inverted else prediction
+
+    def as_pipeline(self, prediction: Tensor, latents: Tensor, x0: bool) -> Tensor:
+        """The inverse of `as_model`."""
+        return latents - self._time * prediction if x0 else self.as_model(prediction, latents, x0)
+
     @property
-    def sign(self) -> int:
-        """-1 where the network predicts x0 - noise, as of schedulers whose time goes from noise to x0."""
-        return -1 if self.scheduler.config.get("invert_sigmas") else 1
+    def _time(self) -> float:
+        """t of a flow model's latents (1 - t) x0 + t noise."""
+        return float(self.scheduler.sigmas[self.index])
+
+    @property
+    def _inverted(self) -> bool:
+        """Whether the time goes from noise to x0, and the network predicts x0 - noise."""
+        return bool(self.scheduler.config.get("invert_sigmas"))
 
     @property
     def sigmas(self) -> tuple[float, float]:
@@ -96,7 +115,7 @@ class Call:
     @property
     def _sampler(self) -> Sampler:
         scheduler = self.scheduler
-        if scheduler.config.get("invert_sigmas"):
+        if self._inverted:
             scheduler = copy.copy(scheduler)
             scheduler.sigmas = 1 - scheduler.sigmas
         return Sampler(scheduler, torch.Generator())

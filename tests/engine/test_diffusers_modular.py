@@ -59,6 +59,7 @@ def test_schedules_and_zero_init_steps_work_in_a_modular_pipeline(pipeline) -> N
 def test_an_error_during_a_pass_leaves_the_network_unperturbed(pipeline, monkeypatch) -> None:
     plain = picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0))
     calls, late = itertools.count(), pipeline.unet.mid_block.resnets[1]
+    processors = dict(pipeline.unet.attn_processors)
 
     def fail_in_the_perturbed_pass(*given):
         if next(calls) == 2:
@@ -70,6 +71,7 @@ def test_an_error_during_a_pass_leaves_the_network_unperturbed(pipeline, monkeyp
         patched.setattr(late, "forward", fail_in_the_perturbed_pass)
         with pytest.raises(ZeroDivisionError):
             picture(pipeline, ours(pipeline, "pag", value=3.0, layers=["mid"]))
+    assert pipeline.unet.attn_processors == processors
     assert torch.equal(picture(pipeline, ClassifierFreeGuidance(guidance_scale=5.0)), plain)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from diffusers import (
     DDIMScheduler,
     EulerDiscreteScheduler,
@@ -75,7 +76,8 @@ def test_inverted_times_go_from_noise_to_x0() -> None:
     found = calls(scheduler, 0, STEPS)
     times = scheduler.sigmas.tolist()
     assert found[1].sigmas[0] == pytest.approx((1 - times[1]) / times[1])
-    assert found[0].sign == -1
+    flow = torch.randn(1, 4, 2)
+    assert torch.equal(found[0].as_model(flow, flow, x0=False), -flow)
     assert found[0].sigmas[0] == float("inf")
     assert found[-1].sigmas[1] == 0
 

@@ -6,12 +6,14 @@ embeddings are given instead.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from diffusers import (
     AnimaTextConditioner,
+    AutoencoderKLLTX2Audio,
     CosmosTransformer3DModel,
     ErnieImageTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
@@ -33,7 +35,7 @@ from diffusers import (
 )
 from torch import Tensor
 
-from tests.support import tiny_pipelines
+from tests.support import tiny_pipelines, tiny_transformers
 
 WIDTH = 16  # channels of texts
 TWO_HEADS = {"num_attention_heads": 2}
@@ -41,6 +43,9 @@ PICTURE = {"height": 64, "width": 96}
 TEXTS = {"prompt": "a cat", "negative_prompt": "a dog"}
 AFTER = ("decode",)
 BEFORE = (
+    "condition_encoder",
+    "reference_encoder",
+    "duration",
     "text_encoder",
     "prompt_enhancer",
     "prompt_upsampler",
@@ -153,6 +158,20 @@ def _ltx() -> dict[str, Any]:
 def _ltx_inputs() -> dict[str, Any]:
     masks = _masks("prompt_attention_mask", value=1.0)
     return {**_embeddings(1, 6, WIDTH), **masks, "height": 128, "width": 96, "num_frames": 17}
+
+
+def _ltx2() -> dict[str, Any]:
+    sound = AutoencoderKLLTX2Audio(base_channels=4, latent_channels=1, mel_bins=16, num_res_blocks=1)
+    return _flow(tiny_transformers.tiny("ltx2").network, audio_vae=sound)
+
+
+def _ltx2_inputs() -> dict[str, Any]:
+    texts = {
+        f"{sign}connector_{kind}prompt_embeds": embedding(seed, 1, 6, WIDTH)
+        for seed, (sign, kind) in enumerate(itertools.product(("", "negative_"), ("", "audio_")))
+    }
+    size = {"height": 128, "width": 96, "num_frames": 17, "batch_size": 1, "dtype": torch.float32}
+    return {**texts, **_masks("connector_attention_mask", value=1.0), **size}
 
 
 def _zimage() -> dict[str, Any]:
@@ -287,6 +306,7 @@ FAMILIES = {
         },
     ),
     "ltx": Family("LTXAutoBlocks", _ltx, _ltx_inputs),
+    "ltx2": Family("LTX2AutoBlocks", _ltx2, _ltx2_inputs),
     "ltx_image": Family("LTXAutoBlocks", _ltx, lambda: {**_ltx_inputs(), "image_latents": embedding(3, 1, 8, 1, 4, 3)}),
     "qwenimage_edit": Family(
         "QwenImageEditAutoBlocks",
