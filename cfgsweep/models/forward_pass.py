@@ -10,8 +10,8 @@ import functools
 import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -38,10 +38,16 @@ class AttentionPlace(NamedTuple):
 
 
 class ForwardPass(TorchFunctionMode):
-    """What is done at the calls of one pass. Subclasses say it, by `after` and `attend`."""
+    """What is done at the calls of one pass. Subclasses say it, by `after` and `attend`.
 
-    def __init__(self) -> None:
+    attention_within: the modules within whose calls attention is watched. It takes time at every call of torch. As a
+    context manager, a pass watches attention everywhere.
+    """
+
+    def __init__(self, attention_within: Collection[nn.Module] = ()) -> None:
         super().__init__()
+        self._attention_within = frozenset(attention_within)
+        self._within = ExitStack()
         self.begin()
 
     def begin(self) -> None:
@@ -52,9 +58,18 @@ class ForwardPass(TorchFunctionMode):
     def enter(self, module: nn.Module) -> None:
         self._stack.append(Place(module, self._calls[module]))
         self._calls[module] += 1
+        if module in self._attention_within:
+            self._within.enter_context(self)
 
     def leave(self, inputs: Inputs, output: Any) -> Any:
-        return self.after(self._stack.pop(), inputs, output)
+        place = self._stack.pop()
+        if place.module in self._attention_within:
+            self._within.close()
+        return self.after(place, inputs, output)
+
+    def close(self) -> None:
+        """Ends a pass, also one that an exception has ended."""
+        self._within.close()
 
     def after(self, place: Place, inputs: Inputs, output: Any) -> Any:
         """What a call returns in place of its output."""
@@ -94,23 +109,17 @@ class PassHooks:
             handle.remove()
 
     @contextmanager
-    def watching(
-        self, watch: ForwardPass, begin: Callable[[dict[str, Any]], None] = lambda _: None, attention: bool = True
-    ) -> Iterator[None]:
+    def watching(self, watch: ForwardPass, begin: Callable[[dict[str, Any]], None] = lambda _: None) -> Iterator[None]:
         """Within the block, the network's passes in this thread are watched.
 
-        begin: is called with the network's arguments at the beginning of a pass. attention: whether calls of attention
-        are watched, which takes some time at every call of torch.
+        begin: is called with the network's arguments at the beginning of a pass.
         """
         before = getattr(self._local, "watch", None)
         self._local.watch = (watch, begin)
         try:
-            if attention:
-                with watch:
-                    yield
-            else:
-                yield
+            yield
         finally:
+            watch.close()
             self._local.watch = before
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,10 +112,10 @@ class PerturbedPass(ForwardPass):
 
     origins: TokenOrigins
 
-    def __init__(self, perturbation: LayerPerturbation, shape: Shape, blocks: Iterable[BlockParts]):
-        super().__init__()
+    def __init__(self, perturbation: LayerPerturbation, shape: Shape, blocks: Mapping[nn.Module, BlockParts]):
+        super().__init__(attention_within=blocks if perturbation.kind in ATTENTION_KINDS else ())
         self._perturbation, self._shape = perturbation, shape
-        self._roles = {module: role for block in blocks for module, role in block.roles.items()}
+        self._roles = {module: role for block in blocks.values() for module, role in block.roles.items()}
 
     def after(self, place: Place, inputs: Inputs, output: Any) -> Any:
         kind = self._perturbation.kind

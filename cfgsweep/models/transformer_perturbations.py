@@ -18,7 +18,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import Kind, LayerPerturbation
 from cfgsweep.models.forward_pass import PassHooks
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
-from cfgsweep.models.perturbed_pass import ATTENTION_KINDS, BlockParts, PerturbedPass
+from cfgsweep.models.perturbed_pass import BlockParts, PerturbedPass
 from cfgsweep.models.token_origins import OriginsPass, TokenOrigins, layout_of, without_numbers
 from cfgsweep.models.transformer_blocks import Shape, block_stacks, select_layers
 
@@ -95,7 +95,7 @@ class TransformerHooks:
     def applied(self, perturbation: LayerPerturbation, shape: Shape) -> Iterator[None]:
         self.check(perturbation)
         names = select_layers(self._stacks, perturbation.layers)
-        perturbed = PerturbedPass(perturbation, shape, [self._parts[block] for block in names])
+        perturbed = PerturbedPass(perturbation, shape, {block: self._parts[block] for block in names})
 
         def begin(arguments: dict[str, Any]) -> None:
             layout = layout_of(arguments, shape)
@@ -106,7 +106,7 @@ class TransformerHooks:
                     self._parts[block].refuse_impossible(perturbation.kind, name, perturbed.origins, shape)
                 self._possible.add(checked)
 
-        with self._hooks.watching(perturbed, begin, attention=perturbation.kind in ATTENTION_KINDS):
+        with self._hooks.watching(perturbed, begin):
             yield
 
     def _origins_of(self, layout: str, arguments: dict[str, Any], shape: Shape) -> TokenOrigins:
@@ -115,7 +115,7 @@ class TransformerHooks:
                 self._origins.clear()
                 self._possible.clear()
             origins = OriginsPass()
-            with self._hooks.watching(origins):
+            with origins, self._hooks.watching(origins):
                 self._network.forward(**without_numbers(arguments, shape))
             self._origins[layout] = origins.found
         return self._origins[layout]

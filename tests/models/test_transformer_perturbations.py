@@ -196,14 +196,15 @@ def test_an_exception_leaves_no_perturbation_behind(when: str, monkeypatch: pyte
     made = tiny("flux")
     plain, hooks = made.predict(), layer_hooks(made.network)
     if when == "while the layer is perturbed":
-        before = perturbed(made, hooks, "identity", "0")
+        before = perturbed(made, hooks, "identity", "1")
     with monkeypatch.context() as patched:
         patched.setattr(made.network.transformer_blocks[1].ff, "forward", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            perturbed(made, hooks, "identity", "0")
+            perturbed(made, hooks, "identity", "1")
+    assert torch._C._len_torch_function_stack() == 0
     assert torch.equal(made.predict(), plain)
     if when == "while the layer is perturbed":
-        assert torch.equal(perturbed(made, hooks, "identity", "0"), before)
+        assert torch.equal(perturbed(made, hooks, "identity", "1"), before)
 
 
 def test_tokens_are_found_once_for_a_layout() -> None:
