@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,12 +59,17 @@ class BlockParts:
                 roles[module], within = "feed_forward", f"{path}."
         return cls(roles)
 
+    def refuse_missing(self, kind: Kind, name: str) -> None:
+        """Raises UserError where the block has no part of its own for this kind, as far as its modules tell."""
+        there = [other for other, role in CHANGED.items() if role in self.roles.values()]
+        _require(kind, [*there, *ATTENTION_KINDS], name)
+
     def possible(self, origins: TokenOrigins) -> list[Kind]:
         """The kinds of perturbation that change what this block makes of the latents' tokens."""
         calls = [
             (self.roles[place.module], call) for place, call in origins.calls.items() if place.module in self.roles
         ]
-        kinds: list[Kind] = [kind for kind in CHANGED if any(_can_change(kind, *call) for call in calls)]
+        kinds = [kind for kind in CHANGED if any(_can_change(kind, *call) for call in calls)]
         if any(attention.place.module in self.roles for attention in origins.self_attention):
             return [*kinds, *ATTENTION_KINDS]
         return [*kinds, "identity"] if any(map(is_linear_attention, self.roles)) else kinds
@@ -75,18 +80,21 @@ class BlockParts:
         name: of the block. shape: of the latents. Also where the latents' tokens are not as many as the shape says,
         since something other than attention mixes tokens then.
         """
-        possible = self.possible(origins)
-        if kind not in possible:
-            raise UserError(
-                f"layer {name!r} cannot be perturbed in this way",
-                given=IN_WORDS.get(kind, kind),
-                allowed=[IN_WORDS.get(other, other) for other in possible] or "no perturbation of this layer",
-                hint=WHY_NOT[kind],
-            )
+        _require(kind, self.possible(origins), name)
         if kind in ATTENTION_KINDS:
             for place, (queries, _) in origins.self_attention.items():
                 if place.place.module in self.roles:
                     picture_grid(positions_of(queries).shape[1], shape)
+
+
+def _require(kind: Kind, possible: Sequence[Kind], name: str) -> None:
+    if kind not in possible:
+        raise UserError(
+            f"layer {name!r} cannot be perturbed in this way",
+            given=IN_WORDS.get(kind, kind),
+            allowed=[IN_WORDS.get(other, other) for other in possible] or "no perturbation of this layer",
+            hint=WHY_NOT[kind],
+        )
 
 
 def _can_change(kind: Kind, role: Role, call: CallOrigins) -> bool:

@@ -69,10 +69,11 @@ class OriginsPass(ForwardPass):
     def __init__(self) -> None:
         super().__init__()
         self.found = TokenOrigins()
+        self._masks: list[Tensor] = []
 
     def after(self, place: Place, inputs: Inputs, output: Any) -> Any:
-        given = {name: _origins(value) for name, value in inputs.items()}
-        returned = [_origins(value) if isinstance(value, Tensor) else None for value in outputs_of(output)]
+        given = {name: self._origins(value) for name, value in inputs.items()}
+        returned = [self._origins(value) if isinstance(value, Tensor) else None for value in outputs_of(output)]
         attends = any(attention.place == place for attention in self.found.self_attention)
         linear = is_linear_attention(place.module) and "encoder_hidden_states" not in inputs
         self.found.calls[place] = CallOrigins(given, returned, self_attends=attends or linear)
@@ -82,14 +83,21 @@ class OriginsPass(ForwardPass):
         query, key, value = given["query"], given["key"], given["value"]
         queries, keys = (x.isnan().any(dim=-1).any(dim=1) for x in (query, key))
         if queries.any() and torch.equal(queries.sum(dim=1), keys.sum(dim=1)):
-            self.found.self_attention[place] = (queries, keys)
+            self.found.self_attention[place] = (self._kept(queries), self._kept(keys))
         zeros = query.new_zeros(*query.shape[:-1], value.shape[-1])
         return zeros.masked_fill(query.isnan().any(dim=-1, keepdim=True), NAN)
 
+    def _origins(self, tokens: Tensor) -> TensorOrigins:
+        mask = tokens.isnan().any(dim=-1) if tokens.is_floating_point() and tokens.ndim > 1 else None
+        return TensorOrigins(tokens.shape, None if mask is None or not mask.any() else self._kept(mask))
 
-def _origins(tokens: Tensor) -> TensorOrigins:
-    mask = tokens.isnan().any(dim=-1) if tokens.is_floating_point() and tokens.ndim > 1 else None
-    return TensorOrigins(tokens.shape, None if mask is None or not mask.any() else mask)
+    def _kept(self, mask: Tensor) -> Tensor:
+        """An equal mask that is kept already, or this one: most layers have the same."""
+        for known in self._masks:
+            if torch.equal(known, mask):
+                return known
+        self._masks.append(mask)
+        return mask
 
 
 def without_numbers(arguments: dict[str, Any], shape: Shape) -> dict[str, Any]:

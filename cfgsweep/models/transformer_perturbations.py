@@ -29,7 +29,11 @@ class LayerHooks(Protocol):
     """Perturbs the layers of one network. Calls from several threads do not disturb each other."""
 
     def check(self, perturbation: LayerPerturbation) -> None:
-        """Raises UserError, with the layers there are, where the network does not have the perturbation's."""
+        """Raises UserError, with the layers there are, where the network does not have the perturbation's.
+
+        Also where the layers have no part of their own that the perturbation is about. Whether it has an effect shows
+        in a call, see `require_effect`.
+        """
 
     def applied(self, perturbation: LayerPerturbation, shape: Shape) -> Any:
         """A context within which the network's calls in this thread are perturbed.
@@ -83,7 +87,8 @@ class TransformerHooks:
         self._hooks.remove()
 
     def check(self, perturbation: LayerPerturbation) -> None:
-        select_layers(self._stacks, perturbation.layers)
+        for block, name in select_layers(self._stacks, perturbation.layers).items():
+            self._parts[block].refuse_missing(perturbation.kind, name)
         if getattr(self._network, "is_cache_enabled", False):
             raise UserError(
                 "layers cannot be perturbed while a cache of diffusers is on",

@@ -237,6 +237,14 @@ def test_an_unknown_layer_is_refused_with_the_layers_there_are() -> None:
             hooks.check(perturbation("identity", layer))
 
 
+def test_a_part_that_a_block_does_not_have_is_refused_without_a_call() -> None:
+    for family, kind in (("flux", "feed_forward"), ("flux2", "attention")):
+        hooks = layer_hooks(tiny(family).network)
+        hooks.check(perturbation(kind, "double"))
+        with pytest.raises(UserError, match=r"layer 'single\.0' cannot be perturbed in this way"):
+            hooks.check(perturbation(kind, "double", "single"))
+
+
 @pytest.mark.parametrize(
     ("family", "names"),
     [
