@@ -98,12 +98,14 @@ def select_blocks(blocks: Mapping[str, nn.Module], layers: Iterable[str]) -> fro
     """The blocks in the given layers.
 
     A layer is a level ('mid', 'up.1'), an attention module in a level ('down.2.attentions.0'), or, for networks that
-    are one sequence of blocks, the number of a block. Raises UserError, listing the layers of this network, where a
-    name matches no block.
+    are one sequence of blocks, 'block', 'block.3', or the number of a block. Raises UserError, listing the layers of
+    this network, where a name matches no block.
     """
     selected: set[nn.Module] = set()
     for layer in layers:
-        prefix = f"transformer_blocks.{layer}" if layer.isdecimal() else layer
+        prefix = (
+            f"transformer_blocks.{layer}" if layer.isdecimal() else re.sub(r"^block\b", "transformer_blocks", layer)
+        )
         matching = {block for name, block in blocks.items() if f"{name}.".startswith(f"{prefix}.")}
         if not matching:
             raise unknown_name("layer", layer, layer_names(blocks))
@@ -113,7 +115,7 @@ def select_blocks(blocks: Mapping[str, nn.Module], layers: Iterable[str]) -> fro
 
 def layer_names(names: Iterable[str]) -> list[str]:
     """The levels and the attention modules that contain the named blocks, sorted."""
-    attentions = {name.split(".transformer_blocks")[0] for name in names}
+    attentions = {re.sub(r"^transformer_blocks\b", "block", name).split(".transformer_blocks")[0] for name in names}
     return sorted({name.split(".attentions")[0] for name in attentions} | attentions)
 
 

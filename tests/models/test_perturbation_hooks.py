@@ -16,7 +16,9 @@ from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.perturbation_hooks import PerturbationHooks, blur_tokens
 from cfgsweep.models.source import Source
+from cfgsweep.models.transformer_blocks import named_blocks, select_blocks
 from tests.conftest import DEVICE
+from tests.support import tiny_models as tiny
 
 KINDS = ["identity", "block", "attention", "attention_residual", "feed_forward", "blur"]
 
@@ -103,6 +105,16 @@ def test_an_unknown_layer_is_refused_with_the_layers_there_are(denoiser) -> None
     assert "unknown layer 'up.0'" in text
     for name in ("mid", "down.0", "down.0.attentions.0", "up.1", "up.1.attentions.1"):
         assert name in text
+
+
+def test_blocks_of_a_dit_have_the_names_of_any_transformers() -> None:
+    blocks = named_blocks(tiny.dit().transformer)
+    one = select_blocks(blocks, ["1"])
+    assert select_blocks(blocks, ["block.1"]) == select_blocks(blocks, ["transformer_blocks.1"]) == one
+    assert select_blocks(blocks, ["block"]) == set(blocks.values()) > one
+    with pytest.raises(UserError) as refused:
+        select_blocks(blocks, ["mid"])
+    assert refused.value.allowed == ", ".join(f"block.{i}" for i in range(len(blocks)))
 
 
 def test_a_blur_of_zero_changes_nothing(call) -> None:
