@@ -61,7 +61,7 @@ class NetworkPass:
             return
         if arguments.get("kv_cache") is not None:
             problem = "layers cannot be perturbed while keys and values are kept from step to step"
-            raise UserError(problem, where=self.network, hint="call the pipeline with `use_kv_cache=False`")
+            raise UserError(problem, where=self.network, hint="some pipelines have `use_kv_cache=False`")
         assert self._layers is not None  # `prepare` made them
         self._within.enter_context(self._layers[1].applied(self._perturbation, given.shape))
 

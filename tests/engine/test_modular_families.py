@@ -16,6 +16,7 @@ from cfgsweep.guidance.schedules import SCHEDULES
 from cfgsweep.models.forward_pass import bound
 from cfgsweep.samplers import build_scheduler, config_of
 from tests.support import modular_pipelines as modular
+from tests.support import tiny_pipelines
 
 FAST = ("sd3", "qwenimage", "ltx")
 NAMES = [each for each in modular.FAMILIES if each not in ("wan", "wan22", "wan_image", "helios")]
@@ -112,6 +113,7 @@ def test_other_guiders_run(family: str) -> None:
 UNPERTURBED = {
     "ltx_image": "tokens of given pictures come first",
     "minimax_music": "networks for sound",
+    "wan_animate": "keys and values are kept",
     "qwenimage21": "keys and values are kept",
     "qwenimage21_image": "keys and values are kept",
 }
@@ -235,6 +237,21 @@ def test_x0_where_the_time_goes_from_noise_to_x0(monkeypatch: pytest.MonkeyPatch
         limit = x0.abs().quantile(0.9).clamp(min=0.1)
         expected = (x0.clamp(-limit, limit) * 0.1 / limit - latents) / (1 - t)
         torch.testing.assert_close(got.pred, expected.float(), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["hunyuanimage", "hunyuanvideo15"])
+def test_ordinary_pipelines_that_have_a_guider(family: str) -> None:
+    pipeline = tiny_pipelines.build(family)
+
+    def latents(guider: Any) -> torch.Tensor:
+        pipeline.guider = guider
+        return tiny_pipelines.call(pipeline, family, num_inference_steps=STEPS, output_type="latent")[0]
+
+    expected = latents(ClassifierFreeGuidance(guidance_scale=SCALE))
+    assert torch.equal(latents(ours(pipeline, "cfg")), expected)
+    for name in ("apg", "fdg"):
+        assert not torch.allclose(latents(ours(pipeline, name)), expected, atol=1e-3)
 
 
 def test_predictions_of_a_single_video_get_a_batch() -> None:

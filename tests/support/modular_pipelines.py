@@ -14,6 +14,7 @@ import torch
 from diffusers import (
     AnimaTextConditioner,
     AutoencoderKLLTX2Audio,
+    AutoencoderKLWan,
     CosmosTransformer3DModel,
     ErnieImageTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
@@ -22,15 +23,13 @@ from diffusers import (
     HeliosScheduler,
     HeliosTransformer3DModel,
     HunyuanVideo15Transformer3DModel,
-    Krea2Transformer2DModel,
-    LTXVideoTransformer3DModel,
     MiniMaxMusic3ConditionEncoder,
     MiniMaxMusic3Transformer1DModel,
     QwenImage21Transformer2DModel,
     QwenImageTransformer2DModel,
     UniPCMultistepScheduler,
+    WanAnimate2Transformer3DModel,
     WanTransformer3DModel,
-    ZImageTransformer2DModel,
     modular_pipelines,
 )
 from torch import Tensor
@@ -51,6 +50,7 @@ BEFORE = (
     "prompt_upsampler",
     "semantic_generator",
     "image_encoder",
+    "video_encoder",
     "vae_encoder",
 )
 
@@ -150,14 +150,13 @@ def _wan_inputs() -> dict[str, Any]:
     return {**_embeddings(1, 6, WIDTH), **PICTURE, "num_frames": 5}
 
 
-def _ltx() -> dict[str, Any]:
-    sizes = {"in_channels": 8, "out_channels": 8, "attention_head_dim": 8, "cross_attention_dim": 16, "num_layers": 2}
-    return _flow(LTXVideoTransformer3DModel(**TWO_HEADS, **sizes, caption_channels=WIDTH))
-
-
 def _ltx_inputs() -> dict[str, Any]:
     masks = _masks("prompt_attention_mask", value=1.0)
     return {**_embeddings(1, 6, WIDTH), **masks, "height": 128, "width": 96, "num_frames": 17}
+
+
+def _of_family(name: str, scheduled: Callable[..., dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    return lambda: scheduled(tiny_transformers.tiny(name).network)
 
 
 def _ltx2() -> dict[str, Any]:
@@ -172,12 +171,6 @@ def _ltx2_inputs() -> dict[str, Any]:
     }
     size = {"height": 128, "width": 96, "num_frames": 17, "batch_size": 1, "dtype": torch.float32}
     return {**texts, **_masks("connector_attention_mask", value=1.0), **size}
-
-
-def _zimage() -> dict[str, Any]:
-    axes = {"axes_dims": [8, 4, 4], "axes_lens": [256, 32, 32]}
-    sizes = {"in_channels": 4, "dim": 32, "n_layers": 2, "n_refiner_layers": 1, "n_heads": 2, "n_kv_heads": 2}
-    return _flow(ZImageTransformer2DModel(**axes, **sizes, cap_feat_dim=WIDTH))
 
 
 FLUX = {
@@ -199,19 +192,21 @@ def _flux3() -> dict[str, Any]:
     return _flow(Flux3Transformer2DModel(**FLUX, cond_in_channels=16, timestep_channels=16))
 
 
-def _krea2() -> dict[str, Any]:
-    text = {
-        "text_hidden_dim": WIDTH,
-        "num_text_layers": 2,
-        "text_num_attention_heads": 2,
-        "text_num_key_value_heads": 2,
-        "text_intermediate_size": 32,
-        "num_layerwise_text_blocks": 1,
-        "num_refiner_text_blocks": 1,
+def _wan_animate() -> dict[str, Any]:
+    sizes = {"dim": 24, "ffn_dim": 32, "freq_dim": 32, "num_heads": 2, "num_layers": 2, "text_len": 8}
+    network = WanAnimate2Transformer3DModel(**sizes, text_dim=WIDTH, use_img_emb=False)
+    levels = {"dim_mult": [1, 1, 1, 1], "num_res_blocks": 1, "temperal_downsample": [False, True, True]}
+    return _flow(network, vae=AutoencoderKLWan(base_dim=4, z_dim=16, **levels))
+
+
+def _wan_animate_inputs() -> dict[str, Any]:
+    segments = {"num_segments": 1, "effective_segment": 4, "segment_frame_length": 5, "height": 32, "width": 32}
+    given = {
+        "reference_image_latents": embedding(3, 20, 1, 4, 4),
+        "driving_video_pixels": embedding(4, 1, 3, 5, 32, 32),
     }
-    sizes = {"in_channels": 16, "num_layers": 2, "attention_head_dim": 12, "intermediate_size": 32, **TWO_HEADS}
-    rope = {"axes_dims_rope": (4, 4, 4), "num_key_value_heads": 1, "timestep_embed_dim": 16}
-    return _dynamic(Krea2Transformer2DModel(**text, **sizes, **rope))
+    others = {"prompt_ref_embeds": embedding(5, 1, 8, WIDTH), "condition_clip_context": embedding(6, 1, 1, 8)}
+    return {**_embeddings(1, 8, WIDTH), **segments, **given, **others}
 
 
 def _hunyuan_video() -> dict[str, Any]:
@@ -305,9 +300,14 @@ FAMILIES = {
             "image_embeds": embedding(4, 1, 5, WIDTH),
         },
     ),
-    "ltx": Family("LTXAutoBlocks", _ltx, _ltx_inputs),
+    "wan_animate": Family("WanAnimate2Blocks", _wan_animate, _wan_animate_inputs, output="segment_frames"),
+    "ltx": Family("LTXAutoBlocks", _of_family("ltx", _flow), _ltx_inputs),
     "ltx2": Family("LTX2AutoBlocks", _ltx2, _ltx2_inputs),
-    "ltx_image": Family("LTXAutoBlocks", _ltx, lambda: {**_ltx_inputs(), "image_latents": embedding(3, 1, 8, 1, 4, 3)}),
+    "ltx_image": Family(
+        "LTXAutoBlocks",
+        _of_family("ltx", _flow),
+        lambda: {**_ltx_inputs(), "image_latents": embedding(3, 1, 4, 1, 4, 3)},
+    ),
     "qwenimage_edit": Family(
         "QwenImageEditAutoBlocks",
         _qwenimage,
@@ -323,7 +323,7 @@ FAMILIES = {
         _qwenimage21,
         lambda: {**_qwenimage21_inputs(6), "image_latents": [embedding(3, 1, 4, 1, 4, 6)]},
     ),
-    "zimage": Family("ZImageAutoBlocks", _zimage, _lists),
+    "zimage": Family("ZImageAutoBlocks", _of_family("z_image", _flow), _lists),
     "flux2_klein": Family("Flux2KleinBaseAutoBlocks", _flux2, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
     "flux2_klein_image": Family(
         "Flux2KleinBaseAutoBlocks",
@@ -333,7 +333,7 @@ FAMILIES = {
     "flux3": Family("Flux3AutoBlocks", _flux3, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
     "krea2": Family(
         "Krea2AutoBlocks",
-        _krea2,
+        _of_family("krea2", _dynamic),
         lambda: {**_embeddings(1, 6, 2, WIDTH), **_masks("prompt_embeds_mask"), **PICTURE},
     ),
     "hunyuan_video": Family("HunyuanVideo15AutoBlocks", _hunyuan_video, _hunyuan_video_inputs),
