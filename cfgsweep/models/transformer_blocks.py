@@ -103,9 +103,8 @@ def select_blocks(blocks: Mapping[str, nn.Module], layers: Iterable[str]) -> fro
     """
     selected: set[nn.Module] = set()
     for layer in layers:
-        prefix = (
-            f"transformer_blocks.{layer}" if layer.isdecimal() else re.sub(r"^block\b", "transformer_blocks", layer)
-        )
+        name_of_block = f"block.{layer}" if layer.isdecimal() else layer
+        prefix = re.sub(r"^block\b", "transformer_blocks", name_of_block)
         matching = {block for name, block in blocks.items() if f"{name}.".startswith(f"{prefix}.")}
         if not matching:
             raise unknown_name("layer", layer, layer_names(blocks))

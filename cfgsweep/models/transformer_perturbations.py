@@ -22,7 +22,7 @@ from cfgsweep.models.perturbed_pass import BlockParts, PerturbedPass
 from cfgsweep.models.token_origins import OriginsPass, TokenOrigins, layout_of, without_numbers
 from cfgsweep.models.transformer_blocks import Shape, block_stacks, select_layers
 
-LAYOUTS = 64  # of tokens that are remembered
+LAYOUTS = 256  # that are remembered; with texts of several lengths, every composition of a batch has its own
 
 
 class LayerHooks(Protocol):
@@ -115,12 +115,12 @@ class TransformerHooks:
             yield
 
     def _origins_of(self, layout: str, arguments: dict[str, Any], shape: Shape) -> TokenOrigins:
-        if layout not in self._origins:
-            if len(self._origins) >= LAYOUTS:
-                self._origins.clear()
-                self._possible.clear()
-            origins = OriginsPass()
-            with origins, self._hooks.watching(origins):
-                self._network.forward(**without_numbers(arguments, shape))
-            self._origins[layout] = origins.found
-        return self._origins[layout]
+        if (known := self._origins.get(layout)) is not None:
+            return known
+        origins = OriginsPass()
+        with origins, self._hooks.watching(origins):
+            self._network.forward(**without_numbers(arguments, shape))
+        self._origins[layout] = origins.found
+        for oldest in list(self._origins)[:-LAYOUTS]:
+            self._origins.pop(oldest, None)  # another thread may have been faster
+        return origins.found

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import LayerPerturbation
+from cfgsweep.models import transformer_perturbations
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
 from cfgsweep.models.transformer_blocks import block_stacks
 from cfgsweep.models.transformer_perturbations import TransformerHooks, layer_hooks, require_effect
@@ -218,6 +219,20 @@ def test_tokens_are_found_once_for_a_layout() -> None:
     other = perturbed(made, hooks, "blur", "0")
     assert len(passes) == 3 + len(KINDS)
     assert torch.equal(other, perturbed(made, layer_hooks(made.network), "blur", "0"))
+
+
+def test_few_layouts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformer_perturbations, "LAYOUTS", 1)
+    made = tiny("wan")
+    hooks = TransformerHooks(made.network)
+    texts = [made.arguments["encoder_hidden_states"][:, :tokens] for tokens in (16, 5)]
+    results = []
+    for text in texts * 2:
+        made.arguments["encoder_hidden_states"] = text
+        results.append(perturbed(made, hooks, "identity", "0"))
+        assert len(hooks._origins) == 1
+    assert torch.equal(results[0], results[2])
+    assert torch.equal(results[1], results[3])
 
 
 def test_an_unknown_layer_is_refused_with_the_layers_there_are() -> None:
