@@ -102,7 +102,8 @@ def config_of(scheduler: Any) -> dict[str, Any]:
 
 def is_flow(model_config: Mapping[str, Any]) -> bool:
     """Whether this is a flow matching model, whose latents are (1 - t) x0 + t noise."""
-    return str(model_config.get("_class_name", "")).startswith("FlowMatch")
+    named = str(model_config.get("_class_name", "")).startswith("FlowMatch")
+    return named or model_config.get("prediction_type") == "flow_prediction"
 
 
 def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
@@ -157,15 +158,40 @@ def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tupl
     return tuple(sampler.sigmas_at(steps_of_calls.index(step))[0] for step in range(steps))
 
 
+PipelineInputs = tuple[tuple[str, Any], ...]  # names and values of inputs of a pipeline's call, sorted by name
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a picture is sampled, apart from its texts, its seed and guidance.
+
+    sampler: its name. size: width and height in pixels; None is the model's native size.
+    inputs: further inputs of the pipeline's call: `call` in sweep files.
+    """
+
+    sampler: str
+    steps: int
+    size: tuple[int, int] | None = None
+    inputs: PipelineInputs = ()
+
+
 class Sampler:
     """The sampler of one trajectory: a diffusers scheduler with its state, which can be copied.
 
-    Latents are [1, channels, height, width]. Ancestral samplers draw noise from the trajectory's own CPU generator, so
-    that experiments with the same seed get the same noise.
+    Latents are [1, channels, height, width], or as the model has them. Ancestral samplers draw noise from the
+    trajectory's own CPU generator, so that experiments with the same seed get the same noise.
     """
 
-    def __init__(self, scheduler: Any, generator: torch.Generator):
-        self.scheduler, self.generator = scheduler, generator
+    def __init__(
+        self,
+        scheduler: Any,
+        generator: torch.Generator,
+        sampling: Sampling | None = None,
+        step_options: Mapping[str, Any] | None = None,
+    ):
+        """sampling: what the sampler was made for. step_options: further arguments of every step, as `eta` of DDIM."""
+        self.scheduler, self.generator, self.sampling = scheduler, generator, sampling
+        self.step_options = dict(step_options or {})
 
     @classmethod
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
@@ -187,7 +213,7 @@ class Sampler:
         for key, value in vars(twin).items():
             if isinstance(value, list):
                 setattr(twin, key, list(value))
-        return Sampler(twin, self.generator.clone_state())
+        return Sampler(twin, self.generator.clone_state(), self.sampling, self.step_options)
 
     def timestep(self, call: int) -> torch.Tensor:
         """The timestep of a call, a scalar."""
@@ -231,8 +257,8 @@ class Sampler:
 
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after the call, given its guided prediction."""
-        noise = {"generator": self.generator} if self._draws() else {}
-        return self.scheduler.step(prediction, self.timestep(call), latents, **noise, return_dict=False)[0]
+        options = {**self.step_options, **({"generator": self.generator} if self._draws() else {})}
+        return self.scheduler.step(prediction, self.timestep(call), latents, **options, return_dict=False)[0]
 
     def step_of_zero_init(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after a call that leaves the denoiser's input as it is, but for the sampler's own noise.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, TypeVar
-
-from cfgsweep.guidance.perturbations import Perturbation
 
 if TYPE_CHECKING:
     from cfgsweep.engine.trajectory import Row, Trajectory
@@ -20,26 +18,28 @@ def pad(rows: Sequence[T], size: int) -> list[T]:
 
 
 class BatchQueue:
-    """Rows that wait for a batch. A batch has rows under one perturbation alone, or without any.
+    """Rows that wait for a batch. A batch has rows of one key alone.
 
     The rows of a trajectory stay together where they can, because its step takes all of them. Trajectories at early
     calls come first: a sweep takes as long as the trajectory that is finished last.
     """
 
-    def __init__(self, batch_size: int):
-        self.batch_size = batch_size
-        self.queues: dict[Perturbation | None, list[list[Row]]] = {}
+    def __init__(self, batch_size: int, key: Callable[[Row], Hashable]):
+        """key: what rows must have in common to be predicted in one call: perturbation, network, shapes."""
+        self.batch_size, self.key = batch_size, key
+        self.queues: dict[Hashable, list[list[Row]]] = {}
 
     def __bool__(self) -> bool:
         return any(self.queues.values())
 
     def add(self, trajectory: Trajectory) -> None:
         """Add the rows of a trajectory that can be predicted now and were not added before."""
-        groups: dict[Perturbation | None, list[Row]] = {}
+        groups: dict[Hashable, list[Row]] = {}
         for forward_pass in trajectory.request_passes():
-            groups.setdefault(forward_pass.perturbation, []).append((trajectory, forward_pass))
-        for perturbation, rows in groups.items():
-            queue = self.queues.setdefault(perturbation, [])
+            row = trajectory, forward_pass
+            groups.setdefault(self.key(row), []).append(row)
+        for key, rows in groups.items():
+            queue = self.queues.setdefault(key, [])
             insort(queue, rows, key=lambda rows: rows[0][0].node.call)
 
     def next_batch(self) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 
@@ -10,19 +10,18 @@ from cfgsweep.engine.batching import pad
 from cfgsweep.engine.trace import ForwardPass
 from cfgsweep.engine.trajectory import Row, Trajectory
 from cfgsweep.guidance.apply import blur_attended
-from cfgsweep.guidance.perturbations import BlurredInput, Condition, OtherModel
-from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.guidance.perturbations import BlurredInput, OtherModel
+from cfgsweep.models.denoiser import Denoiser, RowInputs
 from cfgsweep.samplers import predicted_by
 
 
 class DenoiserCalls:
-    """Makes the inputs of batches. Conditions are encoded once."""
+    """Makes the inputs of batches."""
 
     def __init__(self, denoiser: Denoiser, batch_size: int):
         self.denoiser, self.batch_size = denoiser, batch_size
         self.prediction = predicted_by(denoiser.scheduler_config)
         self._unperturbed = denoiser
-        self._encoded: dict[tuple[OtherModel | None, Condition], torch.Tensor] = {}
 
     def record_attention(self, record: bool) -> None:
         """Whether unperturbed predictions from now on come with the attention that each position gets."""
@@ -35,11 +34,14 @@ class DenoiserCalls:
         """
         padded = pad(batch, self.batch_size)
         latents = torch.cat([self._input(trajectory, forward_pass) for trajectory, forward_pass in padded])
-        timesteps = torch.stack([trajectory.timestep.float() for trajectory, _ in padded])
-        conditions = torch.cat([self._condition(forward_pass) for _, forward_pass in padded])
+        rows = [self._row_inputs(row) for row in padded]
         perturbation = batch[0][1].perturbation
         denoiser = self._unperturbed if perturbation is None else self.denoiser.perturbed(perturbation)
-        return lambda: denoiser.predict(latents, timesteps, conditions)[: len(batch)]
+        return lambda: denoiser.predict_rows(latents, rows)[: len(batch)]
+
+    def key(self, row: Row) -> Hashable:
+        """What rows must have in common to be predicted in one call."""
+        return row[1].perturbation, self._row_inputs(row).key
 
     def _input(self, trajectory: Trajectory, forward_pass: ForwardPass) -> torch.Tensor:
         """The denoiser's input, one row."""
@@ -52,11 +54,10 @@ class DenoiserCalls:
         blurred = blur_attended(trajectory.model_latents, predicted, attention, sigma, self.prediction, blur_sigma)
         return blurred * trajectory.sampler.length(trajectory.node.call)
 
-    def _condition(self, forward_pass: ForwardPass) -> torch.Tensor:
-        """The encoded condition. Only another model has an encoder of its own: other perturbations share this one's."""
+    def _row_inputs(self, row: Row) -> RowInputs:
+        """Only another model has inputs of its own: other perturbations share this one's."""
+        trajectory, forward_pass = row
         perturbation = forward_pass.perturbation
-        encoder = perturbation if isinstance(perturbation, OtherModel) else None
-        key = encoder, forward_pass.condition
-        if key not in self._encoded:
-            self._encoded[key] = self.denoiser.perturbed(encoder).encode(forward_pass.condition)
-        return self._encoded[key]
+        model = self.denoiser.perturbed(perturbation if isinstance(perturbation, OtherModel) else None)
+        inputs: RowInputs = model.inputs(forward_pass.condition, trajectory.sampler, trajectory.node.call)
+        return inputs

@@ -26,7 +26,6 @@ from cfgsweep.guidance.perturbations import BlurredInput
 from cfgsweep.guidance.predictions import to_x0
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute, one_thread_per_operation
-from cfgsweep.samplers import Sampler
 
 
 class Engine:
@@ -52,7 +51,7 @@ class _Run:
     def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int, observer: EngineObserver):
         self.denoiser, self.compute, self.batch_size, self.observer = denoiser, compute, batch_size, observer
         self.calls = DenoiserCalls(denoiser, batch_size)
-        self.queue = BatchQueue(batch_size)
+        self.queue = BatchQueue(batch_size, self.calls.key)
         self.pending: list[PendingStep] = []
         self.starts: Iterator[tuple[StartKey, Node]] = iter(())
         self.live, self.most_live = 0, 0
@@ -103,9 +102,7 @@ class _Run:
 
     def _begin(self, start: StartKey, node: Node) -> Trajectory:
         generator = torch.Generator().manual_seed(start.seed)
-        noise = self.denoiser.noise(start.size or self.denoiser.native_size, generator)
-        sampler = Sampler.start(start.sampler, self.denoiser.scheduler_config, start.steps, generator)
-        return Trajectory(node, noise * sampler.initial_sigma, sampler)
+        return Trajectory(node, *self.denoiser.start(start.sampling, generator))
 
     def _take(self, steps: list[PendingStep]) -> Iterator[Trajectory]:
         """Guide the steps, and move every sampler on."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.engine.trace import ForwardPass, GuidanceOp, GuidanceTrace
+from cfgsweep.samplers import Sampling
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -17,13 +18,11 @@ class StartKey:
     model: str
     revision: str | None
     seed: int
-    size: tuple[int, int] | None
-    sampler: str
-    steps: int
+    sampling: Sampling
 
     @classmethod
     def of(cls, e: Experiment) -> StartKey:
-        return cls(e.model, e.revision, e.seed, e.size, e.sampler, e.steps)
+        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size))
 
 
 Member = tuple[GuidanceTrace, Experiment]

@@ -39,7 +39,7 @@ def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Fa
     reason = _why_not_finite(trajectory, experiments[0])
     if reason is None:
         try:
-            image = denoiser.decode(trajectory.latents)
+            image = denoiser.decode(trajectory.latents, trajectory.sampler)
         except NotFinite as error:
             reason = str(error)
         else:

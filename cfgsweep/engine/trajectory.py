@@ -45,7 +45,7 @@ class CallHistory:
 class Trajectory:
     """One live latent, which serves every member of its node.
 
-    latents: [1, channels, height, width]. They and the predictions are float32 whatever the denoiser's dtype is: in
+    latents: [1, ...]. They and the predictions are float32 whatever the denoiser's dtype is: in
         half precision the guidance scale would be rounded to a thousandth.
     memory: the guider's, from the last guided step.
     predictions, attention, finite: of this call, by forward pass: the prediction, the attention that each position
@@ -87,11 +87,6 @@ class Trajectory:
         Flow models are given (1 - t) x0 + t noise, which is shorter.
         """
         return self.model_input / self.sampler.length(self.node.call)
-
-    @property
-    def timestep(self) -> torch.Tensor:
-        """The timestep of this call."""
-        return self.sampler.timestep(self.node.call)
 
     @property
     def sigmas(self) -> tuple[float, float]:

@@ -15,7 +15,7 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
     for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
         notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
     for label in dict.fromkeys(e.label for e in plan.experiments if e.label is not None):
-        denoiser.encode(label)
+        denoiser.check_condition(label)
     for perturbation, guider in plan.perturbations.items():
         with error_context(f"guider {guider.name} on {denoiser.name}"):
             denoiser.perturbed(perturbation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from PIL import Image
 from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.guidance.perturbations import Condition, Perturbation
 from cfgsweep.models.device import is_out_of_memory
+from cfgsweep.samplers import Sampler, Sampling
 
 
 class NotFinite(ArithmeticError):
@@ -36,8 +37,20 @@ def running(name: str) -> Iterator[None]:
         raise UserError(f"the model cannot be run: {reason}", where="model", given=name) from error
 
 
+class RowInputs(Protocol):
+    """What the network is given for one row at one call, apart from the latents.
+
+    key: rows with equal keys can be predicted in one call of the network.
+    """
+
+    @property
+    def key(self) -> Hashable: ...
+
+
 class Denoiser(Protocol):
     """A model: conditions in, predictions out, latents to pictures. Guidance is no part of it.
+
+    Latents are [1, channels, height, width], or of any other shape [1, ...] that the model has.
 
     Every method raises UserError where the parts of the model do not fit together.
     """
@@ -54,10 +67,11 @@ class Denoiser(Protocol):
         """Bytes of the weights, and approximate bytes per row of a batch for pictures of this size (width, height)."""
         ...
 
-    def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
-        """Standard normal noise [1, channels, height, width] for a picture of `size`, float32, on the model's device.
+    def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
+        """The first latents [1, ...], float32 on the model's device, and a sampler before its first call.
 
-        size: width and height in pixels.
+        generator: draws the first latents, and then the sampler's noise. Raises UserError where the model cannot be
+        sampled so.
         """
         ...
 
@@ -72,31 +86,32 @@ class Denoiser(Protocol):
     def with_attention(self) -> Denoiser:
         """A denoiser with the same predictions, and after their channels one more: the attention each position gets.
 
-        Its `predict` returns [rows, channels + 1, height, width]; the last channel is 1 on average. Raises UserError
-        where the model has no such attention.
+        Its `predict_rows` returns [rows, channels + 1, height, width]; the last channel is 1 on average. Raises
+        UserError where the model has no such attention.
         """
         ...
 
-    def encode(self, condition: Condition) -> torch.Tensor:
-        """The network's input for a condition: [1, tokens, width] for a text, [1] for a label.
+    def check_condition(self, condition: Condition) -> None:
+        """Raises UserError where the model has no such label."""
+        ...
 
-        Raises UserError where the model has no such label.
-        """
+    def inputs(self, condition: Condition, sampler: Sampler, call: int) -> Any:
+        """The `RowInputs` of a condition at a call of the sampler. They are of use to `predict_rows` alone."""
         ...
 
     def is_cut_short(self, condition: Condition) -> bool:
-        """Whether the text is longer than what `encode` reads."""
+        """Whether the text is longer than what the model reads of it."""
         ...
 
-    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """The network's prediction of every row, float32 [rows, channels, height, width].
+    def predict_rows(self, latents: torch.Tensor, rows: Sequence[Any]) -> torch.Tensor:
+        """The network's prediction of every row, float32 with the shape of the latents.
 
-        latents: [rows, channels, height, width]. timesteps: [rows]. conditions: encoded ones, [rows, ...].
+        latents: the network's input, [rows, ...]. rows: what `inputs` gave for each of them; all have one key.
         """
         ...
 
-    def decode(self, latents: torch.Tensor) -> Image.Image:
-        """The picture of latents [1, channels, height, width]. Raises NotFinite."""
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
+        """The picture of latents [1, ...] that the sampler has made. Raises NotFinite."""
         ...
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:

@@ -6,7 +6,7 @@ import copy
 import functools
 import hashlib
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -29,14 +29,15 @@ from cfgsweep.models.codecs import Codec
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.diffusers_passes import DiffusersPasses
+from cfgsweep.models.encoded_rows import EncodedRows
 from cfgsweep.models.jit_trace import Call, TracedNetwork
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
-from cfgsweep.samplers import noised, predicted_by
+from cfgsweep.samplers import Sampler, noised, predicted_by
 
 FEATURES_TIMESTEP = 100  # of 1000
 
 
-class NetworkDenoiser(ABC):
+class NetworkDenoiser(EncodedRows):
     """A denoiser made of a network and a codec. Subclasses define how a condition is encoded for the network.
 
     conditioned_on: "prompt" or "label", the key of sweep files. unconditional: the condition without any content.
@@ -70,10 +71,6 @@ class NetworkDenoiser(ABC):
         self.perturbation_hooks = PerturbationHooks(network)
         self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
         self._perturbed: dict[Perturbation, Self] = {}
-
-    @abstractmethod
-    def encode(self, condition: Condition) -> torch.Tensor:
-        """The network's input for a condition, one row."""
 
     @abstractmethod
     def is_cut_short(self, condition: Condition) -> bool:
@@ -170,7 +167,7 @@ class NetworkDenoiser(ABC):
         predicted = predicted_by(self.scheduler_config)
         return f"{self.codec.channels} channels, {predicted}, conditioned on a {self.conditioned_on}"
 
-    def decode(self, latents: torch.Tensor) -> Image.Image:
+    def decode(self, latents: torch.Tensor, sampler: Sampler | None = None) -> Image.Image:
         with running(self.name):
             return self.codec.decode(latents)
 

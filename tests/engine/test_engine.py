@@ -235,7 +235,7 @@ def test_a_text_is_encoded_once_whatever_the_perturbation(denoiser, compute, swe
         {"pag": {"layers": ["mid"]}},
         {"diffusers.SkipLayerGuidance": {"skip_layer_config": skipped, "skip_layer_guidance_stop": 1.0}},
     ]
-    text = {"name": "x", "model": "tiny", "prompt": "a", "negative_prompt": "b", "steps": 3, "guider": guiders}
+    text = {"name": "x", "model": "tiny", "prompt": "one", "negative_prompt": "two", "steps": 3, "guider": guiders}
     experiments = expand(*read_sweep(sweep_file(yaml.safe_dump(text))))
     encoded, encode = [], type(denoiser).encode
 
@@ -245,7 +245,7 @@ def test_a_text_is_encoded_once_whatever_the_perturbation(denoiser, compute, swe
 
     monkeypatch.setattr(type(denoiser), "encode", note_and_encode)
     list(Engine(denoiser, compute, 4).run(Plan(experiments)))
-    assert sorted(encoded) == ["a", "b"]
+    assert sorted(encoded) == ["one", "two"]
 
 
 def test_an_observer_sees_every_batch_and_the_steps_that_it_traces(denoiser, compute, sweep_file) -> None:
@@ -295,9 +295,9 @@ def test_zero_init_steps_leave_the_denoiser_s_input(family: str, steps: int, com
         def perturbed(self, perturbation):
             return self
 
-        def predict(self, latents, timesteps, *rest):
-            seen.append((latents[0].clone(), float(timesteps[0])))
-            return self.denoiser.predict(latents, timesteps, *rest)
+        def predict_rows(self, latents, rows):
+            seen.append((latents[0].clone(), float(rows[0].timestep)))
+            return self.denoiser.predict_rows(latents, rows)
 
     for sampler in sorted(SAMPLERS.keys() - {"euler_a", "ddpm"}):  # which add noise of their own
         seen.clear()

@@ -144,9 +144,9 @@ def test_zero_init_with_rescaling_stays_finite(denoiser, sweep_file) -> None:
         def __getattr__(self, name):
             return getattr(denoiser, name)
 
-        def decode(self, latents):
+        def decode(self, latents, sampler):
             seen.append(latents)
-            return denoiser.decode(latents)
+            return denoiser.decode(latents, sampler)
 
     list(Engine(NotingDecoder(), denoiser.compute, 2).run(Plan([e])))  # type: ignore[arg-type]
     assert torch.isfinite(seen[0]).all()

@@ -61,9 +61,9 @@ def latents_of(denoiser, experiments, batch_size: int = 4) -> list[torch.Tensor]
         def __getattr__(self, name):
             return getattr(denoiser, name)
 
-        def decode(self, latents):
+        def decode(self, latents, sampler):
             self.last = latents
-            return denoiser.decode(latents)
+            return denoiser.decode(latents, sampler)
 
     noting = Noting()
     counted = LastTally()

@@ -10,6 +10,7 @@ from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
+from cfgsweep.samplers import Sampler
 from cfgsweep.storage.png import pixels_sha256
 from cfgsweep.sweep.experiment import Experiment
 
@@ -54,8 +55,8 @@ class LatentsInPictures:
     def __getattr__(self, name: str):
         return getattr(self.denoiser, name)
 
-    def decode(self, latents: torch.Tensor) -> Image.Image:
-        image = self.denoiser.decode(latents)
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
+        image = self.denoiser.decode(latents, sampler)
         image.info["latents"] = latents.cpu().numpy().tobytes()
         return image
 

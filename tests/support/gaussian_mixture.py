@@ -9,13 +9,14 @@ import torch
 from diffusers import DDIMScheduler
 from PIL import Image
 
-from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE
+from cfgsweep.models.encoded_rows import EncodedRows
+from cfgsweep.samplers import LATENT_DEFAULTS, STABLE_DIFFUSION_NOISE, Sampler
 
 SPREAD = 0.02  # standard deviation of every Gaussian
 SHAPE = (3, 4, 4)
 
 
-class Mixture:
+class Mixture(EncodedRows):
     """Pictures of one flat colour. Colours named in the prompt are likely, later ones more so than earlier ones.
 
     Without a prompt, all colours are equally likely.
@@ -62,6 +63,6 @@ class Mixture:
         picture = (logits.softmax(1)[:, :, None, None, None] * guesses).sum(1)
         return ((x - alpha * picture) / variance.sqrt()).float()
 
-    def decode(self, latents: torch.Tensor) -> Image.Image:
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
         values = (((4 * latents[0]).clamp(-1, 1) + 1) * 127.5).round().byte()
         return Image.fromarray(np.ascontiguousarray(values.permute(1, 2, 0).numpy()))

@@ -1,0 +1,69 @@
+"""Rows of a timestep and one encoded condition each, all of which fit into a batch with each other."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from cfgsweep.guidance.perturbations import Condition
+from cfgsweep.samplers import Sampler, Sampling
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """The network's inputs for one row: a timestep, and an encoded condition [1, ...]. See `RowInputs`."""
+
+    timestep: torch.Tensor
+    condition: torch.Tensor
+    key: ClassVar[Hashable] = None
+
+
+class EncodedRows(ABC):
+    """The part of a denoiser that makes rows of timesteps and encoded conditions, and first latents of noise."""
+
+    scheduler_config: Mapping[str, Any]
+    native_size: tuple[int, int]
+
+    @abstractmethod
+    def encode(self, condition: Condition) -> torch.Tensor:
+        """The network's input for a condition, one row: [1, tokens, width] for a text, [1] for a label.
+
+        Raises UserError where the model has no such label.
+        """
+
+    @abstractmethod
+    def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
+        """Standard normal noise [1, channels, height, width] for a picture of `size`, width and height in pixels."""
+
+    @abstractmethod
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        """The network's prediction of every row, float32 [rows, channels, height, width].
+
+        latents: [rows, channels, height, width]. timesteps: [rows]. conditions: encoded ones, [rows, ...].
+        """
+
+    def check_condition(self, condition: Condition) -> None:
+        self.encode(condition)
+
+    def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
+        noise = self.noise(sampling.size or self.native_size, generator)
+        sampler = Sampler.start(sampling.sampler, self.scheduler_config, sampling.steps, generator)
+        return noise * sampler.initial_sigma, sampler
+
+    def inputs(self, condition: Condition, sampler: Sampler, call: int) -> EncodedRow:
+        if condition not in self._encoded:
+            self._encoded[condition] = self.encode(condition)
+        return EncodedRow(sampler.timestep(call).float(), self._encoded[condition])
+
+    def predict_rows(self, latents: torch.Tensor, rows: Sequence[EncodedRow]) -> torch.Tensor:
+        timesteps = torch.stack([row.timestep for row in rows])
+        return self.predict(latents, timesteps, torch.cat([row.condition for row in rows]))
+
+    @functools.cached_property
+    def _encoded(self) -> dict[Condition, torch.Tensor]:
+        return {}

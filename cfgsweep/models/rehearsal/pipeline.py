@@ -1,0 +1,210 @@
+"""Any text-to-image pipeline of diffusers as a denoiser, run row by row with arguments that were recorded of it."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cfgsweep.errors import UserError
+from cfgsweep.guidance.perturbations import (
+    BlurredInput,
+    Condition,
+    DiffusersPass,
+    LayerPerturbation,
+    OtherModel,
+    Perturbation,
+)
+from cfgsweep.models.denoiser import NotFinite, running
+from cfgsweep.models.device import Compute
+from cfgsweep.models.rehearsal import stand_in
+from cfgsweep.models.rehearsal.arguments import equal
+from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role, learn
+from cfgsweep.models.rehearsal.pipeline_call import PipelineCall
+from cfgsweep.models.rehearsal.recording import Advance, Answer, NetworkCall, Recording, networks_of, record
+from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.samplers import Sampler, Sampling, build_scheduler, config_of
+
+OWN_SAMPLER = "model"  # the sampler that is the pipeline's own scheduler
+TRIED = Sampling(OWN_SAMPLER, steps=4)
+
+
+@dataclass(frozen=True)
+class RecordedRow:
+    """The arguments of one row at one call, with the place of the latents open. See `RowInputs`."""
+
+    key: Hashable
+    network: str
+    arguments: dict[str, Any]
+
+
+class RehearsedPipeline:
+    """A denoiser whose rows are what the pipeline itself hands to its network for a prompt or a negative prompt.
+
+    A negative prompt is encoded as a prompt is; None is the pipeline's row where the negative prompt is left out.
+
+    tried: how the pipeline is called to find out its way.
+
+    Raises Unsupported where the way of the pipeline is not found.
+    """
+
+    conditioned_on = "prompt"
+    unconditional: Condition = ""
+    load_other: Callable[[str], Self] | None = None
+
+    def __init__(self, name: str, pipeline: Any, compute: Compute, tried: Sampling = TRIED):
+        self.name, self.pipeline, self.compute, self.tried = name, pipeline, compute, tried
+        pipeline.to(compute.device)
+        pipeline.set_progress_bar_config(disable=True)
+        self.networks = networks_of(pipeline)
+        self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
+        self._own_scheduler = pipeline.scheduler
+        self._shapes = stand_in.OutputShapes(self.networks)
+        self._call = PipelineCall(pipeline)
+        self._predict: Mapping[str, Callable[..., Any]] = self.networks
+        self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
+        _remember_texts(pipeline)
+        self.learnt: Learnt = self._learn()
+
+    def _learn(self) -> Learnt:
+        def recorded(prompt: str | list[str], negative: str | list[str] | None) -> Recording:
+            return self.record(prompt, negative, self.tried, advance=stand_in.random_latents())
+
+        return learn(recorded)
+
+    def record(
+        self,
+        prompt: str | list[str],
+        negative: str | list[str] | None,
+        sampling: Sampling,
+        answer: Answer | None = None,
+        advance: Advance | None = None,
+        take_steps: bool = True,
+        **inputs: Any,
+    ) -> Recording:
+        """A recording of the pipeline. answer: noise if None. See `recording.record`."""
+        self.pipeline.scheduler = self._scheduler(sampling.sampler)
+        call = self._call.inputs(prompt, negative, sampling, **inputs)
+        return record(self.pipeline, call, answer or stand_in.noise(self._shapes), advance, take_steps)
+
+    def output_like(self, call: NetworkCall) -> Any:
+        """An output of the network for arguments of the shapes of this call."""
+        return self._shapes.like(call)
+
+    def _scheduler(self, sampler: str) -> Any:
+        return self._own_scheduler if sampler == OWN_SAMPLER else build_scheduler(sampler, self.scheduler_config)
+
+    @functools.cached_property
+    def native_size(self) -> tuple[int, int]:
+        size = self.record(PROMPT, NEGATIVE, self.tried, take_steps=False).size
+        if size is None:
+            raise Unsupported("it does not tell the size of its pictures")
+        return size
+
+    def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
+        with running(self.name):
+            recording = self.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
+        sampler = Sampler(recording.scheduler, generator, sampling, recording.step_options)
+        return recording.samples[0].float(), sampler
+
+    def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
+        assert sampler.sampling is not None
+        key = condition, sampler.sampling
+        if key not in self._rows:
+            with running(self.name), torch.inference_mode():
+                self._rows[key] = self._recorded_rows(*key)
+        return self._rows[key][call]
+
+    def _recorded_rows(self, condition: Condition, sampling: Sampling) -> list[RecordedRow]:
+        """The condition's row at every call. Arguments that stay the same from call to call are kept once."""
+        role: Role = "cond" if condition is not None else "uncond"
+        prompt, negative = (str(condition), NEGATIVE) if condition is not None else (PROMPT, None)
+        recording = self.record(prompt, negative, sampling)
+        rows: list[RecordedRow] = []
+        for step in range(len(recording.samples)):
+            network, arguments = self.learnt.row(recording, step, role)
+            before = rows[-1].arguments if rows else {}
+            arguments = {k: before[k] if k in before and equal(before[k], v) else v for k, v in arguments.items()}
+            rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments))
+        return rows
+
+    def predict_rows(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> torch.Tensor:
+        placed, output = self.learnt.input, self.learnt.output
+        with running(self.name), torch.inference_mode():
+            filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
+            outputs = self._predict[rows[0].network](**self.learnt.axes.joined(filled))[0]
+            return torch.cat([output.prediction(one, latents) for one in outputs])
+
+    def with_networks(self, networks: Mapping[str, Callable[..., Any]]) -> Self:
+        """This denoiser with other networks of the same arguments."""
+        twin = copy.copy(self)
+        twin._predict = networks
+        return twin
+
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
+        """The picture that the pipeline makes of its last latents. Raises NotFinite."""
+        assert sampler.sampling is not None
+        own, steps = torch.Generator(), replace(sampler.sampling, steps=2)
+
+        def last(recording: Recording, following: torch.Tensor) -> torch.Tensor:
+            own.set_state(sampler.generator.get_state())  # decoders that draw noise go on where the sampler has stopped
+            return latents.to(following.dtype)
+
+        with running(self.name):
+            recording = self.record(PROMPT, NEGATIVE, steps, advance=last, generator=own, output_type="np")
+        return _picture(np.asarray(recording.result[0])[0])
+
+    def perturbed(self, perturbation: Perturbation | None) -> Self:
+        match perturbation:
+            case None | BlurredInput():  # the engine blurs the latents; the network is the same
+                return self
+            case LayerPerturbation() | DiffusersPass() | OtherModel():
+                raise UserError("not for this model yet", where=self.name, given=type(perturbation).__name__)
+
+    def with_attention(self) -> Self:
+        raise UserError("no self-attention is recorded for this model", where=self.name)
+
+    def is_cut_short(self, condition: Condition) -> bool:
+        return False
+
+    def memory(self, size: tuple[int, int]) -> tuple[int, int]:
+        parameters = [p for network in self.networks.values() for p in network.parameters()]
+        return sum(p.numel() * p.element_size() for p in parameters), 2**20
+
+    def encode_picture(self, image: Image.Image) -> torch.Tensor:
+        raise UserError("pictures cannot be encoded by this model", where=self.name)
+
+    def features(self, image: Image.Image) -> torch.Tensor:
+        raise UserError("no features are taken of this model", where=self.name)
+
+    def sampled_fingerprint(self) -> str:
+        return ""  # version 0.1 had no such models
+
+
+def _remember_texts(pipeline: Any) -> None:
+    """Makes the pipeline encode every text once, whatever else changes between its calls."""
+    if not hasattr(pipeline, "encode_prompt"):
+        return
+    encode, known = pipeline.encode_prompt, {}
+
+    @functools.wraps(encode)
+    def remembering(*args: Any, **kwargs: Any) -> Any:
+        key = repr((args, sorted(kwargs.items())))
+        if key not in known:
+            known[key] = encode(*args, **kwargs)
+        return known[key]
+
+    vars(pipeline)["encode_prompt"] = remembering
+
+
+def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image:
+    """A picture from [height, width, channels] in [0, 1], rounded as diffusers does it."""
+    if not np.isfinite(pixels).all():
+        raise NotFinite("decoding gave pixels that are not finite; another --dtype may do (some overflow in float16)")
+    return Image.fromarray((pixels * 255).round().astype("uint8"))

@@ -1,0 +1,45 @@
+"""The inputs of a pipeline's call, by the names that its signature has."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from cfgsweep.samplers import Sampling
+
+# The scale of the pipeline's own guidance while it is recorded: any at which it asks for both predictions.
+RECORDED_SCALE = 4.0
+SCALES = ("true_cfg_scale", "guidance_scale")  # the second is an input of the network where there is the first
+
+
+class PipelineCall:
+    """Makes the inputs of a pipeline's call from texts and the way of sampling.
+
+    scale: the input that sets the scale of the pipeline's own guidance; None where it has no guidance of its own, or
+    gives it to a guider among its components.
+    """
+
+    def __init__(self, pipeline: Any):
+        self.parameters = inspect.signature(type(pipeline).__call__).parameters
+        self.scale = next((name for name in SCALES if name in self.parameters), None)
+        self.takes_negative = "negative_prompt" in self.parameters
+
+    def inputs(
+        self, prompt: str | list[str], negative: str | list[str] | None, sampling: Sampling, **others: Any
+    ) -> dict[str, Any]:
+        """The keyword arguments of the call. negative: None leaves it out."""
+        inputs: dict[str, Any] = {
+            "prompt": prompt,
+            "num_inference_steps": sampling.steps,
+            "output_type": "latent",
+            "generator": torch.Generator().manual_seed(0),
+        }
+        if self.scale is not None:
+            inputs[self.scale] = RECORDED_SCALE
+        if self.takes_negative and negative is not None:
+            inputs["negative_prompt"] = negative
+        if sampling.size is not None:
+            inputs |= dict(zip(("width", "height"), sampling.size, strict=True))
+        return inputs | dict(sampling.inputs) | others

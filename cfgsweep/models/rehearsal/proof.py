@@ -1,0 +1,118 @@
+"""Compares a denoiser that was made by recordings with its pipeline, step by step, without running the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cfgsweep.guidance.own_formulas import OWN_FORMULAS
+from cfgsweep.models.rehearsal.arguments import leaves
+from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt
+from cfgsweep.models.rehearsal.pipeline import RecordedRow, RehearsedPipeline
+from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
+from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
+from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.samplers import Sampling
+
+LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How the pipeline's own guidance was reproduced.
+
+    formula: a name of OWN_FORMULAS, or "none" for a pipeline without guidance. difference: the largest one, of any
+    prediction or of the latents, between the pipeline and the denoiser.
+    """
+
+    formula: str
+    difference: float
+
+
+def prove(denoiser: RehearsedPipeline, sampling: Sampling) -> Proof:
+    """Raises Unsupported where no formula gives what the pipeline gives when it samples so."""
+    tried = {formula: _difference(denoiser, sampling, formula) for formula in _formulas(denoiser.learnt)}
+    formula = min(tried, key=lambda name: tried[name])
+    if not tried[formula] <= LARGEST_DIFFERENCE:
+        raise Unsupported(f"its own guidance is not reproduced: off by {tried[formula]:.2g} with {formula!r}")
+    return Proof(formula, tried[formula])
+
+
+def _formulas(learnt: Learnt) -> list[str]:
+    return list(OWN_FORMULAS) if "uncond" in learnt.places else ["none"]
+
+
+def _difference(denoiser: RehearsedPipeline, sampling: Sampling, formula: str) -> float:
+    """The largest difference over all steps with a stand-in that depends on all of the network's arguments."""
+    stand_ins = _stand_ins(denoiser)
+
+    def answer(recording: Recording, call: NetworkCall) -> Any:
+        return stand_ins[call.network](**call.arguments)[0]
+
+    theirs = denoiser.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
+    ours = denoiser.with_networks(stand_ins)
+    latents, sampler = ours.start(sampling, torch.Generator().manual_seed(0))
+    largest = 0.0
+    for call, (sample, prediction) in enumerate(zip(theirs.samples, theirs.predictions, strict=True)):
+        rows = [ours.inputs(text, sampler, call) for text in (PROMPT, NEGATIVE)]
+        guided = _guided(ours, rows, sampler.model_input(latents, call), formula)
+        largest = max(largest, _largest(latents, sample), _largest(guided, prediction))
+        latents = sampler.step(guided, latents, call)
+    return largest
+
+
+def _guided(
+    denoiser: RehearsedPipeline, rows: Sequence[RecordedRow], latents: torch.Tensor, formula: str
+) -> torch.Tensor:
+    """The prediction that the formula makes of our rows, both of which are in one batch where they can be."""
+    if formula == "none":
+        return denoiser.predict_rows(latents, rows[:1])
+    if rows[0].key == rows[1].key:
+        cond, uncond = denoiser.predict_rows(torch.cat([latents, latents]), rows).split(1)
+    else:
+        cond, uncond = (denoiser.predict_rows(latents, [row]) for row in rows)
+    return OWN_FORMULAS[formula](cond, uncond, torch.tensor(RECORDED_SCALE))
+
+
+def _largest(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """The largest difference; infinite where anything is not finite."""
+    largest = float((ours - theirs.float()).abs().max())
+    return largest if math.isfinite(largest) else math.inf
+
+
+def _stand_ins(denoiser: RehearsedPipeline) -> Mapping[str, Callable[..., Any]]:
+    """For every network a function of its output's shape that changes with every one of its arguments."""
+    learnt = denoiser.learnt
+
+    def stand_in(name: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            like = denoiser.output_like(NetworkCall(name, arguments, 0))
+            count = learnt.axes.rows(arguments, learnt.input.name)
+            rows = [_row_output(learnt, learnt.axes.row(arguments, row), like[0]) for row in range(count)]
+            return (rows if isinstance(like, list) else torch.stack(rows),)
+
+        return call
+
+    return {name: stand_in(name) for name in denoiser.networks}
+
+
+def _row_output(learnt: Learnt, row: dict[str, Any], like: torch.Tensor) -> torch.Tensor:
+    """One row's output: a wave in its latents, moved by a number made of all other arguments."""
+    value = row[learnt.input.name]
+    latents = (value[0] if isinstance(value, list) else value).double().flatten()
+    moved = sum(_number(leaf) for path, leaf in leaves(row) if path[0] != learnt.input.name)
+    tiled = latents.repeat(-(-like.numel() // latents.numel()))[: like.numel()]
+    return torch.sin(1.3 * tiled + moved).reshape(like.shape).to(like)
+
+
+def _number(leaf: Any) -> float:
+    """A number that changes with every element of a tensor, and with plain numbers."""
+    if isinstance(leaf, torch.Tensor):
+        flat = leaf.detach().double().flatten().cpu()
+        weights = torch.sin(torch.arange(1, len(flat) + 1, dtype=torch.float64))
+        return float((flat * weights).sum() / max(1, len(flat)) ** 0.5)
+    return float(leaf) if isinstance(leaf, int | float) else 0.0
