@@ -27,22 +27,26 @@ PREDICTION_TYPES: dict[str, PredictionKind] = {"epsilon": "epsilon", "sample": "
 class SamplerKind:
     """A diffusers scheduler class and the options that make it the sampler of a name.
 
+    scheduler: the name of its class; None is the class that the model's configuration names.
     calls: how often the denoiser is called. "once": once per step. "heun": twice per step, once at the last step.
     "pndm": once per step, twice at the first step, which starts the multi-step formula.
-    flow: the scheduler class for flow models, where there is one.
+    flow: the scheduler class for flow models, where there is one, and flow_options its options.
     predictions: the kinds of prediction that the scheduler class takes.
     higher_order: whether a step is made of more than one prediction, so that none of them leaves the latents in place.
     """
 
-    scheduler: str
+    scheduler: str | None
     options: Mapping[str, Any] = field(default_factory=dict)
     calls: Literal["once", "heun", "pndm"] = "once"
     flow: str | None = None
+    flow_options: Mapping[str, Any] = field(default_factory=dict)
     predictions: tuple[PredictionKind, ...] = ("epsilon", "x0", "v")
     higher_order: bool = False
 
     def takes(self, prediction: PredictionKind) -> bool:
         """Whether models with this kind of prediction can be sampled."""
+        if self.scheduler is None:
+            return True
         return self.flow is not None if prediction == "flow" else prediction in self.predictions
 
     def steps_of_calls(self, steps: int) -> list[int]:
@@ -56,15 +60,27 @@ class SamplerKind:
                 return [0, *range(steps)] if steps > 1 else [0]
 
 
+OWN_SAMPLER = "model"  # the scheduler that the model comes with
+# Options of diffusers' solvers for noise schedules with which they sample flow models, too.
+AS_FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+DPM_PLUS_PLUS = {"algorithm_type": "dpmsolver++"}
+
 SAMPLERS: dict[str, SamplerKind] = {
+    OWN_SAMPLER: SamplerKind(None),
     "euler": SamplerKind("EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
     "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", predictions=("epsilon", "v")),
     "ddim": SamplerKind("DDIMScheduler"),
     "ddpm": SamplerKind("DDPMScheduler"),
-    "dpm++2m": SamplerKind("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}, higher_order=True),
+    "dpm++2m": SamplerKind(
+        "DPMSolverMultistepScheduler",
+        DPM_PLUS_PLUS,
+        flow="DPMSolverMultistepScheduler",
+        flow_options={**DPM_PLUS_PLUS, **AS_FLOW},
+        higher_order=True,
+    ),
     "dpm++2m_karras": SamplerKind(
         "DPMSolverMultistepScheduler",
-        {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True},
+        {**DPM_PLUS_PLUS, "use_karras_sigmas": True},
         higher_order=True,
     ),
     "lms": SamplerKind("LMSDiscreteScheduler", higher_order=True),
@@ -74,7 +90,9 @@ SAMPLERS: dict[str, SamplerKind] = {
     "pndm": SamplerKind(
         "PNDMScheduler", {"skip_prk_steps": True}, calls="pndm", predictions=("epsilon", "v"), higher_order=True
     ),
-    "unipc": SamplerKind("UniPCMultistepScheduler", higher_order=True),
+    "unipc": SamplerKind(
+        "UniPCMultistepScheduler", flow="UniPCMultistepScheduler", flow_options=AS_FLOW, higher_order=True
+    ),
 }
 # Those for flow models are not among them: there the prediction of such a step is 0, and no scheduler moves by it.
 HIGHER_ORDER = {kind.scheduler for kind in SAMPLERS.values() if kind.higher_order}
@@ -126,15 +144,44 @@ def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
         raise UserError(f"not a sampler for {models}", given=name, allowed=fitting)
 
 
+def usual_name(sampler: str, model_config: Mapping[str, Any]) -> str:
+    """The usual name of the model's own scheduler, where it has one; any other sampler as it is."""
+    if sampler != OWN_SAMPLER:
+        return sampler
+    flow = is_flow(model_config)
+    for name, kind in SAMPLERS.items():
+        made, options = (kind.flow, kind.flow_options) if flow else (kind.scheduler, kind.options)
+        same_options = all(model_config.get(key) == value for key, value in options.items())
+        if made is not None and made == model_config.get("_class_name") and same_options:
+            return name
+    return sampler
+
+
 def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     """Builds the diffusers scheduler of a sampler with the model's noise schedule. Raises UserError where none fits."""
     import diffusers
 
     kind = SAMPLERS[name]
     check_sampler(name, model_config)
+    if kind.scheduler is None:
+        return _scheduler_class(model_config).from_config(model_config)
     if is_flow(model_config):
-        return getattr(diffusers, str(kind.flow)).from_config(model_config)
+        shift = model_config.get("flow_shift", model_config.get("shift", 1.0))  # one setting under two names
+        shifted = {**model_config, "shift": shift, "flow_shift": shift}
+        return getattr(diffusers, str(kind.flow)).from_config(shifted, **kind.flow_options)
     return getattr(diffusers, kind.scheduler).from_config({**LATENT_DEFAULTS, **model_config}, **kind.options)
+
+
+def _scheduler_class(model_config: Mapping[str, Any]) -> Any:
+    """The scheduler class that a configuration names. Raises UserError where diffusers has none of this name."""
+    import diffusers
+
+    name = str(model_config.get("_class_name"))
+    found = getattr(diffusers, name, None) if name.isidentifier() else None
+    if not (inspect.isclass(found) and issubclass(found, diffusers.SchedulerMixin)):
+        place = "the model's scheduler_config.json: _class_name"
+        raise UserError("not a scheduler of the installed diffusers", where=place, given=name)
+    return found
 
 
 def noised(
@@ -173,6 +220,11 @@ class Sampling:
     steps: int
     size: tuple[int, int] | None = None
     inputs: PipelineInputs = ()
+
+
+def thawed(value: Any) -> Any:
+    """The value of an input with lists in the place of tuples, which a key of sweeps and ids needs."""
+    return list(map(thawed, value)) if isinstance(value, tuple) else value
 
 
 class Sampler:

@@ -22,7 +22,7 @@ class StartKey:
 
     @classmethod
     def of(cls, e: Experiment) -> StartKey:
-        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size))
+        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size, e.call))
 
 
 Member = tuple[GuidanceTrace, Experiment]

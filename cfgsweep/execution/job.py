@@ -12,6 +12,7 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
+from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import title
 from cfgsweep.system.display import Status
@@ -130,6 +131,7 @@ class Job:
             "seed": e.seed,
             "steps": e.steps,
             "sampler": e.sampler,
+            **({"call": as_mapping(e.call)} if e.call else {}),
             "model": e.model,
             "revision": e.revision,
             "device": compute.device,

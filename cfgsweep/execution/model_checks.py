@@ -10,10 +10,15 @@ from cfgsweep.models.denoiser import Denoiser
 
 
 def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], None]) -> None:
-    """Notice prompts that are too long for the model. Raises UserError where it lacks a label or a layer."""
+    """Notice prompts that are too long for the model.
+
+    Raises UserError where it cannot be sampled as planned, or lacks a label or a layer.
+    """
     texts = {text for e in plan.experiments for text in e.conditions[:2]}
     for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
         notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
+    for sampling in dict.fromkeys(start.sampling for start in plan.starts):
+        denoiser.check_sampling(sampling)
     for label in dict.fromkeys(e.label for e in plan.experiments if e.label is not None):
         denoiser.check_condition(label)
     for perturbation, guider in plan.perturbations.items():

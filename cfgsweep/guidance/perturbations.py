@@ -9,8 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+
+@dataclass(frozen=True, slots=True)
+class NegativePrompt:
+    """A negative prompt of a pipeline that may encode it otherwise than a prompt. text: None where it is left out."""
+
+    text: str | None
+
+    def __str__(self) -> str:
+        return self.text or ""
+
+
 # A text for models of texts. For models of labels the number or name of a class, or None, the null label.
-Condition = str | int | None
+Condition = str | int | NegativePrompt | None
 
 MEAN = 9999.0  # from this blur_sigma on, a blur is the mean; the value is that of the authors of SEG
 

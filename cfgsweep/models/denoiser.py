@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -58,6 +58,7 @@ class Denoiser(Protocol):
     name: str
     native_size: tuple[int, int]  # width, height in pixels
     scheduler_config: Mapping[str, Any]
+    load_other: Callable[[str], Any] | None  # loads another model by its name onto the same device
 
     def sampled_fingerprint(self) -> str:
         """The fingerprint that run folders of version 0.1 have."""
@@ -89,6 +90,10 @@ class Denoiser(Protocol):
         Its `predict_rows` returns [rows, channels + 1, height, width]; the last channel is 1 on average. Raises
         UserError where the model has no such attention.
         """
+        ...
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Raises UserError where the model cannot be sampled so."""
         ...
 
     def check_condition(self, condition: Condition) -> None:

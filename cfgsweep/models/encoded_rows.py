@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import Condition
 from cfgsweep.samplers import Sampler, Sampling
 
@@ -46,6 +47,12 @@ class EncodedRows(ABC):
 
         latents: [rows, channels, height, width]. timesteps: [rows]. conditions: encoded ones, [rows, ...].
         """
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        Sampler.start(sampling.sampler, self.scheduler_config, sampling.steps, torch.Generator())
+        if sampling.inputs:
+            names = ", ".join(name for name, _ in sampling.inputs)
+            raise UserError("this model has no inputs but its condition", where="call", given=names)
 
     def check_condition(self, condition: Condition) -> None:
         self.encode(condition)

@@ -1,7 +1,7 @@
-"""The model families: the pipeline classes of diffusers that can be swept, and how each is loaded.
+"""The model families: the pipeline classes of diffusers, and how each is loaded.
 
-To add a family, write a loader like the ones below and add a row to FAMILIES. Nothing here imports torch until a
-model is loaded.
+Those with a denoiser of their own are rows of FAMILIES; any other pipeline is recorded (`models/rehearsal/`). Nothing
+here imports torch until a model is loaded.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.source import Source, read_json
 
 if TYPE_CHECKING:
+    from cfgsweep.models.denoiser import Denoiser
     from cfgsweep.models.device import Compute
-    from cfgsweep.models.network import NetworkDenoiser
 
 SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 
@@ -24,32 +24,38 @@ SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 class Family:
     """A pipeline class of diffusers.
 
-    network: the folder of the network. autoencoder: whether it predicts latents.
+    network: the folder of the network, None where it can be any. autoencoder: whether it predicts latents.
     conditioned_on: the key of sweep files that conditions its models. load: loads a model of the family.
     """
 
-    network: Literal["unet", "transformer"]
+    network: Literal["unet", "transformer"] | None
     autoencoder: bool
     conditioned_on: Literal["prompt", "label"]
-    load: Callable[[Source, Compute], NetworkDenoiser]
+    load: Callable[[Source, Compute], Denoiser]
 
 
-def _load_stable_diffusion(source: Source, compute: Compute) -> NetworkDenoiser:
+def _load_stable_diffusion(source: Source, compute: Compute) -> Denoiser:
     from cfgsweep.models.families.stable_diffusion import StableDiffusion
 
     return StableDiffusion.load(source, compute)
 
 
-def _load_dit(source: Source, compute: Compute) -> NetworkDenoiser:
+def _load_dit(source: Source, compute: Compute) -> Denoiser:
     from cfgsweep.models.families.class_conditional import ClassConditional
 
     return ClassConditional.load_dit(source, compute)
 
 
-def _load_class_conditional_unet(source: Source, compute: Compute) -> NetworkDenoiser:
+def _load_class_conditional_unet(source: Source, compute: Compute) -> Denoiser:
     from cfgsweep.models.families.class_conditional import ClassConditional
 
     return ClassConditional.load_unet(source, compute)
+
+
+def _load_any_pipeline(source: Source, compute: Compute) -> Denoiser:
+    from cfgsweep.models.rehearsal.load import load_pipeline
+
+    return load_pipeline(source, compute)
 
 
 # By the pipeline's class, as `_class_name` in model_index.json has it.
@@ -58,14 +64,17 @@ FAMILIES: dict[str, Family] = {
     "DiTPipeline": Family("transformer", True, "label", _load_dit),
     "DDPMPipeline": Family("unet", False, "label", _load_class_conditional_unet),
 }
+ANY_PIPELINE = Family(None, True, "prompt", _load_any_pipeline)
 
 
 def family_of(source: Source) -> Family:
-    """The family of a model. Raises UserError where its pipeline class is in no row of FAMILIES."""
-    name = SINGLE_FILE if source.single_file else str(read_json(source.file("model_index.json")).get("_class_name"))
-    if name not in FAMILIES:
-        raise UserError("not a model of a known family", where=source.name, given=name, allowed=list(FAMILIES))
-    return FAMILIES[name]
+    """The family of a model, by its pipeline class."""
+    return FAMILIES.get(pipeline_class(source), ANY_PIPELINE)
+
+
+def pipeline_class(source: Source) -> str:
+    """The name of the model's pipeline class. A hub model's index is downloaded."""
+    return SINGLE_FILE if source.single_file else str(read_json(source.file("model_index.json")).get("_class_name"))
 
 
 def known_family(source: Source | None) -> Family | None:
@@ -75,7 +84,7 @@ def known_family(source: Source | None) -> Family | None:
     if source.single_file:
         return FAMILIES[SINGLE_FILE]
     path = source.known_file("model_index.json")
-    return FAMILIES.get(str(read_json(path).get("_class_name"))) if path else None
+    return FAMILIES.get(str(read_json(path).get("_class_name")), ANY_PIPELINE) if path else None
 
 
 def native_size(source: Source, family: Family) -> tuple[int, int] | None:
@@ -83,6 +92,8 @@ def native_size(source: Source, family: Family) -> tuple[int, int] | None:
 
     None where its files do not say so, are damaged, or are not on this machine.
     """
+    if family.network is None:
+        return None
     side, factor = _known_config(source, family.network).get("sample_size"), 1
     if family.autoencoder:
         levels = _known_config(source, "vae").get("block_out_channels")

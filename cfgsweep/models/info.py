@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.family import known_family, native_size
+from cfgsweep.models.family import ANY_PIPELINE, known_family, native_size
 from cfgsweep.models.source import find_source, read_json
 from cfgsweep.samplers import MOST_TRAINING_STEPS, STABLE_DIFFUSION_NOISE, noise_levels
 
@@ -18,6 +18,7 @@ class ModelInfo:
     """Facts about a model at the time when they were read.
 
     scheduler_config: the model's noise schedule, as diffusers' schedulers take it.
+    negatives_apart: whether its pipeline may encode a negative prompt otherwise than a prompt.
     conditioned_on: 'prompt' or 'label'. native_size: width and height in pixels of pictures of no other size. Both are
         None where the model's files are not on this machine.
     """
@@ -25,6 +26,7 @@ class ModelInfo:
     name: str
     scheduler_config: Mapping[str, Any]
     conditioned_on: str | None
+    negatives_apart: bool
     native_size: tuple[int, int] | None
     _noise_levels: dict[tuple[str, int], tuple[float, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -44,6 +46,7 @@ class ModelInfo:
             name,
             scheduler_config=_scheduler_config(path) if path else STABLE_DIFFUSION_NOISE,
             conditioned_on=family.conditioned_on if family else None,
+            negatives_apart=family is ANY_PIPELINE,
             native_size=native_size(source, family) if source and family else None,
         )
 

@@ -11,15 +11,15 @@ from cfgsweep.models.source import Source
 from cfgsweep.system.quiet import quiet_libraries
 
 if TYPE_CHECKING:
+    from cfgsweep.models.denoiser import Denoiser
     from cfgsweep.models.device import Compute
-    from cfgsweep.models.network import NetworkDenoiser
 
 
 # While diffusers and transformers load, they change how every torch module of the process is initialised.
 _one_at_a_time = threading.Lock()
 
 
-def load_model(source: Source, compute: Compute) -> NetworkDenoiser:
+def load_model(source: Source, compute: Compute) -> Denoiser:
     """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
     from cfgsweep.models.device import is_out_of_memory
 

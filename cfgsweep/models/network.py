@@ -46,7 +46,7 @@ class NetworkDenoiser(EncodedRows):
 
     conditioned_on: ClassVar[str]
     unconditional: ClassVar[Condition]
-    load_other: Callable[[str], NetworkDenoiser] | None = None
+    load_other: Callable[[str], Any] | None = None
 
     def __init__(
         self,

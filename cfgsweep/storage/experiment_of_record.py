@@ -17,6 +17,7 @@ from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.models.source import find_source
 from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
 
@@ -46,6 +47,7 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     fields = record.as_json()
     names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value")
     settings = {name: fields[name] for name in names if name in fields}
+    settings["call"] = frozen_inputs(fields.get("call") or {})
     own = record.size if isinstance(record, DoneRecord) else None
     try:
         guider = _parsed("guider", json.dumps(fields["guider"]))

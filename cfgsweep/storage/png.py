@@ -105,7 +105,7 @@ def parameters_line(record: DoneRecord) -> str:
     last = ", ".join(f"{key}: {value}" for key, value in settings.items())
     if record.label is not None:
         return f"label {record.label}\n{last}"
-    return f"{record.prompt}\nNegative prompt: {record.negative_prompt}\n{last}"
+    return f"{record.prompt}\nNegative prompt: {record.negative_prompt or ''}\n{last}"
 
 
 def _flat(spec: Spec) -> str:

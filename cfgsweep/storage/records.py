@@ -78,6 +78,7 @@ class DoneRecord(BaseRecord):
     sampler: str
     width: int
     height: int
+    call: dict[str, Any] = {}
     model: str
     revision: str | None = None
     device: str
@@ -95,7 +96,7 @@ class DoneRecord(BaseRecord):
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
-        if self.label is None and (self.prompt is None or self.negative_prompt is None):
+        if self.label is None and self.prompt is None:
             raise ValueError("neither a label nor a prompt")
         return self
 

@@ -11,10 +11,10 @@ from typing import Any
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import UserError, error_key
 from cfgsweep.models.info import ModelInfo, model_infos
+from cfgsweep.samplers import usual_name
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.zip_group import ZipGroup
 
@@ -40,8 +40,8 @@ def expand(
     names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
-        sizes = {name: known[runs].native_size for name, runs in names.items()}
-        cells = _without_excluded(sweep, [_with_native_size(cell, sizes[cell["model"]]) for cell in _cells(sweep)])
+        cells = [_as_model_has_it(cell, known[names[cell["model"]]]) for cell in _cells(sweep)]
+        cells = _without_excluded(sweep, cells)
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
     return list(dict.fromkeys(experiments))
@@ -63,9 +63,25 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         yield {name: value for part in parts for name, value in part.items()}
 
 
-def _with_native_size(cell: dict[str, Any], native: Size) -> dict[str, Any]:
-    """The cell with the native size of its model; the size itself is None where it is the native one."""
-    return {**cell, "size": None if cell["size"] == native else cell["size"], "native_size": native}
+def _as_model_has_it(cell: dict[str, Any], model: ModelInfo) -> dict[str, Any]:
+    """The cell with facts about its model, and with one spelling of what is the same to it.
+
+    The size is None where it is the native one; a negative prompt that is left out is "" to models that take it for a
+    text as any other; the model's own sampler has its usual name.
+    """
+    return {
+        **cell,
+        "size": None if cell["size"] == model.native_size else cell["size"],
+        "native_size": model.native_size,
+        "negatives_apart": model.negatives_apart,
+        "negative_prompt": _negative_prompt(cell["negative_prompt"], model),
+        "sampler": usual_name(cell["sampler"], model.scheduler_config),
+    }
+
+
+def _negative_prompt(given: str | None, model: ModelInfo) -> str | None:
+    known_alike = model.conditioned_on is not None and not model.negatives_apart
+    return "" if given is None and known_alike else given
 
 
 def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:

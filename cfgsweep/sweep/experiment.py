@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
-from cfgsweep.guidance.perturbations import Condition
+from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.samplers import SAMPLERS
+from cfgsweep.samplers import SAMPLERS, PipelineInputs
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -28,8 +28,11 @@ class Experiment:
     """Everything that can change a picture's pixels, and nothing else.
 
     prompt: None where there is a label instead.
+    negative_prompt: None leaves it out, which is not the same as "" to some pipelines.
     size: (width, height) in pixels; None is the model's native size.
+    call: further inputs of the pipeline's call.
     native_size: the model's, where its files are on this machine; no part of the id.
+    negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
     noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
         and steps, and are no part of the id.
     """
@@ -37,7 +40,7 @@ class Experiment:
     model: str
     revision: str | None = None
     prompt: str | None = None
-    negative_prompt: str = ""
+    negative_prompt: str | None = ""
     seed: int
     steps: int
     sampler: str
@@ -46,7 +49,9 @@ class Experiment:
     schedule: Schedule
     value: float
     label: Label | None = None
+    call: PipelineInputs = ()
     native_size: Size = field(default=None, compare=False, repr=False)
+    negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -89,7 +94,11 @@ class Experiment:
     @property
     def conditions(self) -> Conditions:
         """The condition of the picture, the one that guidance leads away from, and the empty one."""
-        return (self.prompt, self.negative_prompt, "") if self.label is None else (self.label, None, None)
+        if self.label is not None:
+            return self.label, None, None
+        if self.negatives_apart or self.negative_prompt is None:
+            return self.prompt, NegativePrompt(self.negative_prompt), NegativePrompt("")
+        return self.prompt, self.negative_prompt, ""
 
     def scales(self) -> list[float]:
         """The guidance scale at every step."""

@@ -19,12 +19,14 @@ from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.sweep.fields import (
     Axes,
+    Calls,
     Conditions,
     Groups,
     Guiders,
     Labels,
     Metrics,
     Names,
+    NegativeTexts,
     Numbers,
     RunName,
     Samplers,
@@ -45,6 +47,7 @@ AXES = (
     "steps",
     "sampler",
     "size",
+    "call",
     "guider",
     "schedule",
     "value",
@@ -68,11 +71,12 @@ class Sweep(BaseModel):
     fallback: str | None = Field(None, description="bundled model, used with a notice where `model` can't run here")
     prompt: Texts | None = Field(None, description="for models that read texts")
     label: Labels | None = Field(None, description="for models of labels: a class by its number or name")
-    negative_prompt: Texts = [""]
+    negative_prompt: NegativeTexts = [""]
     seed: Seeds = [0]
     steps: StepCounts = [50]
     sampler: Samplers = ["euler"]
     size: Sizes = [None]
+    call: Calls = Field([()], description="further inputs of the pipeline's call; a list of values is an axis")
     guider: Guiders
     schedule: Schedules = [Constant()]
     value: Numbers | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
+from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 
@@ -15,13 +16,13 @@ def as_written(sweep: Sweep) -> dict[str, Any]:
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
         if field in AXES and value is not None:
-            plain = [_plain(field, one) for one in value]
+            plain = [_plain(field, one) for one in value if one != ()]
             value = plain[0] if len(plain) == 1 else plain
         elif field == "zip":
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings):
             value = value.spec()
-        if value not in (None, []):
+        if field == "negative_prompt" or value not in (None, []):
             written[field] = value
     return written
 
@@ -31,4 +32,4 @@ def _plain(field: str, value: Any) -> Any:
         return value.spec()
     if field == "size":
         return "native" if value is None else list(value)
-    return value
+    return as_mapping(value) if field == "call" else value

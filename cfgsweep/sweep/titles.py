@@ -22,7 +22,9 @@ def axis_label(name: str, value: Any) -> str:
     if name == "size":
         return "native" if value is None else f"{value[0]}x{value[1]}"
     if name in ("prompt", "negative_prompt"):
-        return ("" if name == "prompt" else "not ") + (value or '""')
+        return ("" if name == "prompt" else "not ") + ("given" if value is None else value or '""')
+    if name == "call":
+        return ", ".join(f"{key}={compact(one)}" for key, one in value) or "no further inputs"
     if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"

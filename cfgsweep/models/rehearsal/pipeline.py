@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -18,6 +17,7 @@ from cfgsweep.guidance.perturbations import (
     Condition,
     DiffusersPass,
     LayerPerturbation,
+    NegativePrompt,
     OtherModel,
     Perturbation,
 )
@@ -26,12 +26,12 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.arguments import equal
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role, learn
-from cfgsweep.models.rehearsal.pipeline_call import PipelineCall
-from cfgsweep.models.rehearsal.recording import Advance, Answer, NetworkCall, Recording, networks_of, record
+from cfgsweep.models.rehearsal.proof import Proof, prove
+from cfgsweep.models.rehearsal.recorder import PipelineRecorder
+from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.unsupported import Unsupported
-from cfgsweep.samplers import Sampler, Sampling, build_scheduler, config_of
+from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling
 
-OWN_SAMPLER = "model"  # the sampler that is the pipeline's own scheduler
 TRIED = Sampling(OWN_SAMPLER, steps=4)
 
 
@@ -47,7 +47,7 @@ class RecordedRow:
 class RehearsedPipeline:
     """A denoiser whose rows are what the pipeline itself hands to its network for a prompt or a negative prompt.
 
-    A negative prompt is encoded as a prompt is; None is the pipeline's row where the negative prompt is left out.
+    Where the pipeline takes no negative prompt, its row for the negative prompt is that of a prompt.
 
     tried: how the pipeline is called to find out its way.
 
@@ -56,60 +56,39 @@ class RehearsedPipeline:
 
     conditioned_on = "prompt"
     unconditional: Condition = ""
-    load_other: Callable[[str], Self] | None = None
+    load_other: Callable[[str], Any] | None = None
 
     def __init__(self, name: str, pipeline: Any, compute: Compute, tried: Sampling = TRIED):
-        self.name, self.pipeline, self.compute, self.tried = name, pipeline, compute, tried
+        self.name, self.compute, self.tried = name, compute, tried
         pipeline.to(compute.device)
-        pipeline.set_progress_bar_config(disable=True)
-        self.networks = networks_of(pipeline)
-        self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
-        self._own_scheduler = pipeline.scheduler
-        self._shapes = stand_in.OutputShapes(self.networks)
-        self._call = PipelineCall(pipeline)
-        self._predict: Mapping[str, Callable[..., Any]] = self.networks
+        self.recorder = PipelineRecorder(pipeline)
+        self.scheduler_config = self.recorder.scheduler_config
+        self._networks: Mapping[str, Callable[..., Any]] = self.recorder.networks
         self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
-        _remember_texts(pipeline)
-        self.learnt: Learnt = self._learn()
+        self.learnt: Learnt = learn(self._recorded)
+        self.native_size = self._find_native_size()
+        self.proofs: dict[Sampling, Proof] = {}
+        self.check_sampling(tried)
 
-    def _learn(self) -> Learnt:
-        def recorded(prompt: str | list[str], negative: str | list[str] | None) -> Recording:
-            return self.record(prompt, negative, self.tried, advance=stand_in.random_latents())
+    def _recorded(self, prompt: str | list[str], negative: str | list[str] | None) -> Recording:
+        return self.recorder.record(prompt, negative, self.tried, advance=stand_in.random_latents())
 
-        return learn(recorded)
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Compares with the pipeline over a few steps. Raises UserError where the pipeline refuses to sample so."""
+        few = replace(sampling, steps=min(sampling.steps, self.tried.steps))
+        if few not in self.proofs:
+            with running(self.name):
+                self.proofs[few] = prove(self, few)
 
-    def record(
-        self,
-        prompt: str | list[str],
-        negative: str | list[str] | None,
-        sampling: Sampling,
-        answer: Answer | None = None,
-        advance: Advance | None = None,
-        take_steps: bool = True,
-        **inputs: Any,
-    ) -> Recording:
-        """A recording of the pipeline. answer: noise if None. See `recording.record`."""
-        self.pipeline.scheduler = self._scheduler(sampling.sampler)
-        call = self._call.inputs(prompt, negative, sampling, **inputs)
-        return record(self.pipeline, call, answer or stand_in.noise(self._shapes), advance, take_steps)
-
-    def output_like(self, call: NetworkCall) -> Any:
-        """An output of the network for arguments of the shapes of this call."""
-        return self._shapes.like(call)
-
-    def _scheduler(self, sampler: str) -> Any:
-        return self._own_scheduler if sampler == OWN_SAMPLER else build_scheduler(sampler, self.scheduler_config)
-
-    @functools.cached_property
-    def native_size(self) -> tuple[int, int]:
-        size = self.record(PROMPT, NEGATIVE, self.tried, take_steps=False).size
+    def _find_native_size(self) -> tuple[int, int]:
+        size = self.recorder.record(PROMPT, NEGATIVE, self.tried, take_steps=False).size
         if size is None:
             raise Unsupported("it does not tell the size of its pictures")
         return size
 
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         with running(self.name):
-            recording = self.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
+            recording = self.recorder.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
         sampler = Sampler(recording.scheduler, generator, sampling, recording.step_options)
         return recording.samples[0].float(), sampler
 
@@ -123,9 +102,8 @@ class RehearsedPipeline:
 
     def _recorded_rows(self, condition: Condition, sampling: Sampling) -> list[RecordedRow]:
         """The condition's row at every call. Arguments that stay the same from call to call are kept once."""
-        role: Role = "cond" if condition is not None else "uncond"
-        prompt, negative = (str(condition), NEGATIVE) if condition is not None else (PROMPT, None)
-        recording = self.record(prompt, negative, sampling)
+        role, prompt, negative = self._texts(condition)
+        recording = self.recorder.record(prompt, negative, sampling)
         rows: list[RecordedRow] = []
         for step in range(len(recording.samples)):
             network, arguments = self.learnt.row(recording, step, role)
@@ -134,17 +112,24 @@ class RehearsedPipeline:
             rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments))
         return rows
 
+    def _texts(self, condition: Condition) -> tuple[Role, str, str | None]:
+        """Which row of which recording is the condition's: its role, the prompt, and the negative prompt."""
+        apart = "uncond" in self.learnt.places and self.recorder.call.takes_negative
+        if isinstance(condition, NegativePrompt) and apart:
+            return "uncond", PROMPT, condition.text
+        return "cond", str(condition), NEGATIVE
+
     def predict_rows(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> torch.Tensor:
         placed, output = self.learnt.input, self.learnt.output
         with running(self.name), torch.inference_mode():
             filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
-            outputs = self._predict[rows[0].network](**self.learnt.axes.joined(filled))[0]
+            outputs = self._networks[rows[0].network](**self.learnt.axes.joined(filled))[0]
             return torch.cat([output.prediction(one, latents) for one in outputs])
 
     def with_networks(self, networks: Mapping[str, Callable[..., Any]]) -> Self:
         """This denoiser with other networks of the same arguments."""
         twin = copy.copy(self)
-        twin._predict = networks
+        twin._networks = networks
         return twin
 
     def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
@@ -157,7 +142,7 @@ class RehearsedPipeline:
             return latents.to(following.dtype)
 
         with running(self.name):
-            recording = self.record(PROMPT, NEGATIVE, steps, advance=last, generator=own, output_type="np")
+            recording = self.recorder.record(PROMPT, NEGATIVE, steps, advance=last, generator=own, output_type="np")
         return _picture(np.asarray(recording.result[0])[0])
 
     def perturbed(self, perturbation: Perturbation | None) -> Self:
@@ -170,11 +155,14 @@ class RehearsedPipeline:
     def with_attention(self) -> Self:
         raise UserError("no self-attention is recorded for this model", where=self.name)
 
+    def check_condition(self, condition: Condition) -> None:
+        """Every text can be read."""
+
     def is_cut_short(self, condition: Condition) -> bool:
         return False
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
-        parameters = [p for network in self.networks.values() for p in network.parameters()]
+        parameters = [p for network in self.recorder.networks.values() for p in network.parameters()]
         return sum(p.numel() * p.element_size() for p in parameters), 2**20
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
@@ -185,22 +173,6 @@ class RehearsedPipeline:
 
     def sampled_fingerprint(self) -> str:
         return ""  # version 0.1 had no such models
-
-
-def _remember_texts(pipeline: Any) -> None:
-    """Makes the pipeline encode every text once, whatever else changes between its calls."""
-    if not hasattr(pipeline, "encode_prompt"):
-        return
-    encode, known = pipeline.encode_prompt, {}
-
-    @functools.wraps(encode)
-    def remembering(*args: Any, **kwargs: Any) -> Any:
-        key = repr((args, sorted(kwargs.items())))
-        if key not in known:
-            known[key] = encode(*args, **kwargs)
-        return known[key]
-
-    vars(pipeline)["encode_prompt"] = remembering
 
 
 def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cfgsweep.samplers import Sampling
+from cfgsweep.samplers import Sampling, thawed
 
 # The scale of the pipeline's own guidance while it is recorded: any at which it asks for both predictions.
 RECORDED_SCALE = 4.0
@@ -42,4 +42,4 @@ class PipelineCall:
             inputs["negative_prompt"] = negative
         if sampling.size is not None:
             inputs |= dict(zip(("width", "height"), sampling.size, strict=True))
-        return inputs | dict(sampling.inputs) | others
+        return inputs | {name: thawed(value) for name, value in sampling.inputs} | others

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from cfgsweep.guidance.own_formulas import OWN_FORMULAS
+from cfgsweep.guidance.perturbations import NegativePrompt
 from cfgsweep.models.rehearsal.arguments import leaves
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt
-from cfgsweep.models.rehearsal.pipeline import RecordedRow, RehearsedPipeline
 from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
 from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
 from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.samplers import Sampling
+
+if TYPE_CHECKING:
+    from cfgsweep.models.rehearsal.pipeline import RecordedRow, RehearsedPipeline
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
 
@@ -53,12 +56,13 @@ def _difference(denoiser: RehearsedPipeline, sampling: Sampling, formula: str) -
     def answer(recording: Recording, call: NetworkCall) -> Any:
         return stand_ins[call.network](**call.arguments)[0]
 
-    theirs = denoiser.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
+    theirs = denoiser.recorder.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
     ours = denoiser.with_networks(stand_ins)
+    negative = NegativePrompt(NEGATIVE if denoiser.recorder.call.takes_negative else "")
     latents, sampler = ours.start(sampling, torch.Generator().manual_seed(0))
     largest = 0.0
     for call, (sample, prediction) in enumerate(zip(theirs.samples, theirs.predictions, strict=True)):
-        rows = [ours.inputs(text, sampler, call) for text in (PROMPT, NEGATIVE)]
+        rows = [ours.inputs(text, sampler, call) for text in (PROMPT, negative)]
         guided = _guided(ours, rows, sampler.model_input(latents, call), formula)
         largest = max(largest, _largest(latents, sample), _largest(guided, prediction))
         latents = sampler.step(guided, latents, call)
@@ -90,14 +94,14 @@ def _stand_ins(denoiser: RehearsedPipeline) -> Mapping[str, Callable[..., Any]]:
 
     def stand_in(name: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
-            like = denoiser.output_like(NetworkCall(name, arguments, 0))
+            like = denoiser.recorder.shapes.like(NetworkCall(name, arguments, 0))
             count = learnt.axes.rows(arguments, learnt.input.name)
             rows = [_row_output(learnt, learnt.axes.row(arguments, row), like[0]) for row in range(count)]
             return (rows if isinstance(like, list) else torch.stack(rows),)
 
         return call
 
-    return {name: stand_in(name) for name in denoiser.networks}
+    return {name: stand_in(name) for name in denoiser.recorder.networks}
 
 
 def _row_output(learnt: Learnt, row: dict[str, Any], like: torch.Tensor) -> torch.Tensor:

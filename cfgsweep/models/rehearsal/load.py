@@ -1,0 +1,36 @@
+"""Loads any text-to-image pipeline of diffusers from a folder or the hub."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import diffusers
+
+from cfgsweep.errors import UserError
+from cfgsweep.models.device import Compute
+from cfgsweep.models.family import pipeline_class
+from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.models.source import Source
+
+
+def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
+    """Raises UserError where it is no pipeline of diffusers that takes a prompt, or cannot be run row by row."""
+    pipeline = source.pretrained(_class(source), dtype=compute.dtype)
+    try:
+        return RehearsedPipeline(source.name, pipeline, compute)
+    except Unsupported as reason:
+        problem = f"this pipeline cannot be run row by row: {reason}"
+        raise UserError(problem, where="model", given=f"{source.name}, a {type(pipeline).__name__}") from None
+
+
+def _class(source: Source) -> Any:
+    """The pipeline class that the model names. A class of the model's own code is none of diffusers'."""
+    name = pipeline_class(source)
+    found = getattr(diffusers, name, None) if name.isidentifier() else None
+    if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
+        raise UserError("not a pipeline of the installed diffusers", where=source.name, given=name)
+    if "prompt" not in inspect.signature(found.__call__).parameters:
+        raise UserError("not a pipeline that takes a prompt", where=source.name, given=name)
+    return found

@@ -1,0 +1,54 @@
+"""Records a pipeline for texts and a way of sampling."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from cfgsweep.models.rehearsal.pipeline_call import PipelineCall
+from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, networks_of, record
+from cfgsweep.models.rehearsal.stand_in import OutputShapes, noise
+from cfgsweep.samplers import Sampling, build_scheduler, config_of
+
+
+class PipelineRecorder:
+    """A pipeline whose calls are recorded. Every text is encoded once, whatever else changes between the calls."""
+
+    def __init__(self, pipeline: Any):
+        pipeline.set_progress_bar_config(disable=True)
+        _remember_texts(pipeline)
+        self.pipeline, self.networks = pipeline, networks_of(pipeline)
+        self.call = PipelineCall(pipeline)
+        self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
+        self.shapes = OutputShapes(self.networks)
+
+    def record(
+        self,
+        prompt: str | list[str],
+        negative: str | list[str] | None,
+        sampling: Sampling,
+        answer: Answer | None = None,
+        advance: Advance | None = None,
+        take_steps: bool = True,
+        **inputs: Any,
+    ) -> Recording:
+        """A recording of the pipeline with these texts. answer: noise if None. See `recording.record`."""
+        self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
+        call = self.call.inputs(prompt, negative, sampling, **inputs)
+        return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps)
+
+
+def _remember_texts(pipeline: Any) -> None:
+    if not hasattr(pipeline, "encode_prompt"):
+        return
+    encode, known = pipeline.encode_prompt, {}
+
+    @functools.wraps(encode)
+    def remembering(*args: Any, **kwargs: Any) -> Any:
+        key = repr((args, sorted(kwargs.items())))
+        if key not in known:
+            known[key] = encode(*args, **kwargs)
+        return known[key]
+
+    vars(pipeline)["encode_prompt"] = remembering

@@ -1,0 +1,71 @@
+"""Inputs of a pipeline's call in sweep files: `call: {guidance_scale: [1.0, 3.5], num_frames: 25}`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from cfgsweep.config.ranges import spread
+from cfgsweep.errors import UserError
+from cfgsweep.samplers import PipelineInputs, thawed
+
+# Inputs that cfgsweep sets itself, and the key that stands for them, if there is one.
+SET_ELSEWHERE = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "num_inference_steps": "steps",
+    "height": "size",
+    "width": "size",
+    "true_cfg_scale": "value",
+    "generator": "seed",
+    "timesteps": "sampler",
+    "latents": None,
+    "prompt_embeds": None,
+    "negative_prompt_embeds": None,
+    "num_images_per_prompt": None,
+    "num_videos_per_prompt": None,
+    "output_type": None,
+    "return_dict": None,
+    "callback_on_step_end": None,
+    "callback_on_step_end_tensor_inputs": None,
+}
+CALL_SCHEMA = {"anyOf": [{"type": "object", "minProperties": 1}, {"type": "array", "items": {"type": "object"}}]}
+
+
+def parse_calls(given: Any) -> list[PipelineInputs]:
+    """Every combination of the inputs' values; a list of mappings gives the combinations of each.
+
+    Raises UserError for an input that another key stands for.
+    """
+    mappings = given if isinstance(given, list) else [given]
+    return [inputs for number, one in enumerate(mappings) for inputs in _combinations(one, number)]
+
+
+def _combinations(given: Any, number: int) -> list[PipelineInputs]:
+    if isinstance(given, tuple):  # parsed already
+        return [given]
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise UserError("not inputs of a pipeline's call", given=given, allowed="{name: value, …}").at_key(number)
+    for name in given:
+        if name in SET_ELSEWHERE:
+            key = SET_ELSEWHERE[name]
+            raise UserError(f"{name} is set by {key}" if key else f"{name} is set by cfgsweep itself").at_key(name)
+    columns = [[(name, _frozen(value)) for value in spread(values)] for name, values in sorted(given.items())]
+    return list(itertools.product(*columns))
+
+
+def _frozen(value: Any) -> Any:
+    """The value with tuples in the place of lists, so that it can be compared and hashed."""
+    if isinstance(value, dict):
+        raise UserError("not a value of an input", given=value, allowed="numbers, texts, true, false, null, lists")
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def frozen_inputs(mapping: dict[str, Any]) -> PipelineInputs:
+    """The inputs of one call."""
+    return tuple((name, _frozen(value)) for name, value in sorted(mapping.items()))
+
+
+def as_mapping(inputs: PipelineInputs) -> dict[str, Any]:
+    """The inputs as files and pipelines have them, with lists in the place of tuples."""
+    return {name: thawed(value) for name, value in inputs}
