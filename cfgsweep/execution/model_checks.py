@@ -19,8 +19,8 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
         notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
     for sampling in dict.fromkeys(start.sampling for start in plan.starts):
         denoiser.check_sampling(sampling)
-    for label in dict.fromkeys(e.label for e in plan.experiments if e.label is not None):
-        denoiser.check_condition(label)
+    for condition in dict.fromkeys(condition for e in plan.experiments for condition in e.conditions[:2]):
+        denoiser.check_condition(condition)
     for perturbation, guider in plan.perturbations.items():
         with error_context(f"guider {guider.name} on {denoiser.name}"):
             denoiser.perturbed(perturbation)

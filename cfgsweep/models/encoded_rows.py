@@ -55,7 +55,7 @@ class EncodedRows(ABC):
             raise UserError("this model has no inputs but its condition", where="call", given=names)
 
     def check_condition(self, condition: Condition) -> None:
-        self.encode(condition)
+        self._encode_once(condition)
 
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         noise = self.noise(sampling.size or self.native_size, generator)
@@ -63,13 +63,16 @@ class EncodedRows(ABC):
         return noise * sampler.initial_sigma, sampler
 
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> EncodedRow:
-        if condition not in self._encoded:
-            self._encoded[condition] = self.encode(condition)
-        return EncodedRow(sampler.timestep(call).float(), self._encoded[condition])
+        return EncodedRow(sampler.timestep(call).float(), self._encode_once(condition))
 
     def predict_rows(self, latents: torch.Tensor, rows: Sequence[EncodedRow]) -> torch.Tensor:
         timesteps = torch.stack([row.timestep for row in rows])
         return self.predict(latents, timesteps, torch.cat([row.condition for row in rows]))
+
+    def _encode_once(self, condition: Condition) -> torch.Tensor:
+        if condition not in self._encoded:
+            self._encoded[condition] = self.encode(condition)
+        return self._encoded[condition]
 
     @functools.cached_property
     def _encoded(self) -> dict[Condition, torch.Tensor]:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.source import Source, read_json
+from cfgsweep.models.source import SINGLE_FILE, Source, read_json
 
 if TYPE_CHECKING:
     from cfgsweep.models.denoiser import Denoiser
     from cfgsweep.models.device import Compute
-
-SINGLE_FILE = "StableDiffusionPipeline"  # the family of checkpoints in one file
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,7 @@ ANY_PIPELINE = Family(None, True, "prompt", _load_any_pipeline)
 
 def family_of(source: Source) -> Family:
     """The family of a model, by its pipeline class."""
-    return FAMILIES.get(pipeline_class(source), ANY_PIPELINE)
-
-
-def pipeline_class(source: Source) -> str:
-    """The name of the model's pipeline class. A hub model's index is downloaded."""
-    return SINGLE_FILE if source.single_file else str(read_json(source.file("model_index.json")).get("_class_name"))
+    return FAMILIES.get(source.pipeline_class(), ANY_PIPELINE)
 
 
 def known_family(source: Source | None) -> Family | None:

@@ -16,6 +16,7 @@ from cfgsweep.system.publish import published
 from cfgsweep.system.quiet import quiet_libraries
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+SINGLE_FILE = "StableDiffusionPipeline"  # the pipeline class of checkpoints in one file
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -109,6 +110,10 @@ class Source:
         from huggingface_hub import hf_hub_download
 
         return Path(hf_hub_download(self.place, name, revision=self.revision))
+
+    def pipeline_class(self) -> str:
+        """The name of the model's pipeline class. The index of a model on the hub is downloaded."""
+        return SINGLE_FILE if self.single_file else str(read_json(self.file("model_index.json")).get("_class_name"))
 
     def known_file(self, name: str) -> Path | None:
         """A file of the model if it is on this machine, from its folder or the cache of the hub."""

@@ -9,7 +9,6 @@ import diffusers
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute
-from cfgsweep.models.family import pipeline_class
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.models.source import Source
@@ -27,7 +26,7 @@ def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
 
 def _class(source: Source) -> Any:
     """The pipeline class that the model names. A class of the model's own code is none of diffusers'."""
-    name = pipeline_class(source)
+    name = source.pipeline_class()
     found = getattr(diffusers, name, None) if name.isidentifier() else None
     if not (inspect.isclass(found) and issubclass(found, diffusers.DiffusionPipeline)):
         raise UserError("not a pipeline of the installed diffusers", where=source.name, given=name)

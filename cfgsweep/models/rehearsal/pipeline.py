@@ -112,10 +112,13 @@ class RehearsedPipeline:
             rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments))
         return rows
 
+    @property
+    def _takes_negative(self) -> bool:
+        return "uncond" in self.learnt.places and self.recorder.call.takes_negative
+
     def _texts(self, condition: Condition) -> tuple[Role, str, str | None]:
         """Which row of which recording is the condition's: its role, the prompt, and the negative prompt."""
-        apart = "uncond" in self.learnt.places and self.recorder.call.takes_negative
-        if isinstance(condition, NegativePrompt) and apart:
+        if isinstance(condition, NegativePrompt) and self._takes_negative:
             return "uncond", PROMPT, condition.text
         return "cond", str(condition), NEGATIVE
 
@@ -156,7 +159,12 @@ class RehearsedPipeline:
         raise UserError("no self-attention is recorded for this model", where=self.name)
 
     def check_condition(self, condition: Condition) -> None:
-        """Every text can be read."""
+        """Raises UserError where the pipeline does not guide without a negative prompt, and it is left out."""
+        if condition == NegativePrompt(None) and self._takes_negative:
+            recording = self.recorder.record(PROMPT, None, self.tried, take_steps=False)
+            if self.learnt.places["uncond"].call >= len(recording.calls):
+                problem = f"{self.name} does not guide where the negative prompt is left out"
+                raise UserError(problem, where="negative_prompt", given=None, allowed='a text, which can be ""')
 
     def is_cut_short(self, condition: Condition) -> bool:
         return False
