@@ -31,10 +31,11 @@ def guide_steps(steps: Sequence[PendingStep], prediction: PredictionKind) -> Ite
 
 
 def _by_formula(steps: Sequence[PendingStep]) -> Iterator[tuple[GuiderBase | None, list[PendingStep]]]:
-    groups: dict[tuple[GuiderBase | None, tuple[str, ...]], list[PendingStep]] = {}
+    groups: dict[tuple[GuiderBase | None, tuple[str, ...], torch.Size], list[PendingStep]] = {}
     for step in steps:
-        groups.setdefault((step.operation.guider, step.operation.names), []).append(step)
-    for (guider, _), alike in groups.items():
+        key = step.operation.guider, step.operation.names, step.parent.latents.shape
+        groups.setdefault(key, []).append(step)
+    for (guider, *_), alike in groups.items():
         yield guider, alike
 
 
@@ -46,16 +47,27 @@ def _guide(
     if guider is not None:
         with errors_of(type(guider)):
             guided, memories_after = guider.guide_rows(_context(guider, steps), memories, prediction)
-        return torch.split(guided, 1), memories_after
+        layout, like = steps[0].parent.sampler.layout, steps[0].parent.latents
+        return torch.split(guided if layout is None else layout.as_latents(guided, like), 1), memories_after
     if steps[0].operation.passes:
         return [step.parent.predictions[step.operation.passes[0]] for step in steps], memories
-    return torch.split(zero_init_prediction(_context(None, steps), prediction), 1), memories
+    context = _context(None, steps, in_layout=False)
+    return torch.split(zero_init_prediction(context, prediction), 1), memories
 
 
-def _context(guider: GuiderBase | None, steps: Sequence[PendingStep]) -> StepContext:
-    """The context of steps with one formula, one row per step."""
+def _context(guider: GuiderBase | None, steps: Sequence[PendingStep], in_layout: bool = True) -> StepContext:
+    """The context of steps with one formula, one row per step.
+
+    in_layout: whether latents and predictions are brought into the layout of a picture.
+    """
     parents, names = [step.parent for step in steps], steps[0].operation.names
-    latents = torch.cat([parent.model_latents for parent in parents])
+    layout = parents[0].sampler.layout if in_layout else None
+
+    def rows(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+        joined = torch.cat(list(tensors))
+        return joined if layout is None else layout.as_picture(joined)
+
+    latents = rows(parent.model_latents for parent in parents)
     sigmas = [parent.sigmas for parent in parents]
 
     def column(values: Iterable[float]) -> torch.Tensor:
@@ -63,7 +75,7 @@ def _context(guider: GuiderBase | None, steps: Sequence[PendingStep]) -> StepCon
         return tensor.to(latents.device).view(-1, *[1] * (latents.ndim - 1))
 
     def predicted(index: int) -> torch.Tensor:
-        return torch.cat([step.parent.predictions[step.operation.passes[index]] for step in steps])
+        return rows(step.parent.predictions[step.operation.passes[index]] for step in steps)
 
     numbers = zip(*(step.operation.numbers for step in steps), strict=True)
     return StepContext(

@@ -26,11 +26,12 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.arguments import equal
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role, learn
+from cfgsweep.models.rehearsal.picture_layout import find_layout
 from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.unsupported import Unsupported
-from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling
+from cfgsweep.samplers import OWN_SAMPLER, PictureLayout, Sampler, Sampling
 
 TRIED = Sampling(OWN_SAMPLER, steps=4)
 
@@ -65,6 +66,7 @@ class RehearsedPipeline:
         self.scheduler_config = self.recorder.scheduler_config
         self._networks: Mapping[str, Callable[..., Any]] = self.recorder.networks
         self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
+        self._layouts: dict[Sampling, PictureLayout | None] = {}
         self.learnt: Learnt = learn(self._recorded)
         self.native_size = self._find_native_size()
         self.proofs: dict[Sampling, Proof] = {}
@@ -89,8 +91,15 @@ class RehearsedPipeline:
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         with running(self.name):
             recording = self.recorder.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
-        sampler = Sampler(recording.scheduler, generator, sampling, recording.step_options)
-        return recording.samples[0].float(), sampler
+            latents = recording.samples[0].float()
+            layout = self._layout(sampling, latents)
+        return latents, Sampler(recording.scheduler, generator, sampling, recording.step_options, layout)
+
+    def _layout(self, sampling: Sampling, latents: torch.Tensor) -> PictureLayout | None:
+        few = _shortened(sampling)
+        if few not in self._layouts:
+            self._layouts[few] = find_layout(self.recorder, few, latents)
+        return self._layouts[few]
 
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
         assert sampler.sampling is not None
@@ -138,14 +147,16 @@ class RehearsedPipeline:
     def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
         """The picture that the pipeline makes of its last latents. Raises NotFinite."""
         assert sampler.sampling is not None
-        own, steps = torch.Generator(), replace(sampler.sampling, steps=2)
+        own = torch.Generator()
 
         def last(recording: Recording, following: torch.Tensor) -> torch.Tensor:
             own.set_state(sampler.generator.get_state())  # decoders that draw noise go on where the sampler has stopped
             return latents.to(following.dtype)
 
         with running(self.name):
-            recording = self.recorder.record(PROMPT, NEGATIVE, steps, advance=last, generator=own, output_type="np")
+            recording = self.recorder.record(
+                PROMPT, NEGATIVE, _shortened(sampler.sampling), advance=last, generator=own, output_type="np"
+            )
         return _picture(np.asarray(recording.result[0])[0])
 
     def perturbed(self, perturbation: Perturbation | None) -> Self:
@@ -181,6 +192,11 @@ class RehearsedPipeline:
 
     def sampled_fingerprint(self) -> str:
         return ""  # version 0.1 had no such models
+
+
+def _shortened(sampling: Sampling) -> Sampling:
+    """The same with as few steps as every sampler takes, where it does not matter what happens in them."""
+    return replace(sampling, steps=2)
 
 
 def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image:

@@ -6,8 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
 from cfgsweep.models.rehearsal.pipeline_call import PipelineCall
-from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, networks_of, record
+from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
 from cfgsweep.models.rehearsal.stand_in import OutputShapes, noise
 from cfgsweep.samplers import Sampling, build_scheduler, config_of
 
@@ -37,6 +40,18 @@ class PipelineRecorder:
         self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
         call = self.call.inputs(prompt, negative, sampling, **inputs)
         return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps)
+
+    def autoencoder_input(self, latents: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+        """What the autoencoder is given to decode at the end of a pipeline with these last latents."""
+        seen: list[torch.Tensor] = []
+
+        def decode(latents: torch.Tensor, *_: Any, **__: Any) -> Any:
+            seen.append(latents)
+            raise Stopped
+
+        with replaced(self.pipeline.vae, "decode", decode):
+            self.record(PROMPT, NEGATIVE, sampling, advance=lambda _, like: latents.to(like), output_type="np")
+        return seen[0]
 
 
 def _remember_texts(pipeline: Any) -> None:

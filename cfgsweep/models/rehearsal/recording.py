@@ -21,8 +21,8 @@ from torch import nn
 NETWORK_NAMES = ("unet", "transformer", "prior")  # how the names of a pipeline's denoising networks begin
 
 
-class _Stopped(Exception):
-    """Ends a recording at the first step of the scheduler."""
+class Stopped(Exception):
+    """Ends a recording before the pipeline has."""
 
 
 class Output(tuple[Any, ...]):
@@ -87,20 +87,20 @@ def record(
     """
     recording = Recording()
     step = _watched_step(pipeline, recording, advance, take_steps)
-    with ExitStack() as replaced:
+    with ExitStack() as replacements:
         for name, network in networks_of(pipeline).items():
             forward = _stand_in(pipeline, name, network, recording, answer)
-            replaced.enter_context(_attribute(network, "forward", forward))
-        replaced.enter_context(_attribute(pipeline.scheduler, "step", step))
+            replacements.enter_context(replaced(network, "forward", forward))
+        replacements.enter_context(replaced(pipeline.scheduler, "step", step))
         if hasattr(pipeline, "prepare_latents"):
-            replaced.enter_context(_attribute(pipeline, "prepare_latents", _watched_size(pipeline, recording)))
-        with torch.inference_mode(), suppress(_Stopped):
+            replacements.enter_context(replaced(pipeline, "prepare_latents", _watched_size(pipeline, recording)))
+        with torch.inference_mode(), suppress(Stopped):
             recording.result = pipeline(**call)
     return recording
 
 
 @contextmanager
-def _attribute(target: Any, name: str, value: Any) -> Iterator[None]:
+def replaced(target: Any, name: str, value: Any) -> Iterator[None]:
     """Sets an attribute of the object itself within the block; modules and pipelines define __setattr__."""
     attributes = vars(target)
     had, before = name in attributes, attributes.get(name)
@@ -151,7 +151,7 @@ def _watched_step(pipeline: Any, recording: Recording, advance: Advance | None, 
         known = ("model_output", "timestep", "sample", "generator", "return_dict")
         recording.step_options = {name: value for name, value in given.items() if name not in known}
         if not take_steps:
-            raise _Stopped
+            raise Stopped
         following = step(*args, **kwargs)  # also where `advance` replaces its result: the scheduler counts its steps
         return Output((advance(recording, following[0]) if advance else following[0], *following[1:]))
 

@@ -1,0 +1,45 @@
+"""Samplers: diffusers' schedulers under their usual names, and their states on the way of a picture.
+
+Nothing here imports torch until a sampler is built, so that a plan can count evaluations quickly.
+"""
+
+from cfgsweep.samplers.sampler import Sampler, noise_levels
+from cfgsweep.samplers.sampling import PictureLayout, PipelineInputs, Sampling, thawed
+from cfgsweep.samplers.schedulers import (
+    LATENT_DEFAULTS,
+    MOST_TRAINING_STEPS,
+    STABLE_DIFFUSION_NOISE,
+    build_scheduler,
+    check_sampler,
+    config_of,
+    is_flow,
+    noised,
+    predicted_by,
+    usual_name,
+)
+from cfgsweep.samplers.table import HIGHER_ORDER, OWN_SAMPLER, PREDICTION_TYPES, SAMPLERS, PredictionKind, SamplerKind
+
+__all__ = [
+    "HIGHER_ORDER",
+    "LATENT_DEFAULTS",
+    "MOST_TRAINING_STEPS",
+    "OWN_SAMPLER",
+    "PREDICTION_TYPES",
+    "SAMPLERS",
+    "STABLE_DIFFUSION_NOISE",
+    "PictureLayout",
+    "PipelineInputs",
+    "PredictionKind",
+    "Sampler",
+    "SamplerKind",
+    "Sampling",
+    "build_scheduler",
+    "check_sampler",
+    "config_of",
+    "is_flow",
+    "noise_levels",
+    "noised",
+    "predicted_by",
+    "thawed",
+    "usual_name",
+]

@@ -1,0 +1,153 @@
+"""The sampler of one trajectory: a scheduler with its state."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cfgsweep.errors import UserError, shorten
+from cfgsweep.samplers.sampling import PictureLayout, Sampling
+from cfgsweep.samplers.schedulers import build_scheduler, config_of, is_flow
+from cfgsweep.samplers.table import HIGHER_ORDER, SAMPLERS
+
+if TYPE_CHECKING:
+    import torch
+
+
+def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tuple[float, ...]:
+    """sigma = sigma_t / alpha_t at every step of a sampler with the model's noise schedule, decreasing."""
+    import torch
+
+    sampler = Sampler.start(name, model_config, steps, torch.Generator())
+    steps_of_calls = SAMPLERS[name].steps_of_calls(steps)
+    return tuple(sampler.sigmas_at(steps_of_calls.index(step))[0] for step in range(steps))
+
+
+class Sampler:
+    """The sampler of one trajectory: a diffusers scheduler with its state, which can be copied.
+
+    Latents are [1, channels, height, width], or as the model has them. Ancestral samplers draw noise from the
+    trajectory's own CPU generator, so that experiments with the same seed get the same noise.
+    """
+
+    def __init__(
+        self,
+        scheduler: Any,
+        generator: torch.Generator,
+        sampling: Sampling | None = None,
+        step_options: Mapping[str, Any] | None = None,
+        layout: PictureLayout | None = None,
+    ):
+        """sampling: what the sampler was made for. step_options: further arguments of every step, as `eta` of DDIM.
+
+        layout: of the latents in a picture; None where they are [1, channels, height, width].
+        """
+        self.scheduler, self.generator, self.sampling, self.layout = scheduler, generator, sampling, layout
+        self.step_options = dict(step_options or {})
+
+    @classmethod
+    def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
+        """A sampler before its first call. Raises UserError where the model cannot be sampled in so many steps."""
+        scheduler = build_scheduler(name, model_config)
+        try:
+            scheduler.set_timesteps(steps)
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            place = "the model's scheduler_config.json"
+            raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
+        if not is_flow(model_config) and not _within_training(scheduler):
+            allowed = _most_steps(scheduler, steps)
+            raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"{allowed} or fewer")
+        return cls(scheduler, generator)
+
+    def fork(self) -> Sampler:
+        """An independent copy. Lists are copied; tensors are shared, since schedulers never write into them."""
+        twin = copy.copy(self.scheduler)
+        for key, value in vars(twin).items():
+            if isinstance(value, list):
+                setattr(twin, key, list(value))
+        return Sampler(twin, self.generator.clone_state(), self.sampling, self.step_options, self.layout)
+
+    def timestep(self, call: int) -> torch.Tensor:
+        """The timestep of a call, a scalar."""
+        return self.scheduler.timesteps[call]
+
+    def model_input(self, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """The denoiser's input for these latents: samplers that hold x0 + sigma noise scale it."""
+        return latents if self.flow else self.scheduler.scale_model_input(latents, self.timestep(call))
+
+    @property
+    def flow(self) -> bool:
+        """Whether the model is a flow matching model."""
+        return is_flow(config_of(self.scheduler))
+
+    @property
+    def initial_sigma(self) -> float:
+        """The factor between standard normal noise and the initial latents."""
+        return getattr(self.scheduler, "init_noise_sigma", 1.0)
+
+    def length(self, call: int) -> float:
+        """sqrt(alpha_t² + sigma_t²) of the denoiser's input alpha_t x0 + sigma_t noise: 1 but for flow models."""
+        if not self.flow:
+            return 1.0
+        t = float(self.scheduler.sigmas[call])
+        return math.hypot(1 - t, t)
+
+    def sigmas_at(self, call: int) -> tuple[float, float]:
+        """sigma = sigma_t / alpha_t of the latents at the call and after its step; most samplers end at 0."""
+        scheduler = self.scheduler
+        sigmas: Any = getattr(scheduler, "sigmas", None)
+        if self.flow:
+            now, after = (float(sigmas[i]) for i in (call, call + 1))
+            return now / (1 - now) if now < 1 else float("inf"), after / (1 - after)
+        if sigmas is not None:
+            return float(sigmas[call]), float(sigmas[call + 1])
+        kept, timestep = scheduler.alphas_cumprod, int(scheduler.timesteps[call])
+        # These schedulers step by a fixed number of timesteps, and not to the next timestep of the list.
+        following = timestep - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+        after = kept[following] if following >= 0 else getattr(scheduler, "final_alpha_cumprod", 1.0)
+        return float((1 / kept[timestep] - 1) ** 0.5), float((1 / after - 1) ** 0.5)
+
+    def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """The latents after the call, given its guided prediction."""
+        options = {**self.step_options, **({"generator": self.generator} if self._draws() else {})}
+        return self.scheduler.step(prediction, self.timestep(call), latents, **options, return_dict=False)[0]
+
+    def step_of_zero_init(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
+        """The latents after a call that leaves the denoiser's input as it is, but for the sampler's own noise.
+
+        prediction: one with which a first-order step would do so.
+        """
+        scale = self._input_scale(call)
+        moved = self.step(prediction, latents, call)
+        if type(self.scheduler).__name__ not in HIGHER_ORDER:
+            return moved
+        return latents * (scale / self._input_scale(call + 1))
+
+    def _input_scale(self, call: int) -> float:
+        """The factor of the latents in the denoiser's input."""
+        if getattr(self.scheduler, "init_noise_sigma", 1.0) == 1.0:
+            return 1.0
+        return float((1 + self.scheduler.sigmas[call] ** 2) ** -0.5)
+
+    def _draws(self) -> bool:
+        """Whether the scheduler draws noise at every step."""
+        return "generator" in inspect.signature(type(self.scheduler).step).parameters
+
+
+def _within_training(scheduler: Any) -> bool:
+    """With too many steps, some schedulers give timesteps that the model was not trained on."""
+    return bool(scheduler.timesteps.max() < scheduler.config.num_train_timesteps)
+
+
+def _most_steps(scheduler: Any, too_many: int) -> int:
+    """The largest number of steps below `too_many`, and not above that of timesteps, that a scheduler can take."""
+    steps = min(too_many - 1, scheduler.config.num_train_timesteps)
+    while steps > 1:
+        scheduler.set_timesteps(steps)
+        if _within_training(scheduler):
+            break
+        steps -= 1
+    return steps
