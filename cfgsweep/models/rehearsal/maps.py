@@ -12,18 +12,21 @@ from cfgsweep.models.rehearsal.arguments import Path, leaves
 from cfgsweep.models.rehearsal.recording import Recording, copied_scheduler
 from cfgsweep.models.rehearsal.unsupported import Unsupported
 
+Way = Literal["same", "reshaped", "first"]
+
 
 @dataclass(frozen=True)
 class InputMap:
     """The place of the latents among the network's arguments.
 
     path: of the argument of the first row. scaled: whether the scheduler's `scale_model_input` is applied before.
-    way: "same": as they are; "reshaped"; "first": the first channels (or tokens) of a longer tensor.
+    way: "same": as they are; "reshaped"; "first": the first channels (or tokens) of a longer tensor, along `axis`.
     """
 
     path: Path
     scaled: bool
-    way: Literal["same", "reshaped", "first"]
+    way: Way
+    axis: int = 1
 
     @property
     def name(self) -> str:
@@ -47,7 +50,9 @@ class InputMap:
                 return latents
             case "reshaped":
                 return latents.reshape(template.shape)
-        return torch.cat([latents, template[:, latents.shape[1] :]], dim=1)
+        count = latents.shape[self.axis]
+        rest = template.narrow(self.axis, count, template.shape[self.axis] - count)
+        return torch.cat([latents, rest], dim=self.axis)
 
 
 def find_input(recording: Recording) -> InputMap:
@@ -64,7 +69,7 @@ def find_input(recording: Recording) -> InputMap:
                 shown = _network_inputs(recording, scaled)
                 ways = {_way(place, latents) for place, latents in zip(found, shown, strict=True)}
                 if len(ways) == 1 and (way := ways.pop()) is not None:
-                    return InputMap(path, scaled, way)
+                    return InputMap(path, scaled, *way)
     raise Unsupported("its latents are in no argument of its network, neither as they are nor scaled or reshaped")
 
 
@@ -83,17 +88,29 @@ def _network_inputs(recording: Recording, scaled: bool) -> list[torch.Tensor]:
     return shown
 
 
-def _way(leaf: Any, latents: torch.Tensor) -> Literal["same", "reshaped", "first"] | None:
-    """How the latents' first row lies in an argument."""
+def _way(leaf: Any, latents: torch.Tensor) -> tuple[Way, int] | None:
+    """How the latents' first row lies in an argument, and along which axis it is longer."""
     if not isinstance(leaf, torch.Tensor) or latents.ndim < 2:
         return None
     row = latents[:1].to(leaf.dtype)
     if leaf.shape[1:] == row.shape[1:] and torch.equal(leaf[:1], row):
-        return "same"
+        return "same", 1
     if leaf.numel() == row.numel() and torch.equal(leaf.flatten(), row.flatten()):
-        return "reshaped"
-    longer = leaf.ndim == row.ndim and leaf.shape[2:] == row.shape[2:] and leaf.shape[1] > row.shape[1]
-    return "first" if longer and torch.equal(leaf[:1, : row.shape[1]], row) else None
+        return "reshaped", 1
+    if leaf.ndim != row.ndim:
+        return None
+    axis = _longer_axis(leaf[0], row[0].shape)
+    if axis is not None and torch.equal(leaf[0].narrow(axis, 0, row[0].shape[axis]), row[0]):
+        return "first", axis + 1
+    return None
+
+
+def _longer_axis(longer: torch.Tensor, shape: torch.Size) -> int | None:
+    """The only axis in which a tensor differs from a shape, where it is longer there."""
+    if longer.ndim != len(shape):
+        return None
+    axes = [axis for axis, side in enumerate(shape) if longer.shape[axis] != side]
+    return axes[0] if len(axes) == 1 and longer.shape[axes[0]] > shape[axes[0]] else None
 
 
 @dataclass(frozen=True)
@@ -127,5 +144,5 @@ def _parts(output: torch.Tensor, shape: torch.Size) -> Iterator[torch.Tensor]:
         yield output
     elif output.numel() == shape.numel():
         yield output.reshape(shape)
-    elif output.ndim == len(shape) and output.shape[1:] == shape[1:]:
-        yield output[: shape[0]]
+    elif (axis := _longer_axis(output, shape)) is not None:
+        yield output.narrow(axis, 0, shape[axis])

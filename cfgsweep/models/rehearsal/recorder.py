@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from diffusers.guiders import ClassifierFreeGuidance
 
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
-from cfgsweep.models.rehearsal.pipeline_call import PipelineCall
+from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE, PipelineCall
 from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
 from cfgsweep.models.rehearsal.stand_in import OutputShapes, noise
 from cfgsweep.samplers import Sampling, build_scheduler, config_of
@@ -21,6 +22,8 @@ class PipelineRecorder:
     def __init__(self, pipeline: Any):
         pipeline.set_progress_bar_config(disable=True)
         _remember_texts(pipeline)
+        if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
+            pipeline.guider = ClassifierFreeGuidance(guidance_scale=RECORDED_SCALE)
         self.pipeline, self.networks = pipeline, networks_of(pipeline)
         self.call = PipelineCall(pipeline)
         self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
