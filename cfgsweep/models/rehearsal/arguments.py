@@ -22,6 +22,15 @@ def leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, tree
 
 
+def copied(tree: Any) -> Any:
+    """The same tree with copies of its tensors."""
+    if isinstance(tree, dict):
+        return {key: copied(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(map(copied, tree))
+    return tree.clone() if isinstance(tree, torch.Tensor) else tree
+
+
 def equal(a: Any, b: Any) -> bool:
     """Whether two trees have the same structure and the same leaves, tensors bit by bit."""
     if a is b:

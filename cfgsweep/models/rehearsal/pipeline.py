@@ -73,7 +73,8 @@ class RehearsedPipeline:
         self.check_sampling(tried)
 
     def _recorded(self, prompt: str | list[str], negative: str | list[str] | None) -> Recording:
-        return self.recorder.record(prompt, negative, self.tried, advance=stand_in.random_latents())
+        advance = stand_in.random_latents()
+        return self.recorder.record(prompt, negative, self.tried, advance=advance, copies=True)
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Compares with the pipeline over a few steps. Raises UserError where the pipeline refuses to sample so."""

@@ -37,12 +37,13 @@ class PipelineRecorder:
         answer: Answer | None = None,
         advance: Advance | None = None,
         take_steps: bool = True,
+        copies: bool = False,
         **inputs: Any,
     ) -> Recording:
         """A recording of the pipeline with these texts. answer: noise if None. See `recording.record`."""
         self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
         call = self.call.inputs(prompt, negative, sampling, **inputs)
-        return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps)
+        return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps, copies)
 
     def autoencoder_input(self, latents: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         """What the autoencoder is given to decode at the end of a pipeline with these last latents."""

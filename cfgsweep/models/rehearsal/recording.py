@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from cfgsweep.models.rehearsal.arguments import copied
+
 NETWORK_NAMES = ("unet", "transformer", "prior")  # how the names of a pipeline's denoising networks begin
 
 
@@ -44,6 +46,7 @@ class NetworkCall:
 class Recording:
     """What a pipeline handed to its networks and to its scheduler.
 
+    copies: whether the arguments of calls are copies.
     answers: what the networks' stand-in returned, by step and call.
     samples, predictions: the latents and the prediction that the scheduler was given, by step.
     scheduler: a copy, with its timesteps set, before its first step. step_options: further arguments of its steps.
@@ -51,6 +54,7 @@ class Recording:
     result: what the pipeline returned; None where it was stopped.
     """
 
+    copies: bool = False
     calls: list[NetworkCall] = field(default_factory=list)
     answers: list[list[Any]] = field(default_factory=list)
     samples: list[torch.Tensor] = field(default_factory=list)
@@ -78,14 +82,20 @@ def networks_of(pipeline: Any) -> dict[str, nn.Module]:
 
 
 def record(
-    pipeline: Any, call: Mapping[str, Any], answer: Answer, advance: Advance | None = None, take_steps: bool = True
+    pipeline: Any,
+    call: Mapping[str, Any],
+    answer: Answer,
+    advance: Advance | None = None,
+    take_steps: bool = True,
+    copies: bool = False,
 ) -> Recording:
     """Calls the pipeline with `call`, in this thread; calls of its networks from other threads are not affected.
 
     advance: gives the latents after a step; those of the scheduler if None. take_steps: if not, the recording ends when
-    the scheduler is given its first latents, before any noise is drawn for a step.
+    the scheduler is given its first latents, before any noise is drawn for a step. copies: whether arguments are copied:
+    some pipelines write the next latents into those that they have given to the network.
     """
-    recording = Recording()
+    recording = Recording(copies)
     step = _watched_step(pipeline, recording, advance, take_steps)
     with ExitStack() as replacements:
         for name, network in networks_of(pipeline).items():
@@ -128,6 +138,8 @@ def _stand_in(pipeline: Any, name: str, network: nn.Module, recording: Recording
         arguments.update(arguments.pop("kwargs", {}))
         if recording.scheduler is None:
             recording.scheduler = copied_scheduler(pipeline.scheduler)
+        if recording.copies:
+            arguments = copied(arguments)
         call = NetworkCall(name, arguments, len(recording.samples))
         recording.calls.append(call)
         recording.answers.extend([] for _ in range(call.step + 1 - len(recording.answers)))
@@ -146,8 +158,8 @@ def _watched_step(pipeline: Any, recording: Recording, advance: Advance | None, 
     @functools.wraps(step)
     def watched(*args: Any, **kwargs: Any) -> Any:
         given = dict(signature.bind(*args, **kwargs).arguments)
-        recording.predictions.append(given["model_output"])
-        recording.samples.append(given["sample"])
+        recording.predictions.append(given["model_output"].clone())
+        recording.samples.append(given["sample"].clone())  # some pipelines write into it
         known = ("model_output", "timestep", "sample", "generator", "return_dict")
         recording.step_options = {name: value for name, value in given.items() if name not in known}
         if not take_steps:
