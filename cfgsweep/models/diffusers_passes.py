@@ -31,11 +31,11 @@ class DiffusersPasses:
         with self._lock:  # another thread may be in a pass of this network
             prepared(perturbation, self.network).cleanup_models(self.network)
 
-        def call(*inputs: torch.Tensor) -> torch.Tensor:
+        def call(*inputs: torch.Tensor, **arguments: Any) -> torch.Tensor:
             with self._lock:
                 guider = prepared(perturbation, self.network)
                 try:
-                    prediction: torch.Tensor = self.network(*inputs, return_dict=False)[0]
+                    prediction: torch.Tensor = self.network(*inputs, **{**arguments, "return_dict": False})[0]
                 finally:
                     guider.cleanup_models(self.network)
             return prediction

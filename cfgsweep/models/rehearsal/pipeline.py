@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -26,11 +27,13 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.arguments import equal
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role, learn
+from cfgsweep.models.rehearsal.perturbed import Networks, Perturbations, first_prediction, other_model, token_grid
 from cfgsweep.models.rehearsal.picture_layout import find_layout
 from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import OWN_SAMPLER, PictureLayout, Sampler, Sampling
 
 TRIED = Sampling(OWN_SAMPLER, steps=4)
@@ -38,11 +41,15 @@ TRIED = Sampling(OWN_SAMPLER, steps=4)
 
 @dataclass(frozen=True)
 class RecordedRow:
-    """The arguments of one row at one call, with the place of the latents open. See `RowInputs`."""
+    """The arguments of one row at one call, with the place of the latents open. See `RowInputs`.
+
+    grid: (height, width), or (frames, height, width), of the latents or their tokens.
+    """
 
     key: Hashable
     network: str
     arguments: dict[str, Any]
+    grid: Shape
 
 
 class RehearsedPipeline:
@@ -64,7 +71,9 @@ class RehearsedPipeline:
         pipeline.to(compute.device)
         self.recorder = PipelineRecorder(pipeline)
         self.scheduler_config = self.recorder.scheduler_config
-        self._networks: Mapping[str, Callable[..., Any]] = self.recorder.networks
+        self._perturbations = Perturbations(self.recorder.networks)
+        self._perturbed: dict[Perturbation, Self] = {}
+        self._networks: Callable[[Shape], Networks] = lambda _: self.recorder.networks
         self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
         self._layouts: dict[Sampling, PictureLayout | None] = {}
         self.learnt: Learnt = learn(self._recorded)
@@ -114,12 +123,13 @@ class RehearsedPipeline:
         """The condition's row at every call. Arguments that stay the same from call to call are kept once."""
         role, prompt, negative = self._texts(condition)
         recording = self.recorder.record(prompt, negative, sampling)
-        rows: list[RecordedRow] = []
+        latents, rows = recording.samples[0], list[RecordedRow]()
+        grid = token_grid(latents, self._layout(sampling, latents))
         for step in range(len(recording.samples)):
             network, arguments = self.learnt.row(recording, step, role)
             before = rows[-1].arguments if rows else {}
             arguments = {k: before[k] if k in before and equal(before[k], v) else v for k, v in arguments.items()}
-            rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments))
+            rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments, grid))
         return rows
 
     @property
@@ -136,11 +146,12 @@ class RehearsedPipeline:
         placed, output = self.learnt.input, self.learnt.output
         with running(self.name), torch.inference_mode():
             filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
-            outputs = self._networks[rows[0].network](**self.learnt.axes.joined(filled))[0]
+            network = self._networks(rows[0].grid)[rows[0].network]
+            outputs = network(**self.learnt.axes.joined(filled))[0]
             return torch.cat([output.prediction(one, latents) for one in outputs])
 
-    def with_networks(self, networks: Mapping[str, Callable[..., Any]]) -> Self:
-        """This denoiser with other networks of the same arguments."""
+    def with_networks(self, networks: Callable[[Shape], Networks]) -> Self:
+        """This denoiser with other networks of the same arguments. networks: gives them for a grid."""
         twin = copy.copy(self)
         twin._networks = networks
         return twin
@@ -161,14 +172,29 @@ class RehearsedPipeline:
         return _picture(np.asarray(recording.result[0])[0])
 
     def perturbed(self, perturbation: Perturbation | None) -> Self:
+        if perturbation is None:
+            return self
+        if perturbation not in self._perturbed:
+            self._perturbed[perturbation] = self._make_perturbed(perturbation)
+        return self._perturbed[perturbation]
+
+    def _make_perturbed(self, perturbation: Perturbation) -> Self:
         match perturbation:
-            case None | BlurredInput():  # the engine blurs the latents; the network is the same
+            case LayerPerturbation():
+                self._perturbations.require_effect(perturbation, *first_prediction(self))
+                return self.with_networks(functools.partial(self._perturbations.layers, perturbation))
+            case DiffusersPass():
+                networks = self._perturbations.diffusers_pass(perturbation)
+                return self.with_networks(lambda _: networks)
+            case OtherModel():
+                return other_model(self, perturbation)
+            case BlurredInput():  # the engine blurs the latents; the network is the same
                 return self
-            case LayerPerturbation() | DiffusersPass() | OtherModel():
-                raise UserError("not for this model yet", where=self.name, given=type(perturbation).__name__)
 
     def with_attention(self) -> Self:
-        raise UserError("no self-attention is recorded for this model", where=self.name)
+        twin = copy.copy(self)
+        twin.predict_rows = self._perturbations.attention.with_attention(self.predict_rows)  # type: ignore[method-assign]
+        return twin
 
     def check_condition(self, condition: Condition) -> None:
         """Raises UserError where the pipeline does not guide without a negative prompt, and it is left out."""

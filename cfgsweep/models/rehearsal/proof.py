@@ -57,7 +57,7 @@ def _difference(denoiser: RehearsedPipeline, sampling: Sampling, formula: str) -
         return stand_ins[call.network](**call.arguments)[0]
 
     theirs = denoiser.recorder.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
-    ours = denoiser.with_networks(stand_ins)
+    ours = denoiser.with_networks(lambda _: stand_ins)
     negative = NegativePrompt(NEGATIVE if denoiser.recorder.call.takes_negative else "")
     latents, sampler = ours.start(sampling, torch.Generator().manual_seed(0))
     largest = 0.0

@@ -91,9 +91,10 @@ def record(
 ) -> Recording:
     """Calls the pipeline with `call`, in this thread; calls of its networks from other threads are not affected.
 
-    advance: gives the latents after a step; those of the scheduler if None. take_steps: if not, the recording ends when
-    the scheduler is given its first latents, before any noise is drawn for a step. copies: whether arguments are copied:
-    some pipelines write the next latents into those that they have given to the network.
+    advance: gives the latents after a step; those of the scheduler if None.
+    take_steps: if not, the recording ends when the scheduler is given its first latents, before any noise is drawn for
+        a step.
+    copies: whether arguments are copied: some pipelines write the next latents into those that the network was given.
     """
     recording = Recording(copies)
     step = _watched_step(pipeline, recording, advance, take_steps)

@@ -1,0 +1,112 @@
+"""Denoisers of a recorded pipeline that predict under a perturbation."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import nn
+
+from cfgsweep.errors import UserError
+from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation, OtherModel
+from cfgsweep.models.attention_recorder import AttentionRecorder
+from cfgsweep.models.diffusers_passes import DiffusersPasses
+from cfgsweep.models.rehearsal.learn import PROMPT
+from cfgsweep.models.transformer_blocks import Shape
+from cfgsweep.models.transformer_perturbations import LayerHooks, layer_hooks, require_effect
+from cfgsweep.samplers import PictureLayout, predicted_by
+
+if TYPE_CHECKING:
+    from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+
+Rehearsed = TypeVar("Rehearsed", bound="RehearsedPipeline")
+Networks = Mapping[str, Callable[..., Any]]
+
+
+class Perturbations:
+    """Makes the networks of a pipeline predict under perturbations. What they need is installed when first used."""
+
+    def __init__(self, networks: Mapping[str, nn.Module]):
+        self.networks = networks
+
+    @functools.cached_property
+    def _hooks(self) -> dict[str, LayerHooks]:
+        return {name: layer_hooks(network) for name, network in self.networks.items()}
+
+    @functools.cached_property
+    def _passes(self) -> dict[str, DiffusersPasses]:
+        return {name: DiffusersPasses(network) for name, network in self.networks.items()}
+
+    @functools.cached_property
+    def attention(self) -> AttentionRecorder:
+        """Raises UserError where the network has no such self-attention."""
+        return AttentionRecorder(next(iter(self.networks.values())))
+
+    def layers(self, perturbation: LayerPerturbation, shape: Shape) -> Networks:
+        """The networks with perturbed layers. shape: of the latents, see `LayerHooks.applied`."""
+
+        def perturbed(name: str) -> Callable[..., Any]:
+            def call(**arguments: Any) -> Any:
+                with self._hooks[name].applied(perturbation, shape):
+                    return self.networks[name](**arguments)
+
+            return call
+
+        return {name: perturbed(name) for name in self.networks}
+
+    def require_effect(
+        self, perturbation: LayerPerturbation, shape: Shape, predict: Callable[[], torch.Tensor]
+    ) -> None:
+        """Raises UserError where a network lacks the layers, or a prediction by the first of them does not change."""
+        for hooks in self._hooks.values():
+            hooks.check(perturbation)
+        require_effect(next(iter(self._hooks.values())), perturbation, shape, predict)
+
+    def diffusers_pass(self, perturbation: DiffusersPass) -> Networks:
+        """The networks as a guider of diffusers prepares them."""
+
+        def perturbed(name: str) -> Callable[..., Any]:
+            call = self._passes[name].perturbed(perturbation)
+            return lambda **arguments: (call(**arguments),)
+
+        return {name: perturbed(name) for name in self.networks}
+
+
+def other_model(denoiser: Rehearsed, perturbation: OtherModel) -> Rehearsed:
+    """Another model of the same pipeline class. Raises UserError where it is none, or predicts something else."""
+    if denoiser.load_other is None:
+        raise UserError("no other model can be loaded for this one", where=denoiser.name, given=perturbation.name)
+    other = denoiser.load_other(perturbation.name)
+    if _kind(other) != _kind(denoiser):
+        problem = "not a model of the same kind"
+        raise UserError(problem, where=perturbation.name, given=_kind(other), allowed=_kind(denoiser))
+    assert isinstance(other, type(denoiser))  # the kind includes the pipeline's class
+    return other
+
+
+def _kind(denoiser: Any) -> str:
+    if not hasattr(denoiser, "recorder"):
+        return type(denoiser).__name__
+    latents, _ = denoiser.start(denoiser.tried, torch.Generator())
+    predicted = predicted_by(denoiser.scheduler_config)
+    return f"{type(denoiser.recorder.pipeline).__name__}, {predicted}, latents {tuple(latents.shape[1:])}"
+
+
+def token_grid(latents: torch.Tensor, layout: PictureLayout | None) -> Shape:
+    """(height, width), or (frames, height, width), of latents [1, ...]; of their tokens where they are packed."""
+    shape = tuple(latents.shape[2:] if layout is None else layout.shape[1:])
+    if latents.ndim != 3:
+        return shape
+    side = math.isqrt(math.prod(shape) // latents.shape[1])  # of the square of positions that is one token
+    return (*shape[:-2], shape[-2] // side, shape[-1] // side)
+
+
+def first_prediction(denoiser: RehearsedPipeline) -> tuple[Shape, Callable[[], torch.Tensor]]:
+    """The token grid of first latents, and a function that predicts from them by the unperturbed networks."""
+    latents, sampler = denoiser.start(denoiser.tried, torch.Generator().manual_seed(0))
+    row = denoiser.inputs(PROMPT, sampler, 0)
+    shown = sampler.model_input(latents, 0)
+    return token_grid(latents, sampler.layout), lambda: denoiser.predict_rows(shown, [row])
