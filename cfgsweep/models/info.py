@@ -26,8 +26,8 @@ class ModelInfo:
     name: str
     scheduler_config: Mapping[str, Any]
     conditioned_on: str | None
-    negatives_apart: bool
     native_size: tuple[int, int] | None
+    negatives_apart: bool = False
     _noise_levels: dict[tuple[str, int], tuple[float, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

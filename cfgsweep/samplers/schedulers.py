@@ -56,6 +56,8 @@ def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
     if name not in fitting:
         models = "flow models" if prediction == "flow" else f"models that predict {prediction}"
         raise UserError(f"not a sampler for {models}", given=name, allowed=fitting)
+    if name == OWN_SAMPLER:
+        _scheduler_class(model_config)
 
 
 def usual_name(sampler: str, model_config: Mapping[str, Any]) -> str:

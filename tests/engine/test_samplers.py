@@ -18,7 +18,7 @@ from tests.support import tiny_models as tiny
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("prediction_type", PREDICTION_TYPES)
 def test_a_sampler_takes_every_step_or_is_refused_beforehand(name: str, prediction_type: str) -> None:
-    config = {**STABLE_DIFFUSION_NOISE, "prediction_type": prediction_type}
+    config = {**STABLE_DIFFUSION_NOISE, "prediction_type": prediction_type, "_class_name": "DEISMultistepScheduler"}
     if (name, prediction_type) in {("euler_a", "sample"), ("pndm", "sample")}:
         with pytest.raises(UserError, match="not a sampler for models that predict x0"):
             check_sampler(name, config)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -15,15 +14,13 @@ from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation, Ot
 from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.diffusers_passes import DiffusersPasses
 from cfgsweep.models.rehearsal.learn import PROMPT
+from cfgsweep.models.rehearsal.picture_layout import token_grid
+from cfgsweep.models.rehearsal.rows import Networks, RecordedRows
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.models.transformer_perturbations import LayerHooks, layer_hooks, require_effect
-from cfgsweep.samplers import PictureLayout, predicted_by
+from cfgsweep.samplers import predicted_by
 
-if TYPE_CHECKING:
-    from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
-
-Rehearsed = TypeVar("Rehearsed", bound="RehearsedPipeline")
-Networks = Mapping[str, Callable[..., Any]]
+Rehearsed = TypeVar("Rehearsed", bound=RecordedRows)
 
 
 class Perturbations:
@@ -95,16 +92,7 @@ def _kind(denoiser: Any) -> str:
     return f"{type(denoiser.recorder.pipeline).__name__}, {predicted}, latents {tuple(latents.shape[1:])}"
 
 
-def token_grid(latents: torch.Tensor, layout: PictureLayout | None) -> Shape:
-    """(height, width), or (frames, height, width), of latents [1, ...]; of their tokens where they are packed."""
-    shape = tuple(latents.shape[2:] if layout is None else layout.shape[1:])
-    if latents.ndim != 3:
-        return shape
-    side = math.isqrt(math.prod(shape) // latents.shape[1])  # of the square of positions that is one token
-    return (*shape[:-2], shape[-2] // side, shape[-1] // side)
-
-
-def first_prediction(denoiser: RehearsedPipeline) -> tuple[Shape, Callable[[], torch.Tensor]]:
+def first_prediction(denoiser: RecordedRows) -> tuple[Shape, Callable[[], torch.Tensor]]:
     """The token grid of first latents, and a function that predicts from them by the unperturbed networks."""
     latents, sampler = denoiser.start(denoiser.tried, torch.Generator().manual_seed(0))
     row = denoiser.inputs(PROMPT, sampler, 0)

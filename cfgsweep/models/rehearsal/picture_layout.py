@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import PictureLayout, Sampling
 
 BASE = 16  # of the digits by which numbers are told apart: bfloat16 holds them and what shifts and scales leave of them
@@ -44,3 +47,12 @@ def find_layout(recorder: PipelineRecorder, sampling: Sampling, like: torch.Tens
 def _without_single_frame(shape: torch.Size) -> torch.Size:
     """[1, channels, height, width] or [1, channels, frames, height, width] without the row and a single frame."""
     return torch.Size(side for axis, side in enumerate(shape[1:]) if not (len(shape) == 5 and axis == 1 and side == 1))
+
+
+def token_grid(latents: torch.Tensor, layout: PictureLayout | None) -> Shape:
+    """(height, width), or (frames, height, width), of latents [1, ...]; of their tokens where they are packed."""
+    shape = tuple(latents.shape[2:] if layout is None else layout.shape[1:])
+    if latents.ndim != 3:
+        return shape
+    side = math.isqrt(math.prod(shape) // latents.shape[1])  # of the square of positions that is one token
+    return (*shape[:-2], shape[-2] // side, shape[-1] // side)

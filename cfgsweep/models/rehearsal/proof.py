@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -15,11 +15,9 @@ from cfgsweep.models.rehearsal.arguments import leaves
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt
 from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
 from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
+from cfgsweep.models.rehearsal.rows import RecordedRow, RecordedRows
 from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.samplers import Sampling
-
-if TYPE_CHECKING:
-    from cfgsweep.models.rehearsal.pipeline import RecordedRow, RehearsedPipeline
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
 
@@ -36,7 +34,7 @@ class Proof:
     difference: float
 
 
-def prove(denoiser: RehearsedPipeline, sampling: Sampling) -> Proof:
+def prove(denoiser: RecordedRows, sampling: Sampling) -> Proof:
     """Raises Unsupported where no formula gives what the pipeline gives when it samples so."""
     tried = {formula: _difference(denoiser, sampling, formula) for formula in _formulas(denoiser.learnt)}
     formula = min(tried, key=lambda name: tried[name])
@@ -49,7 +47,7 @@ def _formulas(learnt: Learnt) -> list[str]:
     return list(OWN_FORMULAS) if "uncond" in learnt.places else ["none"]
 
 
-def _difference(denoiser: RehearsedPipeline, sampling: Sampling, formula: str) -> float:
+def _difference(denoiser: RecordedRows, sampling: Sampling, formula: str) -> float:
     """The largest difference over all steps with a stand-in that depends on all of the network's arguments."""
     stand_ins = _stand_ins(denoiser)
 
@@ -69,9 +67,7 @@ def _difference(denoiser: RehearsedPipeline, sampling: Sampling, formula: str) -
     return largest
 
 
-def _guided(
-    denoiser: RehearsedPipeline, rows: Sequence[RecordedRow], latents: torch.Tensor, formula: str
-) -> torch.Tensor:
+def _guided(denoiser: RecordedRows, rows: Sequence[RecordedRow], latents: torch.Tensor, formula: str) -> torch.Tensor:
     """The prediction that the formula makes of our rows, both of which are in one batch where they can be."""
     if formula == "none":
         return denoiser.predict_rows(latents, rows[:1])
@@ -88,7 +84,7 @@ def _largest(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return largest if math.isfinite(largest) else math.inf
 
 
-def _stand_ins(denoiser: RehearsedPipeline) -> Mapping[str, Callable[..., Any]]:
+def _stand_ins(denoiser: RecordedRows) -> Mapping[str, Callable[..., Any]]:
     """For every network a function of its output's shape that changes with every one of its arguments."""
     learnt = denoiser.learnt
 

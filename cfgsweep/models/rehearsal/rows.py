@@ -1,0 +1,116 @@
+"""Rows of a recorded pipeline: their arguments at every call, first latents, and predictions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+
+from cfgsweep.guidance.perturbations import Condition, NegativePrompt
+from cfgsweep.models.denoiser import running
+from cfgsweep.models.rehearsal.arguments import equal
+from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role
+from cfgsweep.models.rehearsal.picture_layout import find_layout, token_grid
+from cfgsweep.models.rehearsal.recorder import PipelineRecorder
+from cfgsweep.models.transformer_blocks import Shape
+from cfgsweep.samplers import PictureLayout, Sampler, Sampling
+
+Networks = Mapping[str, Callable[..., Any]]  # by their names in the pipeline
+
+
+@dataclass(frozen=True)
+class RecordedRow:
+    """The arguments of one row at one call, with the place of the latents open. See `RowInputs`.
+
+    grid: (height, width), or (frames, height, width), of the latents or their tokens.
+    """
+
+    key: Hashable
+    network: str
+    arguments: dict[str, Any]
+    grid: Shape
+
+
+class RecordedRows:
+    """The part of a denoiser that makes rows of what a pipeline hands to its network, and predicts them.
+
+    Where the pipeline takes no negative prompt, its row for the negative prompt is that of a prompt.
+
+    tried: a way of sampling to try things out with.
+    load_other: loads another model by its name, for perturbations by another model.
+    """
+
+    load_other: Callable[[str], Any] | None = None
+
+    def __init__(self, name: str, recorder: PipelineRecorder, learnt: Learnt, tried: Sampling):
+        self.name, self.recorder, self.learnt, self.tried = name, recorder, learnt, tried
+        self._networks: Callable[[Shape], Networks] = lambda _: recorder.networks
+        self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
+        self._layouts: dict[Sampling, PictureLayout | None] = {}
+
+    def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
+        with running(self.name):
+            recording = self.recorder.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
+            latents = recording.samples[0].float()
+            layout = self._layout(sampling, latents)
+        return latents, Sampler(recording.scheduler, generator, sampling, recording.step_options, layout)
+
+    def _layout(self, sampling: Sampling, latents: torch.Tensor) -> PictureLayout | None:
+        few = shortened(sampling)
+        if few not in self._layouts:
+            self._layouts[few] = find_layout(self.recorder, few, latents)
+        return self._layouts[few]
+
+    def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
+        assert sampler.sampling is not None
+        key = condition, sampler.sampling
+        if key not in self._rows:
+            with running(self.name), torch.inference_mode():
+                self._rows[key] = self._recorded_rows(*key)
+        return self._rows[key][call]
+
+    def _recorded_rows(self, condition: Condition, sampling: Sampling) -> list[RecordedRow]:
+        """The condition's row at every call. Arguments that stay the same from call to call are kept once."""
+        role, prompt, negative = self._texts(condition)
+        recording = self.recorder.record(prompt, negative, sampling)
+        latents, rows = recording.samples[0], list[RecordedRow]()
+        grid = token_grid(latents, self._layout(sampling, latents))
+        for step in range(len(recording.samples)):
+            network, arguments = self.learnt.row(recording, step, role)
+            before = rows[-1].arguments if rows else {}
+            arguments = {k: before[k] if k in before and equal(before[k], v) else v for k, v in arguments.items()}
+            rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments, grid))
+        return rows
+
+    @property
+    def takes_negative(self) -> bool:
+        """Whether the pipeline has a row of its own for a negative prompt."""
+        return "uncond" in self.learnt.places and self.recorder.call.takes_negative
+
+    def _texts(self, condition: Condition) -> tuple[Role, str, str | None]:
+        """Which row of which recording is the condition's: its role, the prompt, and the negative prompt."""
+        if isinstance(condition, NegativePrompt) and self.takes_negative:
+            return "uncond", PROMPT, condition.text
+        return "cond", str(condition), NEGATIVE
+
+    def predict_rows(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> torch.Tensor:
+        placed, output = self.learnt.input, self.learnt.output
+        with running(self.name), torch.inference_mode():
+            filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
+            network = self._networks(rows[0].grid)[rows[0].network]
+            outputs = network(**self.learnt.axes.joined(filled))[0]
+            return torch.cat([output.prediction(one, latents) for one in outputs])
+
+    def with_networks(self, networks: Callable[[Shape], Networks]) -> Self:
+        """This denoiser with other networks of the same arguments. networks: gives them for a grid."""
+        twin = copy.copy(self)
+        twin._networks = networks
+        return twin
+
+
+def shortened(sampling: Sampling) -> Sampling:
+    """The same with as few steps as every sampler takes, where it does not matter what happens in them."""
+    return replace(sampling, steps=2)
