@@ -9,7 +9,7 @@ import pytest
 
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
-from cfgsweep.models.family import FAMILIES, family_of, known_family
+from cfgsweep.models.family import ANY_PIPELINE, FAMILIES, family_of, known_family
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source, bundled_names
@@ -42,9 +42,21 @@ def test_native_sizes_of_bundled_models_are_known_before_they_are_loaded(name: s
     assert ModelInfo.read(name).native_size == native
 
 
-def test_a_class_that_is_in_no_row_is_an_error(tmp_path: Path) -> None:
+def test_a_class_that_is_in_no_row_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionXLPipeline"}))
-    assert known_family(Source.of(str(tmp_path))) is None
-    with pytest.raises(UserError, match="not a model of a known family") as refused:
-        family_of(Source.of(str(tmp_path)))
-    assert all(name in str(refused.value) for name in FAMILIES)
+    assert known_family(Source.of(str(tmp_path))) is family_of(Source.of(str(tmp_path))) is ANY_PIPELINE
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("StableDiffusionXLPipelin", "not a pipeline of the installed diffusers"),
+        ("../pipeline.py", "not a pipeline of the installed diffusers"),
+        ("UNet2DModel", "not a pipeline of the installed diffusers"),
+        ("StableVideoDiffusionPipeline", "not a pipeline that takes a prompt"),
+    ],
+)
+def test_what_is_no_pipeline_of_prompts_is_refused(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
+    with pytest.raises(UserError, match=problem):
+        load_model(Source.of(str(tmp_path)), device.choose("cpu", "float32"))
