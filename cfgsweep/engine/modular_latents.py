@@ -135,7 +135,7 @@ def _qwen21(_: Any, __: Tensor, kwargs: Mapping[str, Any]) -> TokenGrid:
 
 def _flux(_: Any, __: Tensor, kwargs: Mapping[str, Any]) -> TokenGrid:
     """Every token has a position (picture, height, width, ...); pictures to be edited come last."""
-    positions = kwargs["img_ids"].view(-1, kwargs["img_ids"].shape[-1])[: kwargs["img_ids"].shape[-2]]
+    positions = kwargs["img_ids"] if kwargs["img_ids"].ndim == 2 else kwargs["img_ids"][0]
     return _of_positions(positions[positions[:, 0] == positions[0, 0]])
 
 
