@@ -8,11 +8,11 @@ import pytest
 import torch
 from diffusers.guiders import ClassifierFreeGuidance
 
-from cfgsweep.engine.diffusers_modular import ModularGuider
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
 from tests.support import modular_pipelines as modular
+from tests.support.modular_guiders import ours
 
 STEPS = 6
 
@@ -24,10 +24,6 @@ def pipeline():
 
 def picture(pipeline, guider) -> torch.Tensor:
     return modular.latents(pipeline, "sdxl", guider, STEPS, height=32, width=32)
-
-
-def ours(pipeline, name: str, schedule=None, value: float | None = None, **parameters) -> ModularGuider:
-    return ModularGuider(GUIDERS[name](**parameters), pipeline.scheduler, schedule, value)
 
 
 def test_cfg_equals_that_of_diffusers(pipeline) -> None:

@@ -6,23 +6,19 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import modular_pipelines
 from diffusers.guiders import ClassifierFreeGuidance, LTX2Guidance
 
-from cfgsweep.engine.diffusers_modular import ModularGuider
-from cfgsweep.engine.modular_latents import NetworkInput
 from cfgsweep.errors import UserError
-from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
-from cfgsweep.models.forward_pass import bound
 from cfgsweep.samplers import build_scheduler, config_of
 from tests.support import modular_pipelines as modular
 from tests.support import tiny_pipelines
+from tests.support.modular_guiders import SCALE, ours
 
 FAST = ("sd3", "qwenimage", "ltx")
-NAMES = [each for each in modular.FAMILIES if each not in ("wan", "wan22", "wan_image", "helios")]
-FAMILIES = [pytest.param(each, marks=() if each in FAST else pytest.mark.slow) for each in NAMES]
+FAMILIES = [pytest.param(each, marks=() if each in FAST else pytest.mark.slow) for each in modular.FAMILIES]
 STEPS = 4
-SCALE = 4.0
 
 
 class CallByCall(ClassifierFreeGuidance):
@@ -40,10 +36,6 @@ class CallByCall(ClassifierFreeGuidance):
         self.guidance_scale = self.scales[step]
 
 
-def ours(pipeline: Any, name: str, schedule: Any = None, value: float | None = SCALE, **parameters: Any) -> Any:
-    return ModularGuider(GUIDERS[name](**parameters), pipeline.scheduler, schedule, value)
-
-
 def made(pipeline: Any, family: str, guider: Any, steps: int = STEPS, **inputs: Any) -> torch.Tensor:
     return modular.latents(pipeline, family, guider, steps, **inputs)
 
@@ -56,6 +48,38 @@ def test_cfg_equals_that_of_diffusers(family: str) -> None:
     off = made(pipeline, family, ClassifierFreeGuidance(guidance_scale=1.0))
     assert not torch.allclose(expected, off, atol=1e-3)
     assert torch.equal(made(pipeline, family, ours(pipeline, "cfg", value=1.0)), off)
+
+
+def test_every_family_of_diffusers_that_has_a_guider_is_tested() -> None:
+    def folder(blocks: type) -> str:
+        return blocks.__module__.split(".")[2]
+
+    names = [name for exported in modular_pipelines._import_structure.values() for name in exported]
+    blocks = [getattr(modular_pipelines, name) for name in names if name.endswith("Blocks")]
+    guided = {folder(each) for each in blocks if any(part.name == "guider" for part in each().expected_components)}
+    tested = {folder(getattr(modular_pipelines, family.blocks)) for family in modular.FAMILIES.values()}
+    assert guided == tested
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["sd3", "qwenimage", "flux2_klein"])
+def test_every_row_is_guided_by_itself(family: str) -> None:
+    pipeline = modular.build(family)
+    guider = ours(pipeline, "apg")
+    noise = {"sd3": (4, 32, 48), "qwenimage": (384, 16), "flux2_klein": (16, 4, 6)}[family]
+    both = torch.randn(2, *noise, generator=torch.Generator().manual_seed(2))
+    together = made(pipeline, family, guider, latents=both, num_images_per_prompt=2)
+    for row, latents in zip(together, both, strict=True):
+        torch.testing.assert_close(made(pipeline, family, guider, latents=latents[None])[0], row, rtol=1e-4, atol=1e-4)
+
+
+def test_a_noise_interval_is_that_of_the_scheduler() -> None:
+    pipeline = modular.build("sd3")
+    pipeline.scheduler.set_timesteps(STEPS)
+    ratios = [t / (1 - t) if t < 1 else float("inf") for t in pipeline.scheduler.sigmas[:STEPS].tolist()]
+    expected = made(pipeline, "sd3", CallByCall([SCALE if 0.5 <= ratio <= 10 else 1.0 for ratio in ratios]))
+    assert torch.equal(made(pipeline, "sd3", ours(pipeline, "cfg", sigma=(0.5, 10.0))), expected)
+    assert sum(0.5 <= ratio <= 10 for ratio in ratios) in range(1, STEPS)
 
 
 @pytest.mark.slow
@@ -120,7 +144,7 @@ UNPERTURBED = {
 
 
 @pytest.mark.parametrize(
-    "family", [each if each == "sd3" else pytest.param(each, marks=pytest.mark.slow) for each in NAMES]
+    "family", [each if each == "sd3" else pytest.param(each, marks=pytest.mark.slow) for each in modular.FAMILIES]
 )
 def test_guiders_that_perturb_layers_run_or_are_refused(family: str) -> None:
     pipeline = modular.build(family)
@@ -162,81 +186,27 @@ def test_schedules_have_one_value_per_step_of_several_calls(family: str, sampler
     assert torch.isfinite(made(pipeline, family, ours(pipeline, "apg"))).all()
 
 
-def _recorded(pipeline: Any, family: str) -> tuple[NetworkInput, Any, torch.Tensor]:
-    """The last input of the network, the arguments and the result of the scheduler's last step, and the output."""
-    inputs, steps, step = [], [], pipeline.scheduler.step
-
-    def keep_step(*args: Any, **kwargs: Any) -> Any:
-        steps.append((args, step(*args, **kwargs)))
-        return steps[-1][1]
-
-    hook = pipeline.transformer.register_forward_pre_hook(lambda *call: inputs.append(call), with_kwargs=True)
-    pipeline.scheduler.step = keep_step
-    output = made(pipeline, family, ClassifierFreeGuidance(guidance_scale=SCALE))
-    hook.remove()
-    network, args, kwargs = inputs[-1]
-    return NetworkInput(network, bound(network, args, kwargs)), steps[-1], output
-
-
-PACKED = ("flux2_klein", "flux3", "krea2", "qwenimage", "qwenimage_layered", "qwenimage21", "ltx", "ernie")
-WITH_OTHERS = ("flux2_klein_image", "qwenimage_edit", "qwenimage21_image")
-
-
-@pytest.mark.parametrize(
-    "family", [each if each in FAST else pytest.param(each, marks=pytest.mark.slow) for each in (*PACKED, *WITH_OTHERS)]
-)
-def test_tokens_are_the_picture_that_the_pipeline_makes_of_them(family: str) -> None:
-    network_input, ((_, _, before), (after, *_)), output = _recorded(modular.build(family), family)
-    if family.startswith(("flux", "ernie")):
-        output = torch.nn.functional.pixel_shuffle(output, 2)  # these have one more patching, which the decoder undoes
-    picture = network_input.picture(after)
-    assert torch.equal(picture, output.view_as(picture))
-    assert torch.equal(network_input.like(picture), network_input.picture(before))
-    assert torch.equal(network_input.as_predicted(picture, after), after)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "own"), [("qwenimage_edit", slice(0, 24)), ("ltx_image", slice(12, 36))])
-def test_norms_are_those_of_the_picture_alone(family: str, own: slice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network also takes tokens of a given picture: after the picture's own, or of the first frame."""
+@pytest.mark.parametrize("family", ["sd3", "qwenimage", "flux2_klein", "hunyuan_video", "krea2", "ltx", "wan"])
+def test_multistep_schedulers_of_flow_models(family: str) -> None:
     pipeline = modular.build(family)
-    guider, seen = ours(pipeline, "tnorm", value=0.2), []
-
-    def forward(**predictions: torch.Tensor) -> Any:
-        seen.append((predictions, ModularGuider.forward(guider, **predictions).pred))
-        return ModularGuider.forward(guider, **predictions)
-
-    monkeypatch.setattr(guider, "forward", forward)
-    made(pipeline, family, guider)
-    for predictions, got in seen:
-        uncond, cond = predictions["uncond"], predictions["cond"]
-        difference = (cond - uncond)[:, own]
-        expected = cond.clone()
-        expected[:, own] = uncond[:, own] + 0.2 * difference / difference.norm() * uncond[:, own].norm()
-        torch.testing.assert_close(got, expected)
+    pipeline.update_components(scheduler=_scheduler(pipeline, "unipc"))
+    expected = made(pipeline, family, ClassifierFreeGuidance(guidance_scale=SCALE))
+    assert torch.equal(made(pipeline, family, ours(pipeline, "cfg")), expected)
+    assert torch.isfinite(made(pipeline, family, ours(pipeline, "apg"))).all()
 
 
 @pytest.mark.slow
-def test_x0_where_the_time_goes_from_noise_to_x0(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Music: latents are (1 - t) noise + t x0, and the network predicts x0 - noise."""
-    pipeline = modular.build("minimax_music")
-    guider, seen = ours(pipeline, "dynamic_threshold", percentile=0.9, floor=0.1), []
-    pipeline.transformer.register_forward_pre_hook(
-        lambda _, args, kwargs: seen.append([kwargs["hidden_states"], kwargs["timestep"]]), with_kwargs=True
-    )
-
-    def forward(**predictions: torch.Tensor) -> Any:
-        seen[-1] += [predictions, ModularGuider.forward(guider, **predictions)]
-        return seen[-1][-1]
-
-    monkeypatch.setattr(guider, "forward", forward)
-    made(pipeline, "minimax_music", guider)
-    for latents, t, predictions, got in (each for each in seen if len(each) == 4):
-        cond, uncond = (latents + (1 - t) * predictions[name] for name in ("cond", "uncond"))
-        x0 = (uncond + SCALE * (cond - uncond)).double()
-        limit = x0.abs().quantile(0.9).clamp(min=0.1)
-        expected = (x0.clamp(-limit, limit) * 0.1 / limit - latents) / (1 - t)
-        torch.testing.assert_close(got.pred, expected.float(), rtol=1e-3, atol=1e-2)
+def test_two_networks_have_a_guider_each() -> None:
+    pipeline = modular.build("wan22")
+    guiders = [ClassifierFreeGuidance(guidance_scale=scale) for scale in (SCALE, 2.0)]
+    pipeline.update_components(guider_2=guiders[1])
+    expected = made(pipeline, "wan22", guiders[0])
+    pipeline.update_components(guider_2=ours(pipeline, "cfg", value=2.0))
+    assert torch.equal(made(pipeline, "wan22", ours(pipeline, "cfg")), expected)
+    pipeline.update_components(guider_2=ours(pipeline, "apg"))
+    once, twice = (made(pipeline, "wan22", ours(pipeline, "cfg")) for _ in range(2))
+    assert torch.equal(once, twice), "the second guider forgets the run before"
 
 
 @pytest.mark.slow
@@ -252,20 +222,6 @@ def test_ordinary_pipelines_that_have_a_guider(family: str) -> None:
     assert torch.equal(latents(ours(pipeline, "cfg")), expected)
     for name in ("apg", "fdg"):
         assert not torch.allclose(latents(ours(pipeline, name)), expected, atol=1e-3)
-
-
-def test_predictions_of_a_single_video_get_a_batch() -> None:
-    """As Wan Animate 2 has them: the latents in a list, and predictions without a batch dimension."""
-    video = torch.randn(4, 3, 2, 2)
-    network_input = NetworkInput(torch.nn.Identity(), {"hidden_states": [video]})
-    assert torch.equal(network_input.picture(video), video[None])
-    assert torch.equal(network_input.like(video[None]), video[None])
-    assert network_input.as_predicted(video[None], video).shape == video.shape
-
-
-def test_tokens_of_an_unknown_network_are_refused() -> None:
-    with pytest.raises(UserError, match="cannot be read as a picture"):
-        NetworkInput(torch.nn.Identity(), {"hidden_states": torch.randn(1, 24, 16)})
 
 
 def test_steps_that_leave_the_latents_are_refused_where_every_prediction_is_scaled() -> None:
