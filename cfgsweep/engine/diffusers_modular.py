@@ -22,7 +22,7 @@ from cfgsweep.guidance.base import Guider
 from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.guidance.schedules import Constant, Schedule
-from cfgsweep.samplers import SAMPLERS, config_of, predicted_by
+from cfgsweep.samplers import HIGHER_ORDER, SAMPLERS, config_of, is_flow, predicted_by
 
 PREFIX = "pred_"  # of names of predictions: by them, pipelines with two guiders make no pass twice
 PLACES = {"prompt": 0, "negative_prompt": 1}  # of a condition in the pairs that pipelines give
@@ -31,13 +31,13 @@ RENORMALISED = {"QwenImageTransformer2DModel"}
 
 
 def _check_scheduler(guider: Guider, scheduler: Any) -> None:
-    """Raises UserError where the guider is not defined for the scheduler."""
-    kinds = [SAMPLERS[name] for name in guider.samplers or ()]
-    allowed = [name for kind in kinds for name in (kind.scheduler, kind.flow) if name]
-    if allowed and type(scheduler).__name__ not in allowed:
-        raise UserError(
-            f"{guider.name} is not defined for this scheduler", given=type(scheduler).__name__, allowed=allowed
-        )
+    """Raises UserError where the guider is not defined for the scheduler, or could not leave its latents in place."""
+    name, kinds = type(scheduler).__name__, [SAMPLERS[each] for each in guider.samplers or ()]
+    allowed = [each for kind in kinds for each in (kind.scheduler, kind.flow) if each]
+    if allowed and name not in allowed:
+        raise UserError(f"{guider.name} is not defined for this scheduler", given=name, allowed=allowed)
+    if guider.zero_steps and name in HIGHER_ORDER and not is_flow(config_of(scheduler)):
+        raise UserError("this scheduler has no step that leaves the latents", where="zero_init_steps", given=name)
 
 
 class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no types
@@ -56,7 +56,8 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
 
     Raises UserError if the guider is one of diffusers, needs a prediction that these pipelines do not make (without any
     text, by another model, or of other latents), needs a layer that the denoiser does not have, or is not defined for
-    the scheduler; and where the picture cannot be found among the network's tokens.
+    the scheduler; where `zero_init_steps` could not leave the latents in place; and where the picture cannot be found
+    among the network's tokens.
     """
 
     _input_predictions = ["predictions"]  # the base class refuses an empty list; `branches` is used instead

@@ -99,3 +99,11 @@ def test_guiders_that_are_not_defined_for_a_scheduler_are_refused() -> None:
     with pytest.raises(UserError, match="cfg_pp is not defined for this scheduler"):
         ModularGuider(GUIDERS["cfg_pp"](), HeunDiscreteScheduler())
     ModularGuider(GUIDERS["cfg_pp"](), FlowMatchEulerDiscreteScheduler())
+
+
+def test_steps_that_would_move_the_latents_are_refused() -> None:
+    waiting = GUIDERS["cfg"](zero_init_steps=1)
+    with pytest.raises(UserError, match="no step that leaves the latents"):
+        ModularGuider(waiting, HeunDiscreteScheduler())
+    for scheduler in (FlowMatchHeunDiscreteScheduler(), EulerDiscreteScheduler()):
+        ModularGuider(waiting, scheduler)
