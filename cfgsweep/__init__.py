@@ -18,7 +18,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cfgsweep.config.user_code import allow_code
     from cfgsweep.errors import CfgsweepError, RunFailed, UserError
-    from cfgsweep.execution.api import configs, grid, guiders, open_run, plan, run, schedules, schema, train, verify
+    from cfgsweep.execution.api import (
+        check,
+        configs,
+        grid,
+        guiders,
+        open_run,
+        plan,
+        run,
+        schedules,
+        schema,
+        train,
+        verify,
+    )
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.phases.api import PhaseResult, phase
     from cfgsweep.sweep.schema import Sweep
@@ -35,6 +47,7 @@ __all__ = [
     "UserError",
     "__version__",
     "allow_code",
+    "check",
     "configs",
     "grid",
     "guiders",
@@ -52,7 +65,7 @@ _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": (
-        *("configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),
+        *("check", "configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),
     ),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),

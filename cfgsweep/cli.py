@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import cfgsweep
-from cfgsweep.errors import CfgsweepError, RunFailed
+from cfgsweep.errors import CfgsweepError, RunFailed, UserError
 from cfgsweep.execution.completion import (
     complete_config_name,
     complete_guider,
@@ -239,6 +239,22 @@ def schedules(
     print(cfgsweep.schedules(name, plot=plot, allow_code=allow_code))
     if plot is not None:
         print_line(str(plot))
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="a model's name, folder, file or hub id", metavar="MODEL")],
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    allow_pickle: AllowPickle = False,
+    as_json: Json = False,
+) -> None:
+    """Load a model, compare it with its own pipeline, and tell what of it can be swept."""
+    try:
+        report = cfgsweep.check(model, device=device, dtype=dtype, allow_pickle=allow_pickle)
+    except UserError as error:
+        raise RunFailed(str(error)) from None
+    print_line(json.dumps(report.as_json(), indent=2) if as_json else str(report))
 
 
 @app.command()

@@ -106,7 +106,7 @@ class _Run:
 
     def _take(self, steps: list[PendingStep]) -> Iterator[Trajectory]:
         """Guide the steps, and move every sampler on."""
-        for step, guided, memory in guide_steps(steps, self.calls.prediction):
+        for step, guided, memory in guide_steps(steps, self.calls.prediction, self.denoiser.own_formula):
             parent = step.parent
             if self.observer.traces_steps:
                 x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)

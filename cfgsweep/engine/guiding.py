@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -12,21 +13,21 @@ from cfgsweep.engine.trajectory import PendingStep
 from cfgsweep.guidance.apply import zero_init_prediction
 from cfgsweep.guidance.context import StepContext
 from cfgsweep.guidance.interface import GUIDED_ROWS, GuiderBase, Memory
-from cfgsweep.samplers import PredictionKind
+from cfgsweep.samplers import PictureLayout, PredictionKind
 
 Guided = tuple[PendingStep, torch.Tensor, Memory]
 
 
-def guide_steps(steps: Sequence[PendingStep], prediction: PredictionKind) -> Iterator[Guided]:
+def guide_steps(steps: Sequence[PendingStep], prediction: PredictionKind, own_formula: str) -> Iterator[Guided]:
     """For every step its guided prediction [1, channels, height, width] and the guider's memory after it.
 
-    prediction: the kind that the model predicts, and that the result is of.
+    prediction: the kind that the model predicts, and that the result is of. own_formula: of the model's pipeline.
     """
     for guider, alike in _by_formula(steps):
         size = GUIDED_ROWS if guider is None else guider.rows_per_call
         for start in range(0, len(alike), size):
             part = alike[start : start + size]
-            guided, memories = _guide(guider, pad(part, size), prediction)
+            guided, memories = _guide(guider, pad(part, size), prediction, own_formula)
             yield from zip(part, guided, memories, strict=False)  # what padding gives is dropped
 
 
@@ -40,28 +41,30 @@ def _by_formula(steps: Sequence[PendingStep]) -> Iterator[tuple[GuiderBase | Non
 
 
 def _guide(
-    guider: GuiderBase | None, steps: Sequence[PendingStep], prediction: PredictionKind
+    guider: GuiderBase | None, steps: Sequence[PendingStep], prediction: PredictionKind, own_formula: str
 ) -> tuple[Sequence[torch.Tensor], Sequence[Memory]]:
     """The guided predictions and memories of one call's rows."""
     memories = [step.parent.memory for step in steps]
     if guider is not None:
         with errors_of(type(guider)):
-            guided, memories_after = guider.guide_rows(_context(guider, steps), memories, prediction)
-        layout, like = steps[0].parent.sampler.layout, steps[0].parent.latents
+            context = replace(_context(guider, steps), own_formula=own_formula)
+            guided, memories_after = guider.guide_rows(context, memories, prediction)
+        layout, like = _layout(guider, steps), steps[0].parent.latents
         return torch.split(guided if layout is None else layout.as_latents(guided, like), 1), memories_after
     if steps[0].operation.passes:
         return [step.parent.predictions[step.operation.passes[0]] for step in steps], memories
-    context = _context(None, steps, in_layout=False)
-    return torch.split(zero_init_prediction(context, prediction), 1), memories
+    return torch.split(zero_init_prediction(_context(None, steps), prediction), 1), memories
 
 
-def _context(guider: GuiderBase | None, steps: Sequence[PendingStep], in_layout: bool = True) -> StepContext:
-    """The context of steps with one formula, one row per step.
+def _layout(guider: GuiderBase | None, steps: Sequence[PendingStep]) -> PictureLayout | None:
+    """The layout into which latents and predictions are brought for a guider; None leaves them as they are."""
+    return None if guider is None or guider.in_model_layout else steps[0].parent.sampler.layout
 
-    in_layout: whether latents and predictions are brought into the layout of a picture.
-    """
+
+def _context(guider: GuiderBase | None, steps: Sequence[PendingStep]) -> StepContext:
+    """The context of steps with one formula, one row per step."""
     parents, names = [step.parent for step in steps], steps[0].operation.names
-    layout = parents[0].sampler.layout if in_layout else None
+    layout = _layout(guider, steps)
 
     def rows(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
         joined = torch.cat(list(tensors))

@@ -20,6 +20,7 @@ from cfgsweep.system.display import Lines, aligned, choose, import_progress_bars
 
 if TYPE_CHECKING:
     from cfgsweep.execution.dry_run import PlanSummary
+    from cfgsweep.execution.model_report import ModelReport
     from cfgsweep.execution.run import Run, Verification
 
 SweepLike = Sweep | str | os.PathLike[str]  # a sweep, the path of a sweep file, or the name of a shipped one
@@ -134,6 +135,24 @@ def grid(
     Returns the paths of the files.
     """
     return _opened(run).write_grids(rows, cols, pages, Path(out) if out is not None else None, plot, empty_pages)
+
+
+def check(
+    model: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto", allow_pickle: bool = False
+) -> ModelReport:
+    """Load a model, compare it with its own pipeline, and tell what of it can be swept.
+
+    model: a bundled model, a folder, a file or a hub id. Raises UserError, with the reason, where it cannot be run.
+    """
+    from cfgsweep.execution.model_report import report
+    from cfgsweep.models import device as devices
+    from cfgsweep.models.load import load_model
+    from cfgsweep.models.source import Source
+    from cfgsweep.system.quiet import quiet_libraries
+
+    source = Source.of(model, revision, allow_pickle)
+    with quiet_libraries("diffusers", "transformers"):
+        return report(load_model(source, devices.choose(device, dtype)))
 
 
 def train(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cfgsweep.engine.plan import Plan
-from cfgsweep.errors import error_context, shorten
+from cfgsweep.errors import UserError, error_context, shorten
+from cfgsweep.guidance.guiders.own import PipelineGuidance
 from cfgsweep.models.denoiser import Denoiser
 
 
@@ -21,6 +22,8 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
         denoiser.check_sampling(sampling)
     for condition in dict.fromkeys(condition for e in plan.experiments for condition in e.conditions[:2]):
         denoiser.check_condition(condition)
+    if denoiser.own_formula == "none" and any(isinstance(e.guider, PipelineGuidance) for e in plan.experiments):
+        raise UserError(f"{denoiser.name} does not guide on its own", where="guider", given=PipelineGuidance.name)
     for perturbation, guider in plan.perturbations.items():
         with error_context(f"guider {guider.name} on {denoiser.name}"):
             denoiser.perturbed(perturbation)

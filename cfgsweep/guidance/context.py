@@ -39,6 +39,7 @@ class StepContext:
     sigma, next_sigma: the noise level sigma_t / alpha_t before and after the step (0 after the last step of most
         samplers), [rows, 1, 1, 1]. This is sigma as in EDM (Karras et al. 2022, arXiv 2206.00364).
     flow: whether the model is a flow model.
+    own_formula: the name of the formula by which the model's own pipeline guides, see `own_formulas.py`.
     memory: where the guider is stateful, what `Guider.remember` returned: at this step while `combine` is called, at
         the last guided step while `remember` is called; zeros at the first.
     """
@@ -50,6 +51,7 @@ class StepContext:
     next_sigma: Tensor
     memory: Tensor | None = None
     flow: bool = False
+    own_formula: str = "cfg"
 
     @functools.cached_property
     def alpha_t(self) -> Tensor:

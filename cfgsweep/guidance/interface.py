@@ -36,6 +36,8 @@ class GuiderBase(Parameters):
     differences_only: whether the guided prediction is the conditional one wherever prompt and negative prompt are the
         same.
     samplers: the names of the only samplers that the guider is defined for; None: all.
+    in_model_layout: whether latents and predictions are given as the model has them, packed into tokens where it packs
+        them, and not in the layout of a picture.
     rows_per_call: the number of rows of every call of `guide_rows`.
     """
 
@@ -43,6 +45,7 @@ class GuiderBase(Parameters):
     default_scale: ClassVar[float] = 7.5
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
+    in_model_layout: ClassVar[bool] = False
     rows_per_call: ClassVar[int] = GUIDED_ROWS
     list_valued: ClassVar[tuple[str, ...]] = ("sigma",)
 

@@ -58,6 +58,9 @@ class Denoiser(Protocol):
     name: str
     native_size: tuple[int, int]  # width, height in pixels
     scheduler_config: Mapping[str, Any]
+    own_formula: (
+        str  # by which the model's own pipeline guides, see `guidance/own_formulas.py`; "none" where it does not
+    )
     load_other: Callable[[str], Any] | None  # loads another model by its name onto the same device
 
     def sampled_fingerprint(self) -> str:

@@ -29,6 +29,7 @@ class EncodedRows(ABC):
 
     scheduler_config: Mapping[str, Any]
     native_size: tuple[int, int]
+    own_formula = "cfg"
 
     @abstractmethod
     def encode(self, condition: Condition) -> torch.Tensor:

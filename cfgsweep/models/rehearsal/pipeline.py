@@ -21,6 +21,7 @@ from cfgsweep.guidance.perturbations import (
     OtherModel,
     Perturbation,
 )
+from cfgsweep.models.activation_memory import peak_bytes
 from cfgsweep.models.denoiser import NotFinite, running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
@@ -51,15 +52,20 @@ class RehearsedPipeline(RecordedRows):
         pipeline.to(compute.device)
         recorder = PipelineRecorder(pipeline)
         super().__init__(name, recorder, learn(partial(_recorded, recorder, tried)), tried)
+        if "uncond" not in self.learnt.places:  # what is called a guidance scale is an input of the network
+            recorder.call.scale = None
         self.compute, self.scheduler_config = compute, recorder.scheduler_config
         self._perturbations = Perturbations(self.recorder.networks)
         self._perturbed: dict[Perturbation, Self] = {}
+        self._row_bytes: dict[tuple[int, int], int] = {}
         self.native_size = self._find_native_size()
         self.proofs: dict[Sampling, Proof] = {}
         self.check_sampling(tried)
+        self.own_formula = self.proofs[tried].formula
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Compares with the pipeline over a few steps. Raises UserError where the pipeline refuses to sample so."""
+        self.recorder.call.check(sampling.inputs)
         few = replace(sampling, steps=min(sampling.steps, self.tried.steps))
         if few not in self.proofs:
             with running(self.name):
@@ -96,7 +102,7 @@ class RehearsedPipeline(RecordedRows):
     def _make_perturbed(self, perturbation: Perturbation) -> Self:
         match perturbation:
             case LayerPerturbation():
-                self._perturbations.require_effect(perturbation, *first_prediction(self))
+                self._perturbations.require_effect(perturbation, *first_prediction(self, self.tried))
                 return self.with_networks(partial(self._perturbations.layers, perturbation))
             case DiffusersPass():
                 networks = self._perturbations.diffusers_pass(perturbation)
@@ -123,8 +129,13 @@ class RehearsedPipeline(RecordedRows):
         return False
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
+        """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""
+        if size not in self._row_bytes:
+            sampling = replace(self.tried, size=None if size == self.native_size else size)
+            predict = first_prediction(self, sampling)[1]
+            self._row_bytes[size] = max(1, peak_bytes(lambda: predict(2)) - peak_bytes(lambda: predict(1)))
         parameters = [p for network in self.recorder.networks.values() for p in network.parameters()]
-        return sum(p.numel() * p.element_size() for p in parameters), 2**20
+        return sum(p.numel() * p.element_size() for p in parameters), self._row_bytes[size]
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
         raise UserError("pictures cannot be encoded by this model", where=self.name)

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 
-from cfgsweep.samplers import Sampling, thawed
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.samplers import PipelineInputs, Sampling, thawed
 
 # The scale of the pipeline's own guidance while it is recorded: any at which it asks for both predictions.
 RECORDED_SCALE = 4.0
 SCALES = ("true_cfg_scale", "guidance_scale")  # the second is an input of the network where there is the first
+
+
+NOT_PLAIN = ("Tensor", "Image", "Callable", "dict", "Dict")  # in annotations
 
 
 class PipelineCall:
@@ -25,6 +29,25 @@ class PipelineCall:
         self.parameters = inspect.signature(type(pipeline).__call__).parameters
         self.scale = next((name for name in SCALES if name in self.parameters), None)
         self.takes_negative = "negative_prompt" in self.parameters
+
+    @property
+    def plain_inputs(self) -> set[str]:
+        """The inputs that are numbers, texts, switches or lists of them, but for the scale."""
+        return {
+            name
+            for name, parameter in self.parameters.items()
+            if name not in ("self", self.scale)
+            and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+            and not any(kind in str(parameter.annotation) for kind in NOT_PLAIN)
+        }
+
+    def check(self, inputs: PipelineInputs) -> None:
+        """Raises UserError for inputs that the pipeline does not take, and for the scale, which is not one of them."""
+        for name, value in inputs:
+            if name == self.scale:
+                raise UserError(f"{name} is the guidance scale: `value` sets it", where="call", given={name: value})
+            if name not in self.parameters:
+                raise unknown_name("input of the pipeline", name, self.plain_inputs, "call")
 
     def inputs(
         self, prompt: str | list[str], negative: str | list[str] | None, sampling: Sampling, **others: Any

@@ -17,7 +17,7 @@ from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
 from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
 from cfgsweep.models.rehearsal.rows import RecordedRow, RecordedRows
 from cfgsweep.models.rehearsal.unsupported import Unsupported
-from cfgsweep.samplers import Sampling
+from cfgsweep.samplers import SAMPLERS, Sampling
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
 
@@ -56,6 +56,10 @@ def _difference(denoiser: RecordedRows, sampling: Sampling, formula: str) -> flo
 
     theirs = denoiser.recorder.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
     ours = denoiser.with_networks(lambda _: stand_ins)
+    calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.steps))
+    if len(theirs.samples) != calls:
+        taken = f"its scheduler takes {len(theirs.samples)} steps at {sampling.steps} steps of {sampling.sampler!r}"
+        raise Unsupported(f"{taken}, not {calls}")
     negative = NegativePrompt(NEGATIVE if denoiser.recorder.call.takes_negative else "")
     latents, sampler = ours.start(sampling, torch.Generator().manual_seed(0))
     largest = 0.0

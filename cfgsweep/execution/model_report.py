@@ -1,0 +1,139 @@
+"""What `cfgsweep check` tells of a model: how it is called, which samplers it takes, what of it can be swept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import diffusers
+from torch import nn
+
+from cfgsweep.errors import UserError
+from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.models.network import NetworkDenoiser
+from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
+from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
+from cfgsweep.sweep.call_inputs import SET_ELSEWHERE
+from cfgsweep.system.display import aligned, html_table
+
+STEPS = 4  # of the trial of a sampler
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """What is known of a loaded model.
+
+    calls: of its networks for one step of the pipeline's own guidance. own_guidance: the name of its formula.
+    refused: by the names of samplers why they are not taken. inputs: of the pipeline's call that can be axes.
+    difference: the largest one between the pipeline's predictions and latents and ours, without the network; None for
+        models that cfgsweep does not record.
+    """
+
+    name: str
+    pipeline: str
+    predicts: str
+    native_size: tuple[int, int]
+    networks: list[str]
+    calls: int
+    own_guidance: str
+    samplers: list[str]
+    refused: dict[str, str]
+    layers: list[str]
+    inputs: list[str]
+    lora: bool
+    difference: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        yield "pipeline", f"{self.pipeline}, diffusers {diffusers.__version__}"
+        yield "predicts", self.predicts
+        yield "native size", f"{self.native_size[0]} x {self.native_size[1]}"
+        yield "networks", ", ".join(self.networks)
+        yield "calls a step", f"{self.calls}, in the pipeline alone"
+        yield "own guidance", self.own_guidance
+        yield "samplers", ", ".join(self.samplers)
+        yield from ((f"  not {name}", reason) for name, reason in self.refused.items())
+        yield "layers", ", ".join(self.layers) or "none that can be perturbed"
+        yield "inputs (call:)", ", ".join(self.inputs) or "none"
+        yield "LoRA", "yes" if self.lora else "no"
+        if self.difference is not None:
+            yield "difference", f"{self.difference:.2g} between the pipeline and cfgsweep, without the network"
+
+    def __str__(self) -> str:
+        return "\n".join([self.name, *(f"  {line}" for line in aligned(list(self._rows())))])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), caption=self.name)
+
+
+def report(denoiser: Denoiser) -> ModelReport:
+    """Tries every sampler for a few steps. Raises UserError for a model that is neither loaded nor recorded by us."""
+    if isinstance(denoiser, RehearsedPipeline):
+        return _of_recorded(denoiser)
+    assert isinstance(denoiser, NetworkDenoiser)
+    taken, refused = _samplers(denoiser, Sampling("model", STEPS))
+    return ModelReport(
+        name=denoiser.name,
+        pipeline=f"a family of its own, {type(denoiser).__name__}",
+        predicts=predicted_by(denoiser.scheduler_config),
+        native_size=denoiser.native_size,
+        networks=[type(denoiser.network).__name__],
+        calls=1,
+        own_guidance=denoiser.own_formula,
+        samplers=taken,
+        refused=refused,
+        layers=_layers({"network": denoiser.network}),
+        inputs=[],
+        lora=False,
+        difference=None,
+    )
+
+
+def _of_recorded(denoiser: RehearsedPipeline) -> ModelReport:
+    recorder, tried = denoiser.recorder, denoiser.tried
+    taken, refused = _samplers(denoiser, tried)
+    return ModelReport(
+        name=denoiser.name,
+        pipeline=type(recorder.pipeline).__name__,
+        predicts=predicted_by(denoiser.scheduler_config),
+        native_size=denoiser.native_size,
+        networks=[f"{name} ({type(network).__name__})" for name, network in recorder.networks.items()],
+        calls=1 + max(place.call for place in denoiser.learnt.places.values()),
+        own_guidance=denoiser.own_formula,
+        samplers=taken,
+        refused=refused,
+        layers=_layers(recorder.networks),
+        inputs=sorted(recorder.call.plain_inputs - SET_ELSEWHERE.keys()),
+        lora=hasattr(recorder.pipeline, "load_lora_weights"),
+        difference=denoiser.proofs[tried].difference,
+    )
+
+
+def _samplers(denoiser: Denoiser, tried: Sampling) -> tuple[list[str], dict[str, str]]:
+    """The names of the samplers that the model takes, and the reasons why it does not take the others."""
+    taken, refused = [], {}
+    for name in SAMPLERS:
+        try:
+            denoiser.check_sampling(Sampling(name, tried.steps, tried.size, tried.inputs))
+        except UserError as error:
+            refused[name] = error.problem
+        else:
+            taken.append(name)
+    return taken, refused
+
+
+def _layers(networks: Mapping[str, nn.Module]) -> list[str]:
+    """The names of the layers that perturbations take, of all networks."""
+    found: dict[str, None] = {}
+    for network in networks.values():
+        if hasattr(network, "down_blocks") or not (stacks := block_stacks(network)):
+            found |= dict.fromkeys(layer_names(named_blocks(network)))
+        else:
+            found |= dict.fromkeys(f"{name} (0 to {len(stack) - 1})" for name, stack in stacks.items())
+    return list(found)
