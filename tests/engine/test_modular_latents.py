@@ -14,6 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.forward_pass import bound
 from tests.support import modular_pipelines as modular
 from tests.support.modular_guiders import SCALE, ours
+from tests.support.tiny_transformers import tiny
 
 STEPS = 3
 
@@ -111,3 +112,14 @@ def test_predictions_of_a_single_video_get_a_batch() -> None:
 def test_tokens_of_an_unknown_network_are_refused() -> None:
     with pytest.raises(UserError, match="cannot be read as a picture"):
         NetworkInput(torch.nn.Identity(), {"hidden_states": torch.randn(1, 24, 16)})
+
+
+def test_frames_that_are_given_elsewhere_than_at_the_beginning_are_refused() -> None:
+    """Their tokens have the timestep 0."""
+    network, times = tiny("ltx").network, torch.full((1, 3, 4), 500.0)
+    call = {"hidden_states": torch.randn(1, 12, 4), "num_frames": 3, "height": 2, "width": 2}
+    times[:, 0] = 0
+    assert NetworkInput(network, {**call, "timestep": times.flatten(1)}).grid.shape == (2, 2, 2)
+    times[:, 2] = 0
+    with pytest.raises(UserError, match="cannot tell the given frames"):
+        NetworkInput(network, {**call, "timestep": times.flatten(1)})
