@@ -86,7 +86,9 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
     def set_state(self, step: int, num_inference_steps: int, timestep: torch.Tensor) -> None:
         """step: the number of the call of the network in this run, of which some schedulers make two per step."""
         super().set_state(step, num_inference_steps, timestep)
-        if self._call is None or step != self._call.number + 1:  # another run, in which this guider may begin late
+        last = self._call
+        follows = last and not last.is_last and (step, num_inference_steps) == (last.number + 1, last.steps)
+        if not follows:  # another run, in which this guider may begin late
             self._memory = None
         self._call = call = Call.find(self.scheduler, step, num_inference_steps, timestep)
         levels = call.noise_levels if self.guider.noise_interval else ()

@@ -209,6 +209,11 @@ def test_two_networks_have_a_guider_each() -> None:
     pipeline.update_components(guider_2=ours(pipeline, "apg"))
     once, twice = (made(pipeline, "wan22", ours(pipeline, "cfg")) for _ in range(2))
     assert torch.equal(once, twice), "the second guider forgets the run before"
+    pipeline.scheduler.set_timesteps(4 * STEPS)
+    late = int((pipeline.scheduler.timesteps >= 900).sum())  # where the second network begins
+    expected = made(pipeline, "wan22", ours(pipeline, "cfg"), steps=4 * STEPS)
+    made(pipeline, "wan22", ours(pipeline, "cfg"), steps=late)
+    assert torch.equal(made(pipeline, "wan22", ours(pipeline, "cfg"), steps=4 * STEPS), expected)
 
 
 @pytest.mark.slow
