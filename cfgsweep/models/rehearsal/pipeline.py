@@ -33,6 +33,7 @@ from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
 from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling
+from cfgsweep.system.quiet import quiet_libraries
 
 TRIED = Sampling(OWN_SAMPLER, steps=4)
 
@@ -126,7 +127,13 @@ class RehearsedPipeline(RecordedRows):
                 raise UserError(problem, where="negative_prompt", given=None, allowed='a text, which can be ""')
 
     def is_cut_short(self, condition: Condition) -> bool:
-        return False
+        """Whether every tokenizer of the pipeline cuts the text; some pipelines read it by several."""
+        parts = self.recorder.pipeline.components.items()
+        tokenizers = [part for name, part in parts if name.startswith("tokenizer") and part is not None]
+        with quiet_libraries("transformers"):
+            return bool(tokenizers) and all(
+                len(tokenizer(str(condition)).input_ids) > tokenizer.model_max_length for tokenizer in tokenizers
+            )
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
         """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""

@@ -20,14 +20,14 @@ from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.samplers import SAMPLERS, Sampling
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
+HALF_PRECISION = 32  # times the spacing of numbers at 1, which is what is left of differences in half precision
 
 
 @dataclass(frozen=True)
 class Proof:
     """How the pipeline's own guidance was reproduced.
 
-    formula: a name of OWN_FORMULAS, or "none" for a pipeline without guidance. difference: the largest one, of any
-    prediction or of the latents, between the pipeline and the denoiser.
+    formula: a name of OWN_FORMULAS, or "none" for a pipeline without guidance. difference: see `difference`.
     """
 
     formula: str
@@ -36,26 +36,41 @@ class Proof:
 
 def prove(denoiser: RecordedRows, sampling: Sampling) -> Proof:
     """Raises Unsupported where no formula gives what the pipeline gives when it samples so."""
-    tried = {formula: _difference(denoiser, sampling, formula) for formula in _formulas(denoiser.learnt)}
+    stand_ins = _stand_ins(denoiser)
+    tried = {formula: difference(denoiser, sampling, formula, stand_ins) for formula in _formulas(denoiser.learnt)}
     formula = min(tried, key=lambda name: tried[name])
-    if not tried[formula] <= LARGEST_DIFFERENCE:
+    if not tried[formula] <= _allowed(denoiser):
         raise Unsupported(f"its own guidance is not reproduced: off by {tried[formula]:.2g} with {formula!r}")
     return Proof(formula, tried[formula])
+
+
+def _allowed(denoiser: RecordedRows) -> float:
+    spacing = max(
+        torch.finfo(p.dtype).eps for network in denoiser.recorder.networks.values() for p in network.parameters()
+    )
+    return max(LARGEST_DIFFERENCE, HALF_PRECISION * spacing)
 
 
 def _formulas(learnt: Learnt) -> list[str]:
     return list(OWN_FORMULAS) if "uncond" in learnt.places else ["none"]
 
 
-def _difference(denoiser: RecordedRows, sampling: Sampling, formula: str) -> float:
-    """The largest difference over all steps with a stand-in that depends on all of the network's arguments."""
-    stand_ins = _stand_ins(denoiser)
+def difference(
+    denoiser: RecordedRows, sampling: Sampling, formula: str, networks: Mapping[str, Callable[..., Any]]
+) -> float:
+    """The largest difference between the pipeline and our rows over all steps, in predictions and in latents.
+
+    It is relative to the largest number where that is above 1. Every step begins with the pipeline's own latents, which
+    it may round to half precision.
+
+    networks: functions in the place of the pipeline's networks, for both. formula: of the pipeline's own guidance.
+    """
 
     def answer(recording: Recording, call: NetworkCall) -> Any:
-        return stand_ins[call.network](**call.arguments)[0]
+        return networks[call.network](**call.arguments)[0]
 
     theirs = denoiser.recorder.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
-    ours = denoiser.with_networks(lambda _: stand_ins)
+    ours = denoiser.with_networks(lambda _: networks)
     calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.steps))
     if len(theirs.samples) != calls:
         taken = f"its scheduler takes {len(theirs.samples)} steps at {sampling.steps} steps of {sampling.sampler!r}"
@@ -65,9 +80,9 @@ def _difference(denoiser: RecordedRows, sampling: Sampling, formula: str) -> flo
     largest = 0.0
     for call, (sample, prediction) in enumerate(zip(theirs.samples, theirs.predictions, strict=True)):
         rows = [ours.inputs(text, sampler, call) for text in (PROMPT, negative)]
-        guided = _guided(ours, rows, sampler.model_input(latents, call), formula)
+        guided = _guided(ours, rows, sampler.model_input(sample.float(), call), formula)
         largest = max(largest, _largest(latents, sample), _largest(guided, prediction))
-        latents = sampler.step(guided, latents, call)
+        latents = sampler.step(prediction.float(), sample.float(), call)
     return largest
 
 
@@ -83,8 +98,9 @@ def _guided(denoiser: RecordedRows, rows: Sequence[RecordedRow], latents: torch.
 
 
 def _largest(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """The largest difference; infinite where anything is not finite."""
-    largest = float((ours - theirs.float()).abs().max())
+    """The largest difference, relative where numbers are above 1; infinite where anything is not finite."""
+    theirs = theirs.float()
+    largest = float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
     return largest if math.isfinite(largest) else math.inf
 
 

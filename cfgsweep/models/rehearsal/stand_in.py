@@ -16,7 +16,7 @@ class OutputShapes:
     """The shape of a network's output for the shapes of its arguments, from one real call for each."""
 
     def __init__(self, networks: dict[str, nn.Module]):
-        self._forwards = {name: network.forward for name, network in networks.items()}
+        self.forwards: dict[str, Callable[..., Any]] = {name: network.forward for name, network in networks.items()}
         self._known: dict[Hashable, Any] = {}
 
     def like(self, call: NetworkCall) -> Any:
@@ -24,7 +24,7 @@ class OutputShapes:
         tensors = [(path, leaf.shape) for path, leaf in leaves(call.arguments) if isinstance(leaf, torch.Tensor)]
         key = call.network, tuple(tensors)
         if key not in self._known:
-            self._known[key] = self._forwards[call.network](**call.arguments)[0]
+            self._known[key] = self.forwards[call.network](**call.arguments)[0]
         return self._known[key]
 
 
