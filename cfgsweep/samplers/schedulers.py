@@ -82,10 +82,18 @@ def build_scheduler(name: str, model_config: Mapping[str, Any]) -> Any:
     if kind.scheduler is None:
         return _scheduler_class(model_config).from_config(model_config)
     if is_flow(model_config):
-        shift = model_config.get("flow_shift", model_config.get("shift", 1.0))  # one setting under two names
-        shifted = {**model_config, "shift": shift, "flow_shift": shift}
-        return getattr(diffusers, str(kind.flow)).from_config(shifted, **kind.flow_options)
+        return getattr(diffusers, str(kind.flow)).from_config(
+            _shifted(model_config, str(kind.flow)), **kind.flow_options
+        )
     return getattr(diffusers, kind.scheduler).from_config({**LATENT_DEFAULTS, **model_config}, **kind.options)
+
+
+def _shifted(model_config: Mapping[str, Any], scheduler: str) -> dict[str, Any]:
+    """The configuration of a flow model with its shift under the name that a scheduler class has for it."""
+    names = ("shift", "flow_shift") if scheduler.startswith("FlowMatch") else ("flow_shift", "shift")
+    config = {key: value for key, value in model_config.items() if key not in names}
+    given = [model_config[name] for name in names if name in model_config]
+    return {**config, names[0]: given[0]} if given else config
 
 
 def _scheduler_class(model_config: Mapping[str, Any]) -> Any:
