@@ -48,7 +48,7 @@ def page(rows: list[list[str]], refused: list[str]) -> Iterator[str]:
     yield "# Families of pipelines"
     yield ""
     yield f"`python -m tests.bench.families` made this page with diffusers {diffusers.__version__} on a CPU, from tiny"
-    yield "pipelines with random weights. *Alone* is the largest difference in predictions and latents between the pipeline"
+    yield "pipelines with random weights. *Alone* is the largest difference in predictions and latents between pipeline"
     yield "and cfgsweep with a function in the network's place, *with network* the same with the network, in float32,"
     yield f"relative where numbers are above 1. *Guiders* counts those of the {len(GUIDERS.built_in())} that run;"
     yield "*perturbations* are those of the first layer, or of the middle of a U-Net, that have an effect."
