@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.samplers.sampling import PictureLayout, Sampling
-from cfgsweep.samplers.schedulers import build_scheduler, config_of, is_flow
+from cfgsweep.samplers.schedulers import build_scheduler, config_of, direction_of, is_flow
 from cfgsweep.samplers.table import HIGHER_ORDER, SAMPLERS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Sampler:
         """sqrt(alpha_t² + sigma_t²) of the denoiser's input alpha_t x0 + sigma_t noise: 1 but for flow models."""
         if not self.flow:
             return 1.0
-        t = float(self.scheduler.sigmas[call])
+        t = self._flow_time(call)
         return math.hypot(1 - t, t)
 
     def sigmas_at(self, call: int) -> tuple[float, float]:
@@ -100,7 +100,7 @@ class Sampler:
         scheduler = self.scheduler
         sigmas: Any = getattr(scheduler, "sigmas", None)
         if self.flow:
-            now, after = (float(sigmas[i]) for i in (call, call + 1))
+            now, after = (self._flow_time(i) for i in (call, call + 1))
             return now / (1 - now) if now < 1 else float("inf"), after / (1 - after)
         if sigmas is not None:
             return float(sigmas[call]), float(sigmas[call + 1])
@@ -110,8 +110,14 @@ class Sampler:
         after = kept[following] if following >= 0 else getattr(scheduler, "final_alpha_cumprod", 1.0)
         return float((1 / kept[timestep] - 1) ** 0.5), float((1 / after - 1) ** 0.5)
 
+    def _flow_time(self, call: int) -> float:
+        """t of a flow model's latents (1 - t) x0 + t noise at a call."""
+        sigma = float(self.scheduler.sigmas[call])
+        return 1 - sigma if direction_of(self.scheduler) < 0 else sigma
+
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after the call, given its guided prediction."""
+        prediction = direction_of(self.scheduler) * prediction
         options = {**self.step_options, **({"generator": self.generator} if self._draws() else {})}
         return self.scheduler.step(prediction, self.timestep(call), latents, **options, return_dict=False)[0]
 

@@ -38,6 +38,15 @@ def is_flow(model_config: Mapping[str, Any]) -> bool:
     return named or model_config.get("prediction_type") == "flow_prediction"
 
 
+def direction_of(scheduler: Any) -> int:
+    """-1 where a flow model's time runs from noise to x0, so that the scheduler is given x0 - epsilon: Mochi. Else 1.
+
+    scheduler: with its timesteps set.
+    """
+    inverted = scheduler.config.get("invert_sigmas") and scheduler.sigmas[0] < scheduler.sigmas[-1]
+    return -1 if inverted else 1  # other classes keep that key of the model's configuration, and do not know it
+
+
 def predicted_by(model_config: Mapping[str, Any]) -> PredictionKind:
     """What a model predicts, from its scheduler's configuration. Raises UserError for an unknown prediction_type."""
     if is_flow(model_config):

@@ -11,6 +11,7 @@ import torch
 from cfgsweep.models.rehearsal.arguments import Path, leaves
 from cfgsweep.models.rehearsal.recording import Recording, copied_scheduler
 from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.samplers import direction_of
 
 Way = Literal["same", "reshaped", "first"]
 
@@ -127,9 +128,11 @@ class OutputMap:
 def find_output(recording: Recording) -> OutputMap:
     """The map of a recording in which every row was answered alike, so that guidance changed nothing.
 
-    Raises Unsupported where there is none.
+    The prediction is one of `samplers`, which have their own sign for schedulers whose time runs backwards. Raises
+    Unsupported where there is none.
     """
-    output, given = recording.answers[-1][0][0], recording.predictions[-1][0].float()
+    output = recording.answers[-1][0][0]
+    given = direction_of(recording.scheduler) * recording.predictions[-1][0].float()
     for sign in (1, -1):
         for part in _parts(output, given.shape):
             if torch.equal(sign * part.float(), given):

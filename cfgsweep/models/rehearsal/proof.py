@@ -17,7 +17,7 @@ from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
 from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
 from cfgsweep.models.rehearsal.rows import RecordedRow, RecordedRows
 from cfgsweep.models.rehearsal.unsupported import Unsupported
-from cfgsweep.samplers import SAMPLERS, Sampling
+from cfgsweep.samplers import SAMPLERS, Sampling, direction_of
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
 HALF_PRECISION = 32  # times the spacing of numbers at 1, which is what is left of differences in half precision
@@ -81,8 +81,9 @@ def difference(
     for call, (sample, prediction) in enumerate(zip(theirs.samples, theirs.predictions, strict=True)):
         rows = [ours.inputs(text, sampler, call) for text in (PROMPT, negative)]
         guided = _guided(ours, rows, sampler.model_input(sample.float(), call), formula)
-        largest = max(largest, _largest(latents, sample), _largest(guided, prediction))
-        latents = sampler.step(prediction.float(), sample.float(), call)
+        predicted = direction_of(sampler.scheduler) * prediction.float()
+        largest = max(largest, _largest(latents, sample), _largest(guided, predicted))
+        latents = sampler.step(predicted, sample.float(), call)
     return largest
 
 
