@@ -107,14 +107,14 @@ class Job:
 
     def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
         own, shared = self.plan.own_and_shared[finished.experiment]
-        models = self.plan.models(finished.experiment)
+        weights = [*self.plan.models(finished.experiment), *(lora.file for lora in finished.experiment.lora)]
         return {
             **self._settings(finished.experiment),
             "width": finished.image.width,
             "height": finished.image.height,
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
-            "fingerprints": {name: self.session.settings.fingerprint(name) for name in models},
+            "fingerprints": {name: self.session.settings.fingerprint(name) for name in weights},
         }
 
     def _settings(self, e: Experiment) -> dict[str, object]:
@@ -132,6 +132,7 @@ class Job:
             "steps": e.steps,
             "sampler": e.sampler,
             **({"call": as_mapping(e.call)} if e.call else {}),
+            **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
             "model": e.model,
             "revision": e.revision,
             "device": compute.device,

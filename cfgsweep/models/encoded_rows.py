@@ -51,6 +51,8 @@ class EncodedRows(ABC):
 
     def check_sampling(self, sampling: Sampling) -> None:
         Sampler.start(sampling.sampler, self.scheduler_config, sampling.steps, torch.Generator())
+        if sampling.loras:
+            raise UserError("a LoRA is taken by recorded pipelines alone", where="lora", given=sampling.loras[0].file)
         if sampling.inputs:
             names = ", ".join(name for name, _ in sampling.inputs)
             raise UserError("this model has no inputs but its condition", where="call", given=names)

@@ -26,7 +26,7 @@ LARGEST_SCALE = 4
 MISSING_SIZE = (64, 64)  # of the cells of a sheet without any picture
 CAPTION_FIELDS = (
     *("label", "prompt", "negative_prompt", "model", "guider", "schedule", "value"),
-    *("sampler", "steps", "seed", "size", "call"),
+    *("sampler", "steps", "seed", "size", "call", "lora"),
 )
 
 LoadPicture = Callable[[Experiment], Image.Image | None]
@@ -65,7 +65,7 @@ def _common_settings(experiments: Sequence[Experiment]) -> list[str]:
     """The settings that all experiments share, for the caption; those that are empty or native are left out."""
     first, differing = experiments[0], set(varying(experiments))
     shared = ((field, getattr(first, field)) for field in CAPTION_FIELDS if field not in differing)
-    return [axis_label(field, value) for field, value in shared if value is not None and value != ""]
+    return [axis_label(field, value) for field, value in shared if value not in (None, "", ())]
 
 
 def _page(members: Sequence[Experiment], layout: Layout, caption: str, picture: LoadPicture) -> Image.Image:

@@ -4,7 +4,7 @@ Nothing here imports torch until a sampler is built, so that a plan can count ev
 """
 
 from cfgsweep.samplers.sampler import Sampler, noise_levels
-from cfgsweep.samplers.sampling import PictureLayout, PipelineInputs, Sampling, thawed
+from cfgsweep.samplers.sampling import Lora, Loras, PictureLayout, PipelineInputs, Sampling, thawed
 from cfgsweep.samplers.schedulers import (
     LATENT_DEFAULTS,
     MOST_TRAINING_STEPS,
@@ -28,6 +28,8 @@ __all__ = [
     "PREDICTION_TYPES",
     "SAMPLERS",
     "STABLE_DIFFUSION_NOISE",
+    "Lora",
+    "Loras",
     "PictureLayout",
     "PipelineInputs",
     "PredictionKind",

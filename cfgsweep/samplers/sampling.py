@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import torch
@@ -11,18 +11,29 @@ if TYPE_CHECKING:
 PipelineInputs = tuple[tuple[str, Any], ...]  # names and values of inputs of a pipeline's call, sorted by name
 
 
+class Lora(NamedTuple):
+    """A file of LoRA weights, and the factor of what they add."""
+
+    file: str
+    scale: float = 1.0
+
+
+Loras = tuple[Lora, ...]  # that are used at once
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a picture is sampled, apart from its texts, its seed and guidance.
 
     sampler: its name. size: width and height in pixels; None is the model's native size.
-    inputs: further inputs of the pipeline's call: `call` in sweep files.
+    inputs: further inputs of the pipeline's call: `call` in sweep files. loras: that change the model's weights.
     """
 
     sampler: str
     steps: int
     size: tuple[int, int] | None = None
     inputs: PipelineInputs = ()
+    loras: Loras = ()
 
 
 def thawed(value: Any) -> Any:

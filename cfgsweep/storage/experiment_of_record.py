@@ -20,6 +20,7 @@ from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
+from cfgsweep.sweep.lora import parse_loras
 
 _Model = tuple[str | None, str | None]  # name and revision; None also where a record has something else
 
@@ -47,9 +48,10 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     fields = record.as_json()
     names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value")
     settings = {name: fields[name] for name in names if name in fields}
-    settings["call"] = frozen_inputs(fields.get("call") or {})
     own = record.size if isinstance(record, DoneRecord) else None
     try:
+        settings["call"] = frozen_inputs(fields.get("call") or {})
+        (settings["lora"],) = parse_loras([fields.get("lora") or None])
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))
         for size in dict.fromkeys((None, None if own == native else own)):

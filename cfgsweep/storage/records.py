@@ -59,7 +59,7 @@ class DoneRecord(BaseRecord):
     """A finished picture: its settings, how it was made, and the hash of its pixels.
 
     code: hashes of users' files by the names of the guiders and schedules that are in them.
-    fingerprints: of the models that predicted, by their names; none in records of version 0.1.
+    fingerprints: of the models that predicted and of LoRA files, by their names; none in records of version 0.1.
     width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.
     """
@@ -79,6 +79,7 @@ class DoneRecord(BaseRecord):
     width: int
     height: int
     call: dict[str, Any] = {}
+    lora: list[dict[str, Any]] = []
     model: str
     revision: str | None = None
     device: str

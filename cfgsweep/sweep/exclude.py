@@ -8,6 +8,7 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, did_you_mean
+from cfgsweep.sweep.lora import parse_loras
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -15,7 +16,10 @@ COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": oper
 def matches(cell: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
     """Do all conditions hold? Raises UserError where one is a malformed comparison."""
     return all(
-        any(_field_matches(value, wanted) for value in _values(cell, name)) for name, wanted in conditions.items()
+        cell[name] in parse_loras(wanted)
+        if name == "lora"
+        else any(_field_matches(value, wanted) for value in _values(cell, name))
+        for name, wanted in conditions.items()
     )
 
 

@@ -12,7 +12,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.samplers import SAMPLERS, PipelineInputs
+from cfgsweep.samplers import SAMPLERS, Loras, PipelineInputs
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -30,7 +30,7 @@ class Experiment:
     prompt: None where there is a label instead.
     negative_prompt: None leaves it out, which is not the same as "" to some pipelines.
     size: (width, height) in pixels; None is the model's native size.
-    call: further inputs of the pipeline's call.
+    call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
     noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
@@ -50,6 +50,7 @@ class Experiment:
     value: float
     label: Label | None = None
     call: PipelineInputs = ()
+    lora: Loras = ()
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
@@ -70,7 +71,8 @@ class Experiment:
     @property
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
-        if self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before():
+        changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
+        if changed or self.call or self.lora:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 

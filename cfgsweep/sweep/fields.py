@@ -20,6 +20,7 @@ from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
+from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 LONGEST_SIDE = 8192  # of a picture, in pixels
@@ -123,6 +124,7 @@ Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany()]
 NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany()]
 Calls = Annotated[list[Any], BeforeValidator(parse_calls), WithJsonSchema(CALL_SCHEMA)]
+LoraFiles = Annotated[list[Any], BeforeValidator(parse_loras), WithJsonSchema(LORA_SCHEMA)]
 Labels = Annotated[
     list[Annotated[Label, BeforeValidator(_label)]],
     Many,

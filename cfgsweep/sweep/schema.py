@@ -24,6 +24,7 @@ from cfgsweep.sweep.fields import (
     Groups,
     Guiders,
     Labels,
+    LoraFiles,
     Metrics,
     Names,
     NegativeTexts,
@@ -48,6 +49,7 @@ AXES = (
     "sampler",
     "size",
     "call",
+    "lora",
     "guider",
     "schedule",
     "value",
@@ -77,6 +79,7 @@ class Sweep(BaseModel):
     sampler: Samplers = ["euler"]
     size: Sizes = [None]
     call: Calls = Field([()], description="further inputs of the pipeline's call; a list of values is an axis")
+    lora: LoraFiles = Field([()], description="LoRA files and their scales; several at once in a list of their own")
     guider: Guiders
     schedule: Schedules = [Constant()]
     value: Numbers | None = Field(

@@ -6,6 +6,7 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.sweep.call_inputs import as_mapping
+from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 
@@ -16,8 +17,8 @@ def as_written(sweep: Sweep) -> dict[str, Any]:
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
         if field in AXES and value is not None:
-            plain = [_plain(field, one) for one in value if one != ()]
-            value = plain[0] if len(plain) == 1 else plain
+            plain = [_plain(field, one) for one in value] if value != [()] else []
+            value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "zip":
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings):
@@ -32,4 +33,6 @@ def _plain(field: str, value: Any) -> Any:
         return value.spec()
     if field == "size":
         return "native" if value is None else list(value)
+    if field == "lora":
+        return lora_spec(value)
     return as_mapping(value) if field == "call" else value

@@ -7,6 +7,7 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.lora import lora_title
 from cfgsweep.sweep.schema import AXES
 
 
@@ -25,6 +26,8 @@ def axis_label(name: str, value: Any) -> str:
         return ("" if name == "prompt" else "not ") + ("given" if value is None else value or '""')
     if name == "call":
         return ", ".join(f"{key}={compact(one)}" for key, one in value) or "no further inputs"
+    if name == "lora":
+        return lora_title(value)
     if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -73,7 +74,10 @@ class Perturbations:
 
 
 def other_model(denoiser: Rehearsed, perturbation: OtherModel) -> Rehearsed:
-    """Another model of the same pipeline class. Raises UserError where it is none, or predicts something else."""
+    """Another model of the same pipeline class, without this one's LoRA.
+
+    Raises UserError where it is none, or predicts something else.
+    """
     if denoiser.load_other is None:
         raise UserError("no other model can be loaded for this one", where=denoiser.name, given=perturbation.name)
     other = denoiser.load_other(perturbation.name)
@@ -81,7 +85,9 @@ def other_model(denoiser: Rehearsed, perturbation: OtherModel) -> Rehearsed:
         problem = "not a model of the same kind"
         raise UserError(problem, where=perturbation.name, given=_kind(other), allowed=_kind(denoiser))
     assert isinstance(other, type(denoiser))  # the kind includes the pipeline's class
-    return other
+    twin = copy.copy(other)
+    twin.takes_loras = False
+    return twin
 
 
 def _kind(denoiser: Any) -> str:

@@ -22,6 +22,7 @@ from cfgsweep.guidance.perturbations import (
     Perturbation,
 )
 from cfgsweep.models.activation_memory import peak_bytes
+from cfgsweep.models.adapters import is_of_adapter
 from cfgsweep.models.denoiser import NotFinite, running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
@@ -65,9 +66,11 @@ class RehearsedPipeline(RecordedRows):
         self.own_formula = self.proofs[tried].formula
 
     def check_sampling(self, sampling: Sampling) -> None:
-        """Compares with the pipeline over a few steps. Raises UserError where the pipeline refuses to sample so."""
+        """Compares with the pipeline over a few steps. Raises UserError where it refuses to sample so, or a LoRA."""
         self.recorder.call.check(sampling.inputs)
-        few = replace(sampling, steps=min(sampling.steps, self.tried.steps))
+        with self.recorder.adapters.using(sampling.loras):
+            pass  # the files are read, and refused, before the first picture
+        few = replace(sampling, steps=min(sampling.steps, self.tried.steps), loras=())
         if few not in self.proofs:
             with running(self.name):
                 self.proofs[few] = prove(self, few)
@@ -141,7 +144,8 @@ class RehearsedPipeline(RecordedRows):
             sampling = replace(self.tried, size=None if size == self.native_size else size)
             predict = first_prediction(self, sampling)[1]
             self._row_bytes[size] = max(1, peak_bytes(lambda: predict(2)) - peak_bytes(lambda: predict(1)))
-        parameters = [p for network in self.recorder.networks.values() for p in network.parameters()]
+        networks = self.recorder.networks.values()
+        parameters = [p for net in networks for name, p in net.named_parameters() if not is_of_adapter(name)]
         return sum(p.numel() * p.element_size() for p in parameters), self._row_bytes[size]
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:

@@ -9,25 +9,31 @@ from typing import Any
 import torch
 from diffusers.guiders import ClassifierFreeGuidance
 
+from cfgsweep.models.adapters import Adapters
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
 from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE, PipelineCall
 from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
 from cfgsweep.models.rehearsal.stand_in import OutputShapes, noise
-from cfgsweep.samplers import Sampling, build_scheduler, config_of
+from cfgsweep.samplers import Loras, Sampling, build_scheduler, config_of
 
 
 class PipelineRecorder:
-    """A pipeline whose calls are recorded. Every text is encoded once, whatever else changes between the calls."""
+    """A pipeline whose calls are recorded.
+
+    A text is encoded once for every choice of adapters, whatever else changes between the calls.
+    """
 
     def __init__(self, pipeline: Any):
         pipeline.set_progress_bar_config(disable=True)
-        _remember_texts(pipeline)
+        self.adapters = Adapters(pipeline)
+        self._loras: Loras = ()  # of the call that is being recorded
+        self._remember_texts(pipeline)
         if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
             pipeline.guider = ClassifierFreeGuidance(guidance_scale=RECORDED_SCALE)
         self.pipeline, self.networks = pipeline, networks_of(pipeline)
         self.call = PipelineCall(pipeline)
         self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
-        self.shapes = OutputShapes(self.networks)
+        self.shapes = OutputShapes(self.networks, lambda: self.adapters.using(()))
 
     def record(
         self,
@@ -41,6 +47,7 @@ class PipelineRecorder:
         **inputs: Any,
     ) -> Recording:
         """A recording of the pipeline with these texts. answer: noise if None. See `recording.record`."""
+        self._loras = sampling.loras
         self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
         call = self.call.inputs(prompt, negative, sampling, **inputs)
         return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps, copies)
@@ -57,17 +64,17 @@ class PipelineRecorder:
             self.record(PROMPT, NEGATIVE, sampling, advance=lambda _, like: latents.to(like), output_type="np")
         return seen[0]
 
+    def _remember_texts(self, pipeline: Any) -> None:
+        if not hasattr(pipeline, "encode_prompt"):
+            return
+        encode, known = pipeline.encode_prompt, dict[tuple[Loras, str], Any]()
 
-def _remember_texts(pipeline: Any) -> None:
-    if not hasattr(pipeline, "encode_prompt"):
-        return
-    encode, known = pipeline.encode_prompt, {}
+        @functools.wraps(encode)
+        def remembering(*args: Any, **kwargs: Any) -> Any:
+            key = self._loras, repr((args, sorted(kwargs.items())))
+            if key not in known:
+                with self.adapters.using(self._loras):
+                    known[key] = encode(*args, **kwargs)
+            return known[key]
 
-    @functools.wraps(encode)
-    def remembering(*args: Any, **kwargs: Any) -> Any:
-        key = repr((args, sorted(kwargs.items())))
-        if key not in known:
-            known[key] = encode(*args, **kwargs)
-        return known[key]
-
-    vars(pipeline)["encode_prompt"] = remembering
+        vars(pipeline)["encode_prompt"] = remembering

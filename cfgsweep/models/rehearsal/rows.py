@@ -16,7 +16,7 @@ from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role
 from cfgsweep.models.rehearsal.picture_layout import find_layout, token_grid
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.transformer_blocks import Shape
-from cfgsweep.samplers import PictureLayout, Sampler, Sampling
+from cfgsweep.samplers import Loras, PictureLayout, Sampler, Sampling
 
 Networks = Mapping[str, Callable[..., Any]]  # by their names in the pipeline
 
@@ -26,12 +26,14 @@ class RecordedRow:
     """The arguments of one row at one call, with the place of the latents open. See `RowInputs`.
 
     grid: (height, width), or (frames, height, width), of the latents or their tokens.
+    loras: with which it is predicted.
     """
 
     key: Hashable
     network: str
     arguments: dict[str, Any]
     grid: Shape
+    loras: Loras = ()
 
 
 class RecordedRows:
@@ -44,6 +46,7 @@ class RecordedRows:
     """
 
     load_other: Callable[[str], Any] | None = None
+    takes_loras = True  # not where it predicts in the place of another model, whose they are
 
     def __init__(self, name: str, recorder: PipelineRecorder, learnt: Learnt, tried: Sampling):
         self.name, self.recorder, self.learnt, self.tried = name, recorder, learnt, tried
@@ -53,7 +56,8 @@ class RecordedRows:
 
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         with running(self.name):
-            recording = self.recorder.record(PROMPT, NEGATIVE, sampling, take_steps=False, generator=generator)
+            plain = replace(sampling, loras=())  # they change no first latents
+            recording = self.recorder.record(PROMPT, NEGATIVE, plain, take_steps=False, generator=generator)
             latents = recording.samples[0].float()
             layout = self._layout(sampling, latents)
         return latents, Sampler(recording.scheduler, generator, sampling, recording.step_options, layout)
@@ -66,7 +70,8 @@ class RecordedRows:
 
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
         assert sampler.sampling is not None
-        key = condition, sampler.sampling
+        sampling = sampler.sampling if self.takes_loras else replace(sampler.sampling, loras=())
+        key = condition, sampling
         if key not in self._rows:
             with running(self.name), torch.inference_mode():
                 self._rows[key] = self._recorded_rows(*key)
@@ -82,7 +87,8 @@ class RecordedRows:
             network, arguments = self.learnt.row(recording, step, role)
             before = rows[-1].arguments if rows else {}
             arguments = {k: before[k] if k in before and equal(before[k], v) else v for k, v in arguments.items()}
-            rows.append(RecordedRow(self.learnt.axes.key(network, arguments), network, arguments, grid))
+            key = self.learnt.axes.key(network, arguments), sampling.loras
+            rows.append(RecordedRow(key, network, arguments, grid, sampling.loras))
         return rows
 
     @property
@@ -101,7 +107,8 @@ class RecordedRows:
         with running(self.name), torch.inference_mode():
             filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
             network = self._networks(rows[0].grid)[rows[0].network]
-            outputs = network(**self.learnt.axes.joined(filled))[0]
+            with self.recorder.adapters.using(rows[0].loras):
+                outputs = network(**self.learnt.axes.joined(filled))[0]
             return torch.cat([output.prediction(one, latents) for one in outputs])
 
     def with_networks(self, networks: Callable[[Shape], Networks]) -> Self:
@@ -112,5 +119,5 @@ class RecordedRows:
 
 
 def shortened(sampling: Sampling) -> Sampling:
-    """The same with as few steps as every sampler takes, where it does not matter what happens in them."""
-    return replace(sampling, steps=2)
+    """The same with as few steps as every sampler takes and no LoRA, where it does not matter what happens in them."""
+    return replace(sampling, steps=2, loras=())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from cfgsweep.models.rehearsal.recording import Answer, NetworkCall, Recording
 class OutputShapes:
     """The shape of a network's output for the shapes of its arguments, from one real call for each."""
 
-    def __init__(self, networks: dict[str, nn.Module]):
+    def __init__(self, networks: dict[str, nn.Module], unchanged: Callable[[], AbstractContextManager[None]]):
+        """unchanged: a context in which the networks have no adapters."""
         self.forwards: dict[str, Callable[..., Any]] = {name: network.forward for name, network in networks.items()}
+        self._unchanged = unchanged
         self._known: dict[Hashable, Any] = {}
 
     def like(self, call: NetworkCall) -> Any:
@@ -24,7 +27,8 @@ class OutputShapes:
         tensors = [(path, leaf.shape) for path, leaf in leaves(call.arguments) if isinstance(leaf, torch.Tensor)]
         key = call.network, tuple(tensors)
         if key not in self._known:
-            self._known[key] = self.forwards[call.network](**call.arguments)[0]
+            with self._unchanged():
+                self._known[key] = self.forwards[call.network](**call.arguments)[0]
         return self._known[key]
 
 
