@@ -208,9 +208,11 @@ def grid(
     out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
     empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
+    frames: Annotated[int, typer.Option(min=1, help="how many frames of a video to show; 1: the middle one")] = 1,
 ) -> None:
     """Render a run's pictures as titled grids."""
-    _tell_all(cfgsweep.grid(run, rows=rows, cols=cols, pages=pages, out=out, plot=plot, empty_pages=empty_pages))
+    axes = {"rows": rows, "cols": cols, "pages": pages}
+    _tell_all(cfgsweep.grid(run, **axes, out=out, plot=plot, empty_pages=empty_pages, frames=frames))
 
 
 @app.command()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import Image
-
 from cfgsweep.engine.trace import UNGUIDED
 from cfgsweep.engine.trajectory import Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
+from cfgsweep.models.video import Picture
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.experiment import Experiment
 
@@ -19,7 +18,7 @@ class Finished:
     """The picture of one experiment."""
 
     experiment: Experiment
-    image: Image.Image
+    image: Picture
 
 
 @dataclass(frozen=True)

@@ -126,15 +126,18 @@ def grid(
     out: str | os.PathLike[str] | None = None,
     plot: bool = False,
     empty_pages: bool = False,
+    frames: int = 1,
 ) -> list[Path]:
     """Render a run's pictures as titled grids, and write them as PNG files; `Run.grid` gives one as an image.
 
     rows, cols, pages: the axes that go down, across and onto pages of their own.
     out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too.
     empty_pages: also draw pages after the first that have no picture yet.
+    frames: how many frames of a video are shown, side by side; the middle one if it is 1.
     Returns the paths of the files.
     """
-    return _opened(run).write_grids(rows, cols, pages, Path(out) if out is not None else None, plot, empty_pages)
+    file = Path(out) if out is not None else None
+    return _opened(run).write_grids(rows, cols, pages, file, plot, empty_pages, frames)
 
 
 def check(

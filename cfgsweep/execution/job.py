@@ -12,6 +12,7 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
+from cfgsweep.models.video import frames_of
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import title
@@ -112,6 +113,7 @@ class Job:
             **self._settings(finished.experiment),
             "width": finished.image.width,
             "height": finished.image.height,
+            **({"frames": frames} if (frames := len(frames_of(finished.image))) > 1 else {}),
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
             "fingerprints": {name: self.session.settings.fingerprint(name) for name in weights},

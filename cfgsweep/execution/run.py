@@ -12,6 +12,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.execution.data_frame import rows_of
+from cfgsweep.models.video import frames_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
@@ -51,11 +52,16 @@ class Result:
 
     @property
     def image(self) -> Image.Image:
-        """The picture. Raises UserError where there is none."""
+        """The picture; of a video the first frame. Raises UserError where there is none."""
+        return self.frames[0]
+
+    @property
+    def frames(self) -> tuple[Image.Image, ...]:
+        """All frames of a video, or the one that a picture is. Raises UserError where there is none."""
         if not isinstance(self.record, DoneRecord):
             problem = f"failed: {self.reason}" if self.record else "not computed yet"
             raise UserError(f"this experiment has no picture: {problem}", where=self.id)
-        return self.folder.load_image(self.record)
+        return frames_of(self.folder.load_picture(self.record))
 
     def _repr_png_(self) -> bytes | None:
         return self.folder.image_path(self.record.id).read_bytes() if isinstance(self.record, DoneRecord) else None
@@ -138,18 +144,28 @@ class Run:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def grid(self, rows: str | None = None, cols: str | None = None, pages: str | None = None) -> Image.Image:
-        """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`."""
-        grids = self._grids(rows, cols, pages)
+    def grid(
+        self, rows: str | None = None, cols: str | None = None, pages: str | None = None, frames: int = 1
+    ) -> Image.Image:
+        """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`.
+
+        frames: how many frames of a video are shown, side by side; the middle one if it is 1.
+        """
+        grids = self._grids(rows, cols, pages, frames=frames)
         if len(grids.numbers) > 1:
             raise UserError("a grid of several pages", given=len(grids.numbers), hint="`grids` gives a list of them")
         return grids.draw(1)
 
     def grids(
-        self, rows: str | None = None, cols: str | None = None, pages: str | None = None, empty_pages: bool = False
+        self,
+        rows: str | None = None,
+        cols: str | None = None,
+        pages: str | None = None,
+        empty_pages: bool = False,
+        frames: int = 1,
     ) -> list[Image.Image]:
         """The same, a picture a page. empty_pages: also pages after the first that have no picture yet."""
-        grids = self._grids(rows, cols, pages, empty_pages)
+        grids = self._grids(rows, cols, pages, empty_pages, frames)
         return [grids.draw(number) for number in grids.numbers]
 
     def write_grids(
@@ -160,15 +176,18 @@ class Run:
         out: Path | None = None,
         plot: bool = False,
         empty_pages: bool = False,
+        frames: int = 1,
     ) -> list[Path]:
         """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths."""
-        paths = write_grids(self._grids(rows, cols, pages, empty_pages), out)
+        paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames), out)
         if plot:
             paths.append(write_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics))
         return paths
 
-    def _grids(self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False) -> Grids:
-        return Grids.of(self._folder, self.sweep.name, self.experiments, rows, cols, pages, empty_pages)
+    def _grids(
+        self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False, frames: int = 1
+    ) -> Grids:
+        return Grids.of(self._folder, self.sweep.name, self.experiments, rows, cols, pages, empty_pages, frames)
 
     def plot(self) -> Image.Image:
         """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""

@@ -1,11 +1,16 @@
-"""What a metric is: a number for one picture, or for a group of pictures that differ in the seed alone."""
+"""What a metric is: a number for one picture, or for a group of pictures that differ in the seed alone.
+
+A video's number is the mean over its frames.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
 from cfgsweep.config.registry import Registered, Registry
+from cfgsweep.models.video import Picture, frames_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,6 +44,10 @@ class PictureMetric(Metric):
         """Measures an RGB picture that was made for this prompt or label."""
         raise NotImplementedError
 
+    def measure_frames(self, picture: Picture, condition: Condition) -> float:
+        """The mean over all frames of a picture."""
+        return fmean(self.measure(frame, condition) for frame in frames_of(picture))
+
 
 class GroupMetric(Metric):
     """One number for all pictures that differ in the seed alone; each of their records has it.
@@ -51,6 +60,10 @@ class GroupMetric(Metric):
     def measure(self, images: Sequence[Image.Image]) -> float:
         """Measures the RGB pictures of one group, `smallest_group` or more."""
         raise NotImplementedError
+
+    def measure_frames(self, pictures: Sequence[Picture]) -> float:
+        """The mean over all frames: every picture's first frame, every picture's second, and so on."""
+        return fmean(self.measure(frames) for frames in zip(*map(frames_of, pictures), strict=False))
 
 
 METRICS = Metric.registry

@@ -12,6 +12,7 @@ from PIL import Image
 from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.guidance.perturbations import Condition, Perturbation
 from cfgsweep.models.device import is_out_of_memory
+from cfgsweep.models.video import Picture
 from cfgsweep.samplers import Sampler, Sampling
 
 
@@ -118,7 +119,7 @@ class Denoiser(Protocol):
         """
         ...
 
-    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Picture:
         """The picture of latents [1, ...] that the sampler has made. Raises NotFinite."""
         ...
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import fmean
 from typing import Any, Protocol
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import RunFailed, error_context
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.metrics import distances
+from cfgsweep.models.video import frames_of
 from cfgsweep.phases.axis import Axis, AxisPair
 from cfgsweep.phases.curve import Measure, Vector
 from cfgsweep.phases.line_search import LineSearch
@@ -84,7 +86,8 @@ class PhaseDriver:
             for model in dict.fromkeys(base.model for base in bases)
         }
         self.states = [
-            SearchState(base, self._title(base), make_search(self._distances[base.model].measure)) for base in bases
+            SearchState(base, self._title(base), make_search(self._distances[base.model].measure_frames))
+            for base in bases
         ]
         for state in self.states:
             self._check_points(state)
@@ -146,10 +149,10 @@ class PhaseDriver:
             points = [point for owner, point in experiments.values() if owner is state]
             if points:
                 distance = self._distances[state.base.model]
-                images = {point: self.run_folder.load_image(state.records[point]) for point in points}
+                pictures = {point: self.run_folder.load_picture(state.records[point]) for point in points}
                 if not state.rounds:
-                    state.search.floor = distance.floor(images[points[0]])
-                state.search.add_points({point: distance.embed(image) for point, image in images.items()})
+                    state.search.floor = fmean(map(distance.floor, frames_of(pictures[points[0]])))
+                state.search.add_points({point: distance.embed_frames(one) for point, one in pictures.items()})
                 state.rounds.append(points)
 
     def _trace_transitions(self) -> None:

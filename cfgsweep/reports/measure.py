@@ -54,7 +54,9 @@ class RunMetrics:
             metric = self._metrics[name, e.model]
             if isinstance(metric, PictureMetric):
                 known = None if metric.code_hash else record.metrics.get(name)
-                found[name] = metric.measure(run.load_image(record), e.conditions[0]) if known is None else known
+                found[name] = (
+                    metric.measure_frames(run.load_picture(record), e.conditions[0]) if known is None else known
+                )
         return found
 
     def _of_group(
@@ -75,7 +77,7 @@ class RunMetrics:
             numbers = {record.metrics.get(name) for record in members.values()}
             number = numbers.pop()
             if metric.code_hash or number is None or numbers or known[name, number] != len(members):
-                number = metric.measure([run.load_image(record) for record in members.values()])
+                number = metric.measure_frames([run.load_picture(record) for record in members.values()])
             found[name] = number
         return found
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from cfgsweep.errors import UserError
+from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.grid_layout import Layout, arrange
+from cfgsweep.reports.grid_painter import PAPER
 from cfgsweep.reports.grid_render import Page, pages_of, render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.decoding import NO_PICTURE
@@ -27,6 +29,7 @@ class Grids:
     """The pages of a run's grids, which are drawn one at a time.
 
     numbers: of the pages that are drawn, from 1: the first, and those with a picture; with `empty_pages` all.
+    frames: how many frames of a video are shown.
     """
 
     run: RunFolder
@@ -34,6 +37,7 @@ class Grids:
     layout: Layout
     pages: list[Page]
     numbers: list[int]
+    frames: int
 
     @classmethod
     def of(
@@ -45,8 +49,11 @@ class Grids:
         cols: str | None = None,
         pages: str | None = None,
         empty_pages: bool = False,
+        frames: int = 1,
     ) -> Grids:
         """Arranges the experiments on pages. Raises UserError where that cannot be done as given."""
+        if frames < 1:
+            raise UserError("a grid shows frames of videos", where="frames", given=frames, allowed="1 or more")
         layout = arrange(experiments, rows, cols, pages)
         found = pages_of(name, experiments, layout)
 
@@ -54,7 +61,7 @@ class Grids:
             return isinstance(run.record_of(experiment), DoneRecord)
 
         numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or any(map(is_done, page.experiments))]
-        return cls(run, name, layout, found, numbers)
+        return cls(run, name, layout, found, numbers, frames)
 
     def draw(self, number: int) -> Image.Image:
         """A page. Cells without a picture are left empty."""
@@ -63,9 +70,17 @@ class Grids:
     def _picture(self, experiment: Experiment) -> Image.Image | None:
         record = self.run.record_of(experiment)
         try:
-            return self.run.load_image(record) if isinstance(record, DoneRecord) else None
+            return self._shown(self.run.load_picture(record)) if isinstance(record, DoneRecord) else None
         except NO_PICTURE:
             return None
+
+    def _shown(self, picture: Picture) -> Image.Image:
+        """The frames of a picture that a cell shows, side by side."""
+        frames = chosen_frames(picture, self.frames)
+        strip = Image.new("RGB", (len(frames) * (picture.width + 1) - 1, picture.height), PAPER)
+        for place, frame in enumerate(frames):
+            strip.paste(frame, (place * (picture.width + 1), 0))
+        return strip
 
     def title(self, number: int) -> str:
         """What a page says inside that it is."""

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from cfgsweep.models.video import DEFAULT_FPS, MOST_PIXELS, Picture, Video, can_be_saved
 from cfgsweep.system.files import naming
 from cfgsweep.system.machine_errors import is_of_machine, is_regular
 
@@ -26,6 +27,13 @@ class OtherSize(DamagedPicture):
     def __init__(self, found: Pixels, size: Pixels):
         self.found = found
         super().__init__(f"a picture of {found[0]}x{found[1]} in the place of {size[0]}x{size[1]}")
+
+
+class OtherFrames(DamagedPicture):
+    """A picture of another number of frames than it must have; they are not decoded."""
+
+    def __init__(self, found: int, frames: int):
+        super().__init__(f"a picture of {found} frames in the place of {frames}")
 
 
 class TooManyPixels(DamagedPicture):
@@ -83,6 +91,36 @@ def opened_rgb(file: Path | BinaryIO, size: Pixels | None = None, most_pixels: i
     image = opened(file, size=size, most_pixels=most_pixels)
     with _damage_told():
         return image.convert("RGB")
+
+
+def opened_frames(
+    file: Path | BinaryIO, size: Pixels | None = None, frames: int | None = None
+) -> Iterator[Image.Image]:
+    """The frames of a PNG in RGB, one after the other. Of an APNG these are all that it shows.
+
+    size, frames: what it must have, where that is known. Raises as `opened` does: OtherFrames where there is another
+    number of frames, TooManyPixels for more than a video can have, before any is decoded.
+    """
+    with naming_file(file), _damage_told(), Image.open(file, formats=("PNG",)) as image:
+        count = getattr(image, "n_frames", 1)
+        if size is not None and image.size != size:
+            raise OtherSize(image.size, size)
+        if frames is not None and count != frames:
+            raise OtherFrames(count, frames)
+        if count > 1 and not can_be_saved(image.size, count):
+            raise TooManyPixels((image.width, image.height * count), MOST_PIXELS)
+        for number in range(count):
+            image.seek(number)
+            yield image.convert("RGB")
+
+
+def opened_picture(file: Path | BinaryIO, size: Pixels | None = None, frames: int | None = None) -> Picture:
+    """A picture with all of its frames in RGB. Raises as `opened_frames` does."""
+    found = tuple(opened_frames(file, size, frames))
+    if len(found) == 1:
+        return found[0]
+    duration = found[0].info.get("duration")  # in milliseconds
+    return Video(found, round(1000 / duration, 3) if duration else DEFAULT_FPS)
 
 
 def head_of(path: Path) -> tuple[Pixels, dict[str | tuple[int, int], Any]]:

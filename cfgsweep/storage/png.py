@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
 from cfgsweep.errors import UserError
-from cfgsweep.storage.decoding import NO_PICTURE, Pixels, head_of, opened, opened_rgb
+from cfgsweep.models.video import Picture, Video, frames_of
+from cfgsweep.storage.decoding import NO_PICTURE, Pixels, head_of, opened, opened_frames, opened_rgb
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.sweep.fields import LONGEST_SIDE
 from cfgsweep.system.files import open_atomic
@@ -23,17 +24,24 @@ if TYPE_CHECKING:
 RECORD = "cfgsweep"  # the text chunk with the record
 
 
-def pixels_sha256(image: Image.Image) -> str:
-    """Hash of the RGB bytes, row by row. It does not depend on how the file is compressed."""
-    return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
+def pixels_sha256(picture: Picture) -> str:
+    """Hash of the RGB bytes, row by row, frame by frame. It does not depend on how the file is compressed."""
+    return _sha256(frame.convert("RGB") for frame in frames_of(picture))
+
+
+def _sha256(frames: Iterable[Image.Image]) -> str:
+    hashed = hashlib.sha256()
+    for frame in frames:
+        hashed.update(frame.tobytes())
+    return hashed.hexdigest()
 
 
 def save_png(
-    image: Image.Image, path: Path, record: DoneRecord | None = None, texts: Mapping[str, str] | None = None
+    picture: Picture, path: Path, record: DoneRecord | None = None, texts: Mapping[str, str] | None = None
 ) -> None:
     """Write a PNG atomically. A record goes into text chunks: as JSON, and as the line that A1111's readers know.
 
-    texts: further text chunks.
+    A video becomes an APNG, of which programs that know PNG alone show the first frame. texts: further text chunks.
     """
     info = PngImagePlugin.PngInfo()
     if record is not None:
@@ -42,7 +50,22 @@ def save_png(
     for name, text in (texts or {}).items():
         info.add_itxt(name, text)
     with open_atomic(path) as file:
-        image.save(file, "PNG", pnginfo=info)
+        if isinstance(picture, Video):
+            _save_frames(picture, file, info)
+        else:
+            picture.save(file, "PNG", pnginfo=info)
+
+
+def _save_frames(video: Video, file: BinaryIO, info: PngImagePlugin.PngInfo) -> None:
+    """Write an APNG that is played over and over.
+
+    Pillow makes one frame of two equal ones if they are blended alike. How opaque frames are blended makes no other
+    difference.
+    """
+    first, *others = video.frames
+    blend = [number % 2 for number in range(len(video.frames))]
+    options: dict[str, Any] = {"duration": 1000 / video.fps, "loop": 0, "disposal": 0, "default_image": False}
+    first.save(file, "PNG", pnginfo=info, save_all=True, append_images=others, blend=blend, **options)
 
 
 def refuse_a_finished_picture(path: Path) -> None:
@@ -72,13 +95,16 @@ def own_record(path: Path) -> DoneRecord | None:
     record = record_in(path)
     if not isinstance(record, DoneRecord) or record.id != path.stem:
         return None
-    return record if record.pixels_sha256 == hash_of_file(path, record.size) else None
+    return record if record.pixels_sha256 == hash_of_file(path, record.size, record.frames) else None
 
 
-def hash_of_file(path: Path, size: Pixels | None = None) -> str | None:
-    """`pixels_sha256` of a file; None where it is missing, not a whole picture, or of another size."""
+def hash_of_file(path: Path, size: Pixels | None = None, frames: int | None = None) -> str | None:
+    """`pixels_sha256` of a file; None where it is missing, not a whole picture, or of another size or number of frames.
+
+    One frame is in memory at a time.
+    """
     try:
-        return pixels_sha256(opened_rgb(path, size=size))
+        return _sha256(opened_frames(path, size, frames))
     except NO_PICTURE:
         return None
 

@@ -60,7 +60,8 @@ class DoneRecord(BaseRecord):
 
     code: hashes of users' files by the names of the guiders and schedules that are in them.
     fingerprints: of the models that predicted and of LoRA files, by their names; none in records of version 0.1.
-    width, height: in pixels. evaluations: rows through the denoiser, `own` and `shared` with other experiments.
+    width, height: in pixels. frames: of a video, 2 or more.
+    evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.
     """
 
@@ -78,6 +79,7 @@ class DoneRecord(BaseRecord):
     sampler: str
     width: int
     height: int
+    frames: int = Field(default=1, ge=1)
     call: dict[str, Any] = {}
     lora: list[dict[str, Any]] = []
     model: str

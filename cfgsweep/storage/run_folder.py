@@ -20,12 +20,13 @@ from PIL import Image
 
 from cfgsweep.config.yaml_io import dump
 from cfgsweep.errors import UserError
+from cfgsweep.models.video import Picture, middle_frame
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
 from cfgsweep.storage.drawings import save_drawing
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
-from cfgsweep.storage.picture_cache import PictureCache
+from cfgsweep.storage.picture_cache import PictureCache, Shape
 from cfgsweep.storage.png import own_record, pixels_sha256, save_png
 from cfgsweep.storage.record_file import RecordFile
 from cfgsweep.storage.records import (
@@ -60,7 +61,7 @@ class RunFolder:
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
         self.report_file, self.report_plot_file = folder / artifacts.REPORT, folder / artifacts.REPORT_PLOT
-        self.pictures = PictureCache(self._recorded_size)
+        self.pictures = PictureCache(self._recorded_shape)
         self._records = RecordFile(self.records_file)
 
     def create(self) -> None:
@@ -153,18 +154,18 @@ class RunFolder:
         """A picture's path in the folder, as records and reports have it."""
         return self.image_path(experiment_id).relative_to(self.folder).as_posix()
 
-    def _recorded_size(self, path: Path) -> tuple[int, int] | None:
-        """The size that a picture's record has."""
+    def _recorded_shape(self, path: Path) -> Shape | None:
+        """The size and the number of frames that a picture's record has."""
         record = self.records().get(path.stem) if path.parent == self.images else None
-        return record.size if isinstance(record, DoneRecord) else None
+        return (record.size, record.frames) if isinstance(record, DoneRecord) else None
 
-    def load_image(self, record: Record) -> Image.Image:
+    def load_picture(self, record: Record) -> Picture:
         """A record's picture in RGB, not to be changed in place. Raises OSError where it is missing or not whole."""
-        return self.pictures.image(self.image_path(record.id))
+        return self.pictures.picture(self.image_path(record.id))
 
     def load_image_at(self, path: str | Path) -> Image.Image:
-        """A picture by its path in the folder, as records and reports have it."""
-        return self.pictures.image(self.folder / path)
+        """A picture by its path in the folder, as records and reports have it; the middle frame of a video."""
+        return middle_frame(self.pictures.picture(self.folder / path))
 
     def environment(self) -> EnvironmentRecord | None:
         """What the folder's pictures were made with: environment.json, and what their records know beyond it."""
@@ -201,16 +202,16 @@ class RunFolder:
 
     # Writing ------------------------------------------------------------------------------------------------------
 
-    def save(self, image: Image.Image, fields: Mapping[str, object]) -> DoneRecord:
+    def save(self, picture: Picture, fields: Mapping[str, object]) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
         The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
-        sha256 = pixels_sha256(image)
+        sha256 = pixels_sha256(picture)
         record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": sha256})
-        save_png(image, path, record)
-        self.pictures.put(path, image, sha256)
+        save_png(picture, path, record)
+        self.pictures.put(path, picture, sha256)
         self.append(record)
         return record
 
@@ -267,7 +268,7 @@ class RunFolder:
         here = {name for name, record in self.records().items() if isinstance(record, DoneRecord)}
         missing = {ids[record.id]: record for record in whole if ids[record.id] not in here}
         for name, record in missing.items():
-            self.save(other.load_image(record), record.changed(id=name).as_json())
+            self.save(other.load_picture(record), record.changed(id=name).as_json())
         return len(missing)
 
     def remove_left_behind(self) -> None:

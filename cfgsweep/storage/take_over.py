@@ -59,7 +59,7 @@ def _copy_picture(run: RunFolder, record: Record, new: str) -> None:
     if run.pictures.sha256(new_path) == record.pixels_sha256:
         return
     if run.is_whole(record):
-        save_png(run.load_image(record), new_path, _with_id(run, own_record(old_path) or record, new))
+        save_png(run.load_picture(record), new_path, _with_id(run, own_record(old_path) or record, new))
     elif old_path.is_file():
         os.replace(old_path, new_path)
 

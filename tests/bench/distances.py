@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
         chosen = distances.choose(name, lambda: denoiser)
         for seed in SEEDS:
             mine = sorted((e for e in experiments if e.seed == seed), key=lambda e: e.value)
-            images = [run.load_image(records[e.id]) for e in mine]
+            images = [run.load_picture(records[e.id]) for e in mine]
             curve = Curve([e.value for e in mine], [chosen.embed(image) for image in images], chosen.measure)
             analysis = Analysis(curve, chosen.floor(images[0]))
             peak = analysis.slopes[1].max() / analysis.background.mean_slope

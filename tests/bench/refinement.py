@@ -58,7 +58,7 @@ def dense_curve(model: str, seed: int, folder: Path) -> tuple[Curve, float]:
     run, _, experiments = sweep_of_run(folder)
     records = run.records()
     ordered = sorted(experiments, key=lambda e: e.value)
-    images = [run.load_image(records[e.id]) for e in ordered]
+    images = [run.load_picture(records[e.id]) for e in ordered]
     vectors = [DISTANCE.embed(image) for image in images]
     return Curve([e.value for e in ordered], vectors, DISTANCE.measure), DISTANCE.floor(images[0])
 

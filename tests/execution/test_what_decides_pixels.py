@@ -123,7 +123,7 @@ def test_pictures_under_the_id_of_a_spelt_out_native_size_are_taken_over(cli, tm
     for e in expand(*read_sweep(path)):
         record = RunFolder(run).records()[e.id]
         spelt_out = dataclasses.replace(e, size=(64, 64))
-        earlier.save(RunFolder(run).load_image(record), {**record.as_json(), "id": spelt_out.id})
+        earlier.save(RunFolder(run).load_picture(record), {**record.as_json(), "id": spelt_out.id})
     assert json.loads(cli("plan", path, "--out", old, "--json").out)["pending"] == 0
     again = cli("run", path, "--out", old)
     assert "2 of 2 pictures were there already" in again.out

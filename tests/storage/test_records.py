@@ -109,9 +109,9 @@ def test_the_cache_of_pictures_is_bounded_and_sees_changes(tmp_path: Path) -> No
     hashes = [cache.sha256(path) for path in paths]
     assert len(set(hashes)) == 5
     assert cache.bytes == 2 * 8 * 8 * 3
-    assert cache.image(paths[4]) is cache.image(paths[4])
+    assert cache.picture(paths[4]) is cache.picture(paths[4])
     Image.new("L", (16, 8), 9).save(paths[4])
-    changed = cache.image(paths[4])
+    changed = cache.picture(paths[4])
     assert changed.size == (16, 8)
     assert changed.mode == "RGB"
     assert cache.sha256(paths[4]) == pixels_sha256(changed) != hashes[4]
@@ -119,7 +119,7 @@ def test_the_cache_of_pictures_is_bounded_and_sees_changes(tmp_path: Path) -> No
     paths[0].unlink()
     assert cache.sha256(paths[0]) is None
     with pytest.raises(OSError, match="no such file"):
-        cache.image(paths[0])
+        cache.picture(paths[0])
 
 
 def test_environment_json_names_the_command(cli, labelled: Path, tmp_path: Path, sweep_file) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.models.video import Picture
 
     Vector = np.ndarray
 
@@ -39,6 +40,19 @@ class Distance(Registered):
     def measure(self, a: Vector, b: Vector) -> float:
         """The distance between two arrays: 0 for equal ones."""
         return rms(a, b)
+
+    def embed_frames(self, picture: Picture) -> Vector:
+        """The arrays of all frames of a picture, [frames, ...]."""
+        import numpy as np
+
+        from cfgsweep.models.video import frames_of
+
+        return np.stack([self.embed(frame) for frame in frames_of(picture)])
+
+    def measure_frames(self, a: Vector, b: Vector) -> float:
+        """The mean distance of the frames of two arrays of `embed_frames`."""
+        distances = [self.measure(one, other) for one, other in zip(a, b, strict=True)]
+        return sum(distances) / len(distances)
 
     def floor(self, image: Image.Image) -> float:
         """The distance that rounding alone can make: to the picture with every other pixel one of 256 levels off."""

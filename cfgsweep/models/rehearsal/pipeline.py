@@ -23,9 +23,10 @@ from cfgsweep.guidance.perturbations import (
 )
 from cfgsweep.models.activation_memory import peak_bytes
 from cfgsweep.models.adapters import is_of_adapter
-from cfgsweep.models.denoiser import NotFinite, running
+from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
+from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, learn
 from cfgsweep.models.rehearsal.perturbed import Perturbations, first_prediction, other_model
 from cfgsweep.models.rehearsal.proof import Proof, prove
@@ -33,6 +34,7 @@ from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
 from cfgsweep.models.rehearsal.unsupported import Unsupported
+from cfgsweep.models.video import Picture
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling
 from cfgsweep.system.quiet import quiet_libraries
 
@@ -81,7 +83,7 @@ class RehearsedPipeline(RecordedRows):
             raise Unsupported("it does not tell the size of its pictures")
         return size
 
-    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Picture:
         """The picture that the pipeline makes of its last latents. Raises NotFinite."""
         assert sampler.sampling is not None
         own = torch.Generator()
@@ -94,7 +96,8 @@ class RehearsedPipeline(RecordedRows):
             recording = self.recorder.record(
                 PROMPT, NEGATIVE, shortened(sampler.sampling), advance=last, generator=own, output_type="np"
             )
-        return _picture(np.asarray(recording.result[0])[0])
+        fps = frames_per_second(self.recorder.call.parameters, sampler.sampling)
+        return picture_of(np.asarray(recording.result[0])[0], fps)
 
     def perturbed(self, perturbation: Perturbation | None) -> Self:
         if perturbation is None:
@@ -163,10 +166,3 @@ def _recorded(
 ) -> Recording:
     advance = stand_in.random_latents()
     return recorder.record(prompt, negative, tried, advance=advance, copies=True)
-
-
-def _picture(pixels: np.ndarray[Any, Any]) -> Image.Image:
-    """A picture from [height, width, channels] in [0, 1], rounded as diffusers does it."""
-    if not np.isfinite(pixels).all():
-        raise NotFinite("decoding gave pixels that are not finite; another --dtype may do (some overflow in float16)")
-    return Image.fromarray((pixels * 255).round().astype("uint8"))

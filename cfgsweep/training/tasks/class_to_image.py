@@ -18,6 +18,7 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models import device as devices
 from cfgsweep.models.families.class_conditional import ClassConditional
+from cfgsweep.models.video import middle_frame
 from cfgsweep.samplers import config_of
 from cfgsweep.storage.png import save_png
 from cfgsweep.sweep.experiment import Experiment
@@ -119,7 +120,7 @@ class ClassToImageTask:
             for label in shown
         ]
         found = Engine(denoiser, compute, 8).run(Plan(experiments))
-        done = {one.experiment: one.image for one in found if isinstance(one, Finished)}
+        done = {one.experiment: middle_frame(one.image) for one in found if isinstance(one, Finished)}
         black = Image.new("RGB", denoiser.native_size)  # in place of samples that failed
         save_png(sheet(torch.stack([to_pixels(done.get(e, black)) for e in experiments]), columns=len(shown)), path)
 
