@@ -8,6 +8,7 @@ from typing import Any
 import diffusers
 
 from cfgsweep.errors import UserError
+from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.rehearsal.unsupported import Unsupported
@@ -17,11 +18,12 @@ from cfgsweep.models.source import Source
 def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or cannot be run row by row."""
     pipeline = source.pretrained(_class(source), dtype=compute.dtype)
-    try:
-        return RehearsedPipeline(source.name, pipeline, compute)
-    except Unsupported as reason:
-        problem = f"this pipeline cannot be run row by row: {reason}"
-        raise UserError(problem, where="model", given=f"{source.name}, a {type(pipeline).__name__}") from None
+    with running(source.name):
+        try:
+            return RehearsedPipeline(source.name, pipeline, compute)
+        except Unsupported as reason:
+            problem = f"this pipeline cannot be run row by row: {reason}"
+            raise UserError(problem, where="model", given=f"{source.name}, a {type(pipeline).__name__}") from None
 
 
 def _class(source: Source) -> Any:
