@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import UserError, error_context, shorten
 from cfgsweep.guidance.guiders.own import PipelineGuidance
+from cfgsweep.guidance.perturbations import BlurredInput
 from cfgsweep.models.denoiser import Denoiser
 
 
@@ -27,3 +28,5 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
     for perturbation, guider in plan.perturbations.items():
         with error_context(f"guider {guider.name} on {denoiser.name}"):
             denoiser.perturbed(perturbation)
+            if isinstance(perturbation, BlurredInput):
+                denoiser.with_attention()

@@ -15,7 +15,6 @@ from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
 from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
-from cfgsweep.sweep.call_inputs import SET_ELSEWHERE
 from cfgsweep.system.display import aligned, html_table
 
 STEPS = 4  # of the trial of a sampler
@@ -109,7 +108,7 @@ def _of_recorded(denoiser: RehearsedPipeline) -> ModelReport:
         samplers=taken,
         refused=refused,
         layers=_layers(recorder.networks),
-        inputs=sorted(recorder.call.plain_inputs - SET_ELSEWHERE.keys()),
+        inputs=sorted(recorder.call.plain_inputs),
         lora=hasattr(recorder.pipeline, "load_lora_weights"),
         difference=denoiser.proofs[tried].difference,
     )

@@ -16,6 +16,10 @@ from cfgsweep.models.video import Picture
 from cfgsweep.samplers import Sampler, Sampling
 
 
+class Unsupported(Exception):
+    """A pipeline's way from latents to predictions was not found, or does not give what the pipeline itself gives."""
+
+
 class NotFinite(ArithmeticError):
     """Decoding gave pixels of which some are not finite."""
 
@@ -29,7 +33,7 @@ def running(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (CfgsweepError, NotFinite):
+    except (CfgsweepError, NotFinite, Unsupported):
         raise
     except Exception as error:
         if is_out_of_memory(error):

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.rehearsal.arguments import equal
 from cfgsweep.models.rehearsal.batch_axes import BatchAxes
 from cfgsweep.models.rehearsal.maps import InputMap, OutputMap, find_input, find_output
 from cfgsweep.models.rehearsal.recording import Recording
-from cfgsweep.models.rehearsal.unsupported import Unsupported
 
 # Of different lengths, so that arguments whose length depends on both texts are seen to do so.
 PROMPT, OTHER_PROMPT = "a cat", "some small dogs that run over a green field"

@@ -8,10 +8,9 @@ from typing import Any
 import diffusers
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.denoiser import running
+from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
-from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.models.source import Source
 
 

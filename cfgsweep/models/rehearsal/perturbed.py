@@ -40,8 +40,11 @@ class Perturbations:
 
     @functools.cached_property
     def attention(self) -> AttentionRecorder:
-        """Raises UserError where the network has no such self-attention."""
-        return AttentionRecorder(next(iter(self.networks.values())))
+        """Raises UserError where the network is not a U-Net with self-attention in its middle."""
+        network = next(iter(self.networks.values()))
+        if not hasattr(network, "mid_block"):
+            raise UserError("self-attention is read from the middle of a U-Net", given=type(network).__name__)
+        return AttentionRecorder(network)
 
     def layers(self, perturbation: LayerPerturbation, shape: Shape) -> Networks:
         """The networks with perturbed layers. shape: of the latents, see `LayerHooks.applied`."""

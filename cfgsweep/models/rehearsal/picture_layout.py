@@ -6,8 +6,8 @@ import math
 
 import torch
 
+from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
-from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import PictureLayout, Sampling
 

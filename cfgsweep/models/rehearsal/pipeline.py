@@ -23,7 +23,7 @@ from cfgsweep.guidance.perturbations import (
 )
 from cfgsweep.models.activation_memory import peak_bytes
 from cfgsweep.models.adapters import is_of_adapter
-from cfgsweep.models.denoiser import running
+from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
@@ -33,9 +33,8 @@ from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
-from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.models.video import Picture
-from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling
+from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed
 from cfgsweep.system.quiet import quiet_libraries
 
 TRIED = Sampling(OWN_SAMPLER, steps=4)
@@ -68,14 +67,42 @@ class RehearsedPipeline(RecordedRows):
         self.own_formula = self.proofs[tried].formula
 
     def check_sampling(self, sampling: Sampling) -> None:
-        """Compares with the pipeline over a few steps. Raises UserError where it refuses to sample so, or a LoRA."""
+        """Compares with the pipeline over a few steps.
+
+        Raises UserError where the pipeline refuses to sample so, or a LoRA, makes pictures of another size, or is not
+        reproduced.
+        """
         self.recorder.call.check(sampling.inputs)
         with self.recorder.adapters.using(sampling.loras):
             pass  # the files are read, and refused, before the first picture
         few = replace(sampling, steps=min(sampling.steps, self.tried.steps), loras=())
-        if few not in self.proofs:
+        if few in self.proofs:
+            return
+        try:
             with running(self.name):
+                self._check_size(few)
                 self.proofs[few] = prove(self, few)
+        except Unsupported as reason:
+            given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
+            raise UserError(str(reason), where=self.name, given=given) from None
+
+    def _check_size(self, sampling: Sampling) -> None:
+        """Some pipelines round sizes, or have a few of them. The autoencoder's factor is that of the native size."""
+        if sampling.size is None:
+            return
+        (width, height), (native_width, _) = (
+            self._latent_size(replace(sampling, size=size)) for size in (sampling.size, None)
+        )
+        factor = self.native_size[0] / native_width
+        made = round(width * factor), round(height * factor)
+        if made != sampling.size:
+            raise UserError("not a size that the pipeline makes", where="size", given=sampling.size, allowed=str(made))
+
+    def _latent_size(self, sampling: Sampling) -> tuple[int, int]:
+        """Width and height of what the autoencoder is given."""
+        latents, _ = self.start(sampling, torch.Generator())
+        shape = self.recorder.autoencoder_input(latents, shortened(sampling)).shape
+        return shape[-1], shape[-2]
 
     def _find_native_size(self) -> tuple[int, int]:
         size = self.recorder.record(PROMPT, NEGATIVE, self.tried, take_steps=False).size

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.models.set_inputs import SET_ELSEWHERE
 from cfgsweep.samplers import PipelineInputs, Sampling, thawed
 
 # The scale of the pipeline's own guidance while it is recorded: any at which it asks for both predictions.
@@ -32,11 +33,11 @@ class PipelineCall:
 
     @property
     def plain_inputs(self) -> set[str]:
-        """The inputs that are numbers, texts, switches or lists of them, but for the scale."""
+        """The inputs that are numbers, texts, switches or lists of them, and are not set by cfgsweep itself."""
         return {
             name
             for name, parameter in self.parameters.items()
-            if name not in ("self", self.scale)
+            if name not in ("self", self.scale, *SET_ELSEWHERE)
             and parameter.kind is not inspect.Parameter.VAR_KEYWORD
             and not any(kind in str(parameter.annotation) for kind in NOT_PLAIN)
         }
