@@ -90,9 +90,7 @@ class RehearsedPipeline(RecordedRows):
         """Some pipelines round sizes, or have a few of them. The autoencoder's factor is that of the native size."""
         if sampling.size is None:
             return
-        (width, height), (native_width, _) = (
-            self._latent_size(replace(sampling, size=size)) for size in (sampling.size, None)
-        )
+        (width, height), (native_width, _) = map(self._latent_size, (sampling, self.tried))
         factor = self.native_size[0] / native_width
         made = round(width * factor), round(height * factor)
         if made != sampling.size:

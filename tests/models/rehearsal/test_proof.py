@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from cfgsweep.errors import UserError
+from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.load import load_model
 from cfgsweep.models.rehearsal.learn import Learnt
 from cfgsweep.models.rehearsal.maps import InputMap, OutputMap
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.rehearsal.proof import prove
 from cfgsweep.models.rehearsal.recording import Recording
-from cfgsweep.models.rehearsal.unsupported import Unsupported
 from cfgsweep.models.source import Source
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines as tiny
