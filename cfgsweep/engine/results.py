@@ -30,21 +30,23 @@ class Failed:
 
 
 def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Failed]:
-    """The results of all experiments that a finished trajectory serves. They have the same pixels.
+    """The results of all experiments that a finished trajectory serves; those of one autoencoder have the same pixels.
 
     Latents are decoded one at a time, so that no picture depends on what else is decoded.
     """
     experiments = [experiment for _, experiment in trajectory.node.members]
     reason = _why_not_finite(trajectory, experiments[0])
-    if reason is None:
+    if reason is not None:
+        yield from (Failed(experiment, reason) for experiment in experiments)
+        return
+    for vae in dict.fromkeys(experiment.vae for experiment in experiments):
+        members = [experiment for experiment in experiments if experiment.vae == vae]
         try:
-            image = denoiser.decode(trajectory.latents, trajectory.sampler)
+            image = (denoiser if vae is None else denoiser.with_vae(vae)).decode(trajectory.latents, trajectory.sampler)
         except NotFinite as error:
-            reason = str(error)
+            yield from (Failed(experiment, str(error)) for experiment in members)
         else:
-            yield from (Finished(experiment, image) for experiment in experiments)
-            return
-    yield from (Failed(experiment, reason) for experiment in experiments)
+            yield from (Finished(experiment, image) for experiment in members)
 
 
 def _why_not_finite(trajectory: Trajectory, experiment: Experiment) -> str | None:

@@ -108,7 +108,7 @@ class Job:
 
     def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
         own, shared = self.plan.own_and_shared[finished.experiment]
-        weights = [*self.plan.models(finished.experiment), *(lora.file for lora in finished.experiment.lora)]
+        weights = [*self.plan.models(finished.experiment), *finished.experiment.other_weights]
         return {
             **self._settings(finished.experiment),
             "width": finished.image.width,
@@ -135,6 +135,7 @@ class Job:
             "sampler": e.sampler,
             **({"call": as_mapping(e.call)} if e.call else {}),
             **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
+            **({"vae": e.vae} if e.vae else {}),
             "model": e.model,
             "revision": e.revision,
             "device": compute.device,

@@ -130,8 +130,8 @@ class LocalExecutor:
         for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
             predicting = denoiser.perturbed(None if name == model else OtherModel(name))
             self.session.settings.note_model(name, predicting.sampled_fingerprint)
-        for file in dict.fromkeys(lora.file for e in plan.experiments for lora in e.lora):
-            self.session.settings.note_model(file, str)  # version 0.1 had none
+        for name in dict.fromkeys(name for e in plan.experiments for name in e.other_weights):
+            self.session.settings.note_model(name, str)  # version 0.1 had none
 
     def _size(self, e: Experiment) -> tuple[int, int]:
         return e.size or e.native_size or self.denoiser(e.model).native_size

@@ -14,13 +14,15 @@ from cfgsweep.models.denoiser import Denoiser
 def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], None]) -> None:
     """Notice prompts that are too long for the model.
 
-    Raises UserError where it cannot be sampled as planned, or lacks a label or a layer.
+    Raises UserError where it cannot be sampled as planned, lacks a label or a layer, or an autoencoder does not fit.
     """
     texts = {text for e in plan.experiments for text in e.conditions[:2]}
     for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
         notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
     for sampling in dict.fromkeys(start.sampling for start in plan.starts):
         denoiser.check_sampling(sampling)
+    for vae in dict.fromkeys(e.vae for e in plan.experiments if e.vae is not None):
+        denoiser.with_vae(vae)
     for condition in dict.fromkeys(condition for e in plan.experiments for condition in e.conditions[:2]):
         denoiser.check_condition(condition)
     if denoiser.own_formula == "none" and any(isinstance(e.guider, PipelineGuidance) for e in plan.experiments):

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from cfgsweep.execution.model_sources import resolve_models
 from cfgsweep.execution.options import Options
 from cfgsweep.models.device import Compute
-from cfgsweep.models.fingerprint import fingerprint
+from cfgsweep.models.fingerprint import fingerprint, fingerprint_of_part
 from cfgsweep.models.source import Source
+from cfgsweep.models.vae import vae_folder
 from cfgsweep.storage.environment import Environment
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
+from cfgsweep.sweep.experiment import VAE_PREFIX
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display
 
@@ -91,7 +93,9 @@ class RunSettings:
         return reason
 
     def fingerprint(self, model: str) -> str:
-        """The fingerprint of a model of the sweep, or of another one that predicts for its guiders."""
+        """The fingerprint of a model of the sweep or of its guiders, of a LoRA, or of an autoencoder."""
+        if model not in self._fingerprints and model.startswith(VAE_PREFIX):
+            self._fingerprints[model] = fingerprint_of_part(vae_folder(model.removeprefix(VAE_PREFIX)))
         if model not in self._fingerprints:
             known = {source.name: source for source in self.sources.values()}
             self._fingerprints[model] = fingerprint(known.get(model) or Source.of(model))

@@ -127,6 +127,13 @@ class Denoiser(Protocol):
         """The picture of latents [1, ...] that the sampler has made. Raises NotFinite."""
         ...
 
+    def with_vae(self, name: str) -> Denoiser:
+        """A denoiser with the same predictions that decodes with another autoencoder.
+
+        name: a folder or a hub id. Raises UserError where it is no autoencoder of these latents and pictures.
+        """
+        ...
+
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
         """The latents of a picture, [1, channels, height, width], without any random draw."""
         ...

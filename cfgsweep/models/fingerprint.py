@@ -21,7 +21,15 @@ def fingerprint(source: Source) -> str:
     Raises UserError where a file cannot be read.
     """
     root = _root(source)
-    paths = sorted(_files(root))
+    return _hash_of(root, sorted(_files(root)))
+
+
+def fingerprint_of_part(folder: Path) -> str:
+    """The same of a part by itself, such as an autoencoder."""
+    return _hash_of(folder, sorted(_files_of_part(folder)))
+
+
+def _hash_of(root: Path, paths: list[Path]) -> str:
     try:
         hashes = sha256_of_files(paths)
     except OSError as error:
@@ -48,11 +56,15 @@ def _files(root: Path) -> Iterator[Path]:
     yield root / "model_index.json"
     for component in read_json(root / "model_index.json"):
         if component not in UNUSED and re.fullmatch(r"\w+", component):  # no path that leads elsewhere
-            files = [path for path in (root / component).glob("*") if path.is_file()]
-            of_text = (".txt", ".model") if component.startswith("tokenizer") else ()
-            yield from (path for path in files if path.suffix == ".json" and not _is_index(path))
-            yield from (path for path in files if path.suffix in of_text)
-            yield from _loaded_weights(files)
+            yield from _files_of_part(root / component)
+
+
+def _files_of_part(folder: Path) -> Iterator[Path]:
+    files = [path for path in folder.glob("*") if path.is_file()]
+    of_text = (".txt", ".model") if folder.name.startswith("tokenizer") else ()
+    yield from (path for path in files if path.suffix == ".json" and not _is_index(path))
+    yield from (path for path in files if path.suffix in of_text)
+    yield from _loaded_weights(files)
 
 
 def _is_index(path: Path) -> bool:

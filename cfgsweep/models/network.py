@@ -25,13 +25,14 @@ from cfgsweep.guidance.perturbations import (
     Perturbation,
 )
 from cfgsweep.models.attention_recorder import AttentionRecorder
-from cfgsweep.models.codecs import Codec
+from cfgsweep.models.codecs import Codec, Latents
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.diffusers_passes import DiffusersPasses
 from cfgsweep.models.encoded_rows import EncodedRows
 from cfgsweep.models.jit_trace import Call, TracedNetwork
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
+from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.samplers import Sampler, noised, predicted_by
 
 FEATURES_TIMESTEP = 100  # of 1000
@@ -71,6 +72,7 @@ class NetworkDenoiser(EncodedRows):
         self.perturbation_hooks = PerturbationHooks(network)
         self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
         self._perturbed: dict[Perturbation, Self] = {}
+        self._with_vae: dict[str, Self] = {}
 
     @abstractmethod
     def is_cut_short(self, condition: Condition) -> bool:
@@ -170,6 +172,17 @@ class NetworkDenoiser(EncodedRows):
     def decode(self, latents: torch.Tensor, sampler: Sampler | None = None) -> Image.Image:
         with running(self.name):
             return self.codec.decode(latents)
+
+    def with_vae(self, name: str) -> Self:
+        if name not in self._with_vae:
+            if not isinstance(self.codec, Latents):
+                raise UserError("this model has no autoencoder", where="vae", given=name)
+            twin = copy.copy(self)
+            with running(self.name):
+                twin.codec = Latents(load_vae(name, self.compute.dtype, self.compute.device), self.codec.factor)
+            require_same_pictures(name, self, twin, torch.zeros(1, self.codec.channels, 8, 8, device=self._device))
+            self._with_vae[name] = twin
+        return self._with_vae[name]
 
     def encode_picture(self, image: Image.Image) -> torch.Tensor:
         return self.codec.encode(image)

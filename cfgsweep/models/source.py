@@ -25,7 +25,7 @@ def bundled_names() -> list[str]:
     return sorted(index.parent.name for index in BUNDLED_FOLDER.glob("*/model_index.json"))
 
 
-def _expanded(name: str) -> Path:
+def local_path(name: str) -> Path:
     """The path with `~` expanded, or as it is where there is no such user."""
     try:
         return Path(name).expanduser()
@@ -33,7 +33,7 @@ def _expanded(name: str) -> Path:
         return Path(name)
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
     """Whether the path exists; False for names that no file can have."""
     try:
         return path.exists()
@@ -64,8 +64,8 @@ class Source:
             return cls.bundled(name)
         if not is_utf8(name):
             raise UserError("not UTF-8, so that no record could name it", where="model", given=name)
-        path = _expanded(name)
-        if _exists(published(path)):
+        path = local_path(name)
+        if exists(published(path)):
             path = published(path)
             source = cls(name, str(path), None, allow_pickle)
             source._check_local(path)
@@ -91,7 +91,7 @@ class Source:
 
     @property
     def on_hub(self) -> bool:
-        return not _exists(Path(self.place))
+        return not exists(Path(self.place))
 
     def pretrained(self, pipeline: Any, **settings: Any) -> Any:
         """Loads a pipeline by its `from_pretrained`, after the indices of its weights have been checked.
@@ -100,7 +100,7 @@ class Source:
         """
         settings["use_safetensors"] = None if self.allow_pickle else True
         place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
-        _check_indices(Path(place))
+        check_indices(Path(place))
         return pipeline.from_pretrained(place, **settings)
 
     def file(self, name: str) -> Path:
@@ -143,12 +143,15 @@ class Source:
             raise UserError("not a .safetensors file", given=self.name, hint=hint)
         if path.is_dir() and not (path / "model_index.json").is_file():
             raise UserError("not a diffusers folder: no model_index.json in it", given=self.name)
-        _check_indices(path)
+        check_indices(path)
 
 
-def _check_indices(folder: Path) -> None:
-    """Raises UserError where an index of weight files names a file outside its own folder."""
-    for index in folder.glob("*/*.index.json"):
+def check_indices(folder: Path, pattern: str = "*/*.index.json") -> None:
+    """Raises UserError where an index of weight files names a file outside its own folder.
+
+    pattern: of the indices in the folder; those of a pipeline's parts if not given.
+    """
+    for index in folder.glob(pattern):
         names = read_json(index).get("weight_map")
         for name in names.values() if isinstance(names, dict) else ():
             if not isinstance(name, str) or name != Path(name).name:

@@ -46,7 +46,7 @@ def _current_id(record: Record, native: Size) -> str:
 def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     """A record has the size of its picture, but not whether the sweep gave that size or left it to the model."""
     fields = record.as_json()
-    names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value")
+    names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value", "vae")
     settings = {name: fields[name] for name in names if name in fields}
     own = record.size if isinstance(record, DoneRecord) else None
     try:

@@ -82,6 +82,7 @@ class DoneRecord(BaseRecord):
     frames: int = Field(default=1, ge=1)
     call: dict[str, Any] = {}
     lora: list[dict[str, Any]] = []
+    vae: str | None = None
     model: str
     revision: str | None = None
     device: str

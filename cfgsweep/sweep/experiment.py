@@ -19,6 +19,7 @@ from cfgsweep.sweep.legacy_ids import legacy_id
 Conditions = tuple[Condition, Condition, Condition]
 
 
+VAE_PREFIX = "vae:"  # of the names of autoencoders among those of models
 ID_SCHEMA = 1  # of what is hashed into an id; raised when that changes
 ALWAYS_IN_ID = ("model", "seed", "steps", "sampler", "value")
 
@@ -31,6 +32,7 @@ class Experiment:
     negative_prompt: None leaves it out, which is not the same as "" to some pipelines.
     size: (width, height) in pixels; None is the model's native size.
     call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
+    vae: an autoencoder in the place of the model's own.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
     noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
@@ -51,6 +53,7 @@ class Experiment:
     label: Label | None = None
     call: PipelineInputs = ()
     lora: Loras = ()
+    vae: str | None = None
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
@@ -72,7 +75,7 @@ class Experiment:
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
         changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
-        if changed or self.call or self.lora:
+        if changed or self.call or self.lora or self.vae:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
@@ -92,6 +95,11 @@ class Experiment:
             twin = dataclasses.replace(self, size=self.native_size)
             ids += [twin.id, twin.legacy_id]
         return tuple(name for name in ids if name is not None)
+
+    @property
+    def other_weights(self) -> tuple[str, ...]:
+        """Names of files beside the models' that decide the picture, as records have their hashes."""
+        return (*(lora.file for lora in self.lora), *([f"{VAE_PREFIX}{self.vae}"] if self.vae else []))
 
     @property
     def conditions(self) -> Conditions:

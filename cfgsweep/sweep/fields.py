@@ -123,6 +123,7 @@ Metrics = Annotated[
 Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany()]
 NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany()]
+Vaes = Annotated[list[Name | None], Many, _OneOrMany()]
 Calls = Annotated[list[Any], BeforeValidator(parse_calls), WithJsonSchema(CALL_SCHEMA)]
 LoraFiles = Annotated[list[Any], BeforeValidator(parse_loras), WithJsonSchema(LORA_SCHEMA)]
 Labels = Annotated[

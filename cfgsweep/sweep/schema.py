@@ -36,6 +36,7 @@ from cfgsweep.sweep.fields import (
     Sizes,
     StepCounts,
     Texts,
+    Vaes,
 )
 from cfgsweep.sweep.phase_settings import PhaseSettings
 
@@ -50,6 +51,7 @@ AXES = (
     "size",
     "call",
     "lora",
+    "vae",
     "guider",
     "schedule",
     "value",
@@ -80,6 +82,7 @@ class Sweep(BaseModel):
     size: Sizes = [None]
     call: Calls = Field([()], description="further inputs of the pipeline's call; a list of values is an axis")
     lora: LoraFiles = Field([()], description="LoRA files and their scales; several at once in a list of their own")
+    vae: Vaes = Field([None], description="hub id or folder of an autoencoder; null is the model's own")
     guider: Guiders
     schedule: Schedules = [Constant()]
     value: Numbers | None = Field(

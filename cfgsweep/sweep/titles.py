@@ -26,6 +26,8 @@ def axis_label(name: str, value: Any) -> str:
         return ("" if name == "prompt" else "not ") + ("given" if value is None else value or '""')
     if name == "call":
         return ", ".join(f"{key}={compact(one)}" for key, one in value) or "no further inputs"
+    if name == "vae":
+        return f"vae {'of the model' if value is None else value}"
     if name == "lora":
         return lora_title(value)
     if name == "sampler":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -31,8 +32,9 @@ from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, learn
 from cfgsweep.models.rehearsal.perturbed import Perturbations, first_prediction, other_model
 from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
-from cfgsweep.models.rehearsal.recording import Recording
+from cfgsweep.models.rehearsal.recording import Recording, replaced
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
+from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed
 from cfgsweep.system.quiet import quiet_libraries
@@ -50,6 +52,7 @@ class RehearsedPipeline(RecordedRows):
 
     conditioned_on = "prompt"
     unconditional: Condition = ""
+    vae: Any = None  # in the place of the pipeline's own
 
     def __init__(self, name: str, pipeline: Any, compute: Compute, tried: Sampling = TRIED):
         pipeline.to(compute.device)
@@ -60,6 +63,7 @@ class RehearsedPipeline(RecordedRows):
         self.compute, self.scheduler_config = compute, recorder.scheduler_config
         self._perturbations = Perturbations(self.recorder.networks)
         self._perturbed: dict[Perturbation, Self] = {}
+        self._with_vae: dict[str, Self] = {}
         self._row_bytes: dict[tuple[int, int], int] = {}
         self.native_size = self._find_native_size()
         self.proofs: dict[Sampling, Proof] = {}
@@ -117,12 +121,24 @@ class RehearsedPipeline(RecordedRows):
             own.set_state(sampler.generator.get_state())  # decoders that draw noise go on where the sampler has stopped
             return latents.to(following.dtype)
 
-        with running(self.name):
+        swapped = nullcontext() if self.vae is None else replaced(self.recorder.pipeline, "vae", self.vae)
+        with running(self.name), swapped:
             recording = self.recorder.record(
                 PROMPT, NEGATIVE, shortened(sampler.sampling), advance=last, generator=own, output_type="np"
             )
         fps = frames_per_second(self.recorder.call.parameters, sampler.sampling)
         return picture_of(np.asarray(recording.result[0])[0], fps)
+
+    def with_vae(self, name: str) -> Self:
+        if name not in self._with_vae:
+            if getattr(self.recorder.pipeline, "vae", None) is None:
+                raise UserError("this model has no autoencoder that another one could replace", where="vae", given=name)
+            twin = copy.copy(self)
+            twin.vae = load_vae(name, self.compute.dtype, self.compute.device)
+            latents, sampler = self.start(self.tried, torch.Generator().manual_seed(0))
+            require_same_pictures(name, self, twin, latents, sampler)
+            self._with_vae[name] = twin
+        return self._with_vae[name]
 
     def perturbed(self, perturbation: Perturbation | None) -> Self:
         if perturbation is None:
