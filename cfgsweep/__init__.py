@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cfgsweep.execution.api import (
         check,
         configs,
+        export,
         grid,
         guiders,
         open_run,
@@ -49,6 +50,7 @@ __all__ = [
     "allow_code",
     "check",
     "configs",
+    "export",
     "grid",
     "guiders",
     "open_run",
@@ -65,7 +67,8 @@ _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": (
-        *("check", "configs", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema", "train", "verify"),
+        *("check", "configs", "export", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema"),
+        *("train", "verify"),
     ),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),

@@ -9,9 +9,9 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,6 +51,10 @@ def _options(
     ] = False,
 ) -> None:
     """A laboratory for classifier-free guidance."""
+
+
+def _one_of_them(complete: Callable[[str], list[str]]) -> Any:
+    return typer.Argument(help="one of them", show_default=False, autocompletion=complete)
 
 
 SweepFile = Annotated[
@@ -216,13 +220,19 @@ def grid(
 
 
 @app.command()
+def export(
+    run: RunArgument,
+    mp4: Annotated[bool, typer.Option("--mp4", help="write <id>.mp4 for every video, by PyAV")] = False,
+    out: Annotated[Path | None, typer.Option(help="the folder to write into  [default: RUN/videos]")] = None,
+) -> None:
+    """Write a run's videos in a form that players know."""
+    _tell_all(cfgsweep.export(run, mp4=mp4, out=out) or ["none of the pictures that are there is a video"])
+
+
+@app.command()
 def guiders(
-    name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_guider)
-    ] = None,
-    new: Annotated[
-        Path | None, typer.Option(help="write a guider to begin your own with, and its test", show_default=False)
-    ] = None,
+    name: Annotated[str | None, _one_of_them(complete_guider)] = None,
+    new: Annotated[Path | None, typer.Option(help="write one to begin your own with, and its test")] = None,
     allow_code: AllowCode = False,
 ) -> None:
     """List the guiders, or show one: formula, cost, parameters, source."""
@@ -231,9 +241,7 @@ def guiders(
 
 @app.command()
 def schedules(
-    name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_schedule)
-    ] = None,
+    name: Annotated[str | None, _one_of_them(complete_schedule)] = None,
     plot: Annotated[Path | None, typer.Option(help="draw it, or all, into this file", show_default=False)] = None,
     allow_code: AllowCode = False,
 ) -> None:
@@ -267,9 +275,7 @@ def schema() -> None:
 
 @app.command()
 def configs(
-    name: Annotated[
-        str | None, typer.Argument(help="one of them", show_default=False, autocompletion=complete_config_name)
-    ] = None,
+    name: Annotated[str | None, _one_of_them(complete_config_name)] = None,
 ) -> None:
     """List the configs that are installed, which commands take by name; or print one."""
     print(cfgsweep.configs(name))

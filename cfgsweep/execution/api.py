@@ -158,6 +158,19 @@ def check(
         return report(load_model(source, devices.choose(device, dtype)))
 
 
+def export(
+    run: Run | str | os.PathLike[str], *, mp4: bool = False, out: str | os.PathLike[str] | None = None
+) -> list[Path]:
+    """Write the videos of a run, with a file <id>.mp4 for each, in a form that players know.
+
+    mp4: H.264, by PyAV. out: the folder to write into, `videos` in the run's folder if not given.
+    Returns the paths of the files. Raises UserError where PyAV is not installed.
+    """
+    if not mp4:
+        raise UserError("not said what to write", where="export", allowed="--mp4")
+    return _opened(run).export_mp4(Path(out) if out is not None else None)
+
+
 def train(
     config: str | os.PathLike[str],
     *,

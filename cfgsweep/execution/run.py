@@ -12,6 +12,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.execution.data_frame import rows_of
+from cfgsweep.execution.export import export_mp4
 from cfgsweep.models.video import frames_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.storage.open_run import sweep_of_run
@@ -188,6 +189,13 @@ class Run:
         self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False, frames: int = 1
     ) -> Grids:
         return Grids.of(self._folder, self.sweep.name, self.experiments, rows, cols, pages, empty_pages, frames)
+
+    def export_mp4(self, out: Path | None = None) -> list[Path]:
+        """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.
+
+        Raises UserError where PyAV is not installed.
+        """
+        return export_mp4(self._folder, self.experiments, out)
 
     def plot(self) -> Image.Image:
         """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""

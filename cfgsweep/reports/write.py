@@ -12,7 +12,6 @@ from PIL import Image
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.grid_layout import Layout, arrange
-from cfgsweep.reports.grid_painter import PAPER
 from cfgsweep.reports.grid_render import Page, pages_of, render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.decoding import NO_PICTURE
@@ -77,9 +76,9 @@ class Grids:
     def _shown(self, picture: Picture) -> Image.Image:
         """The frames of a picture that a cell shows, side by side."""
         frames = chosen_frames(picture, self.frames)
-        strip = Image.new("RGB", (len(frames) * (picture.width + 1) - 1, picture.height), PAPER)
+        strip = Image.new("RGB", (len(frames) * picture.width, picture.height))
         for place, frame in enumerate(frames):
-            strip.paste(frame, (place * (picture.width + 1), 0))
+            strip.paste(frame, (place * picture.width, 0))
         return strip
 
     def title(self, number: int) -> str:

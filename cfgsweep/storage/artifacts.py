@@ -13,7 +13,7 @@ from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
-IMAGES, GRIDS = "images", "grids"  # folders
+IMAGES, GRIDS, VIDEOS = "images", "grids", "videos"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 DRAWINGS = f"{GRIDS}/[!.]*.png"
@@ -52,5 +52,6 @@ ARTIFACTS = (
     Artifact(REPORT, is_report, "no whole report; the same search writes it, and renames a file that is not its own"),
     Artifact(DRAWINGS, is_picture, "damaged; it can be drawn again from the pictures"),
     Artifact(REPORT_PLOT, is_picture, "damaged; it can be drawn again from the pictures"),
+    Artifact(f"{VIDEOS}/[!.]*.mp4"),
     *(Artifact(name) for name in LOCKS),
 )

@@ -5,6 +5,7 @@ environment.json     versions, device, dtype, batch shape, model fingerprints, t
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
 grids/*.png
+videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 
 The names are in `artifacts.py`.
@@ -57,6 +58,7 @@ class RunFolder:
     def __init__(self, folder: Path):
         self.folder = folder
         self.images, self.grids = folder / artifacts.IMAGES, folder / artifacts.GRIDS
+        self.videos = folder / artifacts.VIDEOS
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
@@ -84,7 +86,7 @@ class RunFolder:
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        for path in (self.images, self.grids, *files):
+        for path in (self.images, self.grids, self.videos, *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
             if path.exists() and not (path.is_file() if path in files else path.is_dir()):
@@ -273,7 +275,7 @@ class RunFolder:
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (self.folder, self.images, self.grids):
+        for folder in (self.folder, self.images, self.grids, self.videos):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

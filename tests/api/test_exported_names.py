@@ -13,7 +13,8 @@ import cfgsweep
 
 NAMES = {
     *("CfgsweepError", "PhaseResult", "Result", "Run", "RunFailed", "Sweep", "UserError", "__version__", "allow_code"),
-    *("configs", "grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema", "train", "verify"),
+    *("check", "configs", "export", "grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema"),
+    *("train", "verify"),
 }
 
 

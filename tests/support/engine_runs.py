@@ -10,6 +10,7 @@ from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
+from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.samplers import Sampler
 from cfgsweep.storage.png import pixels_sha256
 from cfgsweep.sweep.experiment import Experiment
@@ -55,10 +56,10 @@ class LatentsInPictures:
     def __getattr__(self, name: str):
         return getattr(self.denoiser, name)
 
-    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Image.Image:
-        image = self.denoiser.decode(latents, sampler)
-        image.info["latents"] = latents.cpu().numpy().tobytes()
-        return image
+    def decode(self, latents: torch.Tensor, sampler: Sampler) -> Picture:
+        picture = self.denoiser.decode(latents, sampler)
+        frames_of(picture)[0].info["latents"] = latents.cpu().numpy().tobytes()
+        return picture
 
 
 def hashes(pictures: dict[Experiment, Image.Image]) -> dict[Experiment, tuple[str, bytes]]:

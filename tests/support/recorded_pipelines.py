@@ -17,6 +17,7 @@ from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models import device
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.samplers import OWN_SAMPLER, PipelineInputs, Sampler, Sampling
 from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
@@ -139,9 +140,9 @@ class LatentsAlone:
         return picture
 
 
-def latents_of(picture: Image.Image) -> torch.Tensor:
+def latents_of(picture: Picture) -> torch.Tensor:
     """The latents in the bytes of a picture, flat."""
-    return torch.frombuffer(bytearray(picture.info["latents"]), dtype=torch.float32)
+    return torch.frombuffer(bytearray(frames_of(picture)[0].info["latents"]), dtype=torch.float32)
 
 
 def relative_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
