@@ -22,7 +22,6 @@ from cfgsweep.guidance.perturbations import (
     OtherModel,
     Perturbation,
 )
-from cfgsweep.models.activation_memory import peak_bytes
 from cfgsweep.models.adapters import is_of_adapter
 from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
@@ -34,6 +33,7 @@ from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording, replaced
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
+from cfgsweep.models.shapes_alone import peak_bytes
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from cfgsweep.models.rehearsal.arguments import leaves
 from cfgsweep.models.rehearsal.recording import Answer, NetworkCall, Recording
+from cfgsweep.models.shapes_alone import without_computing
 
 
 class OutputShapes:
-    """The shape of a network's output for the shapes of its arguments, from one real call for each."""
+    """The shape of a network's output for the shapes of its arguments, by calls in which nothing is computed."""
 
     def __init__(self, networks: dict[str, nn.Module], unchanged: Callable[[], AbstractContextManager[None]]):
         """unchanged: a context in which the networks have no adapters."""
@@ -28,8 +30,17 @@ class OutputShapes:
         key = call.network, tuple(tensors)
         if key not in self._known:
             with self._unchanged():
-                self._known[key] = self.forwards[call.network](**call.arguments)[0]
+                forward = self.forwards[call.network]
+            self._known[key] = without_computing(lambda: _unfilled(forward(**call.arguments)[0]))
         return self._known[key]
+
+
+def _unfilled(output: Any) -> Any:
+    """Tensors of the same shapes and types that hold one number each."""
+    if isinstance(output, list):
+        return list(map(_unfilled, output))
+    with unset_fake_temporarily():
+        return torch.zeros((), dtype=output.dtype, device=output.device).expand(output.shape)
 
 
 def noise(shapes: OutputShapes, seed: int = 1) -> Answer:

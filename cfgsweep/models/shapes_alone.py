@@ -1,29 +1,40 @@
-"""Measures how much memory a call of a network takes beside its weights."""
+"""Calls networks on tensors without values, to learn the shapes of their outputs and the memory that they take."""
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+T = TypeVar("T")
+_log = logging.getLogger("torch._subclasses.fake_tensor")
+
 
 def peak_bytes(call: Callable[[], Any]) -> int:
-    """The most bytes that tensors made in the call hold at one time.
+    """The most bytes that tensors made in the call hold at one time; see `without_computing`."""
+    return without_computing(lambda: _counted(call))
 
-    Nothing is computed: operations are made on tensors that have shapes and types alone. Where an operation needs
-    values, the call is made for real.
+
+def without_computing(call: Callable[[], T]) -> T:
+    """The result of a call in which tensors have shapes and types alone, so that it takes no time.
+
+    Where an operation needs values, the call is made for real.
     """
+    _log.disabled = True  # it tells of every operation that fails
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
-            return _counted(call)
+            return call()
     except Exception:  # of torch, of many kinds, for operations whose results depend on values
-        return _counted(call)
+        return call()
+    finally:
+        _log.disabled = False
 
 
 def _counted(call: Callable[[], Any]) -> int:
