@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from cfgsweep.metrics.distances import rms
 from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.line_search import LineSearch
-from cfgsweep.phases.transitions import Analysis, Transition
+from cfgsweep.phases.transitions import Analysis
 from tests.phases.test_line_search import world
+from tests.support.transitions import CLEAR, disagreements, same
 
 SCANS = [11, 17, 33, 65, 129, 257, 301]
 TOLERANCE = 1e-3
 LEVEL = 1 / 255
-CLEAR = 1.5  # prominence
 Picture = Callable[[float], np.ndarray]
 
 
@@ -101,11 +101,6 @@ def drawn(known: Sequence[Step], drift: float, rounds: bool) -> tuple[Picture, f
     return (rounded(picture), 0.7 * LEVEL) if rounds else (picture, 0.0)
 
 
-def same(one: Transition, others: Sequence[Transition]) -> Transition | None:
-    overlapping = [other for other in others if other.before <= one.after and other.after >= one.before]
-    return min(overlapping, key=lambda other: abs(other.location - one.location), default=None)
-
-
 @given(steps, drifts, st.booleans(), st.integers(9, 60), st.lists(st.floats(0, 1), min_size=1, max_size=150))
 @settings(max_examples=60, deadline=None)
 def test_more_values_lose_no_transition_and_turn_no_verdict(
@@ -113,14 +108,7 @@ def test_more_values_lose_no_transition_and_turn_no_verdict(
 ) -> None:
     picture, floor = drawn(known, drift, rounds)
     few, many = searched(picture, evenly(scan), floor), searched(picture, evenly(scan), floor, more)
-    for a, b in itertools.permutations([few.transitions, many.transitions]):
-        for one in a:
-            if one.prominence < CLEAR:
-                continue
-            other = same(one, b)
-            assert other is not None, "lost"
-            assert one.verdict_margin <= 0 or other.verdict == one.verdict
-            assert abs(one.location - other.location) <= one.location_uncertainty + other.location_uncertainty + 1e-9
+    assert disagreements([few.transitions, many.transitions]) == (0, 0, 0), "lost, turned, apart"
 
 
 @given(steps, drifts, st.booleans(), st.integers(9, 60))
