@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 from cfgsweep.config.ranges import spread
@@ -10,7 +11,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.set_inputs import SET_ELSEWHERE
 from cfgsweep.samplers import PipelineInputs, thawed
 
-CALL_SCHEMA = {"anyOf": [{"type": "object", "minProperties": 1}, {"type": "array", "items": {"type": "object"}}]}
+CALL_SCHEMA = {
+    "anyOf": [{"type": "object", "minProperties": 1}, {"type": "array", "items": {"type": "object"}, "minItems": 1}]
+}
 
 
 def parse_calls(given: Any) -> list[PipelineInputs]:
@@ -19,6 +22,8 @@ def parse_calls(given: Any) -> list[PipelineInputs]:
     Raises UserError for an input that another key stands for.
     """
     mappings = given if isinstance(given, list) else [given]
+    if not mappings:
+        raise UserError("the axis is empty", allowed="at least one mapping")
     return [inputs for number, one in enumerate(mappings) for inputs in _combinations(one, number)]
 
 
@@ -37,9 +42,12 @@ def _combinations(given: Any, number: int) -> list[PipelineInputs]:
 
 def _frozen(value: Any) -> Any:
     """The value with tuples in the place of lists, so that it can be compared and hashed."""
-    if isinstance(value, dict):
-        raise UserError("not a value of an input", given=value, allowed="numbers, texts, true, false, null, lists")
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return tuple(map(_frozen, value))
+    if not (value is None or isinstance(value, int | str) or (isinstance(value, float) and math.isfinite(value))):
+        allowed = "finite numbers, texts, true, false, null, lists"
+        raise UserError("not a value of an input", given=value, allowed=allowed)
+    return value
 
 
 def frozen_inputs(mapping: dict[str, Any]) -> PipelineInputs:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, did_you_mean
+from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
@@ -15,11 +16,26 @@ COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": oper
 
 def matches(cell: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
     """Do all conditions hold? Raises UserError where one is a malformed comparison."""
+    return all(_holds(cell, name, wanted) for name, wanted in conditions.items())
+
+
+def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
+    """Does one condition hold? Of the inputs of a call, those that the condition names have to match."""
+    if name == "lora":
+        return cell[name] in parse_loras(wanted)
+    if name == "call":
+        call = as_mapping(cell[name])
+        wanted = wanted if isinstance(wanted, list) else [wanted]
+        return any(isinstance(inputs, dict) and _inputs_match(call, inputs) for inputs in wanted)
+    return any(_field_matches(value, wanted) for value in _values(cell, name))
+
+
+def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if not wanted:
+        return not call
     return all(
-        cell[name] in parse_loras(wanted)
-        if name == "lora"
-        else any(_field_matches(value, wanted) for value in _values(cell, name))
-        for name, wanted in conditions.items()
+        name in call and (call[name] == one or (call[name] is not None and _field_matches(call[name], one)))
+        for name, one in wanted.items()
     )
 
 

@@ -17,6 +17,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
+from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.fields import (
     Axes,
     Calls,
@@ -201,7 +202,8 @@ def _check_duplicates(sweep: Sweep) -> None:
         seen: set[Any] = set()
         for index, value in enumerate([] if name in zipped else sweep.axis(name)):
             if value in seen:
-                given = value.spec() if isinstance(value, Parameters) else value
+                plain = as_mapping(value) if name == "call" else value
+                given = value.spec() if isinstance(value, Parameters) else plain
                 error = UserError("the same value twice", given=given, allowed="distinct values")
                 raise error.at_key(name, index)
             seen.add(value)

@@ -35,4 +35,6 @@ def _plain(field: str, value: Any) -> Any:
         return "native" if value is None else list(value)
     if field == "lora":
         return lora_spec(value)
-    return as_mapping(value) if field == "call" else value
+    if field == "call":  # a list would be read as several values
+        return {name: [one] if isinstance(one, list) else one for name, one in as_mapping(value).items()}
+    return value
