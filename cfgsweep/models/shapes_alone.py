@@ -1,44 +1,63 @@
-"""Calls networks on tensors without values, to learn the shapes of their outputs and the memory that they take."""
+"""Calls networks without values, to learn the shapes of their outputs and the memory that they take."""
 
 from __future__ import annotations
 
-import logging
+import functools
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-T = TypeVar("T")
-_log = logging.getLogger("torch._subclasses.fake_tensor")
 
+class ShapesAlone:
+    """A network on the meta device, where tensors have shapes and types alone and nothing is computed.
 
-def peak_bytes(call: Callable[[], Any]) -> int:
-    """The most bytes that tensors made in the call hold at one time; see `without_computing`."""
-    return without_computing(lambda: _counted(call))
-
-
-def without_computing(call: Callable[[], T]) -> T:
-    """The result of a call in which tensors have shapes and types alone, so that it takes no time.
-
-    Where an operation needs values, the call is made for real.
+    It is a second network without weights, since some networks keep what they have computed for a shape. Where an
+    operation needs values, or there is no such second network, the network itself is called.
     """
-    _log.disabled = True  # it tells of every operation that fails
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            return call()
-    except Exception:  # of torch, of many kinds, for operations whose results depend on values
-        return call()
-    finally:
-        _log.disabled = False
+
+    def __init__(self, network: nn.Module):
+        self._forward: Callable[..., Any] = network.forward
+        self._network: Any = network
+
+    def output(self, arguments: dict[str, Any]) -> Any:
+        """A tensor, or a list of tensors, of the shapes and types of the network's output, with one number each."""
+        device = next(self._network.parameters()).device
+        return _unfilled(self._call(arguments, lambda call: call())[0], device)
+
+    def peak_bytes(self, arguments: dict[str, Any]) -> int:
+        """The most bytes that tensors made in a call hold at one time."""
+        peak: int = self._call(arguments, _counted)
+        return peak
+
+    def _call(self, arguments: dict[str, Any], measured: Callable[[Callable[[], Any]], Any]) -> Any:
+        on_meta = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), arguments)
+        with torch.inference_mode():
+            try:
+                return measured(lambda: self._twin(**on_meta))
+            except Exception:  # of torch, of many kinds, for operations whose results depend on values
+                return measured(lambda: self._forward(**arguments))
+
+    @functools.cached_property
+    def _twin(self) -> Any:
+        with torch.device("meta"):
+            twin = type(self._network).from_config(self._network.config)
+        return twin.to(self._network.dtype).eval()
+
+
+def _unfilled(output: Any, device: torch.device) -> Any:
+    if isinstance(output, list):
+        return [_unfilled(one, device) for one in output]
+    return torch.zeros((), dtype=output.dtype, device=device).expand(output.shape)
 
 
 def _counted(call: Callable[[], Any]) -> int:
-    with torch.inference_mode(), _LiveTensors() as live:
+    with _LiveTensors() as live:
         call()
     return live.peak
 

@@ -14,12 +14,10 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation, OtherModel
 from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.diffusers_passes import DiffusersPasses
-from cfgsweep.models.rehearsal.learn import PROMPT
-from cfgsweep.models.rehearsal.picture_layout import token_grid
 from cfgsweep.models.rehearsal.rows import Networks, RecordedRows
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.models.transformer_perturbations import LayerHooks, layer_hooks, require_effect
-from cfgsweep.samplers import Sampling, predicted_by
+from cfgsweep.samplers import predicted_by
 
 Rehearsed = TypeVar("Rehearsed", bound=RecordedRows)
 
@@ -59,12 +57,12 @@ class Perturbations:
         return {name: perturbed(name) for name in self.networks}
 
     def require_effect(
-        self, perturbation: LayerPerturbation, shape: Shape, predict: Callable[[int], torch.Tensor]
+        self, perturbation: LayerPerturbation, shape: Shape, predict: Callable[[], torch.Tensor]
     ) -> None:
         """Raises UserError where a network lacks the layers, or a prediction by the first of them does not change."""
         for hooks in self._hooks.values():
             hooks.check(perturbation)
-        require_effect(next(iter(self._hooks.values())), perturbation, shape, lambda: predict(1))
+        require_effect(next(iter(self._hooks.values())), perturbation, shape, predict)
 
     def diffusers_pass(self, perturbation: DiffusersPass) -> Networks:
         """The networks as a guider of diffusers prepares them."""
@@ -99,15 +97,3 @@ def _kind(denoiser: Any) -> str:
     latents, _ = denoiser.start(denoiser.tried, torch.Generator())
     predicted = predicted_by(denoiser.scheduler_config)
     return f"{type(denoiser.recorder.pipeline).__name__}, {predicted}, latents {tuple(latents.shape[1:])}"
-
-
-def first_prediction(denoiser: RecordedRows, sampling: Sampling) -> tuple[Shape, Callable[[int], torch.Tensor]]:
-    """The token grid of first latents, and a function that predicts a number of equal rows from them, unperturbed."""
-    latents, sampler = denoiser.start(sampling, torch.Generator().manual_seed(0))
-    row = denoiser.inputs(PROMPT, sampler, 0)
-    shown = sampler.model_input(latents, 0)
-
-    def predict(rows: int) -> torch.Tensor:
-        return denoiser.predict_rows(torch.cat([shown] * rows), [row] * rows)
-
-    return token_grid(latents, sampler.layout), predict

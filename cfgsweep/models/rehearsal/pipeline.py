@@ -28,12 +28,11 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, learn
-from cfgsweep.models.rehearsal.perturbed import Perturbations, first_prediction, other_model
+from cfgsweep.models.rehearsal.perturbed import Perturbations, other_model
 from cfgsweep.models.rehearsal.proof import Proof, prove
 from cfgsweep.models.rehearsal.recorder import PipelineRecorder
 from cfgsweep.models.rehearsal.recording import Recording, replaced
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
-from cfgsweep.models.shapes_alone import peak_bytes
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed
@@ -150,7 +149,9 @@ class RehearsedPipeline(RecordedRows):
     def _make_perturbed(self, perturbation: Perturbation) -> Self:
         match perturbation:
             case LayerPerturbation():
-                self._perturbations.require_effect(perturbation, *first_prediction(self, self.tried))
+                latents, row = self.first_row(self.tried)
+                predict = partial(self.predict_rows, latents, [row])
+                self._perturbations.require_effect(perturbation, row.grid, predict)
                 return self.with_networks(partial(self._perturbations.layers, perturbation))
             case DiffusersPass():
                 networks = self._perturbations.diffusers_pass(perturbation)
@@ -186,8 +187,12 @@ class RehearsedPipeline(RecordedRows):
         """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""
         if size not in self._row_bytes:
             sampling = replace(self.tried, size=None if size == self.native_size else size)
-            predict = first_prediction(self, sampling)[1]
-            self._row_bytes[size] = max(1, peak_bytes(lambda: predict(2)) - peak_bytes(lambda: predict(1)))
+            latents, row = self.first_row(sampling)
+            shapes = self.recorder.shapes.shapes[row.network]
+            one, two = (
+                shapes.peak_bytes(self.call_arguments(torch.cat([latents] * rows), [row] * rows)) for rows in (1, 2)
+            )
+            self._row_bytes[size] = max(1, two - one)
         networks = self.recorder.networks.values()
         parameters = [p for net in networks for name, p in net.named_parameters() if not is_of_adapter(name)]
         return sum(p.numel() * p.element_size() for p in parameters), self._row_bytes[size]

@@ -103,13 +103,23 @@ class RecordedRows:
         return "cond", str(condition), NEGATIVE
 
     def predict_rows(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> torch.Tensor:
-        placed, output = self.learnt.input, self.learnt.output
         with running(self.name), torch.inference_mode():
-            filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
+            arguments = self.call_arguments(latents, rows)
             network = self._networks(rows[0].grid)[rows[0].network]
             with self.recorder.adapters.using(rows[0].loras):
-                outputs = network(**self.learnt.axes.joined(filled))[0]
-            return torch.cat([output.prediction(one, latents) for one in outputs])
+                outputs = network(**arguments)[0]
+            return torch.cat([self.learnt.output.prediction(one, latents) for one in outputs])
+
+    def first_row(self, sampling: Sampling) -> tuple[torch.Tensor, RecordedRow]:
+        """The network's input at the first call, and the row of a prompt for it."""
+        latents, sampler = self.start(sampling, torch.Generator().manual_seed(0))
+        return sampler.model_input(latents, 0), self.inputs(PROMPT, sampler, 0)
+
+    def call_arguments(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> dict[str, Any]:
+        """The network's arguments for rows of one key with these latents."""
+        placed = self.learnt.input
+        filled = [placed.filled(row.arguments, one[None]) for row, one in zip(rows, latents, strict=True)]
+        return self.learnt.axes.joined(filled)
 
     def with_networks(self, networks: Callable[[Shape], Networks]) -> Self:
         """This denoiser with other networks of the same arguments. networks: gives them for a grid."""

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from cfgsweep.models.rehearsal.arguments import leaves
 from cfgsweep.models.rehearsal.recording import Answer, NetworkCall, Recording
-from cfgsweep.models.shapes_alone import without_computing
+from cfgsweep.models.shapes_alone import ShapesAlone
 
 
 class OutputShapes:
@@ -22,6 +21,7 @@ class OutputShapes:
         """unchanged: a context in which the networks have no adapters."""
         self.forwards: dict[str, Callable[..., Any]] = {name: network.forward for name, network in networks.items()}
         self._unchanged = unchanged
+        self.shapes = {name: ShapesAlone(network) for name, network in networks.items()}
         self._known: dict[Hashable, Any] = {}
 
     def like(self, call: NetworkCall) -> Any:
@@ -30,17 +30,8 @@ class OutputShapes:
         key = call.network, tuple(tensors)
         if key not in self._known:
             with self._unchanged():
-                forward = self.forwards[call.network]
-            self._known[key] = without_computing(lambda: _unfilled(forward(**call.arguments)[0]))
+                self._known[key] = self.shapes[call.network].output(call.arguments)
         return self._known[key]
-
-
-def _unfilled(output: Any) -> Any:
-    """Tensors of the same shapes and types that hold one number each."""
-    if isinstance(output, list):
-        return list(map(_unfilled, output))
-    with unset_fake_temporarily():
-        return torch.zeros((), dtype=output.dtype, device=output.device).expand(output.shape)
 
 
 def noise(shapes: OutputShapes, seed: int = 1) -> Answer:
