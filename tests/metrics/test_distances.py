@@ -10,6 +10,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError
 from cfgsweep.metrics.distances import DISTANCES, Distance, check_name, choose
+from cfgsweep.models.video import Video
 
 
 @pytest.fixture
@@ -32,6 +33,18 @@ def test_defining_a_distance_is_all_that_it_takes(brightness: type[Distance]) ->
     black, white = (chosen.embed(Image.new("RGB", (4, 4), colour)) for colour in ("black", "white"))
     assert chosen.measure(black, white) == 255
     assert chosen.floor(Image.new("RGB", (4, 4), "grey")) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["layout", "pixels", "ssim"])
+def test_videos_are_compared_frame_by_frame(name: str) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    one, two, three, four = map(Image.fromarray, levels)
+    chosen = choose(name, lambda: pytest.fail("no denoiser is needed"))
+    a, b = (chosen.embed_frames(Video(frames, fps=8)) for frames in ((one, two, three), (four, two, one)))
+    apart = [chosen.measure(chosen.embed(x), chosen.embed(y)) for x, y in ((one, four), (three, one))]
+    assert chosen.measure_frames(a, a) == 0
+    assert chosen.measure_frames(a, b) == pytest.approx(sum(apart) / 3)
+    assert chosen.measure_frames(*map(chosen.embed_frames, (one, four))) == apart[0]
 
 
 def test_an_unknown_distance_is_refused_with_the_nearest() -> None:

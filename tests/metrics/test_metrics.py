@@ -16,6 +16,7 @@ from PIL import Image
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.classifier import LabelClassifier
 from cfgsweep.models.source import Source
+from cfgsweep.models.video import Video
 from cfgsweep.training.config import Classifier, Recipe
 from cfgsweep.training.tasks.classifier import build
 from tests.support import tiny_models as tiny
@@ -64,6 +65,17 @@ def test_diversity_is_the_mean_distance_of_pairs() -> None:
     assert METRICS["diversity"].smallest_group == 2
     assert diversity([flat(0, 0, 0), flat(255, 255, 255)]) == pytest.approx(1)
     assert diversity([flat(0, 0, 0), flat(255, 255, 255), flat(0, 0, 0)]) == pytest.approx(2 / 3)
+
+
+def test_numbers_of_videos_are_means_over_their_frames() -> None:
+    grey, red, black, white = flat(90, 90, 90), flat(200, 0, 0), flat(0, 0, 0), flat(255, 255, 255)
+    metric = METRICS["saturation"](SOURCE)
+    assert metric.measure_frames(Video((grey, red, red, grey), fps=8), 0) == pytest.approx(0.5)
+    assert metric.measure_frames(red, 0) == metric.measure(red, 0)
+    of_groups = METRICS["diversity"](SOURCE)
+    videos = [Video(frames, fps=8) for frames in ((black, black), (white, black))]  # second frames are equal
+    assert of_groups.measure_frames(videos) == pytest.approx(0.5)
+    assert of_groups.measure_frames([black, white]) == of_groups.measure([black, white])
 
 
 def shade_classifier() -> Any:
