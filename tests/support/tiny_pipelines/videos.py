@@ -83,7 +83,7 @@ def wan_transformer(channels: int, **others: Any) -> WanTransformer3DModel:
         "freq_dim": 32,
         "ffn_dim": 32,
         "num_layers": 2,
-        "rope_max_seq_len": 32,
+        "rope_max_seq_len": 256,  # positions of the native size, with which a model is tried when it is loaded
     }
     return WanTransformer3DModel(**{**settings, **others})
 
