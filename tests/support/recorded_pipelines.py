@@ -114,12 +114,11 @@ def alone(pipeline: Any, name: str, e: Experiment, scale: float | None = None, *
     guided = dict.fromkeys(tiny.TABLE[name].guided, scale)
     if getattr(pipeline, "guider", None) is not None:
         pipeline.guider = ClassifierFreeGuidance(guidance_scale=scale)
-    texts = {} if e.negative_prompt is None else {"negative": e.negative_prompt}
     vars(pipeline.scheduler)["step"] = watched
     try:
         generator = torch.Generator().manual_seed(e.seed)
         given = {"num_inference_steps": e.steps, "generator": generator, "output_type": "np", **guided, **inputs}
-        result = tiny.call(pipeline, name, e.prompt, **texts, **given)
+        result = tiny.call(pipeline, name, e.prompt, e.negative_prompt, **given)
     finally:
         del vars(pipeline.scheduler)["step"]
     return Alone(steps[-1].float(), np.asarray(result[0])[0])

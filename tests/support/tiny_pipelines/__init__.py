@@ -108,8 +108,11 @@ def save(name: str, folder: Path) -> None:
     build(name).save_pretrained(folder)
 
 
-def call(pipeline: Any, name: str, prompt: str = "a cat", negative: str = "bad", **inputs: Any) -> Any:
-    """What the pipeline alone returns after two steps with classifier-free guidance and seed 0."""
+def call(pipeline: Any, name: str, prompt: str = "a cat", negative: str | None = "bad", **inputs: Any) -> Any:
+    """What the pipeline alone returns after two steps with classifier-free guidance and seed 0.
+
+    negative: None is what pipelines take for one that is left out.
+    """
     texts = {"prompt": prompt, **({"negative_prompt": negative} if takes_negative_prompt(pipeline) else {})}
     family, generator = TABLE[name], torch.Generator().manual_seed(0)
     settings = {"num_inference_steps": 2, "generator": generator, **family.inputs, **family.guided}
