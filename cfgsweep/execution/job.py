@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,6 +137,7 @@ class Job:
             **({"call": as_mapping(e.call)} if e.call else {}),
             **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
             **({"vae": e.vae} if e.vae else {}),
+            **({"load": {name: json.loads(value) for name, value in e.load}} if e.load else {}),
             "model": e.model,
             "revision": e.revision,
             "device": compute.device,

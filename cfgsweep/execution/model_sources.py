@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cfgsweep.errors import UserError, error_context, error_key
 from cfgsweep.execution.options import Options
 from cfgsweep.models.source import Source, reachable, why_not_here
@@ -22,7 +24,8 @@ def resolve_models(sweep: Sweep, options: Options, device: str, display: Display
     sources = {}
     for name in sweep.model:
         with error_context("--model") if options.model else error_key("model"):
-            source = Source.of(options.model or name, sweep.revision, options.allow_pickle)
+            found = Source.of(options.model or name, sweep.revision, options.allow_pickle)
+            source = replace(found, settings=sweep.load)
             reason = why_not_here(source, device) if fallback else None
             if fallback and reason:
                 display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")

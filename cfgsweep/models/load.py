@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
-from cfgsweep.models.family import family_of
+from cfgsweep.models.family import ANY_PIPELINE, family_of
 from cfgsweep.models.source import Source
 from cfgsweep.system.quiet import quiet_libraries
 
@@ -25,7 +26,11 @@ def load_model(source: Source, compute: Compute) -> Denoiser:
 
     try:
         with quiet_libraries("diffusers", "transformers"), _one_at_a_time:
-            denoiser = family_of(source).load(source, compute)
+            family = family_of(source)
+            if source.settings.spec() and family is not ANY_PIPELINE:
+                problem = "this model takes no settings of loading: they are for recorded pipelines"
+                raise UserError(problem, where="load", given=source.name)
+            denoiser = family.load(source, compute)
     except CfgsweepError:
         raise
     except Exception as error:  # diffusers and transformers have no common exception for damaged or unknown folders
@@ -35,5 +40,5 @@ def load_model(source: Source, compute: Compute) -> Denoiser:
         hint = "weights as pickles are refused; --allow-pickle loads them" if refused else ""
         problem = f"the model cannot be loaded: {shorten(str(error), 300)}"
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
-    denoiser.load_other = lambda name: load_model(Source.of(name), compute)
+    denoiser.load_other = lambda name: load_model(replace(Source.of(name), settings=source.settings), compute)
     return denoiser

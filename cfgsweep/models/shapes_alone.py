@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 
 class ShapesAlone:
@@ -27,7 +27,8 @@ class ShapesAlone:
 
     def output(self, arguments: dict[str, Any]) -> Any:
         """A tensor, or a list of tensors, of the shapes and types of the network's output, with one number each."""
-        device = next(self._network.parameters()).device
+        tensors = [leaf for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor)]
+        device = max(tensors, key=torch.Tensor.numel).device  # weights that are moved for a call are elsewhere now
         return _unfilled(self._call(arguments, lambda call: call())[0], device)
 
     def peak_bytes(self, arguments: dict[str, Any]) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
+from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
 from cfgsweep.system.publish import published
@@ -46,13 +47,14 @@ class Source:
     """Where a model is loaded from.
 
     name: as records have it. place: a folder, a file or a hub id. revision: of a model on the hub. allow_pickle: load
-    weights that are pickles, which can run any code.
+    weights that are pickles, which can run any code. settings: how, see `LoadSettings`.
     """
 
     name: str
     place: str
     revision: str | None = None
     allow_pickle: bool = False
+    settings: LoadSettings = field(default_factory=LoadSettings)
 
     @classmethod
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:

@@ -15,6 +15,7 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
 from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.info import ModelInfo
+from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.models.source import find_source
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.call_inputs import frozen_inputs
@@ -52,6 +53,7 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     try:
         settings["call"] = frozen_inputs(fields.get("call") or {})
         (settings["lora"],) = parse_loras([fields.get("lora") or None])
+        settings["load"] = LoadSettings(**fields.get("load") or {}).id_settings()
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))
         for size in dict.fromkeys((None, None if own == native else own)):

@@ -83,6 +83,7 @@ class DoneRecord(BaseRecord):
     call: dict[str, Any] = {}
     lora: list[dict[str, Any]] = []
     vae: str | None = None
+    load: dict[str, Any] = {}
     model: str
     revision: str | None = None
     device: str

@@ -111,4 +111,6 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     if guider.noise_interval is not None:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    return Experiment(**{**cell, "value": float(value)}, revision=sweep.revision, noise_levels=levels)
+    return Experiment(
+        **{**cell, "value": float(value)}, revision=sweep.revision, load=sweep.load.id_settings(), noise_levels=levels
+    )

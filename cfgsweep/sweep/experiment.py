@@ -32,7 +32,7 @@ class Experiment:
     negative_prompt: None leaves it out, which is not the same as "" to some pipelines.
     size: (width, height) in pixels; None is the model's native size.
     call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
-    vae: an autoencoder in the place of the model's own.
+    vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
     noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
@@ -54,6 +54,7 @@ class Experiment:
     call: PipelineInputs = ()
     lora: Loras = ()
     vae: str | None = None
+    load: tuple[tuple[str, str], ...] = ()
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
@@ -75,7 +76,7 @@ class Experiment:
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
         changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
-        if changed or self.call or self.lora or self.vae:
+        if changed or self.call or self.lora or self.vae or self.load:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 

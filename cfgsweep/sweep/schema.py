@@ -17,6 +17,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
+from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.fields import (
     Axes,
@@ -84,6 +85,7 @@ class Sweep(BaseModel):
     call: Calls = Field([()], description="further inputs of the pipeline's call; a list of values is an axis")
     lora: LoraFiles = Field([()], description="LoRA files and their scales; several at once in a list of their own")
     vae: Vaes = Field([None], description="hub id or folder of an autoencoder; null is the model's own")
+    load: LoadSettings = Field(LoadSettings(), description="how the model is loaded, passed on to diffusers")
     guider: Guiders
     schedule: Schedules = [Constant()]
     value: Numbers | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
+from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
@@ -21,9 +22,9 @@ def as_written(sweep: Sweep) -> dict[str, Any]:
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "zip":
             value = [group.spec() for group in value]
-        elif isinstance(value, PhaseSettings):
+        elif isinstance(value, PhaseSettings | LoadSettings):
             value = value.spec()
-        if field == "negative_prompt" or value not in (None, []):
+        if field == "negative_prompt" or value not in (None, [], {}):
             written[field] = value
     return written
 

@@ -162,3 +162,16 @@ def test_ids_titles_and_files() -> None:
     assert [title(e, varying(axis)) for e in axis] == ["vae of the model", "vae a/fixed"]
     assert as_written(Sweep(**base, vae=[None, "a/fixed"]))["vae"] == [None, "a/fixed"]
     assert "vae" not in as_written(Sweep(**base))
+
+
+@pytest.mark.slow
+def test_a_run_with_settings_of_loading_has_them_in_its_records(cli, folder: Path, tmp_path: Path, sweep_file) -> None:
+    load = {"layerwise_casting": "fp8", "offload": "group", "vae_tiling": True}
+    for name, settings in (("plain", {}), ("loaded", {"load": load})):
+        done = cli("run", sweep_file(sweep(folder, **settings)), "--out", tmp_path / name, *CPU)
+        assert done.code == 0, done.err
+    (plain,), (loaded,) = (records_of(tmp_path / name) for name in ("plain", "loaded"))
+    assert loaded["load"] == {"layerwise_casting": "fp8", "vae_tiling": True}
+    assert "load" not in plain
+    assert plain["id"] != loaded["id"]
+    assert plain["pixels_sha256"] != loaded["pixels_sha256"]

@@ -10,13 +10,18 @@ import diffusers
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
+from cfgsweep.models.rehearsal.loading import apply_settings, quantization_config
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.source import Source
 
 
 def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or cannot be run row by row."""
-    pipeline = source.pretrained(_class(source), dtype=compute.dtype)
+    settings, arguments = source.settings, {"dtype": compute.dtype}
+    if settings.quantization is not None:
+        arguments["quantization_config"] = quantization_config(settings.quantization)
+    pipeline = source.pretrained(_class(source), **arguments)
+    apply_settings(pipeline, settings, compute)
     with running(source.name):
         try:
             return RehearsedPipeline(source.name, pipeline, compute)

@@ -28,9 +28,10 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.rehearsal import stand_in
 from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, learn
+from cfgsweep.models.rehearsal.loading import take_over_ways
 from cfgsweep.models.rehearsal.perturbed import Perturbations, other_model
 from cfgsweep.models.rehearsal.proof import Proof, prove
-from cfgsweep.models.rehearsal.recorder import PipelineRecorder
+from cfgsweep.models.rehearsal.recorder import PipelineRecorder, is_placed
 from cfgsweep.models.rehearsal.recording import Recording, replaced
 from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
 from cfgsweep.models.vae import load_vae, require_same_pictures
@@ -54,7 +55,8 @@ class RehearsedPipeline(RecordedRows):
     vae: Any = None  # in the place of the pipeline's own
 
     def __init__(self, name: str, pipeline: Any, compute: Compute, tried: Sampling = TRIED):
-        pipeline.to(compute.device)
+        if not is_placed(pipeline):
+            pipeline.to(compute.device)
         recorder = PipelineRecorder(pipeline)
         super().__init__(name, recorder, learn(partial(_recorded, recorder, tried)), tried)
         if "uncond" not in self.learnt.places:  # what is called a guidance scale is an input of the network
@@ -134,6 +136,7 @@ class RehearsedPipeline(RecordedRows):
                 raise UserError("this model has no autoencoder that another one could replace", where="vae", given=name)
             twin = copy.copy(self)
             twin.vae = load_vae(name, self.compute.dtype, self.compute.device)
+            take_over_ways(self.recorder.pipeline.vae, twin.vae)
             latents, sampler = self.start(self.tried, torch.Generator().manual_seed(0))
             require_same_pictures(name, self, twin, latents, sampler)
             self._with_vae[name] = twin

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
 import torch
 from diffusers.guiders import ClassifierFreeGuidance
+from diffusers.hooks.group_offloading import _is_group_offload_enabled
 
 from cfgsweep.models.adapters import Adapters
 from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
@@ -26,6 +29,7 @@ class PipelineRecorder:
     def __init__(self, pipeline: Any):
         pipeline.set_progress_bar_config(disable=True)
         self.adapters = Adapters(pipeline)
+        self.one_at_a_time: AbstractContextManager[Any] = RLock() if _moves_weights(pipeline) else nullcontext()
         self._loras: Loras = ()  # of the call that is being recorded
         self._remember_texts(pipeline)
         if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
@@ -33,7 +37,13 @@ class PipelineRecorder:
         self.pipeline, self.networks = pipeline, networks_of(pipeline)
         self.call = PipelineCall(pipeline)
         self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
-        self.shapes = OutputShapes(self.networks, lambda: self.adapters.using(()))
+        self.shapes = OutputShapes(self.networks, lambda: self.calling(()))
+
+    @contextmanager
+    def calling(self, loras: Loras) -> Iterator[None]:
+        """Within the block a network can be called with these adapters."""
+        with self.one_at_a_time, self.adapters.using(loras):
+            yield
 
     def record(
         self,
@@ -78,3 +88,13 @@ class PipelineRecorder:
             return known[key]
 
         vars(pipeline)["encode_prompt"] = remembering
+
+
+def _moves_weights(pipeline: Any) -> bool:
+    """Whether a call moves or casts the network's weights, so that two calls at a time would disturb each other."""
+    return any(hasattr(part, "_diffusers_hook") for net in networks_of(pipeline).values() for part in net.modules())
+
+
+def is_placed(pipeline: Any) -> bool:
+    """Whether diffusers puts the pipeline's weights on devices by itself, call by call."""
+    return any(_is_group_offload_enabled(part) for part in networks_of(pipeline).values())

@@ -106,7 +106,7 @@ class RecordedRows:
         with running(self.name), torch.inference_mode():
             arguments = self.call_arguments(latents, rows)
             network = self._networks(rows[0].grid)[rows[0].network]
-            with self.recorder.adapters.using(rows[0].loras):
+            with self.recorder.calling(rows[0].loras):
                 outputs = network(**arguments)[0]
             return torch.cat([self.learnt.output.prediction(one, latents) for one in outputs])
 
