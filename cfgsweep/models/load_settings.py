@@ -46,7 +46,5 @@ class LoadSettings(BaseModel):
 
     def id_settings(self) -> tuple[tuple[str, str], ...]:
         """Those that can change pixels, as names and JSON."""
-        same = ("offload", "vae_slicing")
-        return tuple(
-            (k, json.dumps(v, sort_keys=True, default=str)) for k, v in sorted(self.spec().items()) if k not in same
-        )
+        given = {name: value for name, value in self.spec().items() if name not in ("offload", "vae_slicing")}
+        return tuple((name, json.dumps(given[name], sort_keys=True, default=str)) for name in sorted(given))
