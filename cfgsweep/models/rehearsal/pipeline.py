@@ -182,9 +182,7 @@ class RehearsedPipeline(RecordedRows):
         parts = self.recorder.pipeline.components.items()
         tokenizers = [part for name, part in parts if name.startswith("tokenizer") and part is not None]
         with quiet_libraries("transformers"):
-            return bool(tokenizers) and all(
-                len(tokenizer(str(condition)).input_ids) > tokenizer.model_max_length for tokenizer in tokenizers
-            )
+            return bool(tokenizers) and all(_is_longer(str(condition), tokenizer) for tokenizer in tokenizers)
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
         """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""
@@ -215,3 +213,8 @@ def _recorded(
 ) -> Recording:
     advance = stand_in.random_latents()
     return recorder.record(prompt, negative, tried, advance=advance, copies=True)
+
+
+def _is_longer(text: str, tokenizer: Any) -> bool:
+    """Whether the text has more tokens than the tokenizer has room for."""
+    return len(tokenizer.tokenize(text)) + tokenizer.num_special_tokens_to_add() > int(tokenizer.model_max_length)
