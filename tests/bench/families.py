@@ -29,6 +29,7 @@ from tests.support import tiny_pipelines
 
 PAGE = Path(__file__).parents[2] / "docs/families.md"
 KINDS = ("block", "attention", "attention_residual", "feed_forward", "identity", "blur")
+PLAIN = (str, int, float, bool)
 OF_LAYERS = ("pag", "slg", "seg")
 HEAD = ("family", "own guidance", "alone", "with network", "samplers", "guiders", "layers", "perturbations", "LoRA")
 
@@ -63,6 +64,8 @@ def page(rows: list[list[str]], refused: list[str]) -> Iterator[str]:
 
 
 def row(name: str) -> list[str]:
+    if not all(isinstance(value, PLAIN) for value in tiny_pipelines.INPUTS[name].values()):
+        raise UserError("it takes a picture, which sweep files do not give yet")
     inputs = tuple(sorted(tiny_pipelines.INPUTS[name].items()))
     tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
     denoiser = RehearsedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
