@@ -123,7 +123,7 @@ def test_self_attention_guidance_needs_a_unet(name: str) -> None:
     if "unet" in recorded.denoiser(name).recorder.networks:
         assert has_effect(name, latents(name, [sag])[0])
     else:
-        with pytest.raises(UserError):
+        with pytest.raises(UserError, match="from the middle of a U-Net"):
             latents(name, [sag])
 
 
