@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
+import torch
+from torch import nn
+
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.models.lora_file import checked_lora_file
 from cfgsweep.models.rehearsal.recording import replaced
@@ -71,6 +74,10 @@ class Adapters:
             raise UserError(problem, where="lora", given=file)
         if find_spec("peft") is None:
             raise UserError("peft is not installed", where="lora", given=file, hint="pip install 'cfgsweep[lora]'")
+        parts = [part for part in self.pipeline.components.values() if isinstance(part, nn.Module)]
+        if any(weight.dtype == torch.float8_e4m3fn for part in parts for weight in part.parameters()):
+            problem = "with layerwise_casting, the LoRA's own weights would be rounded to fp8, too"
+            raise UserError(problem, where="lora", given=file)
         path, name = checked_lora_file(file), f"lora{self._tried}"
         self._active, self._tried = None, self._tried + 1
         try:

@@ -22,6 +22,7 @@ from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.models.rehearsal.loading import apply_settings
 from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
 from cfgsweep.models.source import Source
+from cfgsweep.samplers import Lora
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.records import parse_record
 from cfgsweep.sweep.expand import expand
@@ -29,6 +30,7 @@ from cfgsweep.sweep.schema import Sweep, schema
 from cfgsweep.sweep.serialize import as_written
 from tests.support import tiny_pipelines as tiny
 from tests.support.recorded_pipelines import compute, tried
+from tests.support.tiny_loras import save_lora
 
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "guider": "cfg"}
 
@@ -157,6 +159,13 @@ def test_models_of_other_families_take_no_settings() -> None:
     source = replace(Source.bundled("emoji"), settings=LoadSettings(vae_tiling=True))
     with pytest.raises(UserError, match="takes no settings of loading"):
         load_model(source, device.choose("cpu", "float32"))
+
+
+def test_a_lora_is_refused_with_layerwise_casting(tmp_path: Path) -> None:
+    loras = (Lora(str(save_lora("flux", tmp_path / "style.safetensors", 1))),)
+    with pytest.raises(UserError, match="rounded to fp8"):
+        denoiser_of("flux", layerwise_casting="fp8").check_sampling(tried("flux", loras=loras))
+    denoiser_of("flux", offload="group").check_sampling(tried("flux", loras=loras))
 
 
 # Sweep files ----------------------------------------------------------------------------------------------------------
