@@ -37,7 +37,7 @@ LAYERS = {
     **dict.fromkeys(("flux", "flux2", "flux2_klein", "chroma", "bria"), ("double", "single", "double.0", "0")),
     **dict.fromkeys(("auraflow", "hidream", "hunyuanimage", "hunyuanvideo"), ("double", "single", "double.0", "0")),
 }
-SOME = recorded.every(quick=("sdxl", "flux"))
+SOME = recorded.every(quick=("flux",))
 OF_ONE_STACK = ("block", "block.0", "0")
 
 

@@ -30,7 +30,7 @@ RUN = {
     "cogvideox": OF_NOISE,
     "pixart_sigma": OF_NOISE,
 }
-FAST = ("sdxl", "flux")
+FAST = ("flux",)
 FAMILIES = [name if name in FAST else recorded.slow(name) for name in RUN]
 
 

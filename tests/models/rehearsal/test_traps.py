@@ -199,7 +199,8 @@ def test_templates_that_the_prompt_alone_gets(name: str, template: bool) -> None
 HALF = ("sdxl", "sd3", "flux", "qwenimage", "wan", "zimage", "lumina2", "sana", "wan5b", "hidream")
 
 
-@pytest.mark.parametrize("name", [name if name == "sdxl" else recorded.slow(name) for name in HALF])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HALF)
 def test_the_same_is_learnt_in_half_precision(name: str) -> None:
     """At little noise, scaled latents equal unscaled ones in bfloat16: all steps are looked at."""
     pipeline = tiny.build(name).to(torch.bfloat16)
