@@ -84,10 +84,10 @@ def plain_cfg(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
 @pytest.mark.parametrize("name", recorded.EVERY)
 def test_cfg_equals_the_pipeline(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, pipeline = together(name), tiny.build(name)
-    (proof,) = recorded.denoiser(name).proofs.values()
+    formula = recorded.denoiser(name).own_formula
     assert len(ours) == len(experiments(name))
     for e in experiments(name):
-        scale = e.value - 1 if proof.formula == "from_cond" else e.value  # cond + s (cond - uncond)
+        scale = e.value - 1 if formula == "from_cond" else e.value  # cond + s (cond - uncond)
         with plain_cfg(name, monkeypatch) as inputs:
             theirs = recorded.alone(pipeline, name, e, scale=scale, **inputs)
         latents = recorded.latents_of(ours[e])
@@ -104,8 +104,7 @@ OTHER_FORMULAS = {"qwenimage": "renormalised", "lumina2": "renormalised", "zimag
 )
 def test_the_guider_of_the_pipeline_equals_the_pipeline(name: str) -> None:
     """Also where the pipeline's own guidance is another formula than CFG, at its own scale."""
-    (proof,) = recorded.denoiser(name).proofs.values()
-    assert proof.formula == OTHER_FORMULAS.get(name, "cfg")
+    assert recorded.denoiser(name).own_formula == OTHER_FORMULAS.get(name, "cfg")
     some = [dataclasses.replace(e, guider=PipelineGuidance()) for e in experiments(name)[::3]]
     ours, pipeline = run(name, some), tiny.build(name)
     for e in some:
