@@ -65,7 +65,7 @@ def check_sampler(name: str, model_config: Mapping[str, Any]) -> None:
     if name not in fitting:
         models = "flow models" if prediction == "flow" else f"models that predict {prediction}"
         raise UserError(f"not a sampler for {models}", given=name, allowed=fitting)
-    if name == OWN_SAMPLER:
+    if name == OWN_SAMPLER and "_class_name" in model_config:  # it is not known of models that are not here
         _scheduler_class(model_config)
 
 
