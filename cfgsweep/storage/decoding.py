@@ -48,7 +48,7 @@ NO_PICTURE = (DamagedPicture, FileNotFoundError)  # what callers catch where a p
 
 
 @contextmanager
-def _damage_told(formats: tuple[str, ...] = ("PNG",)) -> Iterator[None]:
+def damage_told(formats: tuple[str, ...] = ("PNG",)) -> Iterator[None]:
     """Raises DamagedPicture for any exception of Pillow's; errors of the machine pass, since the file may be whole."""
     try:
         yield
@@ -77,7 +77,7 @@ def opened(
     Raises FileNotFoundError where it is missing, DamagedPicture where it is not whole (OtherSize where it has another
     size, TooManyPixels beyond most_pixels), OSError where the machine fails.
     """
-    with naming_file(file), _damage_told(formats), Image.open(file, formats=formats) as image:
+    with naming_file(file), damage_told(formats), Image.open(file, formats=formats) as image:
         if size is not None and image.size != size:
             raise OtherSize(image.size, size)
         if most_pixels is not None and image.width * image.height > most_pixels:
@@ -89,7 +89,7 @@ def opened(
 def opened_rgb(file: Path | BinaryIO, size: Pixels | None = None, most_pixels: int | None = None) -> Image.Image:
     """The same for PNG, in RGB. Kinds of pixels that Pillow does not convert to RGB count as damage."""
     image = opened(file, size=size, most_pixels=most_pixels)
-    with _damage_told():
+    with damage_told():
         return image.convert("RGB")
 
 
@@ -101,7 +101,7 @@ def opened_frames(
     size, frames: what it must have, where that is known. Raises as `opened` does: OtherFrames where there is another
     number of frames, TooManyPixels for more than a video can have, before any is decoded.
     """
-    with naming_file(file), _damage_told(), Image.open(file, formats=("PNG",)) as image:
+    with naming_file(file), damage_told(), Image.open(file, formats=("PNG",)) as image:
         count = getattr(image, "n_frames", 1)
         if size is not None and image.size != size:
             raise OtherSize(image.size, size)
@@ -125,7 +125,7 @@ def opened_picture(file: Path | BinaryIO, size: Pixels | None = None, frames: in
 
 def head_of(path: Path) -> tuple[Pixels, dict[str | tuple[int, int], Any]]:
     """The size of a PNG and the texts in front of its pixels, which are not decoded. Raises as `opened` does."""
-    with naming_file(path), _damage_told(), Image.open(path, formats=("PNG",)) as image:
+    with naming_file(path), damage_told(), Image.open(path, formats=("PNG",)) as image:
         return image.size, dict(image.info)
 
 

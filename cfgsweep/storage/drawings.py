@@ -6,12 +6,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from cfgsweep.storage.decoding import NO_PICTURE, head_of
+from cfgsweep.storage.decoding import NO_PICTURE, damage_told, head_of
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.machine_errors import is_regular
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
 MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
 
 
@@ -26,24 +25,26 @@ def is_drawing(path: Path, what: str) -> bool:
 def save_drawing(image: Image.Image, path: Path, what: str) -> None:
     """Writes a drawing into a run's folder. A file of the user's in its place is renamed, with a notice.
 
-    That is a whole picture that is not this drawing, or what does not begin as a PNG: a damaged PNG is replaced.
+    That is a whole picture that is not this drawing, or one of another format. A damaged file is replaced.
     what: for instance 'grid tnorm, page 2'. Drawings of version 0.1 do not say what they are: one with the same pixels
     is replaced.
     """
     if not is_drawing(path, what):
         found = hash_of_file(path)
-        if found != pixels_sha256(image) if found is not None else _is_no_png(path):
+        if found != pixels_sha256(image) if found is not None else _is_other_picture(path):
             put_aside(path, "drawing of this run")
     save_png(image, path, texts={MARK: what})
 
 
-def _is_no_png(path: Path) -> bool:
-    """Has the file a content, and not that of a PNG, whole or damaged?"""
+def _is_other_picture(path: Path) -> bool:
+    """Is the file a picture of another format, such as a JPEG?"""
     if not is_regular(path):
         return False
-    with path.open("rb") as file:
-        start = file.read(len(PNG_START))
-    return bool(start.strip(b"\0")) and not PNG_START.startswith(start)
+    try:
+        with damage_told(), Image.open(path) as picture:
+            return picture.format != "PNG"
+    except NO_PICTURE:
+        return False
 
 
 def put_aside(path: Path, what: str) -> None:

@@ -48,6 +48,7 @@ def examples(folder: Path) -> list[Parameters]:
         ]
 
 
+@pytest.mark.slow
 def test_another_process_has_equal_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = examples(tmp_path)

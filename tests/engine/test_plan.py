@@ -224,6 +224,7 @@ def test_parameters_without_effect_so_far_are_shared() -> None:
     assert cost(some).evaluations == together + sum(apart) - 2 - 3 - 3
 
 
+@pytest.mark.slow
 def test_a_grid_of_absurd_size_is_refused_at_once(cli, sweep_file) -> None:
     text = "name: x\nmodel: emoji\nprompt: a\nguider: cfg\n"
     many = "value: {linspace: [1, 2, 900000]}\nseed: {range: [0, 900000, 1]}\nsteps: {range: [1, 900, 1]}\n"

@@ -148,6 +148,7 @@ def test_a_folder_in_which_another_process_works_is_refused(
     assert not list((tmp_path / "r").glob("experiments.jsonl"))
 
 
+@pytest.mark.slow
 def test_wait_continues_with_the_pictures_and_the_batch_size_of_the_other_process(
     cli, labelled: Path, tmp_path: Path, file_of
 ) -> None:

@@ -47,6 +47,7 @@ def pixels(run: Path) -> dict[str, tuple[str, int]]:
 # Batch shapes ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pixels_do_not_depend_on_other_sizes_of_the_sweep(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     small, large = [16, 16], [72, 72]
     for name, sizes in {"alone": [small], "both": [small, large], "other": [large]}.items():
@@ -137,6 +138,7 @@ def test_an_exclusion_can_name_it_in_both_ways(sweep_file, sizes: list, excluded
     assert left.size == (32, 32)
 
 
+@pytest.mark.slow
 def test_a_model_whose_native_size_has_changed_loses_no_picture(cli, model: Path, tmp_path: Path, sweep_file) -> None:
     path, run = sweep_file(sweep(model, seed=1, size=["native", [32, 32]])), tmp_path / "r"
     assert cli("run", path, "--out", run).code == 0

@@ -54,6 +54,7 @@ def test_sag_equals_the_pipeline_of_diffusers(folder: Path, compute, sweep_file)
     assert largest_difference(ours, run(denoiser, compute, [plain], batch_size=2)[plain]) > 1
 
 
+@pytest.mark.slow
 def test_sag_shares_predictions_with_other_guiders(tiny_model: Path, compute, sweep_file) -> None:
     """Unperturbed predictions are the same with recorded attention and without, and are computed once for both."""
     denoiser = LatentsInPictures(load_model(Source("tiny", str(tiny_model)), compute))

@@ -95,6 +95,7 @@ def test_every_choice_of_bfloat16_makes_the_trial(trial, chosen) -> None:
     assert chosen() == torch.float32  # and without a second warning
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_in_float32_and_says_so_once(cli, trial, tmp_path: Path) -> None:
     (tmp_path / "train.yaml").write_text(yaml.safe_dump(label_training()))
     trial(CRASH)

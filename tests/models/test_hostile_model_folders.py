@@ -195,6 +195,7 @@ sys.exit(run_command(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["plan"], ["run"]])
 def test_a_noise_schedule_of_two_billion_steps_takes_no_memory(labelled: Path, tmp_path: Path, words) -> None:
     """It is refused before an array of so many numbers is made."""

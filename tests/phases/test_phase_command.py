@@ -68,6 +68,7 @@ def test_transitions_are_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp
     assert seen, "no seed changes its basin: the test shows nothing"
 
 
+@pytest.mark.slow
 def test_the_sides_of_a_transition_end_in_different_pictures(tiny_model, sweep_file, tmp_path) -> None:
     driver = driver_for(tiny_model, sweep_file, tmp_path)
     driver.run(None, SilentDisplay())
@@ -78,6 +79,7 @@ def test_the_sides_of_a_transition_end_in_different_pictures(tiny_model, sweep_f
         assert curve[-1] > 0.1  # half-way from one colour to another
 
 
+@pytest.mark.slow
 def test_a_budget_stops_before_the_round_that_would_exceed_it(tiny_model, sweep_file, tmp_path) -> None:
     free = driver_for(tiny_model, sweep_file, tmp_path / "free")
     free.run(None, SilentDisplay())
@@ -138,6 +140,7 @@ def test_a_killed_search_continues_to_the_same_report(cli, phase_file, tmp_path)
 FOREIGN = ['{"solid": 0, "liquid": 100}', "[1, 2]", "phase: liquid", '{"name": "mine", "searches": []}']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", FOREIGN)
 def test_a_users_own_phase_json_is_kept(cli, sweep_file, phase_file, tiny_model, tmp_path, content: str) -> None:
     """In a run's own folder, where it makes no search of the run, and in the folder of a search."""
@@ -171,6 +174,7 @@ def test_a_damaged_report_is_replaced(cli, phase_file, tmp_path, cut: int) -> No
     assert not list(out.glob("*.before*"))
 
 
+@pytest.mark.slow
 def test_the_sweep_file_of_a_search_can_be_searched_again(cli, phase_file, tmp_path) -> None:
     out = tmp_path / "out"
     file = phase_file(seed=[1, 2], guider=["cfg", "tnorm"], phase={"scan": 5})

@@ -111,6 +111,7 @@ def test_more_values_lose_no_transition_and_turn_no_verdict(
     assert disagreements([few.transitions, many.transitions]) == (0, 0, 0), "lost, turned, apart"
 
 
+@pytest.mark.slow
 @given(steps, drifts, st.booleans(), st.integers(9, 60))
 @settings(max_examples=25, deadline=None)
 def test_what_a_search_finds_is_what_a_dense_scan_has(known: list[Step], drift: float, rounds: bool, scan: int) -> None:

@@ -26,6 +26,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_nothing_that_a_run_does_in_a_linked_copy_changes_the_original(cli, labelled, tmp_path, sweep_file) -> None:
     path = sweep_file(SWEEP.format(model=labelled))
     assert cli("run", path, "--out", tmp_path / "r").code == 0
@@ -82,6 +83,7 @@ def test_nothing_that_a_training_does_in_a_linked_copy_changes_the_original(cli,
     assert contents(trained / "t") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["denoiser/log.jsonl", "denoiser/samples-000002.png", "model/unet"])
 def test_trainings_follow_no_link_at_any_depth(cli, trained: Path, tmp_path: Path, name: str) -> None:
     folder = Path(shutil.copytree(trained / "t", tmp_path / "t"))

@@ -235,6 +235,7 @@ def test_a_resolved_sweep_means_the_same(path: Path, tmp_path: Path) -> None:
     assert [e.id for e in expand(*read_sweep(again))] == [e.id for e in expand(sweep, document)]
 
 
+@pytest.mark.slow
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
     allowed = schema()
     good = yaml.safe_load(BASE)

@@ -73,6 +73,7 @@ def settings() -> list:
     return [levels, bars, hub.are_progress_bars_disabled(), list(warnings.filters)]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_process_as_it_was(labelled: Path, tmp_path: Path, sweep_file) -> None:
     guiders = "[cfg, diffusers.ClassifierFreeGuidance]"
     path = sweep_file(f"name: x\nmodel: {labelled}\nlabel: 1\nsteps: 2\nguider: {guiders}\nvalue: 2\n")

@@ -29,6 +29,7 @@ def config(pictures: Path, small_training: dict, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_an_ordinary_folder_that_run_takes(cli, config: Path, tmp_path: Path, sweep_file) -> None:
     out = tmp_path / "out"
     trained = cli("train", config, "--out", out)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ONLY_FOR_TRAINING = ["accelerate", "datasets", "pyarrow", "sklearn"]
+HIDDEN = [*ONLY_FOR_TRAINING, "peft"]  # which needs accelerate, and is for LoRAs alone
 
 # The packages are hidden from the import system, as if they were not installed, since diffusers and transformers look
 # for them before they import them.
@@ -20,14 +21,14 @@ class Hiding:
         self.finder = finder
 
     def find_spec(self, name, path=None, target=None):
-        hidden = name.partition(".")[0] in {ONLY_FOR_TRAINING}
+        hidden = name.partition(".")[0] in {HIDDEN}
         return None if hidden else self.finder.find_spec(name, path, target)
 
     def __getattr__(self, name):
         return getattr(self.finder, name)
 
 sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
-assert not any(importlib.util.find_spec(name) for name in {ONLY_FOR_TRAINING})
+assert not any(importlib.util.find_spec(name) for name in {HIDDEN})
 """
 IMPORT_ALL = """
 import importlib, pathlib, cfgsweep
@@ -55,6 +56,7 @@ def test_every_module_but_those_of_training_is_imported() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_runs(labelled: Path, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(
         f"name: x\nmodel: {labelled}\nlabel: 1\nsteps: 2\nguider: cfg\nvalue: [1, 2]\nmetrics: contrast\n"
