@@ -32,9 +32,8 @@ class DenoiserCalls:
 
         All inputs are made here, and not when the call is made in its thread: tokenizers are not thread-safe.
         """
-        padded = pad(batch, self.batch_size)
-        latents = torch.cat([self._input(trajectory, forward_pass) for trajectory, forward_pass in padded])
-        rows = [self._row_inputs(row) for row in padded]
+        latents = torch.cat(pad([self._input(*row) for row in batch], self.batch_size))
+        rows = pad([self._row_inputs(row) for row in batch], self.batch_size)
         perturbation = batch[0][1].perturbation
         denoiser = self._unperturbed if perturbation is None else self.denoiser.perturbed(perturbation)
         return lambda: denoiser.predict_rows(latents, rows)[: len(batch)]

@@ -109,8 +109,8 @@ class Call:
     @property
     def noise_levels(self) -> tuple[float, ...]:
         """sigma_t / alpha_t at every step of the run."""
-        first, calls = self.index - self.number, self._steps_of_calls
-        return tuple(self._sampler.sigmas_at(first + calls.index(step))[0] for step in range(self.steps))
+        first, calls, sampler = self.index - self.number, self._steps_of_calls, self._sampler
+        return tuple(sampler.sigmas_at(first + calls.index(step))[0] for step in range(self.steps))
 
     @property
     def _sampler(self) -> Sampler:

@@ -34,7 +34,7 @@ def attend_by_identity(
         return value.repeat_interleave(query.shape[1] // value.shape[1], dim=1)
     if given.get("is_causal"):
         raise UserError("causal attention cannot be perturbed")
-    attended = attention(**given).clone()
+    attended = attention(**given)
     tokens = torch.arange(keys.shape[1], device=keys.device)
     places = zip(*(positions_of(x).split(QUERIES_AT_ONCE, dim=1) for x in (queries, keys)), strict=True)
     for positions, own in places:  # [rows, some]

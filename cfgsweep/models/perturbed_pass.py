@@ -133,9 +133,7 @@ class PerturbedPass(ForwardPass):
         call = self.origins.calls[place]
         if kind == "identity" and call.self_attends and is_linear_attention(module):
             return project_output(module, module.to_v(inputs["hidden_states"]))
-        if kind in ATTENTION_KINDS:
-            return output
-        if not _can_change(kind, self._roles[place.module], call):
+        if kind in ATTENTION_KINDS or not _can_change(kind, self._roles[module], call):
             return output
         changed = outputs_of(output)
         for i, origins in enumerate(call.outputs):

@@ -87,7 +87,12 @@ class TransformerHooks:
         self._hooks.remove()
 
     def check(self, perturbation: LayerPerturbation) -> None:
-        for block, name in select_layers(self._stacks, perturbation.layers).items():
+        self._checked(perturbation)
+
+    def _checked(self, perturbation: LayerPerturbation) -> dict[nn.Module, str]:
+        """The blocks in the perturbation's layers, with their names."""
+        names = select_layers(self._stacks, perturbation.layers)
+        for block, name in names.items():
             self._parts[block].refuse_missing(perturbation.kind, name)
         if getattr(self._network, "is_cache_enabled", False):
             raise UserError(
@@ -95,11 +100,11 @@ class TransformerHooks:
                 where=type(self._network).__name__,
                 hint="call `disable_cache()` of the network",
             )
+        return names
 
     @contextmanager
     def applied(self, perturbation: LayerPerturbation, shape: Shape) -> Iterator[None]:
-        self.check(perturbation)
-        names = select_layers(self._stacks, perturbation.layers)
+        names = self._checked(perturbation)
         perturbed = PerturbedPass(perturbation, shape, {block: self._parts[block] for block in names})
 
         def begin(arguments: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class DoneRecord(BaseRecord):
     """A finished picture: its settings, how it was made, and the hash of its pixels.
 
     code: hashes of users' files by the names of the guiders and schedules that are in them.
-    fingerprints: of the models that predicted and of LoRA files, by their names; none in records of version 0.1.
+    fingerprints: of the models that predicted, LoRA files and autoencoders, by their names; none in version 0.1.
     width, height: in pixels. frames: of a video, 2 or more.
     evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.

@@ -33,16 +33,14 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
 def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     if not wanted:
         return not call
-    return all(
-        name in call and (call[name] == one or (call[name] is not None and _field_matches(call[name], one)))
-        for name, one in wanted.items()
-    )
+    return all(name in call and (call[name] == one or _field_matches(call[name], one)) for name, one in wanted.items())
 
 
 def _values(cell: Mapping[str, Any], name: str) -> list[Any]:
-    """The value of a field; the native size can be named in both ways."""
-    native = cell.get("native_size") if name == "size" and cell["size"] is None else None
-    return [cell[name], *([native] if native else [])]
+    """The value of a field; the native size can be named in several ways."""
+    if name != "size" or cell["size"] is not None:
+        return [cell[name]]
+    return [None, "native", *([native] if (native := cell.get("native_size")) else [])]
 
 
 def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any]]) -> str:
@@ -71,7 +69,7 @@ def _field_matches(value: Any, wanted: Any) -> bool:
         return wanted == list(value) or value == (wanted, wanted)
     if isinstance(wanted, str) and isinstance(value, int | float):
         return _compares(value, wanted)
-    return value == wanted if value is not None else wanted in (None, "native")
+    return bool(value == wanted)
 
 
 def _compares(value: float, wanted: str) -> bool:

@@ -65,6 +65,11 @@ def test_exclude_drops_cells(sweep_file, exclude: str, left: int) -> None:
     assert len(experiments_of(sweep_file, BASE + f"exclude: {exclude}\n")) == left
 
 
+def test_what_is_left_out_is_native_for_sizes_alone(sweep_file) -> None:
+    (left,) = {e.vae for e in experiments_of(sweep_file, BASE + "vae: [null, native]\nexclude: [{vae: native}]\n")}
+    assert left is None
+
+
 def test_guider_parameters_may_be_lists(sweep_file) -> None:
     text = BASE.replace("[tnorm, fullnorm]", "[cfg, {cfg: {start: [0.1, 0.2], stop: {range: [0.5, 0.7, 0.1]}}}]")
     got = {e.guider.title() for e in experiments_of(sweep_file, text)}
