@@ -17,7 +17,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 
 from tests.support import tiny_models as tiny
-from tests.support.tiny_pipelines import images, more_images, rarer_images, rarer_videos, several_texts, videos
+from tests.support.tiny_pipelines import images, rarer_images, several_texts, videos
 
 
 class Family(NamedTuple):
@@ -45,15 +45,15 @@ TABLE = {
     "flux": Family(images.flux, SHORT, TRUE_CFG, 2),
     "qwenimage": Family(images.qwenimage, SHORT, TRUE_CFG, 2),
     "stable_diffusion": Family(tiny.stable_diffusion, PICTURE, CFG, 1),
-    "flux2": Family(more_images.flux2, {**PICTURE, "max_sequence_length": 96}, {}, 1),
-    "flux2_klein": Family(more_images.flux2_klein, SHORT, CFG, 2),
-    "chroma": Family(more_images.chroma, SHORT, CFG, 2),
-    "cogview4": Family(more_images.cogview4, SHORT, CFG, 2),
-    "pixart_sigma": Family(more_images.pixart_sigma, UNBINNED, CFG, 1),
-    "sana": Family(more_images.sana, UNBINNED, CFG, 1),
-    "auraflow": Family(more_images.auraflow, SHORT, CFG, 1),
-    "lumina2": Family(more_images.lumina2, {**LARGER, "max_sequence_length": 64}, CFG, 2),
-    "zimage": Family(more_images.zimage, SHORT, CFG, 1),
+    "flux2": Family(images.flux2, {**PICTURE, "max_sequence_length": 96}, {}, 1),
+    "flux2_klein": Family(images.flux2_klein, SHORT, CFG, 2),
+    "chroma": Family(images.chroma, SHORT, CFG, 2),
+    "cogview4": Family(images.cogview4, SHORT, CFG, 2),
+    "pixart_sigma": Family(images.pixart_sigma, UNBINNED, CFG, 1),
+    "sana": Family(images.sana, UNBINNED, CFG, 1),
+    "auraflow": Family(images.auraflow, SHORT, CFG, 1),
+    "lumina2": Family(images.lumina2, {**LARGER, "max_sequence_length": 64}, CFG, 2),
+    "zimage": Family(images.zimage, SHORT, CFG, 1),
     "kolors": Family(several_texts.kolors, PICTURE, CFG, 1),
     "hidream": Family(several_texts.hidream, {"height": 128, "width": 128, "max_sequence_length": 16}, CFG, 1),
     "hunyuandit": Family(several_texts.hunyuandit, {**LARGER, "use_resolution_binning": False}, CFG, 1),
@@ -66,23 +66,23 @@ TABLE = {
     "hunyuanvideo": Family(videos.hunyuanvideo, VIDEO, TRUE_CFG, 2),
     "hunyuanvideo15": Family(videos.hunyuanvideo15, {**PICTURE, "num_frames": 5}, {}, 2),  # its guider is a component
     "bria": Family(rarer_images.bria, SHORT, CFG, 1),
-    "pixart_alpha": Family(rarer_images.pixart_alpha, UNBINNED, CFG, 1),
+    "pixart_alpha": Family(images.pixart_alpha, UNBINNED, CFG, 1),
     "cogview3plus": Family(rarer_images.cogview3plus, SHORT, CFG, 1),
     "krea2": Family(rarer_images.krea2, SHORT, CFG, 2),
     "luminanext": Family(
         rarer_images.luminanext, {**LARGER, "max_sequence_length": 16, "clean_caption": False}, CFG, 1
     ),
     "prx": Family(rarer_images.prx, {**PICTURE, "use_resolution_binning": False}, CFG, 1),
-    "sana_sprint": Family(rarer_images.sana_sprint, UNBINNED, {}, 1),
+    "sana_sprint": Family(images.sana_sprint, UNBINNED, {}, 1),
     "flux_kontext": Family(
-        rarer_images.flux_kontext, {**SHORT, **IMAGE, "max_area": 32 * 32, "_auto_resize": False}, TRUE_CFG, 2
+        images.flux_kontext, {**SHORT, **IMAGE, "max_area": 32 * 32, "_auto_resize": False}, TRUE_CFG, 2
     ),
-    "mochi": Family(rarer_videos.mochi, {**VIDEO, "num_frames": 7}, CFG, 1),
-    "kandinsky5": Family(rarer_videos.kandinsky5, VIDEO, CFG, 2),
-    "latte": Family(rarer_videos.latte, {**PICTURE, "video_length": 4, "clean_caption": False}, CFG, 1),
-    "sana_video": Family(rarer_videos.sana_video, {**UNBINNED, "frames": 5}, CFG, 1),
-    "wan_i2v": Family(rarer_videos.wan_i2v, {**VIDEO, **IMAGE}, CFG, 2),
-    "ltx_i2v": Family(rarer_videos.ltx_i2v, {**VIDEO, **IMAGE, "num_frames": 9}, CFG, 1),
+    "mochi": Family(videos.mochi, {**VIDEO, "num_frames": 7}, CFG, 1),
+    "kandinsky5": Family(videos.kandinsky5, VIDEO, CFG, 2),
+    "latte": Family(videos.latte, {**PICTURE, "video_length": 4, "clean_caption": False}, CFG, 1),
+    "sana_video": Family(videos.sana_video, {**UNBINNED, "frames": 5}, CFG, 1),
+    "wan_i2v": Family(videos.wan_i2v, {**VIDEO, **IMAGE}, CFG, 2),
+    "ltx_i2v": Family(videos.ltx_i2v, {**VIDEO, **IMAGE, "num_frames": 9}, CFG, 1),
 }
 FAMILIES = {name: family.make for name, family in TABLE.items()}
 INPUTS = {name: family.inputs for name, family in TABLE.items()}  # not to be changed: some families share them

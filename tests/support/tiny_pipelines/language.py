@@ -35,7 +35,8 @@ from transformers import (
 )
 
 from tests.support import tiny_models as tiny
-from tests.support.tiny_pipelines.texts import WIDTH, WORDS
+from tests.support.tiny_networks import WIDTH
+from tests.support.tiny_pipelines.texts import WORDS
 
 SIZES = {
     "hidden_size": WIDTH,

@@ -24,8 +24,8 @@ from transformers import (
 )
 
 from tests.support import tiny_models as tiny
+from tests.support.tiny_networks import WIDTH
 
-WIDTH = 16  # channels of text encoders
 # Words that are one token; others are split into letters.
 WORDS = "a the of on in and red blue green black white cat dog dogs horse house photo square bad worse ugly some two"
 

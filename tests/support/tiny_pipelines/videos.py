@@ -1,228 +1,170 @@
-"""Pipelines for videos."""
+"""Pipelines for videos, and those that continue a picture."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from diffusers import (
-    AutoencoderKLCogVideoX,
-    AutoencoderKLHunyuanVideo,
-    AutoencoderKLHunyuanVideo15,
-    AutoencoderKLLTXVideo,
-    AutoencoderKLWan,
-    ClassifierFreeGuidance,
-    CogVideoXDDIMScheduler,
-    CogVideoXPipeline,
-    CogVideoXTransformer3DModel,
-    FlowMatchEulerDiscreteScheduler,
-    HunyuanVideo15Pipeline,
-    HunyuanVideo15Transformer3DModel,
-    HunyuanVideoPipeline,
-    HunyuanVideoTransformer3DModel,
-    LTXPipeline,
-    LTXVideoTransformer3DModel,
-    UniPCMultistepScheduler,
-    WanPipeline,
-    WanTransformer3DModel,
-)
-from transformers import LlamaModel
+import diffusers
+from diffusers import FlowMatchEulerDiscreteScheduler
+from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, LlamaModel
 
-from tests.support.tiny_pipelines import language, texts
-from tests.support.tiny_pipelines.texts import WIDTH
+from tests.support import tiny_models as tiny
+from tests.support.tiny_networks import CROSS, PICTURE, WIDTH, tiny_network
+from tests.support.tiny_pipelines import autoencoders, language, texts
+from tests.support.tiny_pipelines.assemble import FLOW, assemble
 
 
-def wan() -> WanPipeline:
-    return _wan(transformer=wan_transformer(4), vae=wan_vae(4))
+def wan() -> diffusers.WanPipeline:
+    return _wan(transformer=_wan_network(), vae=autoencoders.wan(4))
 
 
-def wan22() -> WanPipeline:
+def wan22() -> diffusers.WanPipeline:
     """Two networks, one for high noise and one for low."""
-    networks = {"transformer": wan_transformer(4), "transformer_2": wan_transformer(4)}
-    return _wan(**networks, vae=wan_vae(4), boundary_ratio=0.875)
+    networks = {"transformer": _wan_network(), "transformer_2": _wan_network()}
+    return _wan(**networks, vae=autoencoders.wan(4), boundary_ratio=0.875)
 
 
-def wan5b() -> WanPipeline:
+def wan5b() -> diffusers.WanPipeline:
     """One timestep per token."""
-    vae = wan_vae(8, is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=8)
-    return _wan(transformer=wan_transformer(8), vae=vae, expand_timesteps=True)
+    vae = autoencoders.wan(8, is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=8)
+    return _wan(transformer=_wan_network(in_channels=8, out_channels=8), vae=vae, expand_timesteps=True)
 
 
-def _wan(**parts: Any) -> WanPipeline:
-    text_encoder, tokenizer = texts.umt5()
-    return WanPipeline(tokenizer=tokenizer, text_encoder=text_encoder, scheduler=wan_scheduler(), **parts)
-
-
-def wan_scheduler() -> UniPCMultistepScheduler:
-    return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
-
-
-def wan_vae(channels: int, **others: Any) -> AutoencoderKLWan:
-    """4 times smaller in height and width (times the patch size), 2 times in time."""
-    settings = {
-        "base_dim": 4,
-        "z_dim": channels,
-        "dim_mult": [1, 1, 1],
-        "num_res_blocks": 1,
-        "temperal_downsample": [False, True],
-        "latents_mean": [0.0] * channels,
-        "latents_std": [1.0] * channels,
-        "scale_factor_temporal": 2,
-        "scale_factor_spatial": 4,
-    }
-    return AutoencoderKLWan(**{**settings, **others})
-
-
-def wan_transformer(channels: int, **others: Any) -> WanTransformer3DModel:
-    settings = {
-        "patch_size": (1, 2, 2),
-        "num_attention_heads": 2,
-        "attention_head_dim": 12,
-        "in_channels": channels,
-        "out_channels": channels,
-        "text_dim": WIDTH,
-        "freq_dim": 32,
-        "ffn_dim": 32,
-        "num_layers": 2,
-        "rope_max_seq_len": 256,  # positions of the native size, with which a model is tried when it is loaded
-    }
-    return WanTransformer3DModel(**{**settings, **others})
-
-
-def ltx(of: type = LTXPipeline) -> Any:
-    text_encoder, tokenizer = texts.t5()
-    transformer = LTXVideoTransformer3DModel(
-        in_channels=8,
-        out_channels=8,
+def wan_i2v() -> diffusers.WanImageToVideoPipeline:
+    """The network is given the latents, a mask, and the latents of the first picture."""
+    texts.replace_missing_ftfy(diffusers.WanImageToVideoPipeline)
+    vision = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=2,
         num_attention_heads=2,
-        attention_head_dim=8,
-        cross_attention_dim=16,
-        num_layers=2,
-        caption_channels=WIDTH,
+        intermediate_size=16,
+        image_size=16,
+        patch_size=4,
     )
-    vae = AutoencoderKLLTXVideo(
-        latent_channels=8,
-        block_out_channels=(8, 8, 8, 8),
-        decoder_block_out_channels=(8, 8, 8, 8),
-        layers_per_block=(1, 1, 1, 1, 1),
-        decoder_layers_per_block=(1, 1, 1, 1, 1),
-        spatio_temporal_scaling=(True, True, False, False),
-        decoder_spatio_temporal_scaling=(True, True, False, False),
-        patch_size=1,
+    return assemble(
+        diffusers.WanImageToVideoPipeline,
+        texts.umt5(),
+        scheduler=_wan_scheduler(),
+        vae=autoencoders.wan(4),
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
+        image_encoder=CLIPVisionModel(vision),
+        transformer=_wan_network(in_channels=4 + 2 + 4, image_dim=WIDTH),
     )
-    return of(
+
+
+def _wan(**parts: Any) -> diffusers.WanPipeline:
+    return assemble(diffusers.WanPipeline, texts.umt5(), scheduler=_wan_scheduler(), **parts)
+
+
+def _wan_scheduler() -> diffusers.UniPCMultistepScheduler:
+    return diffusers.UniPCMultistepScheduler(**FLOW, flow_shift=3.0)
+
+
+def _wan_network(**changes: Any) -> diffusers.WanTransformer3DModel:
+    return tiny_network(diffusers.WanTransformer3DModel, **changes)
+
+
+def ltx(of: type = diffusers.LTXPipeline) -> Any:
+    return assemble(
+        of,
+        texts.t5(),
+        transformer=tiny_network(diffusers.LTXVideoTransformer3DModel),
+        vae=autoencoders.ltx(),
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        transformer=transformer,
     )
 
 
-def cogvideox() -> CogVideoXPipeline:
-    text_encoder, tokenizer = texts.t5()
-    transformer = CogVideoXTransformer3DModel(
-        num_attention_heads=2,
-        attention_head_dim=16,
-        in_channels=4,
-        out_channels=4,
-        time_embed_dim=16,
-        text_embed_dim=WIDTH,
-        num_layers=2,
-        sample_width=8,
-        sample_height=8,
-        sample_frames=9,
-        max_text_seq_length=16,
-    )
-    vae = AutoencoderKLCogVideoX(
-        down_block_types=("CogVideoXDownBlock3D",) * 3,
-        up_block_types=("CogVideoXUpBlock3D",) * 3,
-        block_out_channels=(8, 8, 8),
-        latent_channels=4,
-        layers_per_block=1,
-        norm_num_groups=4,
-    )
+def ltx_i2v() -> diffusers.LTXImageToVideoPipeline:
+    """The first frame of the latents is the picture, and has timestep 0."""
+    return ltx(diffusers.LTXImageToVideoPipeline)
+
+
+def cogvideox() -> diffusers.CogVideoXPipeline:
     noise = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": False}
-    return CogVideoXPipeline(
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
-        vae=vae,
-        transformer=transformer,
-        scheduler=CogVideoXDDIMScheduler(**noise, prediction_type="v_prediction", rescale_betas_zero_snr=True),
+    return assemble(
+        diffusers.CogVideoXPipeline,
+        texts.t5(),
+        transformer=tiny_network(diffusers.CogVideoXTransformer3DModel),
+        vae=autoencoders.cogvideox(),
+        scheduler=diffusers.CogVideoXDDIMScheduler(
+            **noise, prediction_type="v_prediction", rescale_betas_zero_snr=True
+        ),
     )
 
 
-def hunyuanvideo() -> HunyuanVideoPipeline:
-    text_encoder, tokenizer = language.llama(HunyuanVideoPipeline, LlamaModel, layers=3)  # the last two are skipped
-    clip, tokenizer_2 = texts.clip(77)
-    transformer = HunyuanVideoTransformer3DModel(
+def hunyuanvideo() -> diffusers.HunyuanVideoPipeline:
+    return assemble(
+        diffusers.HunyuanVideoPipeline,
+        language.llama(diffusers.HunyuanVideoPipeline, LlamaModel, layers=3),  # the last two are skipped
+        texts.clip(77),
+        transformer=tiny_network(diffusers.HunyuanVideoTransformer3DModel),
+        vae=autoencoders.hunyuan_video(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+    )
+
+
+def hunyuanvideo15() -> diffusers.HunyuanVideo15Pipeline:
+    return assemble(
+        diffusers.HunyuanVideo15Pipeline,
+        language.qwen_vl_text(diffusers.HunyuanVideo15Pipeline, layers=3),  # the last two are skipped
+        texts.byt5(),
+        transformer=tiny_network(diffusers.HunyuanVideo15Transformer3DModel),
+        vae=autoencoders.hunyuan_video15(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        guider=diffusers.ClassifierFreeGuidance(guidance_scale=6.0),
+    )
+
+
+def mochi() -> diffusers.MochiPipeline:
+    return assemble(
+        diffusers.MochiPipeline,
+        texts.t5(),
+        transformer=tiny_network(diffusers.MochiTransformer3DModel),
+        vae=autoencoders.mochi(),
+        scheduler=FlowMatchEulerDiscreteScheduler(invert_sigmas=True),
+    )
+
+
+def kandinsky5() -> diffusers.Kandinsky5T2VPipeline:
+    """The network is given the latents, those of a first picture, and a mask."""
+    return assemble(
+        diffusers.Kandinsky5T2VPipeline,
+        language.qwen_vl(diffusers.Kandinsky5T2VPipeline),
+        texts.clip(77),
+        transformer=tiny_network(diffusers.Kandinsky5Transformer3DModel),
+        vae=autoencoders.hunyuan_video(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+    )
+
+
+def latte() -> diffusers.LattePipeline:
+    text = texts.t5()
+    transformer = diffusers.LatteTransformer3DModel(
+        **CROSS,
+        **PICTURE,
         in_channels=4,
-        out_channels=4,
-        num_attention_heads=2,
-        attention_head_dim=8,
-        num_layers=2,
-        num_single_layers=2,
-        num_refiner_layers=1,
-        text_embed_dim=WIDTH,
-        pooled_projection_dim=WIDTH,
-        rope_axes_dim=(4, 2, 2),
+        out_channels=8,
+        attention_bias=True,
+        activation_fn="gelu-approximate",
+        num_embeds_ada_norm=1000,
+        norm_type="ada_norm_single",
+        norm_elementwise_affine=False,
+        video_length=4,
     )
-    return HunyuanVideoPipeline(
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
+    return assemble(
+        diffusers.LattePipeline,
+        text,
         transformer=transformer,
-        vae=hunyuan_vae(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
-        text_encoder_2=clip,
-        tokenizer_2=tokenizer_2,
+        vae=tiny.autoencoder(),
+        scheduler=diffusers.DDIMScheduler(clip_sample=False),
     )
 
 
-def hunyuan_vae() -> AutoencoderKLHunyuanVideo:
-    return AutoencoderKLHunyuanVideo(
-        latent_channels=4,
-        down_block_types=("HunyuanVideoDownBlock3D",) * 3,
-        up_block_types=("HunyuanVideoUpBlock3D",) * 3,
-        block_out_channels=(8, 8, 8),
-        layers_per_block=1,
-        norm_num_groups=4,
-        spatial_compression_ratio=4,
-    )
-
-
-def hunyuanvideo15() -> HunyuanVideo15Pipeline:
-    qwen, tokenizer = language.qwen_vl_text(HunyuanVideo15Pipeline, layers=3)  # the last two are skipped
-    byt5, tokenizer_2 = texts.byt5()
-    transformer = HunyuanVideo15Transformer3DModel(
-        in_channels=9,  # latents, those of a first picture, and a mask
-        out_channels=4,
-        num_attention_heads=2,
-        attention_head_dim=8,
-        num_layers=2,
-        num_refiner_layers=1,
-        mlp_ratio=2.0,
-        text_embed_dim=WIDTH,
-        text_embed_2_dim=WIDTH,
-        image_embed_dim=8,
-        rope_axes_dim=(4, 2, 2),
-        target_size=16,
-        task_type="t2v",
-    )
-    vae = AutoencoderKLHunyuanVideo15(
-        latent_channels=4,
-        block_out_channels=(32, 32),
-        layers_per_block=1,
-        spatial_compression_ratio=4,
-        temporal_compression_ratio=2,
-        downsample_match_channel=False,
-        upsample_match_channel=False,
-    )
-    return HunyuanVideo15Pipeline(
-        text_encoder=qwen,
-        tokenizer=tokenizer,
-        transformer=transformer,
-        vae=vae,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
-        text_encoder_2=byt5,
-        tokenizer_2=tokenizer_2,
-        guider=ClassifierFreeGuidance(guidance_scale=6.0),
+def sana_video() -> diffusers.SanaVideoPipeline:
+    return assemble(
+        diffusers.SanaVideoPipeline,
+        language.gemma2(diffusers.SanaVideoPipeline),
+        transformer=tiny_network(diffusers.SanaVideoTransformer3DModel),
+        vae=autoencoders.wan(4),
+        scheduler=diffusers.DPMSolverMultistepScheduler(**FLOW, flow_shift=8.0, algorithm_type="dpmsolver++"),
     )
