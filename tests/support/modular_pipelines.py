@@ -19,7 +19,6 @@ from diffusers import (
     ErnieImageTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
     Flux2Transformer2DModel,
-    Flux3Transformer2DModel,
     HeliosScheduler,
     HeliosTransformer3DModel,
     HunyuanVideo15Transformer3DModel,
@@ -35,8 +34,9 @@ from diffusers import (
 from torch import Tensor
 
 from tests.support import tiny_pipelines, tiny_transformers
+from tests.support.tiny_networks import WIDTH, tiny_network
+from tests.support.tiny_pipelines.assemble import FLOW
 
-WIDTH = 16  # channels of texts
 TWO_HEADS = {"num_attention_heads": 2}
 PICTURE = {"height": 64, "width": 96}
 TEXTS = {"prompt": "a cat", "negative_prompt": "a dog"}
@@ -132,7 +132,7 @@ def _masks(name: str, shape: tuple[int, int] = (1, 6), value: float | bool = Tru
 
 
 def _wan(channels: int = 16, **others: Any) -> dict[str, Any]:
-    scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
+    scheduler = UniPCMultistepScheduler(**FLOW, flow_shift=3.0)
     return {"transformer": _wan_network(channels, **others), "scheduler": scheduler}
 
 
@@ -142,8 +142,7 @@ def _wan22() -> dict[str, Any]:
 
 
 def _wan_network(channels: int, **others: Any) -> WanTransformer3DModel:
-    sizes = {"attention_head_dim": 12, "freq_dim": 32, "ffn_dim": 32, "num_layers": 2, "rope_max_seq_len": 32}
-    return WanTransformer3DModel(in_channels=channels, out_channels=16, text_dim=WIDTH, **sizes, **TWO_HEADS, **others)
+    return tiny_network(WanTransformer3DModel, in_channels=channels, out_channels=16, **others)
 
 
 def _wan_inputs() -> dict[str, Any]:
@@ -173,23 +172,8 @@ def _ltx2_inputs() -> dict[str, Any]:
     return {**texts, **_masks("connector_attention_mask", value=1.0), **size}
 
 
-FLUX = {
-    "in_channels": 16,
-    "num_layers": 1,
-    "num_single_layers": 1,
-    "attention_head_dim": 16,
-    "joint_attention_dim": WIDTH,
-    "axes_dims_rope": (4, 4, 4, 4),
-    **TWO_HEADS,
-}
-
-
 def _flux2() -> dict[str, Any]:
-    return _dynamic(Flux2Transformer2DModel(**FLUX, timestep_guidance_channels=16, guidance_embeds=False))
-
-
-def _flux3() -> dict[str, Any]:
-    return _flow(Flux3Transformer2DModel(**FLUX, cond_in_channels=16, timestep_channels=16))
+    return _dynamic(tiny_network(Flux2Transformer2DModel, joint_attention_dim=WIDTH, guidance_embeds=False))
 
 
 def _wan_animate() -> dict[str, Any]:
@@ -210,10 +194,8 @@ def _wan_animate_inputs() -> dict[str, Any]:
 
 
 def _hunyuan_video() -> dict[str, Any]:
-    text = {"text_embed_dim": WIDTH, "text_embed_2_dim": WIDTH, "image_embed_dim": WIDTH}
-    sizes = {"attention_head_dim": 8, "num_layers": 1, "num_refiner_layers": 1, "mlp_ratio": 2.0, **TWO_HEADS}
-    others = {"rope_axes_dim": (2, 2, 4), "target_size": 16, "task_type": "t2v"}
-    return _flow(HunyuanVideo15Transformer3DModel(**text, **sizes, **others))  # 32 channels, 33 of a condition
+    channels = {"in_channels": 65, "out_channels": 32}  # 32 channels, 33 of a condition
+    return _flow(tiny_network(HunyuanVideo15Transformer3DModel, **channels))
 
 
 def _hunyuan_video_inputs() -> dict[str, Any]:
@@ -255,8 +237,7 @@ def _helios() -> dict[str, Any]:
 
 
 def _qwenimage(**others: Any) -> dict[str, Any]:
-    sizes = {"in_channels": 16, "out_channels": 4, "num_layers": 2, "attention_head_dim": 16, **TWO_HEADS}
-    return _dynamic(QwenImageTransformer2DModel(**sizes, joint_attention_dim=WIDTH, axes_dims_rope=(8, 4, 4), **others))
+    return _dynamic(tiny_network(QwenImageTransformer2DModel, **others))
 
 
 def _qwenimage_inputs() -> dict[str, Any]:
@@ -330,11 +311,11 @@ FAMILIES = {
         _flux2,
         lambda: {**_embeddings(1, 6, WIDTH), **PICTURE, "image_latents": [embedding(3, 1, 16, 2, 3)]},
     ),
-    "flux3": Family("Flux3AutoBlocks", _flux3, lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
+    "flux3": Family("Flux3AutoBlocks", _of_family("flux3", _flow), lambda: {**_embeddings(1, 6, WIDTH), **PICTURE}),
     "krea2": Family(
         "Krea2AutoBlocks",
         _of_family("krea2", _dynamic),
-        lambda: {**_embeddings(1, 6, 2, WIDTH), **_masks("prompt_embeds_mask"), **PICTURE},
+        lambda: {**_embeddings(1, 6, 3, WIDTH), **_masks("prompt_embeds_mask"), **PICTURE},
     ),
     "hunyuan_video": Family("HunyuanVideo15AutoBlocks", _hunyuan_video, _hunyuan_video_inputs),
     "ernie": Family("ErnieImageAutoBlocks", _ernie, _lists),

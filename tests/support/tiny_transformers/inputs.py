@@ -7,25 +7,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-ROWS, TEXT, WIDTH, CHANNELS = 2, 16, 16, 4
-ROPE = {"attention_head_dim": 16, "num_attention_heads": 2, "axes_dims_rope": (4, 4, 8)}
-HEADS = {"attention_head_dim": 8, "num_attention_heads": 2}
+from tests.support.tiny_networks import WIDTH
+
+ROWS, TEXT, CHANNELS = 2, 16, 4
 Made = tuple[nn.Module, dict[str, Any], tuple[int, ...]]  # a network, arguments, the shape of the latents
 
 
-def text(width: int = WIDTH, tokens: int = TEXT) -> Tensor:
-    return torch.randn(ROWS, tokens, width)
+def text(tokens: int = TEXT) -> Tensor:
+    return torch.randn(ROWS, tokens, WIDTH)
 
 
-def image(channels: int = CHANNELS) -> Tensor:
-    return torch.randn(ROWS, channels, 8, 8)
+def image() -> Tensor:
+    return torch.randn(ROWS, CHANNELS, 8, 8)
 
 
 def video(channels: int = CHANNELS) -> Tensor:
     return torch.randn(ROWS, channels, 2, 8, 4)
 
 
-def packed(channels: int = CHANNELS, tokens: int = 16) -> Tensor:
+def packed(channels: int = 16, tokens: int = 16) -> Tensor:
     return torch.randn(ROWS, tokens, channels)
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import diffusers
 import torch
 
+from tests.support.tiny_networks import PACKED, tiny_network
 from tests.support.tiny_transformers.inputs import (
     CHANNELS,
-    HEADS,
-    ROPE,
     ROWS,
     TEXT,
     WIDTH,
@@ -25,21 +24,9 @@ from tests.support.tiny_transformers.inputs import (
 )
 
 
-def sd3(**more: Any) -> Made:
-    network = diffusers.SD3Transformer2DModel(
-        sample_size=8,
-        in_channels=CHANNELS,
-        out_channels=CHANNELS,
-        num_layers=3,
-        joint_attention_dim=WIDTH,
-        caption_projection_dim=16,
-        pooled_projection_dim=8,
-        pos_embed_max_size=8,
-        **HEADS,
-        **more,
-    )
-    pooled = torch.randn(ROWS, 8)
-    return network, {**usual(image()), "pooled_projections": pooled}, (8, 8)
+def sd3(**changes: Any) -> Made:
+    network = tiny_network(diffusers.SD3Transformer2DModel, num_layers=3, joint_attention_dim=WIDTH, **changes)
+    return network, {**usual(image()), "pooled_projections": torch.randn(ROWS, 2 * WIDTH)}, (8, 8)
 
 
 def sd35_medium() -> Made:
@@ -47,15 +34,8 @@ def sd35_medium() -> Made:
 
 
 def flux() -> Made:
-    network = diffusers.FluxTransformer2DModel(
-        in_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        joint_attention_dim=WIDTH,
-        pooled_projection_dim=8,
-        **ROPE,
-    )
-    arguments = {**usual(packed()), **positions(), "pooled_projections": torch.randn(ROWS, 8)}
+    network = tiny_network(diffusers.FluxTransformer2DModel, guidance_embeds=False)
+    arguments = {**usual(packed()), **positions(), "pooled_projections": torch.randn(ROWS, WIDTH)}
     return network, arguments, (4, 4)
 
 
@@ -67,27 +47,14 @@ def flux_kontext() -> Made:
 
 
 def flux2() -> Made:
-    network = diffusers.Flux2Transformer2DModel(
-        in_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        joint_attention_dim=WIDTH,
-        timestep_guidance_channels=16,
-        **{**ROPE, "axes_dims_rope": (4, 4, 4, 4)},
-    )
+    network = tiny_network(diffusers.Flux2Transformer2DModel, joint_attention_dim=WIDTH)
     return network, {**usual(packed()), **positions(4), "guidance": torch.full((ROWS,), 4.0)}, (4, 4)
 
 
 def flux3() -> Made:
     """A picture, a text and a picture to be edited, apart at first, in sequences of their own."""
     network = diffusers.Flux3Transformer2DModel(
-        in_channels=CHANNELS,
-        cond_in_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        joint_attention_dim=WIDTH,
-        timestep_channels=16,
-        **{**ROPE, "axes_dims_rope": (4, 4, 4, 4)},
+        **PACKED, cond_in_channels=16, timestep_channels=16, axes_dims_rope=(4, 4, 4, 4)
     )
     ids = positions(4)
     edited = {"image_cond_hidden_states": packed(), "image_cond_ids": ids["img_ids"] + 1}
@@ -95,61 +62,31 @@ def flux3() -> Made:
 
 
 def chroma() -> Made:
-    network = diffusers.ChromaTransformer2DModel(
-        in_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        joint_attention_dim=WIDTH,
-        approximator_num_channels=8,
-        approximator_hidden_dim=16,
-        approximator_layers=1,
-        **ROPE,
-    )
+    network = tiny_network(diffusers.ChromaTransformer2DModel)
     there = torch.cat([mask(9, 16), torch.ones(ROWS, 16, dtype=torch.bool)], dim=1)
     return network, {**usual(packed()), **positions(), "attention_mask": there}, (4, 4)
 
 
 def bria() -> Made:
-    network = diffusers.BriaTransformer2DModel(
-        in_channels=CHANNELS, num_layers=2, num_single_layers=2, joint_attention_dim=WIDTH, **ROPE
-    )
+    network = tiny_network(diffusers.BriaTransformer2DModel)
     return network, {**usual(packed()), **positions()}, (4, 4)
 
 
 def qwenimage() -> Made:
-    network = diffusers.QwenImageTransformer2DModel(
-        in_channels=CHANNELS, out_channels=CHANNELS, num_layers=2, joint_attention_dim=WIDTH, patch_size=1, **ROPE
-    )
+    network = tiny_network(diffusers.QwenImageTransformer2DModel)
     arguments = {**usual(packed()), "encoder_hidden_states_mask": mask(9, 16), "img_shapes": [[(1, 4, 4)]] * ROWS}
     return network, arguments, (4, 4)
 
 
 def auraflow() -> Made:
-    network = diffusers.AuraFlowTransformer2DModel(
-        sample_size=8,
-        in_channels=CHANNELS,
-        out_channels=CHANNELS,
-        num_mmdit_layers=2,
-        num_single_dit_layers=2,
-        joint_attention_dim=WIDTH,
-        caption_projection_dim=16,
-        pos_embed_max_size=64,
-        **HEADS,
-    )
+    network = tiny_network(diffusers.AuraFlowTransformer2DModel)
     return network, usual(image()), (8, 8)
 
 
 def hidream() -> Made:
-    network = diffusers.HiDreamImageTransformer2DModel(
+    network = tiny_network(
+        diffusers.HiDreamImageTransformer2DModel,
         patch_size=2,
-        in_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        attention_head_dim=8,
-        num_attention_heads=2,
-        caption_channels=[WIDTH, WIDTH],
-        text_emb_dim=8,
-        axes_dims_rope=(4, 2, 2),
         max_resolution=(16, 16),
         llama_layers=[0, 0, 0, 0],
         force_inference_output=True,
@@ -159,51 +96,25 @@ def hidream() -> Made:
     arguments = {
         "hidden_states": torch.randn(ROWS, CHANNELS, 4, 16),
         "timesteps": times(),
-        "encoder_hidden_states_t5": text(tokens=5),
+        "encoder_hidden_states_t5": text(5),
         "encoder_hidden_states_llama3": torch.randn(1, ROWS, 7, WIDTH),
-        "pooled_embeds": torch.randn(ROWS, 8),
+        "pooled_embeds": torch.randn(ROWS, 2 * WIDTH),
     }
     return network, arguments, (4, 16)
 
 
 def hunyuanimage() -> Made:
-    network = diffusers.HunyuanImageTransformer2DModel(
-        in_channels=CHANNELS,
-        out_channels=CHANNELS,
-        num_layers=2,
-        num_single_layers=2,
-        num_refiner_layers=1,
-        text_embed_dim=WIDTH,
-        rope_axes_dim=(8, 8),
-        attention_head_dim=16,
-        num_attention_heads=2,
-    )
+    network = tiny_network(diffusers.HunyuanImageTransformer2DModel, text_embed_2_dim=None)
     latents = torch.randn(ROWS, CHANNELS, 4, 4)
     return network, {**usual(latents), "encoder_attention_mask": mask(9, 16)}, (4, 4)
 
 
 def krea2() -> Made:
-    network = diffusers.Krea2Transformer2DModel(
-        in_channels=CHANNELS,
-        num_layers=2,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        intermediate_size=32,
-        timestep_embed_dim=16,
-        text_hidden_dim=WIDTH,
-        num_text_layers=2,
-        text_num_attention_heads=2,
-        text_num_key_value_heads=2,
-        text_intermediate_size=32,
-        num_layerwise_text_blocks=1,
-        num_refiner_text_blocks=1,
-        axes_dims_rope=(4, 4, 8),
-    )
+    network = tiny_network(diffusers.Krea2Transformer2DModel)
     ids = positions()
     arguments = {
         **usual(packed()),
-        "encoder_hidden_states": torch.randn(ROWS, TEXT, 2, WIDTH),
+        "encoder_hidden_states": torch.randn(ROWS, TEXT, 3, WIDTH),
         "position_ids": torch.cat([ids["txt_ids"], ids["img_ids"]]),
         "encoder_attention_mask": mask(9, 16),
     }
