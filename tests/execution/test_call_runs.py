@@ -7,29 +7,20 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from diffusers import DiffusionPipeline
 from PIL import Image
 
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.run_folder import RunFolder
-from tests.support import tiny_pipelines as tiny
 from tests.support.engine_runs import largest_difference
+from tests.support.pipeline_sweeps import sweep_of
 from tests.support.run_state import records_of
 
 CPU = ("--device", "cpu", "--batch-size", 3)
 
 
-@pytest.fixture(scope="module")
-def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("flux")
-    tiny.save("flux", folder)
-    return folder
-
-
 def sweep(flux: Path, **settings: Any) -> str:
-    base = {"name": "s", "model": str(flux), "prompt": "a cat", "steps": 2, "guider": "cfg", "sampler": "model"}
-    return yaml.safe_dump({**base, "size": 32, "value": 3.0, "negative_prompt": "bad", **settings})
+    return sweep_of(flux, **{"value": 3.0, "negative_prompt": "bad", **settings})
 
 
 @pytest.mark.slow

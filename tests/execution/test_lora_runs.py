@@ -10,18 +10,11 @@ import yaml
 
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.run_folder import RunFolder
-from tests.support import tiny_pipelines as tiny
+from tests.support.pipeline_sweeps import sweep_of
 from tests.support.run_state import records_of
 from tests.support.tiny_loras import save_lora
 
 CPU = ("--device", "cpu", "--batch-size", 2)
-
-
-@pytest.fixture(scope="module")
-def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("flux")
-    tiny.save("flux", folder)
-    return folder
 
 
 @pytest.fixture
@@ -30,8 +23,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def sweep(flux: Path, **settings: Any) -> str:
-    base = {"name": "s", "model": str(flux), "prompt": "a cat", "steps": 2, "guider": "cfg", "sampler": "model"}
-    return yaml.safe_dump({**base, "size": 32, "call": {"max_sequence_length": 16}, **settings})
+    return sweep_of(flux, call={"max_sequence_length": 16}, **settings)
 
 
 def pixels(run: Path) -> dict[str, str]:

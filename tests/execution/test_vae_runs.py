@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from diffusers import DiffusionPipeline
 from PIL import Image
 
@@ -25,6 +24,7 @@ from cfgsweep.sweep.titles import title, varying
 from tests.support import tiny_models
 from tests.support import tiny_pipelines as tiny
 from tests.support.pickles import Payload
+from tests.support.pipeline_sweeps import sweep_of
 from tests.support.recorded_pipelines import recorded, tried
 from tests.support.run_state import records_of
 
@@ -49,8 +49,7 @@ def sdxl() -> RehearsedPipeline:
 
 
 def sweep(folder: Path, **settings: Any) -> str:
-    base = {"name": "s", "model": str(folder / "sdxl"), "prompt": "a cat", "negative_prompt": "bad", "steps": 2}
-    return yaml.safe_dump({**base, "size": 32, "guider": "cfg", "value": 4.0, "sampler": "model", **settings})
+    return sweep_of(folder / "sdxl", **{"negative_prompt": "bad", "value": 4.0, **settings})
 
 
 @pytest.mark.slow

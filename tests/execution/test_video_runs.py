@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from diffusers import WanPipeline
 from PIL import Image
 
@@ -19,6 +18,7 @@ import cfgsweep
 from cfgsweep.storage.png import hash_of_file
 from tests.support import tiny_pipelines as tiny
 from tests.support.commands import command
+from tests.support.pipeline_sweeps import sweep_of
 from tests.support.run_state import records_of, state_of
 
 INPUTS = {"num_frames": 5, "max_sequence_length": 32}
@@ -31,10 +31,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny Wan, a sweep `s.yaml` of it, and the finished run `r`."""
     folder = tmp_path_factory.mktemp("videos")
     tiny.save("wan", folder / "model")
-    sweep = {"name": "s", "model": str(folder / "model"), "prompt": "a cat", "negative_prompt": "bad", "steps": 2}
-    sweep |= {"guider": "cfg", "sampler": "model", "value": [1.5, 4.0], "seed": [0, 1], "size": 32}
-    sweep |= {"call": INPUTS, "metrics": ["saturation", "contrast", "diversity"]}
-    (folder / "s.yaml").write_text(yaml.safe_dump(sweep))
+    axes = {"value": [1.5, 4.0], "seed": [0, 1], "call": INPUTS, "metrics": ["saturation", "contrast", "diversity"]}
+    (folder / "s.yaml").write_text(sweep_of(folder / "model", negative_prompt="bad", **axes))
     subprocess.run(command("run", folder / "s.yaml", "--out", folder / "r", "--quiet", *CPU), check=True)
     return folder
 

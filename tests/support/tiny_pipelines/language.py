@@ -50,6 +50,7 @@ SIZES = {
     "pad_token_id": 0,
     "initializer_range": 0.3,  # the usual 0.02 leaves hidden states before the last norm near zero
 }
+QWEN_VISION = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
 ROLES = ["system", "user", "assistant"]
 QWEN_TOKENS = ["<|im_start|>", "<|im_end|>"]
 LLAMA_TOKENS = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
@@ -107,18 +108,16 @@ def qwen_vl_text(of: type, layers: int) -> tuple[Qwen2_5_VLTextModel, Qwen2Token
 def qwen_vl(of: type, layers: int = 2) -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer]:
     tokenizer = byte_tokenizer(of)
     text = _qwen_vl_sizes(tokenizer, layers)
-    vision = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
     ids = {name: len(tokenizer) - 1 for name in ("vision_start_token_id", "vision_end_token_id")}
     return Qwen2_5_VLForConditionalGeneration(
-        Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
+        Qwen2_5_VLConfig(text_config=text, vision_config=QWEN_VISION, **ids)
     ), tokenizer
 
 
 def qwen3_vl(of: type) -> tuple[Qwen3VLModel, Qwen2Tokenizer]:
     tokenizer = byte_tokenizer(of)
     text = _qwen_vl_sizes(tokenizer, layers=2)
-    vision = {"depth": 1, "hidden_size": WIDTH, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": WIDTH}
-    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=vision)), tokenizer
+    return Qwen3VLModel(Qwen3VLConfig(text_config=text, vision_config=QWEN_VISION)), tokenizer
 
 
 def _qwen_vl_sizes(tokenizer: Qwen2Tokenizer, layers: int) -> dict[str, Any]:
