@@ -6,7 +6,6 @@ timesteps: that of a picture which is changed, or of the second of two networks.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cfgsweep.errors import UserError
-from cfgsweep.samplers import SAMPLERS, Sampler
+from cfgsweep.samplers import SAMPLERS, Sampler, direction_of
 
 # A sampler whose calls fall on steps as those of a scheduler class do.
 SAMPLER_OF = {name: each for each, kind in SAMPLERS.items() for name in (kind.scheduler, kind.flow) if name}
@@ -80,7 +79,7 @@ class Call:
         """
         if x0:
             return (latents - prediction) / self._time
-        return -prediction if self._inverted else prediction
+        return direction_of(self.scheduler) * prediction
 
     def as_pipeline(self, prediction: Tensor, latents: Tensor, x0: bool) -> Tensor:
         """The inverse of `as_model`."""
@@ -90,11 +89,6 @@ class Call:
     def _time(self) -> float:
         """t of a flow model's latents (1 - t) x0 + t noise."""
         return float(self.scheduler.sigmas[self.index])
-
-    @property
-    def _inverted(self) -> bool:
-        """Whether the time goes from noise to x0, and the network predicts x0 - noise."""
-        return bool(self.scheduler.config.get("invert_sigmas"))
 
     @property
     def sigmas(self) -> tuple[float, float]:
@@ -114,8 +108,4 @@ class Call:
 
     @property
     def _sampler(self) -> Sampler:
-        scheduler = self.scheduler
-        if self._inverted:
-            scheduler = copy.copy(scheduler)
-            scheduler.sigmas = 1 - scheduler.sigmas
-        return Sampler(scheduler, torch.Generator())
+        return Sampler(self.scheduler, torch.Generator())

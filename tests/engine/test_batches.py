@@ -10,8 +10,9 @@ import torch
 
 from cfgsweep.engine.batching import BatchQueue
 from cfgsweep.engine.denoiser_calls import DenoiserCalls
+from cfgsweep.engine.guiding import guide_steps
 from cfgsweep.engine.plan import Plan
-from cfgsweep.engine.trajectory import Trajectory
+from cfgsweep.engine.trajectory import Trajectory, pending_steps
 from cfgsweep.guidance import GUIDERS, StepContext
 from cfgsweep.guidance.interface import GUIDED_ROWS
 from cfgsweep.models import device
@@ -53,3 +54,16 @@ def test_trajectories_at_early_calls_come_first_and_their_rows_stay_together(den
     batches = [queue.next_batch(), queue.next_batch()]
     assert [[trajectory.node.call for trajectory, _ in batch] for batch in batches] == [[0, 0], [1, 1]]
     assert not queue
+
+
+def test_latents_of_different_shapes_are_guided_apart(denoiser, sweep_file) -> None:
+    """As those of videos with different numbers of frames, which a plan's part of one size can have."""
+    text = "name: x\nmodel: tiny\nprompt: a\nguider: cfg\nsteps: 3\nvalue: 3\nsize: [native, [24, 16]]\n"
+    steps = []
+    for start, node in Plan(expand(*read_sweep(sweep_file(text)))).starts.items():
+        trajectory = Trajectory(node, *denoiser.start(start.sampling, torch.Generator().manual_seed(0)))
+        trajectory.predictions = {needed: torch.randn_like(trajectory.latents) for needed in trajectory.needed}
+        steps += pending_steps(trajectory)
+    guided = {step: prediction.shape for step, prediction, _ in guide_steps(steps, "epsilon", "cfg")}
+    assert guided == {step: step.parent.latents.shape for step in steps}
+    assert len(set(guided.values())) == 2

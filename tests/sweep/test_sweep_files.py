@@ -65,6 +65,11 @@ def test_exclude_drops_cells(sweep_file, exclude: str, left: int) -> None:
     assert len(experiments_of(sweep_file, BASE + f"exclude: {exclude}\n")) == left
 
 
+def test_a_bare_name_excludes_a_guider_with_any_parameters(sweep_file) -> None:
+    text = BASE.replace("tnorm,", "{tnorm: {stop: 0.5}},") + "exclude: {guider: tnorm}\n"
+    assert {e.guider.name for e in experiments_of(sweep_file, text)} == {"fullnorm"}
+
+
 def test_what_is_left_out_is_native_for_sizes_alone(sweep_file) -> None:
     (left,) = {e.vae for e in experiments_of(sweep_file, BASE + "vae: [null, native]\nexclude: [{vae: native}]\n")}
     assert left is None
