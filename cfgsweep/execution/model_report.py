@@ -12,7 +12,7 @@ from torch import nn
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.network import NetworkDenoiser
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
 from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
 from cfgsweep.system.display import aligned, html_table
@@ -73,7 +73,7 @@ class ModelReport:
 
 def report(denoiser: Denoiser) -> ModelReport:
     """Tries every sampler for a few steps. Raises UserError for a model that is neither loaded nor recorded by us."""
-    if isinstance(denoiser, RehearsedPipeline):
+    if isinstance(denoiser, RecordedPipeline):
         return _of_recorded(denoiser)
     assert isinstance(denoiser, NetworkDenoiser)
     taken, refused = _samplers(denoiser, Sampling("model", STEPS))
@@ -94,7 +94,7 @@ def report(denoiser: Denoiser) -> ModelReport:
     )
 
 
-def _of_recorded(denoiser: RehearsedPipeline) -> ModelReport:
+def _of_recorded(denoiser: RecordedPipeline) -> ModelReport:
     recorder, tried = denoiser.recorder, denoiser.tried
     taken, refused = _samplers(denoiser, tried)
     return ModelReport(

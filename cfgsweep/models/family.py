@@ -1,6 +1,6 @@
 """The model families: the pipeline classes of diffusers, and how each is loaded.
 
-Those with a denoiser of their own are rows of FAMILIES; any other pipeline is recorded (`models/rehearsal/`). Nothing
+Those with a denoiser of their own are rows of FAMILIES; any other pipeline is recorded (`models/recorded/`). Nothing
 here imports torch until a model is loaded.
 """
 
@@ -51,7 +51,7 @@ def _load_class_conditional_unet(source: Source, compute: Compute) -> Denoiser:
 
 
 def _load_any_pipeline(source: Source, compute: Compute) -> Denoiser:
-    from cfgsweep.models.rehearsal.load import load_pipeline
+    from cfgsweep.models.recorded.load import load_pipeline
 
     return load_pipeline(source, compute)
 

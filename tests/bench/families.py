@@ -21,8 +21,8 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.perturbations import LayerPerturbation
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models.device import choose
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
-from cfgsweep.models.rehearsal.proof import difference
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.proof import difference
 from cfgsweep.samplers import OWN_SAMPLER, SAMPLERS, Sampling
 from cfgsweep.sweep.experiment import Experiment
 from tests.support import tiny_pipelines
@@ -68,7 +68,7 @@ def row(name: str) -> list[str]:
         raise UserError("it takes a picture, which sweep files do not give yet")
     inputs = tuple(sorted(tiny_pipelines.INPUTS[name].items()))
     tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
-    denoiser = RehearsedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
+    denoiser = RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
     facts = report(denoiser)
     with_network = difference(denoiser, tried, denoiser.own_formula, denoiser.recorder.shapes.forwards)
     missing = [f"`{guider}`" for guider in GUIDERS.built_in() if not runs(denoiser, guider, facts)]
@@ -89,7 +89,7 @@ def first_layer(facts: ModelReport) -> str:
     return "mid" if "mid" in facts.layers else f"{facts.layers[0].split()[0]}.0" if facts.layers else "none"
 
 
-def has_effect(denoiser: RehearsedPipeline, perturbation: LayerPerturbation) -> bool:
+def has_effect(denoiser: RecordedPipeline, perturbation: LayerPerturbation) -> bool:
     try:
         denoiser.perturbed(perturbation)
     except UserError:
@@ -97,7 +97,7 @@ def has_effect(denoiser: RehearsedPipeline, perturbation: LayerPerturbation) -> 
     return True
 
 
-def runs(denoiser: RehearsedPipeline, name: str, facts: ModelReport) -> bool:
+def runs(denoiser: RecordedPipeline, name: str, facts: ModelReport) -> bool:
     """Whether two steps with the guider give a picture."""
     settings: dict[str, Any] = {}
     if name in OF_LAYERS:

@@ -25,7 +25,7 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.guidance.guiders.cfg import CFG
 from cfgsweep.guidance.guiders.norms import TNorm
 from cfgsweep.guidance.guiders.own import PipelineGuidance
-from cfgsweep.models.rehearsal.recording import Output
+from cfgsweep.models.recorded.recording import Output
 from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.storage.png import pixels_sha256
 from cfgsweep.sweep.experiment import Experiment

@@ -15,7 +15,7 @@ from PIL import Image
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
 from cfgsweep.models.families.stable_diffusion import StableDiffusion
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.vae import load_vae, vae_folder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdxl() -> RehearsedPipeline:
+def sdxl() -> RecordedPipeline:
     return recorded(tiny.build("sdxl"), "sdxl")
 
 
@@ -98,20 +98,20 @@ def test_stable_diffusion_decodes_with_it(tmp_path: Path) -> None:
     assert denoiser.with_vae(str(tmp_path)) is denoiser.with_vae(str(tmp_path)), "loaded twice"
 
 
-def test_a_recorded_pipeline_keeps_its_own(sdxl: RehearsedPipeline, folder: Path) -> None:
+def test_a_recorded_pipeline_keeps_its_own(sdxl: RecordedPipeline, folder: Path) -> None:
     latents, sampler = sdxl.start(tried("sdxl"), torch.Generator().manual_seed(0))
     before, other = sdxl.decode(latents, sampler), sdxl.with_vae(str(folder / "other")).decode(latents, sampler)
     assert sdxl.decode(latents, sampler) == before != other
 
 
-def refusal(sdxl: RehearsedPipeline, vae: Path) -> str:
+def refusal(sdxl: RecordedPipeline, vae: Path) -> str:
     with pytest.raises(UserError) as caught:
         sdxl.with_vae(str(vae))
     assert str(vae) in str(caught.value)
     return caught.value.problem
 
 
-def test_what_does_not_fit_is_refused(sdxl: RehearsedPipeline, folder: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused(sdxl: RecordedPipeline, folder: Path, tmp_path: Path) -> None:
     assert "no autoencoder's folder" in refusal(sdxl, tmp_path / "missing")
     tiny_models.autoencoder(latent_channels=8).save_pretrained(tmp_path / "channels")
     assert "cannot be decoded" in refusal(sdxl, tmp_path / "channels")
@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_refused(sdxl: RehearsedPipeline, folder: Path, tmp
     assert "not an autoencoder" in refusal(sdxl, tmp_path / "unet")
 
 
-def test_hostile_folders_are_refused(sdxl: RehearsedPipeline, folder: Path, tmp_path: Path) -> None:
+def test_hostile_folders_are_refused(sdxl: RecordedPipeline, folder: Path, tmp_path: Path) -> None:
     pickled = tmp_path / "pickled"
     pickled.mkdir()
     config = json.loads((folder / "other/config.json").read_text())

@@ -104,7 +104,7 @@ def perp_neg(c, u, e, s, w=1.0):
 X0, VELOCITY = "x0", "v"
 FORMULAS: dict[str, tuple[str, Callable]] = {
     "cfg": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u)),
-    "pipeline": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u)),  # other formulas: tests/models/rehearsal
+    "pipeline": ("epsilon", lambda c, u, w, e, x, s: u + s * (c - u)),  # other formulas: tests/models/recorded
     "prednorm": ("epsilon", lambda c, u, w, e, x, s: (g := u + s * (c - u)) * norm(u) / norm(g)),
     "tnorm": ("epsilon", lambda c, u, w, e, x, s: u + s * norm(u) / norm(c - u) * (c - u)),
     "fullnorm": (

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import NotFinite
-from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
+from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
 from cfgsweep.models.video import Video
 from cfgsweep.samplers import OWN_SAMPLER, Sampling
 

@@ -19,8 +19,8 @@ from cfgsweep.errors import UserError
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
 from cfgsweep.models.load_settings import LoadSettings
-from cfgsweep.models.rehearsal.loading import apply_settings
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.settings import apply_settings
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import Lora
 from cfgsweep.storage.experiment_of_record import current_ids
@@ -42,13 +42,13 @@ def attention_as_it_was() -> Iterator[None]:
     _AttentionBackendRegistry.set_active_backend(before)
 
 
-def denoiser_of(family: str, **settings: Any) -> RehearsedPipeline:
+def denoiser_of(family: str, **settings: Any) -> RecordedPipeline:
     pipeline = tiny.build(family)
     apply_settings(pipeline, LoadSettings(**settings), compute())
-    return RehearsedPipeline(family, pipeline, compute(), tried(family))
+    return RecordedPipeline(family, pipeline, compute(), tried(family))
 
 
-def picture_of(denoiser: RehearsedPipeline) -> tuple[torch.Tensor, Image.Image]:
+def picture_of(denoiser: RecordedPipeline) -> tuple[torch.Tensor, Image.Image]:
     """The last latents of a prompt without guidance, and their picture."""
     latents, sampler = denoiser.start(tried(denoiser.name), torch.Generator().manual_seed(0))
     for call in range(4):

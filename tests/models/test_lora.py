@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import OtherModel
 from cfgsweep.models import device
-from cfgsweep.models.lora_file import METADATA, checked_lora_file
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.lora_file import METADATA, checked_lora_file
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.samplers import OWN_SAMPLER, Lora, Loras, Sampling
 from cfgsweep.sweep.call_inputs import frozen_inputs
 from tests.support import tiny_pipelines as tiny
@@ -39,8 +39,8 @@ def files(family: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, s
     return str(first), str(save_lora(family, folder / "second.safetensors", 2))
 
 
-def denoiser_of(family: str) -> RehearsedPipeline:
-    return RehearsedPipeline(family, tiny.build(family), device.choose("cpu", "float32"), sampling_of(family))
+def denoiser_of(family: str) -> RecordedPipeline:
+    return RecordedPipeline(family, tiny.build(family), device.choose("cpu", "float32"), sampling_of(family))
 
 
 def sampling_of(family: str, loras: Loras = ()) -> Sampling:
@@ -49,7 +49,7 @@ def sampling_of(family: str, loras: Loras = ()) -> Sampling:
     return Sampling(OWN_SAMPLER, STEPS, size, frozen_inputs(inputs), loras)
 
 
-def latents_of(denoiser: RehearsedPipeline, loras: Loras = ()) -> torch.Tensor:
+def latents_of(denoiser: RecordedPipeline, loras: Loras = ()) -> torch.Tensor:
     """The last latents of a prompt without guidance."""
     latents, sampler = denoiser.start(sampling_of(denoiser.name, loras), torch.Generator().manual_seed(0))
     for call in range(STEPS):
@@ -142,7 +142,7 @@ def lora_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_lora("flux", tmp_path_factory.mktemp("flux") / "style.safetensors", 1)
 
 
-def refusal(file: Path, denoiser: RehearsedPipeline) -> str:
+def refusal(file: Path, denoiser: RecordedPipeline) -> str:
     with pytest.raises(UserError) as caught:
         denoiser.check_sampling(sampling_of(denoiser.name, (Lora(str(file)),)))
     assert str(file) in str(caught.value)
@@ -225,7 +225,7 @@ def test_a_pipeline_without_lora_refuses_it(lora_file: Path) -> None:
 
 
 def test_without_peft_its_extra_is_named(lora_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfgsweep.models.adapters.find_spec", lambda _: None)
+    monkeypatch.setattr("cfgsweep.models.recorded.adapters.find_spec", lambda _: None)
     with pytest.raises(UserError) as caught:
         denoiser_of("flux").check_sampling(replace(sampling_of("flux"), loras=(Lora(str(lora_file)),)))
     assert caught.value.hint == "pip install 'cfgsweep[lora]'"

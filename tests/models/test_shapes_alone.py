@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from cfgsweep.models.device import choose
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.shapes_alone import ShapesAlone, _counted
 from cfgsweep.samplers import OWN_SAMPLER, Sampling
 from tests.support import tiny_pipelines
 
 
-def recorded(name: str) -> RehearsedPipeline:
+def recorded(name: str) -> RecordedPipeline:
     inputs = tuple(item for item in sorted(tiny_pipelines.INPUTS[name].items()) if item[0] not in ("height", "width"))
     tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
-    return RehearsedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
+    return RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
 
 
-def arguments(denoiser: RehearsedPipeline, rows: int) -> dict[str, Any]:
+def arguments(denoiser: RecordedPipeline, rows: int) -> dict[str, Any]:
     latents, row = denoiser.first_row(denoiser.tried)
     return denoiser.call_arguments(torch.cat([latents] * rows), [row] * rows)
 

@@ -16,7 +16,7 @@ from cfgsweep.guidance.guiders.cfg import CFG
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models import device
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.samplers import OWN_SAMPLER, PipelineInputs, Sampler, Sampling
 from cfgsweep.sweep.call_inputs import frozen_inputs
@@ -24,7 +24,7 @@ from cfgsweep.sweep.experiment import Experiment
 from tests.conftest import DEVICE
 from tests.support import tiny_pipelines as tiny
 
-# Pipelines that take a picture, too, or are refused: see tests/models/rehearsal/test_refused_pipelines.py.
+# Pipelines that take a picture, too, or are refused: see tests/models/recorded/test_refused_pipelines.py.
 NOT_OF_PROMPTS_ALONE = ("flux_kontext", "wan_i2v", "ltx_i2v")
 REFUSED = ("luminanext", "prx", "sana_sprint", "latte")
 NAMES = [name for name in tiny.FAMILIES if name not in (*NOT_OF_PROMPTS_ALONE, *REFUSED)]
@@ -61,13 +61,13 @@ def compute(dtype: str = "float32") -> device.Compute:
     return device.choose(DEVICE, dtype)
 
 
-def recorded(pipeline: Any, name: str) -> RehearsedPipeline:
+def recorded(pipeline: Any, name: str) -> RecordedPipeline:
     """A denoiser of this pipeline."""
-    return RehearsedPipeline(name, pipeline, compute(), tried(name))
+    return RecordedPipeline(name, pipeline, compute(), tried(name))
 
 
 @functools.cache
-def denoiser(name: str) -> RehearsedPipeline:
+def denoiser(name: str) -> RecordedPipeline:
     """A denoiser of a tiny pipeline; the same one for all tests of a process."""
     return recorded(tiny.build(name), name)
 

@@ -12,11 +12,11 @@ import torch
 from diffusers.guiders import ClassifierFreeGuidance
 from diffusers.hooks.group_offloading import _is_group_offload_enabled
 
-from cfgsweep.models.adapters import Adapters
-from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
-from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE, PipelineCall
-from cfgsweep.models.rehearsal.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
-from cfgsweep.models.rehearsal.stand_in import OutputShapes, noise
+from cfgsweep.models.recorded.adapters import Adapters
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
+from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
+from cfgsweep.models.recorded.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
+from cfgsweep.models.recorded.stand_in import OutputShapes, noise
 from cfgsweep.samplers import Loras, Sampling, build_scheduler, config_of
 
 

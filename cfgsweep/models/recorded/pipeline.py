@@ -22,18 +22,18 @@ from cfgsweep.guidance.perturbations import (
     OtherModel,
     Perturbation,
 )
-from cfgsweep.models.adapters import is_of_adapter
 from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
-from cfgsweep.models.rehearsal import stand_in
-from cfgsweep.models.rehearsal.decoded import frames_per_second, picture_of
-from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, learn
-from cfgsweep.models.rehearsal.loading import take_over_ways
-from cfgsweep.models.rehearsal.perturbed import Perturbations, other_model
-from cfgsweep.models.rehearsal.proof import Proof, prove
-from cfgsweep.models.rehearsal.recorder import PipelineRecorder, is_placed
-from cfgsweep.models.rehearsal.recording import Recording, replaced
-from cfgsweep.models.rehearsal.rows import RecordedRows, shortened
+from cfgsweep.models.recorded import stand_in
+from cfgsweep.models.recorded.adapters import is_of_adapter
+from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, learn
+from cfgsweep.models.recorded.perturbed import Perturbations, other_model
+from cfgsweep.models.recorded.proof import Proof, prove
+from cfgsweep.models.recorded.recorder import PipelineRecorder, is_placed
+from cfgsweep.models.recorded.recording import Recording, replaced
+from cfgsweep.models.recorded.rows import RecordedRows, shortened
+from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
 from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed
@@ -42,7 +42,7 @@ from cfgsweep.system.quiet import quiet_libraries
 TRIED = Sampling(OWN_SAMPLER, steps=4)
 
 
-class RehearsedPipeline(RecordedRows):
+class RecordedPipeline(RecordedRows):
     """A denoiser whose rows are what the pipeline itself hands to its network for a prompt or a negative prompt.
 
     tried: how the pipeline is called to find out its way.

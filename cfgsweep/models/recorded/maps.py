@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal.arguments import Path, leaves
-from cfgsweep.models.rehearsal.recording import Recording, copied_scheduler
+from cfgsweep.models.recorded.arguments import Path, leaves
+from cfgsweep.models.recorded.recording import Recording, copied_scheduler
 from cfgsweep.samplers import direction_of
 
 Way = Literal["same", "reshaped", "first"]

@@ -10,12 +10,12 @@ import diffusers
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
-from cfgsweep.models.rehearsal.loading import apply_settings, quantization_config
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.settings import apply_settings, quantization_config
 from cfgsweep.models.source import Source
 
 
-def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
+def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or cannot be run row by row."""
     settings, arguments = source.settings, {"dtype": compute.dtype}
     if settings.quantization is not None:
@@ -24,7 +24,7 @@ def load_pipeline(source: Source, compute: Compute) -> RehearsedPipeline:
     apply_settings(pipeline, settings, compute)
     with running(source.name):
         try:
-            return RehearsedPipeline(source.name, pipeline, compute)
+            return RecordedPipeline(source.name, pipeline, compute)
         except Unsupported as reason:
             problem = f"this pipeline cannot be run row by row: {reason}"
             raise UserError(problem, where="model", given=f"{source.name}, a {type(pipeline).__name__}") from None

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.models.lora_file import checked_lora_file
-from cfgsweep.models.rehearsal.recording import replaced
+from cfgsweep.models.recorded.lora_file import checked_lora_file
+from cfgsweep.models.recorded.recording import replaced
 from cfgsweep.samplers import Loras
 from cfgsweep.system.quiet import quiet_libraries
 

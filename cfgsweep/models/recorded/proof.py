@@ -12,11 +12,11 @@ import torch
 from cfgsweep.guidance.own_formulas import OWN_FORMULAS
 from cfgsweep.guidance.perturbations import NegativePrompt
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal.arguments import leaves
-from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt
-from cfgsweep.models.rehearsal.pipeline_call import RECORDED_SCALE
-from cfgsweep.models.rehearsal.recording import NetworkCall, Recording
-from cfgsweep.models.rehearsal.rows import RecordedRow, RecordedRows
+from cfgsweep.models.recorded.arguments import leaves
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt
+from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE
+from cfgsweep.models.recorded.recording import NetworkCall, Recording
+from cfgsweep.models.recorded.rows import RecordedRow, RecordedRows
 from cfgsweep.samplers import SAMPLERS, Sampling, direction_of
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits

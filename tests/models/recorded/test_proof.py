@@ -14,11 +14,11 @@ import torch
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.load import load_model
-from cfgsweep.models.rehearsal.learn import Learnt
-from cfgsweep.models.rehearsal.maps import InputMap, OutputMap
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
-from cfgsweep.models.rehearsal.proof import prove
-from cfgsweep.models.rehearsal.recording import Recording
+from cfgsweep.models.recorded.learn import Learnt
+from cfgsweep.models.recorded.maps import InputMap, OutputMap
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.proof import prove
+from cfgsweep.models.recorded.recording import Recording
 from cfgsweep.models.source import Source
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines as tiny
@@ -26,7 +26,7 @@ from tests.support import tiny_pipelines as tiny
 Change = Callable[[Learnt], Learnt]
 
 
-def changed(name: str, change: Change) -> RehearsedPipeline:
+def changed(name: str, change: Change) -> RecordedPipeline:
     """A denoiser of which something else was learnt."""
     twin = copy.copy(recorded.denoiser(name))
     twin.learnt, twin._rows = change(twin.learnt), {}
@@ -158,7 +158,7 @@ REASONS = {
 def test_what_cannot_be_recorded_is_refused_in_words(name: str, tmp_path: Path, monkeypatch) -> None:
     """At the command line, too: by a UserError with the reason and the pipeline's class."""
     tiny.save(name, tmp_path)
-    monkeypatch.setattr(RehearsedPipeline.__init__, "__defaults__", (recorded.tried(name),))  # small pictures
+    monkeypatch.setattr(RecordedPipeline.__init__, "__defaults__", (recorded.tried(name),))  # small pictures
     with pytest.raises(UserError) as refused:
         load_model(Source("tiny", str(tmp_path)), recorded.compute())
     assert REASONS[name] in str(refused.value)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal.arguments import Path
+from cfgsweep.models.recorded.arguments import Path
 
 LISTED = -1  # in place of an axis: a list with one element per row
 SCALAR = -2  # a tensor without axes, which becomes one number per row; networks take both for timesteps

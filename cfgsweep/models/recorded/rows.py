@@ -11,10 +11,10 @@ import torch
 
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.models.denoiser import running
-from cfgsweep.models.rehearsal.arguments import equal
-from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT, Learnt, Role
-from cfgsweep.models.rehearsal.picture_layout import find_layout, token_grid
-from cfgsweep.models.rehearsal.recorder import PipelineRecorder
+from cfgsweep.models.recorded.arguments import equal
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt, Role
+from cfgsweep.models.recorded.picture_layout import find_layout, token_grid
+from cfgsweep.models.recorded.recorder import PipelineRecorder
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import Loras, PictureLayout, Sampler, Sampling
 

@@ -7,7 +7,7 @@ import math
 import torch
 
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal.recorder import PipelineRecorder
+from cfgsweep.models.recorded.recorder import PipelineRecorder
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import PictureLayout, Sampling
 

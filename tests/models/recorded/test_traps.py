@@ -32,12 +32,12 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal import stand_in
-from cfgsweep.models.rehearsal.arguments import equal
-from cfgsweep.models.rehearsal.learn import NEGATIVE, PROMPT
-from cfgsweep.models.rehearsal.maps import find_input
-from cfgsweep.models.rehearsal.pipeline import RehearsedPipeline
-from cfgsweep.models.rehearsal.rows import RecordedRow
+from cfgsweep.models.recorded import stand_in
+from cfgsweep.models.recorded.arguments import equal
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
+from cfgsweep.models.recorded.maps import find_input
+from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.rows import RecordedRow
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines as tiny
 
@@ -204,7 +204,7 @@ HALF = ("sdxl", "sd3", "flux", "qwenimage", "wan", "zimage", "lumina2", "sana", 
 def test_the_same_is_learnt_in_half_precision(name: str) -> None:
     """At little noise, scaled latents equal unscaled ones in bfloat16: all steps are looked at."""
     pipeline = tiny.build(name).to(torch.bfloat16)
-    half = RehearsedPipeline(name, pipeline, recorded.compute("bfloat16"), recorded.tried(name))
+    half = RecordedPipeline(name, pipeline, recorded.compute("bfloat16"), recorded.tried(name))
     full = recorded.denoiser(name)
     assert (half.learnt.input, half.learnt.output) == (full.learnt.input, full.learnt.output)
     assert half.learnt.places == full.learnt.places

@@ -10,7 +10,7 @@ from torch import nn
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.models.device import Compute
 from cfgsweep.models.load_settings import LoadSettings, Quantization
-from cfgsweep.models.rehearsal.recording import networks_of
+from cfgsweep.models.recorded.recording import networks_of
 
 
 def quantization_config(given: Quantization) -> Any:

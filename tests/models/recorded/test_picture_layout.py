@@ -15,7 +15,7 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.guidance.guiders.cfg import CFG
 from cfgsweep.guidance.guiders.frequency import FDG
 from cfgsweep.guidance.perturbations import NegativePrompt
-from cfgsweep.models.rehearsal.picture_layout import token_grid
+from cfgsweep.models.recorded.picture_layout import token_grid
 from cfgsweep.samplers import PictureLayout, Sampler
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines as tiny

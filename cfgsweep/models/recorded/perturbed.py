@@ -14,12 +14,12 @@ from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation, OtherModel
 from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.diffusers_passes import DiffusersPasses
-from cfgsweep.models.rehearsal.rows import Networks, RecordedRows
+from cfgsweep.models.recorded.rows import Networks, RecordedRows
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.models.transformer_perturbations import LayerHooks, layer_hooks, require_effect
 from cfgsweep.samplers import predicted_by
 
-Rehearsed = TypeVar("Rehearsed", bound=RecordedRows)
+Recorded = TypeVar("Recorded", bound=RecordedRows)
 
 
 class Perturbations:
@@ -74,7 +74,7 @@ class Perturbations:
         return {name: perturbed(name) for name in self.networks}
 
 
-def other_model(denoiser: Rehearsed, perturbation: OtherModel) -> Rehearsed:
+def other_model(denoiser: Recorded, perturbation: OtherModel) -> Recorded:
     """Another model of the same pipeline class, without this one's LoRA.
 
     Raises UserError where it is none, or predicts something else.

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cfgsweep.models.rehearsal.arguments import leaves
-from cfgsweep.models.rehearsal.recording import Answer, NetworkCall, Recording
+from cfgsweep.models.recorded.arguments import leaves
+from cfgsweep.models.recorded.recording import Answer, NetworkCall, Recording
 from cfgsweep.models.shapes_alone import ShapesAlone
 
 

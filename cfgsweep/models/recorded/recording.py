@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cfgsweep.models.rehearsal.arguments import copied
+from cfgsweep.models.recorded.arguments import copied
 
 NETWORK_NAMES = ("unet", "transformer", "prior")  # how the names of a pipeline's denoising networks begin
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.rehearsal.arguments import equal
-from cfgsweep.models.rehearsal.batch_axes import BatchAxes
-from cfgsweep.models.rehearsal.maps import InputMap, OutputMap, find_input, find_output
-from cfgsweep.models.rehearsal.recording import Recording
+from cfgsweep.models.recorded.arguments import equal
+from cfgsweep.models.recorded.batch_axes import BatchAxes
+from cfgsweep.models.recorded.maps import InputMap, OutputMap, find_input, find_output
+from cfgsweep.models.recorded.recording import Recording
 
 # Of different lengths, so that arguments whose length depends on both texts are seen to do so.
 PROMPT, OTHER_PROMPT = "a cat", "some small dogs that run over a green field"
