@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import diffusers
@@ -13,11 +13,10 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.recorder import NATIVE
 from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
 from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
 from cfgsweep.system.display import aligned, html_table
-
-STEPS = 4  # of the trial of a sampler
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,15 @@ class ModelReport:
 
 
 def report(denoiser: Denoiser) -> ModelReport:
-    """Tries every sampler for a few steps. Raises UserError for a model that is neither loaded nor recorded by us."""
+    """Tries every sampler for a few steps. Raises UserError where the model cannot be run."""
     if isinstance(denoiser, RecordedPipeline):
         return _of_recorded(denoiser)
     assert isinstance(denoiser, NetworkDenoiser)
-    taken, refused = _samplers(denoiser, Sampling("model", STEPS))
     return ModelReport(
-        name=denoiser.name,
+        **_of_any(denoiser, NATIVE),
         pipeline=f"a family of its own, {type(denoiser).__name__}",
-        predicts=predicted_by(denoiser.scheduler_config),
-        native_size=denoiser.native_size,
         networks=[type(denoiser.network).__name__],
         calls=1,
-        own_guidance=denoiser.own_formula,
-        samplers=taken,
-        refused=refused,
         layers=_layers({"network": denoiser.network}),
         inputs=[],
         lora=False,
@@ -96,17 +89,12 @@ def report(denoiser: Denoiser) -> ModelReport:
 
 def _of_recorded(denoiser: RecordedPipeline) -> ModelReport:
     recorder, tried = denoiser.recorder, denoiser.tried
-    taken, refused = _samplers(denoiser, tried)
+    denoiser.check_sampling(tried)
     return ModelReport(
-        name=denoiser.name,
+        **_of_any(denoiser, tried),
         pipeline=type(recorder.pipeline).__name__,
-        predicts=predicted_by(denoiser.scheduler_config),
-        native_size=denoiser.native_size,
         networks=[f"{name} ({type(network).__name__})" for name, network in recorder.networks.items()],
         calls=1 + max(place.call for place in denoiser.learnt.places.values()),
-        own_guidance=denoiser.own_formula,
-        samplers=taken,
-        refused=refused,
         layers=_layers(recorder.networks),
         inputs=sorted(recorder.call.plain_inputs),
         lora=hasattr(recorder.pipeline, "load_lora_weights"),
@@ -114,12 +102,25 @@ def _of_recorded(denoiser: RecordedPipeline) -> ModelReport:
     )
 
 
+def _of_any(denoiser: Denoiser, tried: Sampling) -> dict[str, Any]:
+    """What is known of all models. tried: how samplers are tried."""
+    taken, refused = _samplers(denoiser, tried)
+    return {
+        "name": denoiser.name,
+        "predicts": predicted_by(denoiser.scheduler_config),
+        "native_size": denoiser.native_size,
+        "own_guidance": denoiser.own_formula,
+        "samplers": taken,
+        "refused": refused,
+    }
+
+
 def _samplers(denoiser: Denoiser, tried: Sampling) -> tuple[list[str], dict[str, str]]:
     """The names of the samplers that the model takes, and the reasons why it does not take the others."""
     taken, refused = [], {}
     for name in SAMPLERS:
         try:
-            denoiser.check_sampling(Sampling(name, tried.steps, tried.size, tried.inputs))
+            denoiser.check_sampling(replace(tried, sampler=name))
         except UserError as error:
             refused[name] = error.problem
         else:

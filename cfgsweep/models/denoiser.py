@@ -63,10 +63,12 @@ class Denoiser(Protocol):
     name: str
     native_size: tuple[int, int]  # width, height in pixels
     scheduler_config: Mapping[str, Any]
-    own_formula: (
-        str  # by which the model's own pipeline guides, see `guidance/own_formulas.py`; "none" where it does not
-    )
     load_other: Callable[[str], Any] | None  # loads another model by its name onto the same device
+
+    @property
+    def own_formula(self) -> str:
+        """By which the model's own pipeline guides, see `guidance/own_formulas.py`; "none" where it does not."""
+        ...
 
     def sampled_fingerprint(self) -> str:
         """The fingerprint that run folders of version 0.1 have."""

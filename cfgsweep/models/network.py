@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -31,6 +31,7 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.diffusers_passes import DiffusersPasses
 from cfgsweep.models.encoded_rows import EncodedRows
 from cfgsweep.models.jit_trace import Call, TracedNetwork
+from cfgsweep.models.perturbable import Perturbable
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.samplers import Sampler, noised, predicted_by
@@ -38,16 +39,14 @@ from cfgsweep.samplers import Sampler, noised, predicted_by
 FEATURES_TIMESTEP = 100  # of 1000
 
 
-class NetworkDenoiser(EncodedRows):
+class NetworkDenoiser(EncodedRows, Perturbable):
     """A denoiser made of a network and a codec. Subclasses define how a condition is encoded for the network.
 
     conditioned_on: "prompt" or "label", the key of sweep files. unconditional: the condition without any content.
-    load_other: loads another model by its name onto the same device, for perturbations by another model.
     """
 
     conditioned_on: ClassVar[str]
     unconditional: ClassVar[Condition]
-    load_other: Callable[[str], Any] | None = None
 
     def __init__(
         self,
@@ -71,7 +70,6 @@ class NetworkDenoiser(EncodedRows):
         self.native_size = (width * codec.factor, height * codec.factor)
         self.perturbation_hooks = PerturbationHooks(network)
         self._predict: Call = TracedNetwork(self._call) if compute.traces_networks else self._call
-        self._perturbed: dict[Perturbation, Self] = {}
         self._with_vae: dict[str, Self] = {}
 
     @abstractmethod
@@ -115,13 +113,6 @@ class NetworkDenoiser(EncodedRows):
         prediction: torch.Tensor = self.network(latents, timesteps, conditions, return_dict=False)[0]
         return prediction
 
-    def perturbed(self, perturbation: Perturbation | None) -> Self:
-        if perturbation is None:
-            return self
-        if perturbation not in self._perturbed:
-            self._perturbed[perturbation] = self._make_perturbed(perturbation)
-        return self._perturbed[perturbation]
-
     def _make_perturbed(self, perturbation: Perturbation) -> Self:
         match perturbation:
             case LayerPerturbation():
@@ -150,18 +141,6 @@ class NetworkDenoiser(EncodedRows):
     @functools.cached_property
     def _passes(self) -> DiffusersPasses:
         return DiffusersPasses(self.network)
-
-    def _other_model(self, perturbation: OtherModel) -> Self:
-        """Another model that takes the same latents and conditions. Raises UserError where it does not."""
-        if self.load_other is None:
-            raise UserError("no other model can be loaded for this one", where=self.name, given=perturbation.name)
-        other = self.load_other(perturbation.name)
-        if self._kind != other._kind:
-            raise UserError(
-                "not a model of the same kind", where=perturbation.name, given=other._kind, allowed=self._kind
-            )
-        assert isinstance(other, type(self))  # the kind includes the condition, and each family has one
-        return other
 
     @property
     def _kind(self) -> str:

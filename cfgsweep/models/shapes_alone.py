@@ -19,11 +19,14 @@ class ShapesAlone:
 
     It is a second network without weights, since some networks keep what they have computed for a shape. Where an
     operation needs values, or there is no such second network, the network itself is called.
+
+    method: which of its methods is called.
     """
 
-    def __init__(self, network: nn.Module):
-        self._forward: Callable[..., Any] = network.forward
+    def __init__(self, network: nn.Module, method: str = "forward"):
+        self._own_method: Callable[..., Any] = getattr(network, method)
         self._network: Any = network
+        self._method = method
 
     def output(self, arguments: dict[str, Any]) -> Any:
         """A tensor, or a list of tensors, of the shapes and types of the network's output, with one number each."""
@@ -40,10 +43,10 @@ class ShapesAlone:
         on_meta = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), arguments)
         with torch.inference_mode():
             try:
-                twin = self._twin  # made before anything is measured
-                return measured(lambda: twin(**on_meta))
+                method = getattr(self._twin, self._method)  # the twin is made before anything is measured
+                return measured(lambda: method(**on_meta))
             except Exception:  # of torch, of many kinds, for operations whose results depend on values
-                return measured(lambda: self._forward(**arguments))
+                return measured(lambda: self._own_method(**arguments))
 
     @functools.cached_property
     def _twin(self) -> Any:

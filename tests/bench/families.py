@@ -68,9 +68,11 @@ def row(name: str) -> list[str]:
         raise UserError("it takes a picture, which sweep files do not give yet")
     inputs = tuple(sorted(tiny_pipelines.INPUTS[name].items()))
     tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
-    denoiser = RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
+    denoiser = RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"))
+    denoiser.check_sampling(tried)
     facts = report(denoiser)
-    with_network = difference(denoiser, tried, denoiser.own_formula, denoiser.recorder.shapes.forwards)
+    forwards = {name: network.forward for name, network in denoiser.recorder.networks.items()}
+    with_network = difference(denoiser, tried, denoiser.own_formula, forwards)
     missing = [f"`{guider}`" for guider in GUIDERS.built_in() if not runs(denoiser, guider, facts)]
     return [
         f"{name} (`{facts.pipeline.removesuffix('Pipeline')}`)",

@@ -29,7 +29,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, schema
 from cfgsweep.sweep.serialize import as_written
 from tests.support import tiny_pipelines as tiny
-from tests.support.recorded_pipelines import compute, tried
+from tests.support.recorded_pipelines import checked, compute, tried
 from tests.support.tiny_loras import save_lora
 
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "guider": "cfg"}
@@ -45,7 +45,7 @@ def attention_as_it_was() -> Iterator[None]:
 def denoiser_of(family: str, **settings: Any) -> RecordedPipeline:
     pipeline = tiny.build(family)
     apply_settings(pipeline, LoadSettings(**settings), compute())
-    return RecordedPipeline(family, pipeline, compute(), tried(family))
+    return checked(RecordedPipeline(family, pipeline, compute()), family)
 
 
 def picture_of(denoiser: RecordedPipeline) -> tuple[torch.Tensor, Image.Image]:

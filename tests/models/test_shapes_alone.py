@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from cfgsweep.models.device import choose
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.shapes_alone import ShapesAlone, _counted
-from cfgsweep.samplers import OWN_SAMPLER, Sampling
-from tests.support import tiny_pipelines
-
-
-def recorded(name: str) -> RecordedPipeline:
-    inputs = tuple(item for item in sorted(tiny_pipelines.INPUTS[name].items()) if item[0] not in ("height", "width"))
-    tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
-    return RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"), tried)
+from tests.support import recorded_pipelines as recorded
 
 
 def arguments(denoiser: RecordedPipeline, rows: int) -> dict[str, Any]:
@@ -27,7 +19,7 @@ def arguments(denoiser: RecordedPipeline, rows: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["sdxl", "flux", "qwenimage"])
 def test_the_bytes_are_those_of_a_real_call_and_of_the_first_as_of_the_second(name: str) -> None:
-    denoiser = recorded(name)
+    denoiser = recorded.denoiser(name)
     (network,) = denoiser.recorder.networks.values()
     shapes, given = ShapesAlone(network), arguments(denoiser, 2)
     first, second = shapes.peak_bytes(given), shapes.peak_bytes(given)
@@ -37,7 +29,7 @@ def test_the_bytes_are_those_of_a_real_call_and_of_the_first_as_of_the_second(na
 
 @pytest.mark.parametrize("name", ["sdxl", "qwenimage"])
 def test_the_output_has_the_shape_and_type_and_the_network_computes_as_before(name: str) -> None:
-    denoiser = recorded(name)
+    denoiser = recorded.denoiser(name)
     (network,) = denoiser.recorder.networks.values()
     given = arguments(denoiser, 3)
     with torch.inference_mode():
@@ -48,7 +40,7 @@ def test_the_output_has_the_shape_and_type_and_the_network_computes_as_before(na
 
 
 def test_memory_grows_with_the_size_of_the_picture() -> None:
-    denoiser = recorded("sdxl")
+    denoiser = recorded.denoiser("sdxl")
     weights, row = denoiser.memory((32, 32))
     assert weights == sum(p.numel() * 4 for p in denoiser.recorder.networks["unet"].parameters())
     assert 1000 < row < denoiser.memory((64, 64))[1] / 3

@@ -62,8 +62,13 @@ def compute(dtype: str = "float32") -> device.Compute:
 
 
 def recorded(pipeline: Any, name: str) -> RecordedPipeline:
-    """A denoiser of this pipeline."""
-    return RecordedPipeline(name, pipeline, compute(), tried(name))
+    """A denoiser of this pipeline, checked with small pictures."""
+    return checked(RecordedPipeline(name, pipeline, compute()), name)
+
+
+def checked(denoiser: RecordedPipeline, name: str) -> RecordedPipeline:
+    denoiser.check_sampling(tried(name))
+    return denoiser
 
 
 @functools.cache

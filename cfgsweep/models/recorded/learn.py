@@ -16,6 +16,7 @@ from cfgsweep.models.recorded.recording import Recording
 PROMPT, OTHER_PROMPT = "a cat", "some small dogs that run over a green field"
 NEGATIVE, OTHER_NEGATIVE = "bad", "ugly and blurred in all of its corners"
 
+Texts = str | list[str]  # of one picture, or of several
 Role = Literal["cond", "uncond"]
 
 
@@ -43,7 +44,7 @@ class Learnt:
         return call.network, self.axes.row(call.arguments, place.row)
 
 
-def learn(record: Callable[[str | list[str], str | list[str] | None], Recording]) -> Learnt:
+def learn(record: Callable[[Texts, Texts | None], Recording]) -> Learnt:
     """record: a recording for a prompt and a negative prompt, or for lists of as many, with random latents.
 
     Raises Unsupported where rows cannot be told apart, or depend on each other's texts.

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
 from cfgsweep.errors import UserError
-from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation, OtherModel
+from cfgsweep.guidance.perturbations import DiffusersPass, LayerPerturbation
 from cfgsweep.models.attention_recorder import AttentionRecorder
 from cfgsweep.models.diffusers_passes import DiffusersPasses
-from cfgsweep.models.recorded.rows import Networks, RecordedRows
+from cfgsweep.models.recorded.rows import Networks
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.models.transformer_perturbations import LayerHooks, layer_hooks, require_effect
-from cfgsweep.samplers import predicted_by
-
-Recorded = TypeVar("Recorded", bound=RecordedRows)
 
 
 class Perturbations:
@@ -72,28 +68,3 @@ class Perturbations:
             return lambda **arguments: (call(**arguments),)
 
         return {name: perturbed(name) for name in self.networks}
-
-
-def other_model(denoiser: Recorded, perturbation: OtherModel) -> Recorded:
-    """Another model of the same pipeline class, without this one's LoRA.
-
-    Raises UserError where it is none, or predicts something else.
-    """
-    if denoiser.load_other is None:
-        raise UserError("no other model can be loaded for this one", where=denoiser.name, given=perturbation.name)
-    other = denoiser.load_other(perturbation.name)
-    if _kind(other) != _kind(denoiser):
-        problem = "not a model of the same kind"
-        raise UserError(problem, where=perturbation.name, given=_kind(other), allowed=_kind(denoiser))
-    assert isinstance(other, type(denoiser))  # the kind includes the pipeline's class
-    twin = copy.copy(other)
-    twin.takes_loras = False
-    return twin
-
-
-def _kind(denoiser: Any) -> str:
-    if not hasattr(denoiser, "recorder"):
-        return type(denoiser).__name__
-    latents, _ = denoiser.start(denoiser.tried, torch.Generator())
-    predicted = predicted_by(denoiser.scheduler_config)
-    return f"{type(denoiser.recorder.pipeline).__name__}, {predicted}, latents {tuple(latents.shape[1:])}"

@@ -1,4 +1,4 @@
-"""Any text-to-image pipeline of diffusers as a denoiser, run row by row with arguments that were recorded of it."""
+"""Any text-to-image or text-to-video pipeline of diffusers as a denoiser, by what was recorded of it."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ from cfgsweep.guidance.perturbations import (
 )
 from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
-from cfgsweep.models.recorded import stand_in
+from cfgsweep.models.perturbable import Perturbable
 from cfgsweep.models.recorded.adapters import is_of_adapter
 from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
-from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, learn
-from cfgsweep.models.recorded.perturbed import Perturbations, other_model
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
+from cfgsweep.models.recorded.perturbed import Perturbations
 from cfgsweep.models.recorded.proof import Proof, prove
-from cfgsweep.models.recorded.recorder import PipelineRecorder, is_placed
+from cfgsweep.models.recorded.recorder import NATIVE, PipelineRecorder, is_placed
 from cfgsweep.models.recorded.recording import Recording, replaced
 from cfgsweep.models.recorded.rows import RecordedRows, shortened
 from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
-from cfgsweep.samplers import OWN_SAMPLER, Sampler, Sampling, thawed
+from cfgsweep.samplers import Sampler, Sampling, predicted_by, thawed
 from cfgsweep.system.quiet import quiet_libraries
 
-TRIED = Sampling(OWN_SAMPLER, steps=4)
 
-
-class RecordedPipeline(RecordedRows):
+class RecordedPipeline(RecordedRows, Perturbable):
     """A denoiser whose rows are what the pipeline itself hands to its network for a prompt or a negative prompt.
 
-    tried: how the pipeline is called to find out its way.
+    How it does so is found out when it is first checked, with the sweep's own size and number of frames.
 
-    Raises Unsupported where the way of the pipeline is not found.
+    proofs: by the ways of sampling that were checked, in few steps.
     """
 
     conditioned_on = "prompt"
     unconditional: Condition = ""
     vae: Any = None  # in the place of the pipeline's own
 
-    def __init__(self, name: str, pipeline: Any, compute: Compute, tried: Sampling = TRIED):
+    def __init__(self, name: str, pipeline: Any, compute: Compute):
+        """Raises Unsupported where the pipeline does not tell the size of its pictures."""
         if not is_placed(pipeline):
             pipeline.to(compute.device)
-        recorder = PipelineRecorder(pipeline)
-        super().__init__(name, recorder, learn(partial(_recorded, recorder, tried)), tried)
-        if "uncond" not in self.learnt.places:  # what is called a guidance scale is an input of the network
-            recorder.call.scale = None
-        self.compute, self.scheduler_config = compute, recorder.scheduler_config
+        super().__init__(name, PipelineRecorder(pipeline))
+        self.compute, self.scheduler_config = compute, self.recorder.scheduler_config
         self._perturbations = Perturbations(self.recorder.networks)
-        self._perturbed: dict[Perturbation, Self] = {}
         self._with_vae: dict[str, Self] = {}
         self._row_bytes: dict[tuple[int, int], int] = {}
-        self.native_size = self._find_native_size()
+        self.native_size = self.recorder.native_size()
         self.proofs: dict[Sampling, Proof] = {}
-        self.check_sampling(tried)
-        self.own_formula = self.proofs[tried].formula
+
+    @property
+    def own_formula(self) -> str:
+        """By which the pipeline guides; the same however it samples."""
+        if not self.proofs:
+            self.check_sampling(self.tried)
+        return next(iter(self.proofs.values())).formula
 
     def check_sampling(self, sampling: Sampling) -> None:
         """Compares with the pipeline over a few steps.
@@ -80,38 +80,24 @@ class RecordedPipeline(RecordedRows):
         self.recorder.call.check(sampling.inputs)
         with self.recorder.adapters.using(sampling.loras):
             pass  # the files are read, and refused, before the first picture
-        few = replace(sampling, steps=min(sampling.steps, self.tried.steps), loras=())
+        few = replace(sampling, steps=min(sampling.steps, NATIVE.steps), loras=())
         if few in self.proofs:
             return
+        if not self.proofs:
+            self.tried = few
         try:
             with running(self.name):
                 self._check_size(few)
                 self.proofs[few] = prove(self, few)
         except Unsupported as reason:
+            problem = f"this pipeline cannot be run row by row: {reason}"
             given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
-            raise UserError(str(reason), where=self.name, given=given) from None
+            raise UserError(problem, where=self.name, given=given) from None
 
     def _check_size(self, sampling: Sampling) -> None:
-        """Some pipelines round sizes, or have a few of them. The autoencoder's factor is that of the native size."""
-        if sampling.size is None:
-            return
-        (width, height), (native_width, _) = map(self._latent_size, (sampling, self.tried))
-        factor = self.native_size[0] / native_width
-        made = round(width * factor), round(height * factor)
-        if made != sampling.size:
+        """Raises UserError where the pipeline rounds the size, or has sizes of its own."""
+        if sampling.size is not None and (made := self.recorder.picture_size(shortened(sampling))) != sampling.size:
             raise UserError("not a size that the pipeline makes", where="size", given=sampling.size, allowed=str(made))
-
-    def _latent_size(self, sampling: Sampling) -> tuple[int, int]:
-        """Width and height of what the autoencoder is given."""
-        latents, _ = self.start(sampling, torch.Generator())
-        shape = self.recorder.autoencoder_input(latents, shortened(sampling)).shape
-        return shape[-1], shape[-2]
-
-    def _find_native_size(self) -> tuple[int, int]:
-        size = self.recorder.record(PROMPT, NEGATIVE, self.tried, take_steps=False).size
-        if size is None:
-            raise Unsupported("it does not tell the size of its pictures")
-        return size
 
     def decode(self, latents: torch.Tensor, sampler: Sampler) -> Picture:
         """The picture that the pipeline makes of its last latents. Raises NotFinite."""
@@ -142,13 +128,6 @@ class RecordedPipeline(RecordedRows):
             self._with_vae[name] = twin
         return self._with_vae[name]
 
-    def perturbed(self, perturbation: Perturbation | None) -> Self:
-        if perturbation is None:
-            return self
-        if perturbation not in self._perturbed:
-            self._perturbed[perturbation] = self._make_perturbed(perturbation)
-        return self._perturbed[perturbation]
-
     def _make_perturbed(self, perturbation: Perturbation) -> Self:
         match perturbation:
             case LayerPerturbation():
@@ -160,9 +139,22 @@ class RecordedPipeline(RecordedRows):
                 networks = self._perturbations.diffusers_pass(perturbation)
                 return self.with_networks(lambda _: networks)
             case OtherModel():
-                return other_model(self, perturbation)
+                return self._other_model(perturbation)
             case BlurredInput():  # the engine blurs the latents; the network is the same
                 return self
+
+    @property
+    def _kind(self) -> str:
+        channels = [getattr(network.config, "in_channels", None) for network in self.recorder.networks.values()]
+        predicted = predicted_by(self.scheduler_config)
+        return f"{type(self.recorder.pipeline).__name__}, {predicted}, networks of {channels} channels"
+
+    def _other_model(self, perturbation: OtherModel) -> Self:
+        """Another model of the same pipeline class, without this one's LoRA. Raises UserError where it is none."""
+        other = super()._other_model(perturbation)
+        other.check_sampling(self.tried)
+        other.takes_loras = False
+        return other
 
     def with_attention(self) -> Self:
         twin = copy.copy(self)
@@ -189,7 +181,7 @@ class RecordedPipeline(RecordedRows):
         if size not in self._row_bytes:
             sampling = replace(self.tried, size=None if size == self.native_size else size)
             latents, row = self.first_row(sampling)
-            shapes = self.recorder.shapes.shapes[row.network]
+            shapes = self.recorder.shapes.networks[row.network]
             one, two = (
                 shapes.peak_bytes(self.call_arguments(torch.cat([latents] * rows), [row] * rows)) for rows in (1, 2)
             )
@@ -206,13 +198,6 @@ class RecordedPipeline(RecordedRows):
 
     def sampled_fingerprint(self) -> str:
         return ""  # version 0.1 had no such models
-
-
-def _recorded(
-    recorder: PipelineRecorder, tried: Sampling, prompt: str | list[str], negative: str | list[str] | None
-) -> Recording:
-    advance = stand_in.random_latents()
-    return recorder.record(prompt, negative, tried, advance=advance, copies=True)
 
 
 def _is_longer(text: str, tokenizer: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
@@ -12,12 +13,25 @@ import torch
 from diffusers.guiders import ClassifierFreeGuidance
 from diffusers.hooks.group_offloading import _is_group_offload_enabled
 
+from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.recorded.adapters import Adapters
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
-from cfgsweep.models.recorded.recording import Advance, Answer, Recording, Stopped, networks_of, record, replaced
+from cfgsweep.models.recorded.recording import (
+    Advance,
+    Answer,
+    Output,
+    Recording,
+    Stopped,
+    networks_of,
+    record,
+    replaced,
+)
 from cfgsweep.models.recorded.stand_in import OutputShapes, noise
-from cfgsweep.samplers import Loras, Sampling, build_scheduler, config_of
+from cfgsweep.models.shapes_alone import ShapesAlone
+from cfgsweep.samplers import OWN_SAMPLER, Loras, Sampling, build_scheduler, config_of
+
+NATIVE = Sampling(OWN_SAMPLER, steps=4)  # as a pipeline samples by itself, in few steps
 
 
 class PipelineRecorder:
@@ -73,6 +87,30 @@ class PipelineRecorder:
         with replaced(self.pipeline.vae, "decode", decode):
             self.record(PROMPT, NEGATIVE, sampling, advance=lambda _, like: latents.to(like), output_type="np")
         return seen[0]
+
+    def native_size(self) -> tuple[int, int]:
+        """Width and height in pixels of the pipeline's pictures where no size is given. Raises Unsupported."""
+
+        def stop(*_: Any) -> Any:
+            raise Stopped
+
+        size = self.record(PROMPT, NEGATIVE, NATIVE, answer=stop).size
+        if size is None:
+            raise Unsupported("it does not tell the size of its pictures")
+        return size
+
+    def picture_size(self, sampling: Sampling) -> tuple[int, int]:
+        """Width and height in pixels of a picture, which pipelines may round. Nothing is decoded for it."""
+        vae = self.pipeline.vae
+        shapes = ShapesAlone(vae, "decode")
+        latents_name = next(iter(inspect.signature(vae.decode).parameters))
+
+        def decode(latents: torch.Tensor, *_: Any, **__: Any) -> Any:
+            return Output((shapes.output({latents_name: latents}),))
+
+        with replaced(vae, "decode", decode):
+            pixels = self.record(PROMPT, NEGATIVE, sampling, output_type="np").result[0][0]
+        return pixels.shape[-2], pixels.shape[-3]
 
     def _remember_texts(self, pipeline: Any) -> None:
         if not hasattr(pipeline, "encode_prompt"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -12,9 +13,11 @@ import torch
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.recorded.arguments import equal
-from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt, Role
+from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt, Role, Texts, learn
 from cfgsweep.models.recorded.picture_layout import find_layout, token_grid
-from cfgsweep.models.recorded.recorder import PipelineRecorder
+from cfgsweep.models.recorded.recorder import NATIVE, PipelineRecorder
+from cfgsweep.models.recorded.recording import Recording
+from cfgsweep.models.recorded.stand_in import random_latents
 from cfgsweep.models.transformer_blocks import Shape
 from cfgsweep.samplers import Loras, PictureLayout, Sampler, Sampling
 
@@ -41,18 +44,30 @@ class RecordedRows:
 
     Where the pipeline takes no negative prompt, its row for the negative prompt is that of a prompt.
 
-    tried: a way of sampling to try things out with.
-    load_other: loads another model by its name, for perturbations by another model.
+    tried: the way of sampling with which things are tried out.
     """
 
-    load_other: Callable[[str], Any] | None = None
+    tried: Sampling = NATIVE
     takes_loras = True  # not where it predicts in the place of another model, whose they are
 
-    def __init__(self, name: str, recorder: PipelineRecorder, learnt: Learnt, tried: Sampling):
-        self.name, self.recorder, self.learnt, self.tried = name, recorder, learnt, tried
+    def __init__(self, name: str, recorder: PipelineRecorder):
+        self.name, self.recorder = name, recorder
         self._networks: Callable[[Shape], Networks] = lambda _: recorder.networks
         self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
         self._layouts: dict[Sampling, PictureLayout | None] = {}
+
+    @functools.cached_property
+    def learnt(self) -> Learnt:
+        """How the pipeline calls its network, found out with `tried`. Raises Unsupported."""
+        advance = random_latents()
+
+        def recorded(prompt: Texts, negative: Texts | None) -> Recording:
+            return self.recorder.record(prompt, negative, self.tried, advance=advance, copies=True)
+
+        learnt = learn(recorded)
+        if "uncond" not in learnt.places:  # what is called a guidance scale is an input of the network
+            self.recorder.call.scale = None
+        return learnt
 
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         with running(self.name):

@@ -19,9 +19,8 @@ class OutputShapes:
 
     def __init__(self, networks: dict[str, nn.Module], unchanged: Callable[[], AbstractContextManager[None]]):
         """unchanged: a context in which the networks have no adapters."""
-        self.forwards: dict[str, Callable[..., Any]] = {name: network.forward for name, network in networks.items()}
         self._unchanged = unchanged
-        self.shapes = {name: ShapesAlone(network) for name, network in networks.items()}
+        self.networks = {name: ShapesAlone(network) for name, network in networks.items()}
         self._known: dict[Hashable, Any] = {}
 
     def like(self, call: NetworkCall) -> Any:
@@ -30,7 +29,7 @@ class OutputShapes:
         key = call.network, tuple(tensors)
         if key not in self._known:
             with self._unchanged():
-                self._known[key] = self.shapes[call.network].output(call.arguments)
+                self._known[key] = self.networks[call.network].output(call.arguments)
         return self._known[key]
 
 

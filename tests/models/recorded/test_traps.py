@@ -204,7 +204,7 @@ HALF = ("sdxl", "sd3", "flux", "qwenimage", "wan", "zimage", "lumina2", "sana", 
 def test_the_same_is_learnt_in_half_precision(name: str) -> None:
     """At little noise, scaled latents equal unscaled ones in bfloat16: all steps are looked at."""
     pipeline = tiny.build(name).to(torch.bfloat16)
-    half = RecordedPipeline(name, pipeline, recorded.compute("bfloat16"), recorded.tried(name))
+    half = recorded.checked(RecordedPipeline(name, pipeline, recorded.compute("bfloat16")), name)
     full = recorded.denoiser(name)
     assert (half.learnt.input, half.learnt.output) == (full.learnt.input, full.learnt.output)
     assert half.learnt.places == full.learnt.places
