@@ -61,9 +61,13 @@ class Denoiser(Protocol):
     """
 
     name: str
-    native_size: tuple[int, int]  # width, height in pixels
     scheduler_config: Mapping[str, Any]
     load_other: Callable[[str], Any] | None  # loads another model by its name onto the same device
+
+    @property
+    def native_size(self) -> tuple[int, int]:
+        """Width and height in pixels of pictures of no other size."""
+        ...
 
     @property
     def own_formula(self) -> str:

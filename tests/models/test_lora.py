@@ -40,7 +40,9 @@ def files(family: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, s
 
 
 def denoiser_of(family: str) -> RecordedPipeline:
-    return RecordedPipeline(family, tiny.build(family), device.choose("cpu", "float32"), sampling_of(family))
+    made = RecordedPipeline(family, tiny.build(family), device.choose("cpu", "float32"))
+    made.check_sampling(sampling_of(family))
+    return made
 
 
 def sampling_of(family: str, loras: Loras = ()) -> Sampling:

@@ -8,7 +8,6 @@ from typing import Any
 import diffusers
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.denoiser import Unsupported, running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.settings import apply_settings, quantization_config
@@ -16,18 +15,13 @@ from cfgsweep.models.source import Source
 
 
 def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
-    """Raises UserError where it is no pipeline of diffusers that takes a prompt, or cannot be run row by row."""
+    """Raises UserError where it is no pipeline of diffusers that takes a prompt, or refuses the settings."""
     settings, arguments = source.settings, {"dtype": compute.dtype}
     if settings.quantization is not None:
         arguments["quantization_config"] = quantization_config(settings.quantization)
     pipeline = source.pretrained(_class(source), **arguments)
     apply_settings(pipeline, settings, compute)
-    with running(source.name):
-        try:
-            return RecordedPipeline(source.name, pipeline, compute)
-        except Unsupported as reason:
-            problem = f"this pipeline cannot be run row by row: {reason}"
-            raise UserError(problem, where="model", given=f"{source.name}, a {type(pipeline).__name__}") from None
+    return RecordedPipeline(source.name, pipeline, compute)
 
 
 def _class(source: Source) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -53,7 +54,6 @@ class RecordedPipeline(RecordedRows, Perturbable):
     vae: Any = None  # in the place of the pipeline's own
 
     def __init__(self, name: str, pipeline: Any, compute: Compute):
-        """Raises Unsupported where the pipeline does not tell the size of its pictures."""
         if not is_placed(pipeline):
             pipeline.to(compute.device)
         super().__init__(name, PipelineRecorder(pipeline))
@@ -61,8 +61,12 @@ class RecordedPipeline(RecordedRows, Perturbable):
         self._perturbations = Perturbations(self.recorder.networks)
         self._with_vae: dict[str, Self] = {}
         self._row_bytes: dict[tuple[int, int], int] = {}
-        self.native_size = self.recorder.native_size()
         self.proofs: dict[Sampling, Proof] = {}
+
+    @functools.cached_property
+    def native_size(self) -> tuple[int, int]:
+        with running(self.name):
+            return self.recorder.native_size(self.tried)
 
     @property
     def own_formula(self) -> str:

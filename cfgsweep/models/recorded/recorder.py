@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from threading import RLock
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from diffusers.guiders import ClassifierFreeGuidance
 from diffusers.hooks.group_offloading import _is_group_offload_enabled
 
-from cfgsweep.models.denoiser import Unsupported
+from cfgsweep.errors import UserError
 from cfgsweep.models.recorded.adapters import Adapters
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
@@ -88,15 +89,18 @@ class PipelineRecorder:
             self.record(PROMPT, NEGATIVE, sampling, advance=lambda _, like: latents.to(like), output_type="np")
         return seen[0]
 
-    def native_size(self) -> tuple[int, int]:
-        """Width and height in pixels of the pipeline's pictures where no size is given. Raises Unsupported."""
+    def native_size(self, sampling: Sampling) -> tuple[int, int]:
+        """Width and height in pixels of the pipeline's pictures where no size is given.
+
+        sampling: how it samples, whatever its size. Raises UserError where the pipeline does not tell it.
+        """
 
         def stop(*_: Any) -> Any:
             raise Stopped
 
-        size = self.record(PROMPT, NEGATIVE, NATIVE, answer=stop).size
+        size = self.record(PROMPT, NEGATIVE, replace(sampling, size=None), answer=stop).size
         if size is None:
-            raise Unsupported("it does not tell the size of its pictures")
+            raise UserError("the pipeline does not tell the size of its pictures", where="size", allowed="a size")
         return size
 
     def picture_size(self, sampling: Sampling) -> tuple[int, int]:
