@@ -25,8 +25,10 @@ class NotFinite(ArithmeticError):
 
 
 @contextmanager
-def running(name: str) -> Iterator[None]:
+def running(name: str, doing: object = None) -> Iterator[None]:
     """Converts exceptions of a model's own parts to a UserError with the model's name.
+
+    doing: what was asked of it, which the error tells; its name if None.
 
     The files of a model can load without error and still not fit together. UserError, NotFinite and errors for lack
     of memory pass unchanged.
@@ -39,7 +41,8 @@ def running(name: str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         reason = shorten(str(error) or type(error).__name__)
-        raise UserError(f"the model cannot be run: {reason}", where="model", given=name) from error
+        where, given = ("model", name) if doing is None else (name, doing)
+        raise UserError(f"the model cannot be run: {reason}", where=where, given=given) from error
 
 
 class RowInputs(Protocol):

@@ -89,13 +89,13 @@ class RecordedPipeline(RecordedRows, Perturbable):
             return
         if not self.proofs:
             self.tried = few
+        given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
         try:
-            with running(self.name):
+            with running(self.name, given):
                 self._check_size(few)
                 self.proofs[few] = prove(self, few)
         except Unsupported as reason:
             problem = f"this pipeline cannot be run row by row: {reason}"
-            given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
             raise UserError(problem, where=self.name, given=given) from None
 
     def _check_size(self, sampling: Sampling) -> None:
