@@ -90,6 +90,8 @@ class RecordedPipeline(RecordedRows, Perturbable):
         if not self.proofs:
             self.tried = few
         given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
+        if few.size is not None:
+            given["size"] = few.size
         try:
             with running(self.name, given):
                 self._check_size(few)
