@@ -158,7 +158,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "text_dim": WIDTH,
         "freq_dim": 32,
         "ffn_dim": 32,
-        "rope_max_seq_len": 256,  # positions of the native size, with which a model is tried when it is loaded
+        "rope_max_seq_len": 256,  # positions of the native size
     },
     diffusers.LTXVideoTransformer3DModel: {**CROSS, "in_channels": 8, "out_channels": 8},
     diffusers.HunyuanVideoTransformer3DModel: {
