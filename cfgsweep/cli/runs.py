@@ -1,0 +1,177 @@
+"""Commands that make run folders, and those that read one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import cfgsweep
+from cfgsweep.cli.options import (
+    AllowCode,
+    AllowPickle,
+    BatchSize,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Out,
+    Quiet,
+    RunArgument,
+    Set,
+    SweepFile,
+    Wait,
+    tell_all,
+)
+from cfgsweep.execution.completion import complete_sweep
+from cfgsweep.metrics.distances import DISTANCES
+from cfgsweep.system.display import escape_controls
+
+
+def run(
+    config: SweepFile,
+    out: Out = None,
+    model: Model = None,
+    set: Set = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    batch_size: BatchSize = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
+    wait: Wait = False,
+    quiet: Quiet = False,
+    allow_pickle: AllowPickle = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Run a sweep: compute the pictures that are missing, write records and grids."""
+    found = cfgsweep.run(
+        config,
+        out=out,
+        model=model,
+        overrides=set,
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        limit=limit,
+        fail_fast=fail_fast,
+        retry_failed=retry_failed,
+        wait=wait,
+        quiet=quiet,
+        allow_pickle=allow_pickle,
+        allow_code=allow_code,
+        command=_command(),
+    )
+    if not quiet:
+        tell_all(found.grid_files)
+    for result in found.failed_now:
+        print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
+    if found.failed_now:
+        raise typer.Exit(1)
+
+
+def plan(
+    config: SweepFile,
+    out: Out = None,
+    model: Model = None,
+    set: Set = None,
+    as_json: Json = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Show what a sweep would compute and what it costs."""
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set, allow_code=allow_code)
+    tell_all([json.dumps(found.as_json())] if as_json else found.lines())
+
+
+def phase(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="a sweep file, the name of a shipped one, or a run folder",
+            metavar="CONFIG",
+            show_default=False,
+            autocompletion=complete_sweep,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="the run folder  [default: outputs/<name>, or RUN-phase]", show_default=False)
+    ] = None,
+    low: Annotated[float | None, typer.Option(help="where the range begins", show_default=False)] = None,
+    high: Annotated[float | None, typer.Option(help="where it ends", show_default=False)] = None,
+    tolerance: Annotated[float | None, typer.Option(help="how exactly to locate it", show_default=False)] = None,
+    scan: Annotated[int | None, typer.Option(help="number of values of the first scan", show_default=False)] = None,
+    search: Annotated[str | None, typer.Option(help="what to vary: value, guider.tnorm.start, ...")] = None,
+    distance: Annotated[str | None, typer.Option(help=f"{', '.join(DISTANCES.built_in())}", show_default=False)] = None,
+    model: Model = None,
+    set: Set = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    batch_size: BatchSize = None,
+    wait: Wait = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    allow_pickle: AllowPickle = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Find the values at which the picture abruptly changes."""
+    found = cfgsweep.phase(
+        source,
+        low=low,
+        high=high,
+        tolerance=tolerance,
+        scan=scan,
+        distance=distance,
+        out=out,
+        model=model,
+        overrides=[*(set or []), *([f"search={search}"] if search else [])],
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        wait=wait,
+        quiet=quiet or as_json,
+        allow_pickle=allow_pickle,
+        allow_code=allow_code,
+        command=_command(),
+    )
+    tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file])
+
+
+def verify(run: RunArgument) -> None:
+    """Look for damage, lost records and unknown files in a run folder. Changes nothing."""
+    found = cfgsweep.verify(run)
+    tell_all([*found.findings, found.summary()])
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def grid(
+    run: RunArgument,
+    rows: Annotated[str | None, typer.Option(help="the axis that goes down")] = None,
+    cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
+    pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
+    out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
+    empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
+    frames: Annotated[int, typer.Option(min=1, help="how many frames of a video to show; 1: the middle one")] = 1,
+) -> None:
+    """Render a run's pictures as titled grids."""
+    axes = {"rows": rows, "cols": cols, "pages": pages}
+    tell_all(cfgsweep.grid(run, **axes, out=out, plot=plot, empty_pages=empty_pages, frames=frames))
+
+
+def export(
+    run: RunArgument,
+    mp4: Annotated[bool, typer.Option("--mp4", help="write <id>.mp4 for every video, by PyAV")] = False,
+    out: Annotated[Path | None, typer.Option(help="the folder to write into  [default: RUN/videos]")] = None,
+) -> None:
+    """Write a run's videos in a form that players know."""
+    tell_all(cfgsweep.export(run, mp4=mp4, out=out) or ["none of the pictures that are there is a video"])
+
+
+def _command() -> str:
+    """This command as environment.json records it."""
+    return shlex.join(["cfgsweep", *sys.argv[1:]])
