@@ -20,11 +20,12 @@ def check(
     device: Device = "auto",
     dtype: Dtype = "auto",
     allow_pickle: AllowPickle = False,
+    dry: Annotated[bool, typer.Option("--dry", help="read the configurations alone, and no weights")] = False,
     as_json: Json = False,
 ) -> None:
     """Load a model, compare it with its own pipeline, and tell what of it can be swept."""
     try:
-        report = cfgsweep.check(model, device=device, dtype=dtype, allow_pickle=allow_pickle)
+        report = cfgsweep.check(model, device=device, dtype=dtype, allow_pickle=allow_pickle, dry=dry)
     except UserError as error:
         raise RunFailed(str(error)) from None
     print_line(json.dumps(report.as_json(), indent=2) if as_json else str(report))

@@ -141,21 +141,28 @@ def grid(
 
 
 def check(
-    model: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto", allow_pickle: bool = False
+    model: str,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    allow_pickle: bool = False,
+    dry: bool = False,
 ) -> ModelReport:
     """Load a model, compare it with its own pipeline, and tell what of it can be swept.
 
-    model: a bundled model, a folder, a file or a hub id. Raises UserError, with the reason, where it cannot be run.
+    model: a bundled model, a folder, a file or a hub id. dry: read its configurations and no file of weights; the
+    report says what is not known then. Raises UserError, with the reason, where it cannot be run.
     """
-    from cfgsweep.execution.model_report import report
-    from cfgsweep.models import device as devices
-    from cfgsweep.models.load import load_model
+    from cfgsweep.execution import model_report
     from cfgsweep.models.source import Source
     from cfgsweep.system.quiet import quiet_libraries
 
     source = Source.of(model, revision, allow_pickle)
     with quiet_libraries("diffusers", "transformers"):
-        return report(load_model(source, devices.choose(device, dtype)))
+        if dry:
+            return model_report.without_weights(source, dtype)
+        return model_report.of_model(source, device, dtype)
 
 
 def export(

@@ -11,10 +11,14 @@ from torch import nn
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.models.device import choose
+from cfgsweep.models.load import load_model
 from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.recorder import NATIVE
+from cfgsweep.models.source import Source
 from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
+from cfgsweep.models.without_weights import NOT_PROVED
 from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
 from cfgsweep.system.display import aligned, html_table
 
@@ -27,6 +31,7 @@ class ModelReport:
     refused: by the names of samplers why they are not taken. inputs: of the pipeline's call that can be axes.
     difference: the largest one between the pipeline's predictions and latents and ours, without the network; None for
         models that cfgsweep does not record.
+    not_proved: what is not known without weights.
     """
 
     name: str
@@ -42,6 +47,7 @@ class ModelReport:
     inputs: list[str]
     lora: bool
     difference: float | None
+    not_proved: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,6 +66,7 @@ class ModelReport:
         yield "LoRA", "yes" if self.lora else "no"
         if self.difference is not None:
             yield "difference", f"{self.difference:.2g} between the pipeline and cfgsweep, without the network"
+        yield from (("not proved" if number == 0 else "", what) for number, what in enumerate(self.not_proved))
 
     def __str__(self) -> str:
         return "\n".join([self.name, *(f"  {line}" for line in aligned(list(self._rows())))])
@@ -68,6 +75,23 @@ class ModelReport:
 
     def _repr_html_(self) -> str:
         return html_table(self._rows(), caption=self.name)
+
+
+def of_model(source: Source, device: str, dtype: str) -> ModelReport:
+    """The report of a model with its weights. Raises UserError where it cannot be loaded or run."""
+    return report(load_model(source, choose(device, dtype)))
+
+
+def without_weights(source: Source, dtype: str) -> ModelReport:
+    """The report of a model that is built from its configurations. Raises UserError where it cannot be run.
+
+    dtype: of its weights if it had them.
+    """
+    if source.single_file:
+        raise UserError("a single file has its configuration in its weights", where="--dry", given=source.name)
+    compute = replace(choose("cpu", dtype), device="meta")
+    denoiser = load_model(replace(source, without_weights=True), compute)
+    return replace(report(denoiser), not_proved=NOT_PROVED)
 
 
 def report(denoiser: Denoiser) -> ModelReport:

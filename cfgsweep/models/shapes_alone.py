@@ -6,6 +6,7 @@ import functools
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import torch
@@ -13,12 +14,16 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+aten = torch.ops.aten
+READS_ONE = (aten._local_scalar_dense.default, aten.item.default, aten.is_nonzero.default)  # the value of one number
+
 
 class ShapesAlone:
     """A network on the meta device, where tensors have shapes and types alone and nothing is computed.
 
     It is a second network without weights, since some networks keep what they have computed for a shape. Where an
-    operation needs values, or there is no such second network, the network itself is called.
+    operation needs values of the arguments, they are there; where it needs others, or there is no such second network,
+    the network itself is called.
 
     method: which of its methods is called.
     """
@@ -42,17 +47,34 @@ class ShapesAlone:
     def _call(self, arguments: dict[str, Any], measured: Callable[[Callable[[], Any]], Any]) -> Any:
         on_meta = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), arguments)
         with torch.inference_mode():
-            try:
-                method = getattr(self._twin, self._method)  # the twin is made before anything is measured
-                return measured(lambda: method(**on_meta))
-            except Exception:  # of torch, of many kinds, for operations whose results depend on values
-                return measured(lambda: self._own_method(**arguments))
+            for given, mode in ((on_meta, nullcontext()), (arguments, WithKnownValues())):
+                # Exceptions are torch's, of many kinds, for operations whose results depend on values.
+                with suppress(Exception), mode:
+                    method = getattr(self._twin, self._method)  # the twin is made before anything is measured
+                    return measured(functools.partial(method, **given))
+            return measured(lambda: self._own_method(**arguments))
 
     @functools.cached_property
     def _twin(self) -> Any:
         with torch.device("meta"):
             twin = type(self._network).from_config(self._network.config)
         return twin.to(self._network.dtype).eval()
+
+
+class WithKnownValues(TorchDispatchMode):
+    """Operations on tensors with values and others on the meta device give tensors on the meta device.
+
+    Whether something holds that is not known, such as that all of a mask is set, is answered with True.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if any(leaf.is_meta for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)):
+            if func in READS_ONE and args[0].dtype == torch.bool:
+                return True
+            args, kwargs = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
+            args, kwargs = tree_map_only(torch.device, lambda _: torch.device("meta"), (args, kwargs))
+        return func(*args, **kwargs)
 
 
 def _unfilled(output: Any, device: torch.device) -> Any:

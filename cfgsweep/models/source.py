@@ -47,7 +47,8 @@ class Source:
     """Where a model is loaded from.
 
     name: as records have it. place: a folder, a file or a hub id. revision: of a model on the hub. allow_pickle: load
-    weights that are pickles, which can run any code. settings: how, see `LoadSettings`.
+    weights that are pickles, which can run any code. settings: how, see `LoadSettings`. without_weights: build it from
+    its configurations alone, see `without_weights.py`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Source:
     revision: str | None = None
     allow_pickle: bool = False
     settings: LoadSettings = field(default_factory=LoadSettings)
+    without_weights: bool = False
 
     @classmethod
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:
@@ -100,10 +102,22 @@ class Source:
 
         pipeline: a pipeline class of diffusers. settings: arguments of `from_pretrained`.
         """
+        if self.without_weights:
+            return self._pretrained_without_weights(pipeline, **settings)
         settings["use_safetensors"] = None if self.allow_pickle else True
         place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
         check_indices(Path(place))
         return pipeline.from_pretrained(place, **settings)
+
+    def _pretrained_without_weights(self, pipeline: Any, **settings: Any) -> Any:
+        from cfgsweep.models.without_weights import CONFIGURATIONS, pretrained_without_weights
+
+        place = self.place
+        if self.on_hub:
+            from huggingface_hub import snapshot_download
+
+            place = snapshot_download(self.place, revision=self.revision, allow_patterns=list(CONFIGURATIONS))
+        return pretrained_without_weights(pipeline, Path(place), **settings)
 
     def file(self, name: str) -> Path:
         """A file of the model, from its folder, or downloaded from the hub."""

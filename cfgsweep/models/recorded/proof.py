@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,11 @@ def _number(leaf: Any) -> float:
     """A number that changes with every element of a tensor, and with plain numbers."""
     if isinstance(leaf, torch.Tensor):
         flat = leaf.detach().double().flatten().cpu()
-        weights = torch.sin(torch.arange(1, len(flat) + 1, dtype=torch.float64))
-        return float((flat * weights).sum() / max(1, len(flat)) ** 0.5)
+        return float((flat * _weights(len(flat))).sum() / max(1, len(flat)) ** 0.5)
     return float(leaf) if isinstance(leaf, int | float) else 0.0
+
+
+@functools.lru_cache(maxsize=8)
+def _weights(count: int) -> torch.Tensor:
+    """Different factors for so many numbers."""
+    return torch.sin(torch.arange(1, count + 1, dtype=torch.float64))
