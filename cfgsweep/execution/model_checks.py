@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import Node
 from cfgsweep.errors import UserError, error_context, shorten
 from cfgsweep.guidance.guiders.own import PipelineGuidance
-from cfgsweep.guidance.perturbations import BlurredInput
+from cfgsweep.guidance.perturbations import BlurredInput, Condition
 from cfgsweep.models.denoiser import Denoiser
 
 
@@ -25,6 +26,8 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
         denoiser.with_vae(vae)
     for condition in dict.fromkeys(condition for e in plan.experiments for condition in e.conditions[:2]):
         denoiser.check_condition(condition)
+    members = ((condition, start.sampling) for start, node in plan.starts.items() for condition in _conditions(node))
+    denoiser.encode_texts(members)
     if denoiser.own_formula == "none" and any(isinstance(e.guider, PipelineGuidance) for e in plan.experiments):
         raise UserError(f"{denoiser.name} does not guide on its own", where="guider", given=PipelineGuidance.name)
     for perturbation, guider in plan.perturbations.items():
@@ -32,3 +35,8 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
             denoiser.perturbed(perturbation)
             if isinstance(perturbation, BlurredInput):
                 denoiser.with_attention()
+
+
+def _conditions(node: Node) -> Iterator[Condition]:
+    for _, experiment in node.members:
+        yield from experiment.conditions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -115,6 +115,13 @@ class Denoiser(Protocol):
 
     def check_condition(self, condition: Condition) -> None:
         """Raises UserError where the model has no such label."""
+        ...
+
+    def encode_texts(self, texts: Iterable[tuple[Condition, Sampling]]) -> None:
+        """Encodes all texts that there will be, with the ways of sampling that they are for.
+
+        Comes after what `check_sampling` and `check_condition` check. Text encoders may be let go of then.
+        """
         ...
 
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> Any:

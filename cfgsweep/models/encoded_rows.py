@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,9 @@ class EncodedRows(ABC):
 
         Raises UserError where the model has no such label.
         """
+
+    def encode_texts(self, texts: Iterable[tuple[Condition, Sampling]]) -> None:  # noqa: B027 (nothing to do)
+        """Its encoders stay, and encode when they are asked."""
 
     @abstractmethod
     def noise(self, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:

@@ -26,13 +26,19 @@ class Quantization(BaseModel):
     components_to_quantize: list[str] = Field([], description="parts of the pipeline, such as transformer")
 
 
+CHANGES_NO_PIXEL = ("offload", "free_encoders", "vae_slicing")
+
+
 class LoadSettings(BaseModel):
     """Settings of a recorded pipeline. Those that can change its pixels are part of ids."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     quantization: Quantization | None = Field(None, description="of weights, while they are loaded")
-    offload: Literal["none", "group"] = Field("none", description="group: keep layers in main memory between calls")
+    offload: Literal["none", "group", "model"] = Field(
+        "none", description="what waits in main memory between its calls: group: layers, model: whole networks"
+    )
+    free_encoders: StrictBool = Field(False, description="encode all texts first, and let go of text encoders then")
     layerwise_casting: Literal["none", "fp8"] = Field("none", description="fp8: how the network's weights are kept")
     vae_tiling: StrictBool = Field(False, description="decode in tiles")
     vae_slicing: StrictBool = Field(False, description="decode one picture at a time")
@@ -46,5 +52,5 @@ class LoadSettings(BaseModel):
 
     def id_settings(self) -> tuple[tuple[str, str], ...]:
         """Those that can change pixels, as names and JSON."""
-        given = {name: value for name, value in self.spec().items() if name not in ("offload", "vae_slicing")}
+        given = {name: value for name, value in self.spec().items() if name not in CHANGES_NO_PIXEL}
         return tuple((name, json.dumps(given[name], sort_keys=True, default=str)) for name in sorted(given))

@@ -21,7 +21,7 @@ def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
         arguments["quantization_config"] = quantization_config(settings.quantization)
     pipeline = source.pretrained(_class(source), **arguments)
     apply_settings(pipeline, settings, compute)
-    return RecordedPipeline(source.name, pipeline, compute)
+    return RecordedPipeline(source.name, pipeline, compute, settings.free_encoders)
 
 
 def _class(source: Source) -> Any:

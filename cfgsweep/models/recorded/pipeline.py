@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -24,7 +25,7 @@ from cfgsweep.guidance.perturbations import (
     Perturbation,
 )
 from cfgsweep.models.denoiser import Unsupported, running
-from cfgsweep.models.device import Compute
+from cfgsweep.models.device import Compute, release_memory
 from cfgsweep.models.perturbable import Perturbable
 from cfgsweep.models.recorded.adapters import is_of_adapter
 from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
@@ -53,7 +54,8 @@ class RecordedPipeline(RecordedRows, Perturbable):
     unconditional: Condition = ""
     vae: Any = None  # in the place of the pipeline's own
 
-    def __init__(self, name: str, pipeline: Any, compute: Compute):
+    def __init__(self, name: str, pipeline: Any, compute: Compute, free_encoders: bool = False):
+        """free_encoders: whether `encode_texts` lets go of the text encoders."""
         if not is_placed(pipeline):
             pipeline.to(compute.device)
         super().__init__(name, PipelineRecorder(pipeline))
@@ -62,6 +64,8 @@ class RecordedPipeline(RecordedRows, Perturbable):
         self._with_vae: dict[str, Self] = {}
         self._row_bytes: dict[tuple[int, int], int] = {}
         self.proofs: dict[Sampling, Proof] = {}
+        self._frees_encoders = free_encoders
+        self._encoded: list[tuple[Condition, Sampling]] = []
 
     @functools.cached_property
     def native_size(self) -> tuple[int, int]:
@@ -160,6 +164,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
         other = super()._other_model(perturbation)
         other.check_sampling(self.tried)
         other.takes_loras = False
+        other.encode_texts((condition, replace(sampling, loras=())) for condition, sampling in self._encoded)
         return other
 
     def with_attention(self) -> Self:
@@ -174,6 +179,19 @@ class RecordedPipeline(RecordedRows, Perturbable):
             if self.learnt.places["uncond"].call >= len(recording.calls):
                 problem = f"{self.name} does not guide where the negative prompt is left out"
                 raise UserError(problem, where="negative_prompt", given=None, allowed='a text, which can be ""')
+
+    def encode_texts(self, texts: Iterable[tuple[Condition, Sampling]]) -> None:
+        """Encodes texts for ways of sampling; where it was asked for, lets go of the text encoders then."""
+        if not self._frees_encoders:
+            return
+        self._encoded = list(dict.fromkeys(texts))
+        tried = [replace(sampling, loras=()) for _, sampling in self._encoded]
+        with running(self.name):
+            for condition, sampling in [*self._encoded, *((PROMPT, sampling) for sampling in dict.fromkeys(tried))]:
+                self.recorder.record(*self._texts(condition)[1:], sampling, take_steps=False)
+            self.recorder.let_go_of_encoders(self.tried)
+        self._frees_encoders = False
+        release_memory(self.compute)
 
     def is_cut_short(self, condition: Condition) -> bool:
         """Whether every tokenizer of the pipeline cuts the text; some pipelines read it by several."""

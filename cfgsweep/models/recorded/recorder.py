@@ -16,6 +16,8 @@ from diffusers.hooks.group_offloading import _is_group_offload_enabled
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.recorded.adapters import Adapters
+from cfgsweep.models.recorded.arguments import equal
+from cfgsweep.models.recorded.encoders import KEY, let_go_of_encoders
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
 from cfgsweep.models.recorded.recording import (
@@ -46,6 +48,7 @@ class PipelineRecorder:
         self.adapters = Adapters(pipeline)
         self.one_at_a_time: AbstractContextManager[Any] = RLock() if _moves_weights(pipeline) else nullcontext()
         self._loras: Loras = ()  # of the call that is being recorded
+        self._encodes = True  # not when its text encoders were let go of
         self._remember_texts(pipeline)
         if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
             pipeline.guider = ClassifierFreeGuidance(guidance_scale=RECORDED_SCALE)
@@ -72,10 +75,11 @@ class PipelineRecorder:
         **inputs: Any,
     ) -> Recording:
         """A recording of the pipeline with these texts. answer: noise if None. See `recording.record`."""
-        self._loras = sampling.loras
-        self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
-        call = self.call.inputs(prompt, negative, sampling, **inputs)
-        return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps, copies)
+        with self.one_at_a_time:  # encoders and decoders move weights, too
+            self._loras = sampling.loras
+            self.pipeline.scheduler = build_scheduler(sampling.sampler, self.scheduler_config)
+            call = self.call.inputs(prompt, negative, sampling, **inputs)
+            return record(self.pipeline, call, answer or noise(self.shapes), advance, take_steps, copies)
 
     def autoencoder_input(self, latents: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         """What the autoencoder is given to decode at the end of a pipeline with these last latents."""
@@ -125,18 +129,39 @@ class PipelineRecorder:
         def remembering(*args: Any, **kwargs: Any) -> Any:
             key = self._loras, repr((args, sorted(kwargs.items())))
             if key not in known:
+                if not self._encodes:
+                    problem = "a text that was not known when the text encoders were let go of"
+                    raise UserError(problem, where=KEY, given=args or kwargs)
                 with self.adapters.using(self._loras):
                     known[key] = encode(*args, **kwargs)
             return known[key]
 
         vars(pipeline)["encode_prompt"] = remembering
 
+    def let_go_of_encoders(self, tried: Sampling) -> None:
+        """Goes on without text encoders: texts that were encoded are known.
+
+        tried: a way of sampling that was recorded before. Raises UserError where the pipeline does not do so.
+        """
+
+        def arguments() -> list[Any]:
+            return [call.arguments for call in self.record(PROMPT, NEGATIVE, tried, take_steps=False).calls]
+
+        before = arguments()
+        with self.one_at_a_time:
+            let_go_of_encoders(self.pipeline)
+        self._encodes = False
+        if not equal(arguments(), before):
+            raise UserError("this pipeline does not go on without its text encoders", where=KEY)
+
 
 def _moves_weights(pipeline: Any) -> bool:
     """Whether a call moves or casts the network's weights, so that two calls at a time would disturb each other."""
-    return any(hasattr(part, "_diffusers_hook") for net in networks_of(pipeline).values() for part in net.modules())
+    parts = (part for network in networks_of(pipeline).values() for part in network.modules())
+    return any(hasattr(part, hook) for part in parts for hook in ("_diffusers_hook", "_hf_hook"))
 
 
 def is_placed(pipeline: Any) -> bool:
     """Whether diffusers puts the pipeline's weights on devices by itself, call by call."""
-    return any(_is_group_offload_enabled(part) for part in networks_of(pipeline).values())
+    by_accelerate = bool(getattr(pipeline, "_all_hooks", None))
+    return by_accelerate or any(_is_group_offload_enabled(part) for part in networks_of(pipeline).values())

@@ -10,6 +10,7 @@ from torch import nn
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.models.device import Compute
 from cfgsweep.models.load_settings import LoadSettings, Quantization
+from cfgsweep.models.recorded.encoders import check_encoders
 from cfgsweep.models.recorded.recording import networks_of
 
 
@@ -40,6 +41,10 @@ def apply_settings(pipeline: Any, settings: LoadSettings, compute: Compute) -> N
     if settings.offload == "group":
         device = torch.device(compute.device)
         _call(pipeline, "enable_group_offload", "load.offload", onload_device=device, offload_type="leaf_level")
+    elif settings.offload == "model":
+        _call(pipeline, "enable_model_cpu_offload", "load.offload", device=compute.device)
+    if settings.free_encoders:
+        check_encoders(pipeline)
 
 
 def _set_attention(network: nn.Module, backend: str) -> None:
