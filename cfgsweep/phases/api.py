@@ -16,9 +16,9 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
-from cfgsweep.storage.decoding import opened
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system import display as displays
+from cfgsweep.system.picture_files import opened
 
 Numbers = float | Sequence[float]  # two where a map is searched
 

@@ -14,13 +14,13 @@ from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.grid_layout import Layout, arrange
 from cfgsweep.reports.grid_render import Page, pages_of, render
 from cfgsweep.reports.measure import means
-from cfgsweep.storage.decoding import NO_PICTURE
 from cfgsweep.storage.drawings import MARK, is_drawing, save_drawing
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.files import make_folder
+from cfgsweep.system.picture_files import NO_PICTURE
 
 
 @dataclass(frozen=True)

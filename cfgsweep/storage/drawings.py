@@ -6,10 +6,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from cfgsweep.storage.decoding import NO_PICTURE, damage_told, head_of
+from cfgsweep.storage.decoding import head_of
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.machine_errors import is_regular
+from cfgsweep.system.picture_files import NO_PICTURE, damage_told
 
 MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cfgsweep.models.video import Picture, Video, frames_of
-from cfgsweep.storage.decoding import NO_PICTURE, Pixels, opened_picture
+from cfgsweep.storage.decoding import opened_picture
 from cfgsweep.storage.file_state import Signature, signature
 from cfgsweep.storage.png import pixels_sha256
+from cfgsweep.system.picture_files import NO_PICTURE, Pixels
 
 MOST_BYTES = 128 * 2**20  # of RGB pixels: 10,922 pictures of 64x64 pixels, 170 of 512x512
 

@@ -13,10 +13,11 @@ from PIL import Image, PngImagePlugin
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, Video, frames_of
-from cfgsweep.storage.decoding import NO_PICTURE, Pixels, head_of, opened, opened_frames, opened_rgb
+from cfgsweep.storage.decoding import head_of, opened_frames, opened_rgb
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.sweep.fields import LONGEST_SIDE
 from cfgsweep.system.files import open_atomic
+from cfgsweep.system.picture_files import NO_PICTURE, Pixels, opened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

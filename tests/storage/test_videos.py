@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from cfgsweep.models.video import Video, chosen_frames, middle_frame
-from cfgsweep.storage.decoding import OtherFrames, TooManyPixels, opened_picture
+from cfgsweep.storage.decoding import OtherFrames, opened_picture
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
+from cfgsweep.system.picture_files import TooManyPixels
 from tests.support.hostile_files import with_chunk
 
 SIZE = 9, 7

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten, unknown_name
-from cfgsweep.storage.decoding import OtherSize, TooManyPixels, opened
+from cfgsweep.system.picture_files import OtherSize, TooManyPixels, opened
 from cfgsweep.system.quiet import quiet_libraries
 from cfgsweep.training.config import Data
 from cfgsweep.training.data.rows import MOST_PIXELS, Row, Rows, reduced, split_rows
