@@ -162,9 +162,12 @@ def _note_lines(node: yaml.Node, key: Key, lines: dict[Key, int], source: str) -
 
 
 def validate(model: type[T], document: Document) -> T:
-    """The document as `model`. Raises UserError, with the place, if it is none."""
+    """The document as `model`. Raises UserError, with the place, if it is none.
+
+    Validators find the folder of the document's file as "folder" in the context.
+    """
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.data, context={"folder": str(Path(document.source).parent)})
     except ValidationError as invalid:
         raise explain(invalid, model, document.where) from None
 

@@ -67,7 +67,7 @@ class Plan:
 
     def models(self, experiment: Experiment) -> tuple[str, ...]:
         """The names of the models that predict for an experiment: its own, then those of its guider."""
-        key = experiment.guider, experiment.steps, experiment.sampler
+        key = experiment.guider, experiment.performed_steps, experiment.sampler
         if key not in self._other_models:
             needed = perturbations([experiment])
             self._other_models[key] = tuple(p.name for p in needed if isinstance(p, OtherModel))

@@ -22,7 +22,7 @@ class StartKey:
 
     @classmethod
     def of(cls, e: Experiment) -> StartKey:
-        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size, e.call, e.lora))
+        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size, e.call, e.lora, e.begins_with))
 
 
 Member = tuple[GuidanceTrace, Experiment]

@@ -53,7 +53,7 @@ def _why_not_finite(trajectory: Trajectory, experiment: Experiment) -> str | Non
     found = trajectory.history.first_not_finite() if trajectory.history else None
     if found is not None:
         call, name = found
-        step = SAMPLERS[experiment.sampler].steps_of_calls(experiment.steps)[call]
+        step = SAMPLERS[experiment.sampler].steps_of_calls(experiment.performed_steps)[call]
         which = "the prediction" if name == UNGUIDED else f"the prediction {name!r}"
         return f"step {step}: {which} is not finite"
     if not bool(trajectory.latents.isfinite().all()):

@@ -63,8 +63,8 @@ class GuidanceTrace(Sequence[GuidanceOp]):
     __slots__ = ("compiled", "conditions", "scales", "unguided")
 
     def __init__(self, e: Experiment):
-        self.compiled = compile_guider(e.guider, e.steps, e.sampler, e.noise_levels)
-        calls = SAMPLERS[e.sampler].steps_of_calls(e.steps)
+        self.compiled = compile_guider(e.guider, e.performed_steps, e.sampler, e.noise_levels)
+        calls = SAMPLERS[e.sampler].steps_of_calls(e.performed_steps)
         scales = e.scales()
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
         self.conditions = e.conditions
@@ -150,7 +150,8 @@ def _passes(branches: tuple[Branch, ...], conditions: Conditions) -> tuple[tuple
 def perturbations(experiments: Iterable[Experiment]) -> dict[Perturbation, GuiderBase]:
     """Every perturbation that the experiments need, with one of the guiders that need it."""
     found: dict[Perturbation, GuiderBase] = {}
-    for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
+    kinds = {(e.guider, e.performed_steps, e.sampler, e.noise_levels) for e in experiments}
+    for guider, steps, sampler, levels in kinds:
         compiled = compile_guider(guider, steps, sampler, levels)
         for scale in (math.nan, *compiled.special_scales):
             for at_step in compiled.variants:

@@ -11,7 +11,10 @@ from cfgsweep.sweep.experiment import Experiment
 
 PARTS = ("guider", "schedule")
 # Fields of records that are mappings, and the prefix of their columns.
-NESTED = {"evaluations": "evaluations.", "metrics": "", "fingerprints": "fingerprint.", "code": "code."}
+NESTED = {
+    **{"evaluations": "evaluations.", "metrics": "", "fingerprints": "fingerprint.", "code": "code."},
+    **{"input_image": "input_image.", "mask": "mask."},
+}
 
 
 def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]]:

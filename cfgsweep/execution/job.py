@@ -134,6 +134,7 @@ class Job:
             "seed": e.seed,
             "steps": e.steps,
             "sampler": e.sampler,
+            **pictures_of(e),
             **({"call": as_mapping(e.call)} if e.call else {}),
             **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
             **({"vae": e.vae} if e.vae else {}),
@@ -160,3 +161,11 @@ class JobObserver(EngineObserver):
 def share_saved(planned: Cost) -> str:
     """'59% saved by sharing'."""
     return f"{1 - planned.evaluations / planned.unshared:.0%} saved by sharing"
+
+
+def pictures_of(e: Experiment) -> dict[str, object]:
+    """The fields of a record about the pictures that an experiment begins with; none of those of noise alone."""
+    files = {"input_image": e.image, "mask": e.mask}
+    found = {name: {"path": file.path, "sha256": file.sha256} for name, file in files.items() if file is not None}
+    strength = {} if e.strength is None else {"strength": e.strength}
+    return {"task": e.task, **found, **strength} if found else {}

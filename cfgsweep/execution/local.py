@@ -64,7 +64,7 @@ class LocalExecutor:
 
     def pictures_per_round(self, e: Experiment) -> int:
         """How many pictures like this one fill the batches of all workers."""
-        rows_per_step = max(1, round(cost([e]).evaluations / e.steps))
+        rows_per_step = max(1, round(cost([e]).evaluations / e.performed_steps))
         rows = self._batch_size(e) * self.session.settings.compute.workers
         return max(2, rows // rows_per_step)
 

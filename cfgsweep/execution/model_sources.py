@@ -25,11 +25,11 @@ def resolve_models(sweep: Sweep, options: Options, device: str, display: Display
     for name in sweep.model:
         with error_context("--model") if options.model else error_key("model"):
             found = Source.of(options.model or name, sweep.revision, options.allow_pickle)
-            source = replace(found, settings=sweep.load)
+            source = replace(found, settings=sweep.load, task=sweep.task)
             reason = why_not_here(source, device) if fallback else None
             if fallback and reason:
                 display.notice(f"{name} can't run here ({reason}); running the bundled model {fallback.name!r} instead")
-                source = fallback
+                source = replace(fallback, task=sweep.task)
             if source.on_hub and not reachable(source):
                 hint = "name a bundled model, a folder, or give the sweep a `fallback`"
                 raise UserError("its weights are neither cached nor downloadable", given=source.name, hint=hint)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.source import SINGLE_FILE, Source, read_json
+from cfgsweep.samplers import TEXT_TO_IMAGE
 
 if TYPE_CHECKING:
     from cfgsweep.models.denoiser import Denoiser
@@ -66,18 +67,30 @@ ANY_PIPELINE = Family(None, True, "prompt", _load_any_pipeline)
 
 
 def family_of(source: Source) -> Family:
-    """The family of a model, by its pipeline class."""
-    return FAMILIES.get(source.pipeline_class(), ANY_PIPELINE)
+    """The family of a model, by its pipeline class. Other tasks than text-to-image are those of recorded pipelines.
+
+    Raises UserError for a task of a model of labels.
+    """
+    family = FAMILIES.get(source.pipeline_class(), ANY_PIPELINE)
+    if source.task == TEXT_TO_IMAGE:
+        return family
+    if family.conditioned_on == "label":
+        raise UserError(f"models of labels have no {source.task}", where="task", given=source.name)
+    return ANY_PIPELINE
 
 
 def known_family(source: Source | None) -> Family | None:
     """The family of a model, without loading or downloading it; None where its files are not on this machine."""
-    if source is None:
-        return None
-    if source.single_file:
-        return FAMILIES[SINGLE_FILE]
+    name = known_pipeline_class(source)
+    return None if name is None else FAMILIES.get(name, ANY_PIPELINE)
+
+
+def known_pipeline_class(source: Source | None) -> str | None:
+    """The name of a model's pipeline class; None where its files are not on this machine."""
+    if source is None or source.single_file:
+        return SINGLE_FILE if source else None
     path = source.known_file("model_index.json")
-    return FAMILIES.get(str(read_json(path).get("_class_name")), ANY_PIPELINE) if path else None
+    return str(read_json(path).get("_class_name")) if path else None
 
 
 def native_size(source: Source, family: Family) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.family import ANY_PIPELINE, known_family, native_size
+from cfgsweep.models.family import ANY_PIPELINE, known_family, known_pipeline_class, native_size
 from cfgsweep.models.source import find_source, read_json
 from cfgsweep.samplers import MOST_TRAINING_STEPS, STABLE_DIFFUSION_NOISE, noise_levels
 
@@ -20,7 +20,7 @@ class ModelInfo:
     scheduler_config: the model's noise schedule, as diffusers' schedulers take it.
     negatives_apart: whether its pipeline may encode a negative prompt otherwise than a prompt.
     conditioned_on: 'prompt' or 'label'. native_size: width and height in pixels of pictures of no other size. Both are
-        None where the model's files are not on this machine.
+        None where the model's files are not on this machine, as is pipeline, the class of its pipeline.
     """
 
     name: str
@@ -28,6 +28,7 @@ class ModelInfo:
     conditioned_on: str | None
     native_size: tuple[int, int] | None
     negatives_apart: bool = False
+    pipeline: str | None = None
     _noise_levels: dict[tuple[str, int], tuple[float, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -47,6 +48,7 @@ class ModelInfo:
             scheduler_config=_scheduler_config(path) if path else STABLE_DIFFUSION_NOISE,
             conditioned_on=family.conditioned_on if family else None,
             negatives_apart=family is ANY_PIPELINE,
+            pipeline=known_pipeline_class(source),
             native_size=native_size(source, family) if source and family else None,
         )
 

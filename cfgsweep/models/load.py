@@ -40,5 +40,10 @@ def load_model(source: Source, compute: Compute) -> Denoiser:
         hint = "weights as pickles are refused; --allow-pickle loads them" if refused else ""
         problem = f"the model cannot be loaded: {shorten(str(error), 300)}"
         raise UserError(problem, where="model", given=source.name, hint=hint) from None
-    denoiser.load_other = lambda name: load_model(replace(Source.of(name), settings=source.settings), compute)
+    denoiser.load_other = lambda name: load_model(_like(source, Source.of(name)), compute)
     return denoiser
+
+
+def _like(source: Source, other: Source) -> Source:
+    """Another model that is loaded as this one is."""
+    return replace(other, settings=source.settings, task=source.task)

@@ -11,6 +11,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.models.load_settings import LoadSettings
+from cfgsweep.samplers import TEXT_TO_IMAGE, Task
 from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
 from cfgsweep.system.publish import published
@@ -48,7 +49,7 @@ class Source:
 
     name: as records have it. place: a folder, a file or a hub id. revision: of a model on the hub. allow_pickle: load
     weights that are pickles, which can run any code. settings: how, see `LoadSettings`. without_weights: build it from
-    its configurations alone, see `without_weights.py`.
+    its configurations alone, see `without_weights.py`. task: that it is loaded for.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Source:
     allow_pickle: bool = False
     settings: LoadSettings = field(default_factory=LoadSettings)
     without_weights: bool = False
+    task: Task = TEXT_TO_IMAGE
 
     @classmethod
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:

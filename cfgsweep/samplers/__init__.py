@@ -3,8 +3,19 @@
 Nothing here imports torch until a sampler is built, so that a plan can count evaluations quickly.
 """
 
+from cfgsweep.samplers.from_picture import (
+    IMAGE_TO_IMAGE,
+    INPAINTING,
+    TASKS,
+    TEXT_TO_IMAGE,
+    WHITE,
+    FromPicture,
+    PictureFile,
+    Task,
+    performed_steps,
+)
 from cfgsweep.samplers.sampler import Sampler, noise_levels
-from cfgsweep.samplers.sampling import Lora, Loras, PictureLayout, PipelineInputs, Sampling, thawed
+from cfgsweep.samplers.sampling import Lora, Loras, Mixing, PictureLayout, PipelineInputs, Sampling, thawed
 from cfgsweep.samplers.schedulers import (
     LATENT_DEFAULTS,
     MOST_TRAINING_STEPS,
@@ -22,20 +33,29 @@ from cfgsweep.samplers.table import HIGHER_ORDER, OWN_SAMPLER, PREDICTION_TYPES,
 
 __all__ = [
     "HIGHER_ORDER",
+    "IMAGE_TO_IMAGE",
+    "INPAINTING",
     "LATENT_DEFAULTS",
     "MOST_TRAINING_STEPS",
     "OWN_SAMPLER",
     "PREDICTION_TYPES",
     "SAMPLERS",
     "STABLE_DIFFUSION_NOISE",
+    "TASKS",
+    "TEXT_TO_IMAGE",
+    "WHITE",
+    "FromPicture",
     "Lora",
     "Loras",
+    "Mixing",
+    "PictureFile",
     "PictureLayout",
     "PipelineInputs",
     "PredictionKind",
     "Sampler",
     "SamplerKind",
     "Sampling",
+    "Task",
     "build_scheduler",
     "check_sampler",
     "config_of",
@@ -43,6 +63,7 @@ __all__ = [
     "is_flow",
     "noise_levels",
     "noised",
+    "performed_steps",
     "predicted_by",
     "thawed",
     "usual_name",

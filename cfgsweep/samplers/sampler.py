@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.samplers.sampling import PictureLayout, Sampling
+from cfgsweep.samplers.sampling import Mixing, PictureLayout, Sampling
 from cfgsweep.samplers.schedulers import build_scheduler, config_of, direction_of, is_flow
 from cfgsweep.samplers.table import HIGHER_ORDER, SAMPLERS
 
@@ -40,13 +40,17 @@ class Sampler:
         sampling: Sampling | None = None,
         step_options: Mapping[str, Any] | None = None,
         layout: PictureLayout | None = None,
+        first: int = 0,
+        mixed_in: Sequence[Mixing] = (),
     ):
         """sampling: what the sampler was made for. step_options: further arguments of every step, as `eta` of DDIM.
 
         layout: of the latents in a picture; None where they are [1, channels, height, width].
+        first: the place of the first call among the scheduler's timesteps, above 0 for pictures made from others.
+        mixed_in: what is mixed into the latents after every call; nothing where it is empty.
         """
         self.scheduler, self.generator, self.sampling, self.layout = scheduler, generator, sampling, layout
-        self.step_options = dict(step_options or {})
+        self.step_options, self.first, self.mixed_in = dict(step_options or {}), first, mixed_in
 
     @classmethod
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
@@ -68,11 +72,12 @@ class Sampler:
         for key, value in vars(twin).items():
             if isinstance(value, list):
                 setattr(twin, key, list(value))
-        return Sampler(twin, self.generator.clone_state(), self.sampling, self.step_options, self.layout)
+        generator = self.generator.clone_state()
+        return Sampler(twin, generator, self.sampling, self.step_options, self.layout, self.first, self.mixed_in)
 
     def timestep(self, call: int) -> torch.Tensor:
         """The timestep of a call, a scalar."""
-        return self.scheduler.timesteps[call]
+        return self.scheduler.timesteps[self.first + call]
 
     def model_input(self, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The denoiser's input for these latents: samplers that hold x0 + sigma noise scale it."""
@@ -103,8 +108,8 @@ class Sampler:
             now, after = (self._flow_time(i) for i in (call, call + 1))
             return now / (1 - now) if now < 1 else float("inf"), after / (1 - after)
         if sigmas is not None:
-            return float(sigmas[call]), float(sigmas[call + 1])
-        kept, timestep = scheduler.alphas_cumprod, int(scheduler.timesteps[call])
+            return float(sigmas[self.first + call]), float(sigmas[self.first + call + 1])
+        kept, timestep = scheduler.alphas_cumprod, int(self.timestep(call))
         # These schedulers step by a fixed number of timesteps, and not to the next timestep of the list.
         following = timestep - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
         after = kept[following] if following >= 0 else getattr(scheduler, "final_alpha_cumprod", 1.0)
@@ -112,14 +117,20 @@ class Sampler:
 
     def _flow_time(self, call: int) -> float:
         """t of a flow model's latents (1 - t) x0 + t noise at a call."""
-        sigma = float(self.scheduler.sigmas[call])
+        sigma = float(self.scheduler.sigmas[self.first + call])
         return 1 - sigma if direction_of(self.scheduler) < 0 else sigma
 
     def step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after the call, given its guided prediction."""
+        return self._mixed(self._step(prediction, latents, call), call)
+
+    def _step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         prediction = direction_of(self.scheduler) * prediction
         options = {**self.step_options, **({"generator": self.generator} if self._draws() else {})}
         return self.scheduler.step(prediction, self.timestep(call), latents, **options, return_dict=False)[0]
+
+    def _mixed(self, latents: torch.Tensor, call: int) -> torch.Tensor:
+        return self.mixed_in[call].mixed(latents) if self.mixed_in else latents
 
     def step_of_zero_init(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after a call that leaves the denoiser's input as it is, but for the sampler's own noise.
@@ -127,16 +138,16 @@ class Sampler:
         prediction: one with which a first-order step would do so.
         """
         scale = self._input_scale(call)
-        moved = self.step(prediction, latents, call)
-        if type(self.scheduler).__name__ not in HIGHER_ORDER:
-            return moved
-        return latents * (scale / self._input_scale(call + 1))
+        moved = self._step(prediction, latents, call)
+        if type(self.scheduler).__name__ in HIGHER_ORDER:
+            moved = latents * (scale / self._input_scale(call + 1))
+        return self._mixed(moved, call)
 
     def _input_scale(self, call: int) -> float:
         """The factor of the latents in the denoiser's input."""
         if getattr(self.scheduler, "init_noise_sigma", 1.0) == 1.0:
             return 1.0
-        return float((1 + self.scheduler.sigmas[call] ** 2) ** -0.5)
+        return float((1 + self.scheduler.sigmas[self.first + call] ** 2) ** -0.5)
 
     def _draws(self) -> bool:
         """Whether the scheduler draws noise at every step."""

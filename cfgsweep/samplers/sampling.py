@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cfgsweep.samplers.from_picture import FromPicture
+
 if TYPE_CHECKING:
     import torch
 
@@ -27,6 +29,7 @@ class Sampling:
 
     sampler: its name. size: width and height in pixels; None is the model's native size.
     inputs: further inputs of the pipeline's call: `call` in sweep files. loras: that change the model's weights.
+    begins_with: the picture that it is made from, None for one that is made of noise alone.
     """
 
     sampler: str
@@ -34,6 +37,12 @@ class Sampling:
     size: tuple[int, int] | None = None
     inputs: PipelineInputs = ()
     loras: Loras = ()
+    begins_with: FromPicture | None = None
+
+    @property
+    def performed_steps(self) -> int:
+        """How many of the steps are taken."""
+        return self.steps if self.begins_with is None else self.begins_with.performed_steps(self.steps)
 
 
 def thawed(value: Any) -> Any:
@@ -59,3 +68,17 @@ class PictureLayout:
     def as_latents(self, picture: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """The reverse. like: latents of the model's shape."""
         return picture.flatten(1)[:, self.order.argsort()].view(-1, *like.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """What a pipeline does with the latents after a step: inpainting puts the original back where the mask is black.
+
+    factor, added: of the shape of the latents, or one that is broadcast to it.
+    """
+
+    factor: torch.Tensor
+    added: torch.Tensor
+
+    def mixed(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.factor * latents + self.added

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfgsweep.storage.input_copies import is_copy
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
-IMAGES, GRIDS, VIDEOS = "images", "grids", "videos"  # folders
+IMAGES, GRIDS, VIDEOS, INPUTS = "images", "grids", "videos", "inputs"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 DRAWINGS = f"{GRIDS}/[!.]*.png"
@@ -53,5 +54,6 @@ ARTIFACTS = (
     Artifact(DRAWINGS, is_picture, "damaged; it can be drawn again from the pictures"),
     Artifact(REPORT_PLOT, is_picture, "damaged; it can be drawn again from the pictures"),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
+    Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the picture that the run began with"),
     *(Artifact(name) for name in LOCKS),
 )

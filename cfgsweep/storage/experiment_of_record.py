@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cfgsweep.config.instances import make
@@ -17,6 +17,7 @@ from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.models.source import find_source
+from cfgsweep.samplers import PictureFile
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
@@ -47,19 +48,29 @@ def _current_id(record: Record, native: Size) -> str:
 def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
     """A record has the size of its picture, but not whether the sweep gave that size or left it to the model."""
     fields = record.as_json()
-    names = ("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value", "vae")
+    names = (
+        *("model", "revision", "prompt", "negative_prompt", "label", "seed", "steps", "sampler", "value", "vae"),
+        *("task", "strength"),
+    )
     settings = {name: fields[name] for name in names if name in fields}
     own = record.size if isinstance(record, DoneRecord) else None
     try:
+        settings |= {"image": _file(fields.get("input_image")), "mask": _file(fields.get("mask"))}
         settings["call"] = frozen_inputs(fields.get("call") or {})
         (settings["lora"],) = parse_loras([fields.get("lora") or None])
         settings["load"] = LoadSettings(**fields.get("load") or {}).id_settings()
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))
-        for size in dict.fromkeys((None, None if own == native else own)):
+        sizes = (None, None if own == native else own) if settings["image"] is None else (own,)
+        for size in dict.fromkeys(sizes):
             yield Experiment(**settings, guider=guider, schedule=schedule, size=size, native_size=native)
     except (KeyError, TypeError, ValueError, AttributeError):  # fields of another type; UserError is a ValueError
         return
+
+
+def _file(found: Mapping[str, str] | None) -> PictureFile | None:
+    """A picture as a record names it. Its size in pixels is not known, and decides nothing."""
+    return None if found is None else PictureFile(found["sha256"], found["path"], (8, 8))
 
 
 class _NativeSizes:

@@ -61,6 +61,7 @@ class DoneRecord(BaseRecord):
     code: hashes of users' files by the names of the guiders and schedules that are in them.
     fingerprints: of the models that predicted, LoRA files and autoencoders, by their names; none in version 0.1.
     width, height: in pixels. frames: of a video, 2 or more.
+    input_image, mask: the path and the hash of the pictures that this one is made from, where `task` says so.
     evaluations: rows through the denoiser, `own` and `shared` with other experiments.
     image: the picture's path in the run folder.
     """
@@ -80,6 +81,10 @@ class DoneRecord(BaseRecord):
     width: int
     height: int
     frames: int = Field(default=1, ge=1)
+    task: str = "text-to-image"
+    input_image: dict[str, str] | None = None
+    mask: dict[str, str] | None = None
+    strength: float | None = None
     call: dict[str, Any] = {}
     lora: list[dict[str, Any]] = []
     vae: str | None = None

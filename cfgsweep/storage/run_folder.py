@@ -5,6 +5,7 @@ environment.json     versions, device, dtype, batch shape, model fingerprints, t
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
 grids/*.png
+inputs/<sha256>/*    copies of the pictures that those of the run are made from
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 
@@ -27,6 +28,7 @@ from cfgsweep.storage.artifacts import ARTIFACTS
 from cfgsweep.storage.drawings import save_drawing
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
+from cfgsweep.storage.input_copies import keep_inputs
 from cfgsweep.storage.picture_cache import PictureCache, Shape
 from cfgsweep.storage.png import own_record, pixels_sha256, save_png
 from cfgsweep.storage.record_file import RecordFile
@@ -58,7 +60,7 @@ class RunFolder:
     def __init__(self, folder: Path):
         self.folder = folder
         self.images, self.grids = folder / artifacts.IMAGES, folder / artifacts.GRIDS
-        self.videos = folder / artifacts.VIDEOS
+        self.videos, self.inputs = folder / artifacts.VIDEOS, folder / artifacts.INPUTS
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
@@ -86,7 +88,7 @@ class RunFolder:
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        for path in (self.images, self.grids, self.videos, *files):
+        for path in (self.images, self.grids, self.videos, self.inputs, *self.inputs.glob("*"), *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
             if path.exists() and not (path.is_file() if path in files else path.is_dir()):
@@ -250,8 +252,10 @@ class RunFolder:
         )
 
     def write_sweep(self, sweep: Sweep) -> None:
+        """Write the sweep, and copies of its pictures, which it names by their places in the folder."""
+        places = keep_inputs(self.inputs, sweep)
         with open_atomic(self.sweep_file) as file:
-            file.write(dump(as_written(sweep)))
+            file.write(dump(as_written(sweep, places)))
 
     def write_environment(self, environment: Mapping[str, object]) -> None:
         with open_atomic(self.environment_file) as file:
@@ -275,7 +279,7 @@ class RunFolder:
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (self.folder, self.images, self.grids, self.videos):
+        for folder in (self.folder, self.images, self.grids, self.videos, *self.inputs.glob("*")):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

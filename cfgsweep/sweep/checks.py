@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cfgsweep.errors import UserError, error_key
 from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.models.info import ModelInfo
-from cfgsweep.samplers import check_sampler
+from cfgsweep.samplers import TEXT_TO_IMAGE, check_sampler
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 
@@ -27,6 +27,7 @@ def check(
     used = {e.model for e in experiments}
     _check_conditions(sweep, [models[name] for name in sorted(used)])
     _check_samplers({(e.model, e.sampler) for e in experiments}, models)
+    _check_strengths(experiments)
     check_parts(experiments)
     if sweep.zip and not merged and len({e.id for e in experiments}) < len(experiments):
         raise UserError("the zipped axes name one experiment twice").at_key("zip")
@@ -48,6 +49,8 @@ def _check_conditions(sweep: Sweep, models: Iterable[ModelInfo]) -> None:
     given = "prompt" if sweep.label is None else "label"
     problems = {"prompt": "has no labels: give a prompt", "label": "reads no text: give a label"}
     for model in models:
+        if sweep.task != TEXT_TO_IMAGE and model.conditioned_on == "label":
+            raise UserError(f"models of labels have no {sweep.task}", given=model.name).at_key("task")
         if model.conditioned_on not in (None, given):
             problem = f"{model.name} {problems[str(model.conditioned_on)]}"
             raise UserError(problem, given=getattr(sweep, given)[0], allowed=str(model.conditioned_on)).at_key(given)
@@ -59,14 +62,28 @@ def _check_samplers(used: Iterable[tuple[str, str]], models: Mapping[str, ModelI
             check_sampler(sampler, models[model].scheduler_config)
 
 
+def _check_strengths(experiments: Iterable[Experiment]) -> None:
+    """Raises UserError where a strength leaves no step, or a single one that the sampler does not take by itself."""
+    kinds = {(e.strength, e.steps, e.performed_steps, e.sampler) for e in experiments}
+    for strength, steps, performed, sampler in kinds:
+        given = f"strength {strength} of {steps} steps"
+        if performed < 1:
+            allowed = f"{1 / steps:.3g} or more, or more steps"
+            raise UserError("no step is left at this strength", given=given, allowed=allowed).at_key("strength")
+        if sampler == "pndm" and performed == 1 < steps:
+            problem = "pndm takes two steps at least where it begins late"
+            raise UserError(problem, given=given, allowed="a larger strength, or more steps").at_key("strength")
+
+
 def check_parts(experiments: Iterable[Experiment]) -> None:
     """Raises UserError where a guider or a schedule is not defined for its number of steps, or would do nothing."""
     experiments = list(experiments)
     with error_key("guider"):
-        for guider, steps, sampler, levels in {(e.guider, e.steps, e.sampler, e.noise_levels) for e in experiments}:
+        kinds = {(e.guider, e.performed_steps, e.sampler, e.noise_levels) for e in experiments}
+        for guider, steps, sampler, levels in kinds:
             _check_guider(guider, steps, sampler, levels)
     # The value matters to a schedule only where the schedule is scaled to a mean.
-    values = {(e.schedule, e.steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
+    values = {(e.schedule, e.performed_steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
     with error_key("schedule"):
         for (schedule, steps, _), value in values.items():
             schedule.values(value, steps)

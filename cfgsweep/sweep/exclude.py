@@ -10,6 +10,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, did_you_mean
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
+from cfgsweep.sweep.pictures import is_named
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -23,6 +24,8 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
     """Does one condition hold? Of the inputs of a call, those that the condition names have to match."""
     if name == "lora":
         return cell[name] in parse_loras(wanted)
+    if name in ("image", "mask"):
+        return any(is_named(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
     if name == "call":
         call = as_mapping(cell[name])
         wanted = wanted if isinstance(wanted, list) else [wanted]

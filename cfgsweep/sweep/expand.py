@@ -6,15 +6,18 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from cfgsweep.config.yaml_io import Document
 from cfgsweep.errors import UserError, error_key
 from cfgsweep.models.info import ModelInfo, model_infos
-from cfgsweep.samplers import usual_name
+from cfgsweep.models.tasks import rounds_up, settled_strength
+from cfgsweep.samplers import Task, usual_name
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.pictures import native_size_of
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.zip_group import ZipGroup
 
@@ -40,7 +43,7 @@ def expand(
     names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
-        cells = [_as_model_has_it(cell, known[names[cell["model"]]]) for cell in _cells(sweep)]
+        cells = [_as_model_has_it(cell, known[names[cell["model"]]], sweep.task) for cell in _cells(sweep)]
         cells = _without_excluded(sweep, cells)
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
@@ -63,7 +66,7 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         yield {name: value for part in parts for name, value in part.items()}
 
 
-def _as_model_has_it(cell: dict[str, Any], model: ModelInfo) -> dict[str, Any]:
+def _as_model_has_it(cell: dict[str, Any], model: ModelInfo, task: Task) -> dict[str, Any]:
     """The cell with facts about its model, and with one spelling of what is the same to it.
 
     The size is None where it is the native one; a negative prompt that is left out is "" to models that take it for a
@@ -71,12 +74,24 @@ def _as_model_has_it(cell: dict[str, Any], model: ModelInfo) -> dict[str, Any]:
     """
     return {
         **cell,
+        "task": task,
         "size": None if cell["size"] == model.native_size else cell["size"],
         "native_size": model.native_size,
         "negatives_apart": model.negatives_apart,
         "negative_prompt": _negative_prompt(cell["negative_prompt"], model),
         "sampler": usual_name(cell["sampler"], model.scheduler_config),
+        **({} if cell["image"] is None else _of_picture(cell, model, task)),
     }
+
+
+def _of_picture(cell: dict[str, Any], model: ModelInfo, task: Task) -> dict[str, Any]:
+    """The size, which is the picture's own where none is given, and the strength, of a picture made from another."""
+    with error_key("strength"):
+        return {
+            "size": cell["size"] or native_size_of(cell["image"]),
+            "strength": settled_strength(cell["strength"], model.pipeline, task),
+            "rounds_up": rounds_up(model.pipeline),
+        }
 
 
 def _negative_prompt(given: str | None, model: ModelInfo) -> str | None:
@@ -111,6 +126,6 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     if guider.noise_interval is not None:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    return Experiment(
-        **{**cell, "value": float(value)}, revision=sweep.revision, load=sweep.load.id_settings(), noise_levels=levels
-    )
+    settings = {**cell, "value": float(value), "revision": sweep.revision, "load": sweep.load.id_settings()}
+    found = Experiment(**settings)
+    return replace(found, noise_levels=levels[-found.performed_steps :]) if levels and found.performed_steps else found

@@ -12,7 +12,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.samplers import SAMPLERS, Loras, PipelineInputs
+from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, FromPicture, Loras, PictureFile, PipelineInputs, Task
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -31,6 +31,8 @@ class Experiment:
     prompt: None where there is a label instead.
     negative_prompt: None leaves it out, which is not the same as "" to some pipelines.
     size: (width, height) in pixels; None is the model's native size.
+    image, mask: the pictures that it is made from, of image-to-image and inpainting. strength: see `FromPicture`.
+    rounds_up: whether the model's pipeline rounds the number of steps up that it takes at a strength.
     call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
     vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
@@ -51,10 +53,15 @@ class Experiment:
     schedule: Schedule
     value: float
     label: Label | None = None
+    task: Task = TEXT_TO_IMAGE
+    image: PictureFile | None = None
+    mask: PictureFile | None = None
+    strength: float | None = None
     call: PipelineInputs = ()
     lora: Loras = ()
     vae: str | None = None
     load: tuple[tuple[str, str], ...] = ()
+    rounds_up: bool = field(default=False, compare=False, repr=False)
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
@@ -69,14 +76,15 @@ class Experiment:
         settings |= {name: value for name, default in OPTIONAL if (value := getattr(self, name)) != default}
         if self._latents_moved_before():
             settings["zero_init"] = 2
-        text = json.dumps(settings, sort_keys=True) + _id_settings(self.guider) + _id_settings(self.schedule)
+        text = json.dumps(settings, sort_keys=True, default=_sha256)
+        text += _id_settings(self.guider) + _id_settings(self.schedule)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
         changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
-        if changed or self.call or self.lora or self.vae or self.load:
+        if changed or self.image or self.call or self.lora or self.vae or self.load:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
@@ -92,7 +100,7 @@ class Experiment:
         it given in pixels for an experiment of native size, or without a size for one of a size in pixels.
         """
         ids = [self.legacy_id]
-        if (self.size is None) != (self.native_size is None):
+        if self.image is None and (self.size is None) != (self.native_size is None):
             twin = dataclasses.replace(self, size=self.native_size)
             ids += [twin.id, twin.legacy_id]
         return tuple(name for name in ids if name is not None)
@@ -111,9 +119,22 @@ class Experiment:
             return self.prompt, NegativePrompt(self.negative_prompt), NegativePrompt("")
         return self.prompt, self.negative_prompt, ""
 
+    @property
+    def begins_with(self) -> FromPicture | None:
+        """The picture that this one is made from; None for one that is made of noise alone."""
+        if self.image is None:
+            return None
+        return FromPicture(self.image, self.strength, self.mask, self.rounds_up)
+
+    @property
+    def performed_steps(self) -> int:
+        """How many of the steps are taken; guidance and its schedules are over these."""
+        found = self.begins_with
+        return self.steps if found is None else found.performed_steps(self.steps)
+
     def scales(self) -> list[float]:
-        """The guidance scale at every step."""
-        return self.schedule.values(self.value, self.steps)
+        """The guidance scale at every step that is taken."""
+        return self.schedule.values(self.value, self.performed_steps)
 
 
 OPTIONAL = [
@@ -121,6 +142,10 @@ OPTIONAL = [
     for each in dataclasses.fields(Experiment)
     if each.name not in (*ALWAYS_IN_ID, "guider", "schedule") and each.compare
 ]
+
+
+def _sha256(picture: PictureFile) -> str:
+    return picture.sha256
 
 
 @functools.lru_cache(maxsize=1024)

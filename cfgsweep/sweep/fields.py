@@ -18,9 +18,10 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
-from cfgsweep.samplers import SAMPLERS
+from cfgsweep.samplers import SAMPLERS, TASKS, PictureFile
 from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
+from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 LONGEST_SIDE = 8192  # of a picture, in pixels
@@ -37,6 +38,12 @@ def _known_sampler(name: Any) -> str:
 def _known_metric(name: Any) -> str:
     if not isinstance(name, str) or name not in METRICS:
         raise unknown_name("metric", str(name), METRICS)
+    return name
+
+
+def _known_task(name: Any) -> str:
+    if not isinstance(name, str) or name not in TASKS:
+        raise unknown_name("task", str(name), TASKS)
     return name
 
 
@@ -126,6 +133,11 @@ NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany()]
 Vaes = Annotated[list[Name | None], Many, _OneOrMany()]
 Calls = Annotated[list[Any], BeforeValidator(parse_calls), WithJsonSchema(CALL_SCHEMA)]
 LoraFiles = Annotated[list[Any], BeforeValidator(parse_loras), WithJsonSchema(LORA_SCHEMA)]
+TaskName = Annotated[Any, BeforeValidator(_known_task), WithJsonSchema({"enum": list(TASKS)})]
+Strength = Annotated[float, BeforeValidator(number), Field(gt=0, le=1)]
+Strengths = Annotated[list[Strength], Many, _OneOrMany({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, True)]
+Images = Annotated[list[PictureFile], BeforeValidator(parse_images), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
+Masks = Annotated[list[PictureFile], BeforeValidator(parse_masks), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
 Labels = Annotated[
     list[Annotated[Label, BeforeValidator(_label)]],
     Many,

@@ -18,6 +18,7 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.models.load_settings import LoadSettings
+from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.fields import (
     Axes,
@@ -25,8 +26,10 @@ from cfgsweep.sweep.fields import (
     Conditions,
     Groups,
     Guiders,
+    Images,
     Labels,
     LoraFiles,
+    Masks,
     Metrics,
     Names,
     NegativeTexts,
@@ -37,6 +40,8 @@ from cfgsweep.sweep.fields import (
     Seeds,
     Sizes,
     StepCounts,
+    Strengths,
+    TaskName,
     Texts,
     Vaes,
 )
@@ -47,6 +52,9 @@ AXES = (
     "label",
     "prompt",
     "negative_prompt",
+    "image",
+    "mask",
+    "strength",
     "seed",
     "steps",
     "sampler",
@@ -78,6 +86,10 @@ class Sweep(BaseModel):
     prompt: Texts | None = Field(None, description="for models that read texts")
     label: Labels | None = Field(None, description="for models of labels: a class by its number or name")
     negative_prompt: NegativeTexts = [""]
+    task: TaskName = Field(TEXT_TO_IMAGE, description="image-to-image and inpainting begin with `image`")
+    image: Images | None = Field(None, description="picture files, by paths from the sweep file's folder")
+    mask: Masks | None = Field(None, description="of inpainting: picture files, white where the image is made anew")
+    strength: Strengths | None = Field(None, description="how much of the noise schedule the image goes through")
     seed: Seeds = [0]
     steps: StepCounts = [50]
     sampler: Samplers = ["euler"]
@@ -117,6 +129,7 @@ class Sweep(BaseModel):
     @model_validator(mode="after")
     def _check_fields_together(self) -> Sweep:
         _check_conditions(self)
+        _check_task(self)
         _check_zip(self)
         _check_duplicates(self)
         _check_exclude(self)
@@ -178,6 +191,19 @@ def _check_conditions(sweep: Sweep) -> None:
     if sweep.label is not None and sweep.negative_prompt != [""]:
         problem = "a model of labels is guided away from its own null label, and reads no text"
         raise UserError(problem, given=sweep.negative_prompt[0]).at_key("negative_prompt")
+
+
+def _check_task(sweep: Sweep) -> None:
+    """Raises UserError where a task lacks its pictures, or pictures their task."""
+    tasks = {"image": (IMAGE_TO_IMAGE, INPAINTING), "mask": (INPAINTING,), "strength": (IMAGE_TO_IMAGE, INPAINTING)}
+    for name, takes in tasks.items():
+        if getattr(sweep, name) is None and name != "strength" and sweep.task in takes:
+            raise UserError(f"is missing: {sweep.task} needs it", allowed="the path of a picture").at_key(name)
+        if getattr(sweep, name) is not None and sweep.task not in takes:
+            problem = f"nothing is done with it by {sweep.task}"
+            raise UserError(problem, hint=f"for it give task: {' or task: '.join(takes)}").at_key(name)
+    if sweep.task != TEXT_TO_IMAGE and sweep.label is not None:
+        raise UserError(f"models of labels have no {sweep.task}", given=sweep.task).at_key("task")
 
 
 def _check_zip(sweep: Sweep) -> None:

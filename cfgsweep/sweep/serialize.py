@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.models.load_settings import LoadSettings
+from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 
 
-def as_written(sweep: Sweep) -> dict[str, Any]:
-    """The fields of the sweep for YAML: a single value where an axis has one, empty fields left out."""
+def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) -> dict[str, Any]:
+    """The fields of the sweep for YAML: a single value where an axis has one, empty fields left out.
+
+    places: the paths of picture files; those that the sweep has if None.
+    """
     written: dict[str, Any] = {}
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
         if field in AXES and value is not None:
-            plain = [_plain(field, one) for one in value] if value != [()] else []
+            plain = [_plain(field, one, places or {}) for one in value] if value != [()] else []
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "zip":
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings | LoadSettings):
             value = value.spec()
-        if field == "negative_prompt" or value not in (None, [], {}):
+        if field == "negative_prompt" or value not in (None, [], {}, TEXT_TO_IMAGE):
             written[field] = value
     return written
 
 
-def _plain(field: str, value: Any) -> Any:
+def _plain(field: str, value: Any, places: Mapping[PictureFile, str]) -> Any:
     if isinstance(value, Parameters):
         return value.spec()
+    if isinstance(value, PictureFile):
+        return places.get(value, value.path)
     if field == "size":
         return "native" if value is None else list(value)
     if field == "lora":

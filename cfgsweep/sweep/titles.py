@@ -8,6 +8,7 @@ from typing import Any
 from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.lora import lora_title
+from cfgsweep.sweep.pictures import picture_title
 from cfgsweep.sweep.schema import AXES
 
 
@@ -30,6 +31,8 @@ def axis_label(name: str, value: Any) -> str:
         return f"vae {'of the model' if value is None else value}"
     if name == "lora":
         return lora_title(value)
+    if name in ("image", "mask"):
+        return picture_title(name, value)
     if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 import cfgsweep
 from cfgsweep.cli import app
@@ -97,6 +98,9 @@ def test_the_yaml_blocks_are_valid(page: str, text: str, sweep_file, tmp_path: P
     write_files(page, tmp_path)
     monkeypatch.chdir(tmp_path)
     given = yaml.safe_load(text)
+    for name in re.findall(r"[\w-]+\.(?:png|jpg)", text):
+        Image.new("RGB", (8, 8), "white").save(name)
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + name.encode())  # no two with the same bytes
     if "condition" in given:
         TrainConfig.model_validate(given)
         return

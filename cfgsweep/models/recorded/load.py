@@ -11,15 +11,23 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.settings import apply_settings, quantization_config
+from cfgsweep.models.recorded.task import of_task
 from cfgsweep.models.source import Source
 
 
 def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or refuses the settings."""
-    settings, arguments = source.settings, {"dtype": compute.dtype}
+    settings, arguments = source.settings, dict[str, Any](dtype=compute.dtype)
     if settings.quantization is not None:
         arguments["quantization_config"] = quantization_config(settings.quantization)
-    pipeline = source.pretrained(_class(source), **arguments)
+    found = _class(source)
+    if "safety_checker" in inspect.signature(found.__init__).parameters:
+        arguments |= {"safety_checker": None, "requires_safety_checker": False}
+    if source.single_file:
+        pipeline = found.from_single_file(source.place, dtype=compute.dtype, safety_checker=None)
+    else:
+        pipeline = source.pretrained(found, **arguments)
+    pipeline = of_task(pipeline, source.task, source.name)
     apply_settings(pipeline, settings, compute)
     return RecordedPipeline(source.name, pipeline, compute, settings.free_encoders)
 

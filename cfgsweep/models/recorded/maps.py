@@ -80,8 +80,8 @@ def _network_inputs(recording: Recording, scaled: bool) -> list[torch.Tensor]:
         return recording.samples
     if not hasattr(recording.scheduler, "scale_model_input"):
         return [torch.empty(0)] * len(recording.samples)
-    shown = []
-    for step, sample in enumerate(recording.samples):
+    shown, first = [], getattr(recording.scheduler, "_begin_index", None) or 0
+    for step, sample in enumerate(recording.samples, first):
         scheduler = copied_scheduler(recording.scheduler)
         if hasattr(scheduler, "_step_index"):
             scheduler._step_index = step

@@ -32,9 +32,9 @@ from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
 from cfgsweep.models.recorded.perturbed import Perturbations
 from cfgsweep.models.recorded.proof import Proof, prove
-from cfgsweep.models.recorded.recorder import NATIVE, PipelineRecorder, is_placed
+from cfgsweep.models.recorded.recorder import PipelineRecorder, is_placed
 from cfgsweep.models.recorded.recording import Recording, replaced
-from cfgsweep.models.recorded.rows import RecordedRows, shortened
+from cfgsweep.models.recorded.rows import RecordedRows, of_few_steps, shortened
 from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
@@ -88,7 +88,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
         self.recorder.call.check(sampling.inputs)
         with self.recorder.adapters.using(sampling.loras):
             pass  # the files are read, and refused, before the first picture
-        few = replace(sampling, steps=min(sampling.steps, NATIVE.steps), loras=())
+        few = of_few_steps(sampling)
         if few in self.proofs:
             return
         if not self.proofs:
@@ -203,7 +203,8 @@ class RecordedPipeline(RecordedRows, Perturbable):
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
         """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""
         if size not in self._row_bytes:
-            sampling = replace(self.tried, size=None if size == self.native_size else size)
+            native = self.tried.begins_with is None and size == self.native_size
+            sampling = replace(self.tried, size=None if native else size)
             latents, row = self.first_row(sampling)
             shapes = self.recorder.shapes.networks[row.network]
             one, two = (

@@ -6,8 +6,10 @@ import inspect
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.models.recorded.pictures import PicturesOfFiles
 from cfgsweep.models.set_inputs import SET_ELSEWHERE
 from cfgsweep.samplers import PipelineInputs, Sampling, thawed
 
@@ -29,6 +31,7 @@ class PipelineCall:
     def __init__(self, pipeline: Any):
         self.parameters = inspect.signature(type(pipeline).__call__).parameters
         self.scale = next((name for name in SCALES if name in self.parameters), None)
+        self._pictures = PicturesOfFiles()
         self.takes_negative = "negative_prompt" in self.parameters
 
     @property
@@ -64,6 +67,17 @@ class PipelineCall:
             inputs[self.scale] = RECORDED_SCALE
         if self.takes_negative and negative is not None:
             inputs["negative_prompt"] = negative
-        if sampling.size is not None:
+        takes_size = "width" in self.parameters and "height" in self.parameters
+        if sampling.size is not None and takes_size:
             inputs |= dict(zip(("width", "height"), sampling.size, strict=True))
+        if sampling.begins_with is not None:
+            pictures = self._pictures.inputs(sampling.begins_with, None if takes_size else sampling.size)
+            inputs |= _for_each(prompt, pictures) if "strength" in self.parameters else pictures
         return inputs | {name: thawed(value) for name, value in sampling.inputs} | others
+
+
+def _for_each(prompt: str | list[str], pictures: dict[str, Any]) -> dict[str, Any]:
+    """The pictures as often as there are prompts."""
+    if isinstance(prompt, str):
+        return pictures
+    return {name: [one] * len(prompt) if isinstance(one, Image) else one for name, one in pictures.items()}

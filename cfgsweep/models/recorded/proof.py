@@ -15,10 +15,11 @@ from cfgsweep.guidance.perturbations import NegativePrompt
 from cfgsweep.models.denoiser import Unsupported
 from cfgsweep.models.recorded.arguments import leaves
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt
+from cfgsweep.models.recorded.mixing import last_latents
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE
 from cfgsweep.models.recorded.recording import NetworkCall, Recording
 from cfgsweep.models.recorded.rows import RecordedRow, RecordedRows
-from cfgsweep.samplers import SAMPLERS, Sampling, direction_of
+from cfgsweep.samplers import SAMPLERS, Sampler, Sampling, direction_of
 
 LARGEST_DIFFERENCE = 1e-4  # of predictions of size 1, in the sums of which float32 has 7 digits
 HALF_PRECISION = 32  # times the spacing of numbers at 1, which is what is left of differences in half precision
@@ -72,7 +73,7 @@ def difference(
 
     theirs = denoiser.recorder.record(PROMPT, NEGATIVE, sampling, answer, generator=torch.Generator().manual_seed(0))
     ours = denoiser.with_networks(lambda _: networks)
-    calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.steps))
+    calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps))
     if len(theirs.samples) != calls:
         taken = f"its scheduler takes {len(theirs.samples)} steps at {sampling.steps} steps of {sampling.sampler!r}"
         raise Unsupported(f"{taken}, not {calls}")
@@ -85,7 +86,18 @@ def difference(
         predicted = direction_of(sampler.scheduler) * prediction.float()
         largest = max(largest, _largest(latents, sample), _largest(guided, predicted))
         latents = sampler.step(predicted, sample.float(), call)
+    if sampling.begins_with is not None:
+        _compare_timesteps(sampler, theirs)
+        largest = max(largest, _largest(latents, last_latents(theirs)))
     return largest
+
+
+def _compare_timesteps(sampler: Sampler, theirs: Recording) -> None:
+    """Raises Unsupported where the pipeline begins at another place of the schedule."""
+    for call, timestep in enumerate(theirs.timesteps):
+        if float(timestep) != float(sampler.timestep(call)):
+            given = f"call {call} is at timestep {float(timestep):g}, not {float(sampler.timestep(call)):g}"
+            raise Unsupported(f"it takes other steps of its schedule than the last ones: {given}")
 
 
 def _guided(denoiser: RecordedRows, rows: Sequence[RecordedRow], latents: torch.Tensor, formula: str) -> torch.Tensor:

@@ -19,6 +19,7 @@ from cfgsweep.models.recorded.adapters import Adapters
 from cfgsweep.models.recorded.arguments import equal
 from cfgsweep.models.recorded.encoders import KEY, let_go_of_encoders
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
+from cfgsweep.models.recorded.pictures import remember_encoded
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
 from cfgsweep.models.recorded.recording import (
     Advance,
@@ -50,6 +51,8 @@ class PipelineRecorder:
         self._loras: Loras = ()  # of the call that is being recorded
         self._encodes = True  # not when its text encoders were let go of
         self._remember_texts(pipeline)
+        if hasattr(getattr(pipeline, "vae", None), "encode"):
+            remember_encoded(pipeline.vae)
         if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
             pipeline.guider = ClassifierFreeGuidance(guidance_scale=RECORDED_SCALE)
         self.pipeline, self.networks = pipeline, networks_of(pipeline)

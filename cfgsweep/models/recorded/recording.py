@@ -49,6 +49,7 @@ class Recording:
     copies: whether the arguments of calls are copies.
     answers: what the networks' stand-in returned, by step and call.
     samples, predictions: the latents and the prediction that the scheduler was given, by step.
+    timesteps: that the scheduler was given, by step.
     scheduler: a copy, with its timesteps set, before its first step. step_options: further arguments of its steps.
     size: width and height in pixels, where the pipeline tells `prepare_latents`.
     result: what the pipeline returned; None where it was stopped.
@@ -59,6 +60,7 @@ class Recording:
     answers: list[list[Any]] = field(default_factory=list)
     samples: list[torch.Tensor] = field(default_factory=list)
     predictions: list[torch.Tensor] = field(default_factory=list)
+    timesteps: list[Any] = field(default_factory=list)
     scheduler: Any = None
     step_options: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
@@ -161,6 +163,7 @@ def _watched_step(pipeline: Any, recording: Recording, advance: Advance | None, 
         given = dict(signature.bind(*args, **kwargs).arguments)
         recording.predictions.append(given["model_output"].clone())
         recording.samples.append(given["sample"].clone())  # some pipelines write into it
+        recording.timesteps.append(given["timestep"])
         known = ("model_output", "timestep", "sample", "generator", "return_dict")
         recording.step_options = {name: value for name, value in given.items() if name not in known}
         if not take_steps:

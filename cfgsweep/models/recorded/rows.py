@@ -14,12 +14,13 @@ from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.recorded.arguments import equal
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt, Role, Texts, learn
+from cfgsweep.models.recorded.mixing import find_mixing
 from cfgsweep.models.recorded.picture_layout import find_layout, token_grid
 from cfgsweep.models.recorded.recorder import NATIVE, PipelineRecorder
 from cfgsweep.models.recorded.recording import Recording
 from cfgsweep.models.recorded.stand_in import random_latents
 from cfgsweep.models.transformer_blocks import Shape
-from cfgsweep.samplers import Loras, PictureLayout, Sampler, Sampling
+from cfgsweep.samplers import SAMPLERS, WHITE, Loras, Mixing, PictureLayout, Sampler, Sampling
 
 Networks = Mapping[str, Callable[..., Any]]  # by their names in the pipeline
 
@@ -53,7 +54,7 @@ class RecordedRows:
     def __init__(self, name: str, recorder: PipelineRecorder):
         self.name, self.recorder = name, recorder
         self._networks: Callable[[Shape], Networks] = lambda _: recorder.networks
-        self._rows: dict[tuple[Condition, Sampling], list[RecordedRow]] = {}
+        self._rows: dict[tuple[Condition, Sampling, int], list[RecordedRow]] = {}
         self._layouts: dict[Sampling, PictureLayout | None] = {}
 
     @functools.cached_property
@@ -75,7 +76,15 @@ class RecordedRows:
             recording = self.recorder.record(PROMPT, NEGATIVE, plain, take_steps=False, generator=generator)
             latents = recording.samples[0].float()
             layout = self._layout(sampling, latents)
-        return latents, Sampler(recording.scheduler, generator, sampling, recording.step_options, layout)
+            mixed_in = self._mixing(plain, generator.initial_seed())
+        first = _first_call(recording, sampling)
+        return latents, Sampler(
+            recording.scheduler, generator, sampling, recording.step_options, layout, first, mixed_in
+        )
+
+    def _mixing(self, sampling: Sampling, seed: int) -> Sequence[Mixing]:
+        masked = sampling.begins_with is not None and sampling.begins_with.mask is not None
+        return find_mixing(self.recorder, sampling, seed) if masked else ()
 
     def _layout(self, sampling: Sampling, latents: torch.Tensor) -> PictureLayout | None:
         few = shortened(sampling)
@@ -86,16 +95,23 @@ class RecordedRows:
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
         assert sampler.sampling is not None
         sampling = sampler.sampling if self.takes_loras else replace(sampler.sampling, loras=())
-        key = condition, sampling
+        key = condition, sampling, self._seed_of_rows(sampler)
         if key not in self._rows:
             with running(self.name), torch.inference_mode():
                 self._rows[key] = self._recorded_rows(*key)
         return self._rows[key][call]
 
-    def _recorded_rows(self, condition: Condition, sampling: Sampling) -> list[RecordedRow]:
+    def _seed_of_rows(self, sampler: Sampler) -> int:
+        """Beside the latents, inpainting networks are given an encoded picture, which is drawn at random."""
+        assert sampler.sampling is not None
+        drawn = sampler.sampling.begins_with is not None and self.learnt.input.way == "first"
+        return sampler.generator.initial_seed() if drawn else 0
+
+    def _recorded_rows(self, condition: Condition, sampling: Sampling, seed: int) -> list[RecordedRow]:
         """The condition's row at every call. Arguments that stay the same from call to call are kept once."""
         role, prompt, negative = self._texts(condition)
-        recording = self.recorder.record(prompt, negative, sampling)
+        generator = torch.Generator().manual_seed(seed)
+        recording = self.recorder.record(prompt, negative, sampling, generator=generator)
         latents, rows = recording.samples[0], list[RecordedRow]()
         grid = token_grid(latents, self._layout(sampling, latents))
         for step in range(len(recording.samples)):
@@ -143,6 +159,29 @@ class RecordedRows:
         return twin
 
 
+def _first_call(recording: Recording, sampling: Sampling) -> int:
+    """The place of the first call among the scheduler's timesteps: the last ones are taken of a picture."""
+    if sampling.begins_with is None:
+        return 0
+    calls = SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps)
+    return max(0, len(recording.scheduler.timesteps) - len(calls))
+
+
 def shortened(sampling: Sampling) -> Sampling:
-    """The same with as few steps as every sampler takes and no LoRA, where it does not matter what happens in them."""
-    return replace(sampling, steps=2, loras=())
+    """The same with as few steps as every sampler takes, all of them on all of the picture, and no LoRA.
+
+    It is for where it does not matter what happens in the steps.
+    """
+    begins = sampling.begins_with
+    if begins is not None:
+        strength, mask = begins.strength and 1.0, begins.mask and WHITE
+        begins = replace(begins, strength=strength, mask=mask)
+    return replace(sampling, steps=2, loras=(), begins_with=begins)
+
+
+def of_few_steps(sampling: Sampling) -> Sampling:
+    """The same without LoRA, in as few steps that two are taken, and more where all are."""
+    taken = min(2, sampling.performed_steps)
+    counts = range(min(NATIVE.steps, sampling.steps), sampling.steps + 1)
+    some = (replace(sampling, steps=steps, loras=()) for steps in counts)
+    return next(few for few in some if few.performed_steps >= taken)

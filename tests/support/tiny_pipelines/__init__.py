@@ -120,7 +120,12 @@ def call(pipeline: Any, name: str, prompt: str = "a cat", negative: str | None =
 
 
 def takes_negative_prompt(pipeline: DiffusionPipeline) -> bool:
-    return "negative_prompt" in inspect.signature(type(pipeline).__call__).parameters
+    return "negative_prompt" in parameters(pipeline)
+
+
+def parameters(pipeline: DiffusionPipeline) -> set[str]:
+    """The names of the inputs of its call."""
+    return set(inspect.signature(type(pipeline).__call__).parameters)
 
 
 def networks(pipeline: DiffusionPipeline) -> dict[str, torch.nn.Module]:
