@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cfgsweep.errors import UserError, shorten
+from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.samplers.sampling import Mixing, PictureLayout, Sampling
 from cfgsweep.samplers.schedulers import build_scheduler, config_of, direction_of, is_flow
 from cfgsweep.samplers.table import HIGHER_ORDER, SAMPLERS
@@ -18,12 +19,28 @@ if TYPE_CHECKING:
 
 
 def noise_levels(name: str, model_config: Mapping[str, Any], steps: int) -> tuple[float, ...]:
-    """sigma = sigma_t / alpha_t at every step of a sampler with the model's noise schedule, decreasing."""
+    """sigma = sigma_t / alpha_t at every step of a sampler with the model's noise schedule, decreasing.
+
+    Raises UserError where the model cannot be sampled so.
+    """
     import torch
 
     sampler = Sampler.start(name, model_config, steps, torch.Generator())
     steps_of_calls = SAMPLERS[name].steps_of_calls(steps)
-    return tuple(sampler.sigmas_at(steps_of_calls.index(step))[0] for step in range(steps))
+    with _refusals_told(steps):
+        return tuple(sampler.sigmas_at(steps_of_calls.index(step))[0] for step in range(steps))
+
+
+@contextmanager
+def _refusals_told(steps: int) -> Iterator[None]:
+    """Raises UserError for any exception of diffusers', whose schedulers do not check their configurations."""
+    try:
+        yield
+    except (CfgsweepError, MemoryError):
+        raise
+    except Exception as error:
+        place = "the model's scheduler_config.json"
+        raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
 
 
 class Sampler:
@@ -55,12 +72,9 @@ class Sampler:
     @classmethod
     def start(cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator) -> Sampler:
         """A sampler before its first call. Raises UserError where the model cannot be sampled in so many steps."""
-        scheduler = build_scheduler(name, model_config)
-        try:
+        with _refusals_told(steps):
+            scheduler = build_scheduler(name, model_config)
             scheduler.set_timesteps(steps)
-        except (ValueError, IndexError, ZeroDivisionError) as error:
-            place = "the model's scheduler_config.json"
-            raise UserError(f"cannot be sampled: {shorten(str(error))}", where=place, given=f"{steps} steps") from None
         if not is_flow(model_config) and not _within_training(scheduler):
             allowed = _most_steps(scheduler, steps)
             raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"{allowed} or fewer")

@@ -1,6 +1,6 @@
 """kill -9 at random moments of runs, searches and trainings: the result equals that of an undisturbed command.
 
-CFGSWEEP_TEST_KILLS=50 kills each fifty times.
+CFGSWEEP_TEST_KILLS=50 kills each fifty times, CFGSWEEP_TEST_SEED=7 at other moments; -s shows what was compared.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.support.trainings import label_training, weights_of
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("CFGSWEEP_TEST_KILLS", "4"))
+SEED = int(os.environ.get("CFGSWEEP_TEST_SEED", "0"))
 
 
 def kill_it_often(words: tuple[object, ...], progress: Callable[[], object], rng: random.Random) -> None:
@@ -30,6 +31,7 @@ def kill_it_often(words: tuple[object, ...], progress: Callable[[], object], rng
     Each fifth is killed at any moment, which may be before all modules are imported; the others have imported them.
     """
     in_the_middle = []
+    print(f"{words[0]}, seed {SEED}")
     for number in range(KILLS):
         at_any_moment, before = number % 5 == 4, progress()
         process = started(*words) if at_any_moment else Forked(*words)
@@ -59,11 +61,11 @@ def test_run(labelled: Path, tmp_path: Path, sweep_file) -> None:
         "--quiet",
     )
     run, whole = tmp_path / "killed", tmp_path / "whole"
-    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(0))
+    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(f"run {SEED}"))
     for out in (run, whole):
         finish(*words, "--out", out)
     assert state_of(run) == state_of(whole)
-    print(f"{len(state_of(run)[0])} pictures equal")
+    print(f"{len(state_of(run)[1])} pictures equal")
     assert not list(run.rglob("*.tmp"))
 
 
@@ -72,11 +74,12 @@ def test_phase(labelled: Path, tmp_path: Path, sweep_file) -> None:
     search = {"search": "value", "phase": {"low": 0, "high": 12, "scan": 4 * KILLS + 9, "tolerance": 0.02}}
     words = ("phase", sweep_file(yaml.safe_dump({**sweep, **search})), "--quiet")
     run, whole = tmp_path / "killed", tmp_path / "whole"
-    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(1))
+    kill_it_often((*words, "--out", run), pictures_in(run), random.Random(f"phase {SEED}"))
     for out in (run, whole):
         finish(*words, "--out", out)
     assert state_of(run) == state_of(whole)
     assert (run / "phase.json").read_text() == (whole / "phase.json").read_text()
+    print(f"{len(state_of(run)[1])} pictures and phase.json equal")
 
 
 def test_train(tmp_path: Path) -> None:
@@ -90,8 +93,10 @@ def test_train(tmp_path: Path) -> None:
     def checkpoints() -> list[int]:
         return [path.stat().st_mtime_ns for path in killed.glob("*/checkpoint.pt")]
 
-    kill_it_often((*words, "--out", killed), checkpoints, random.Random(2))
+    kill_it_often((*words, "--out", killed), checkpoints, random.Random(f"train {SEED}"))
     for out in (killed, whole):
         finish(*words, "--out", out)
     ours, theirs = weights_of(killed / "model"), weights_of(whole / "model")
+    assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    print(f"{len(ours)} tensors equal")

@@ -1,8 +1,7 @@
 """Raw bytes as sweep files, guided by coverage: `python -m tests.fuzz.sweeps -max_total_time=600 [CORPUS]`.
 
-Whatever the bytes are, there is a sweep with a cost and a search, or a UserError, in bounded time and memory
-(libFuzzer's own -timeout and -rss_limit_mb). The shipped sweep files are the seeds of the corpus, and what the schema
-knows by name is the dictionary.
+Whatever the bytes are, there is a sweep with a cost and a search, or a UserError, in bounded time and memory. The
+shipped sweep files are the seeds of the corpus, and what the schema knows by name is the dictionary.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import atheris
+
+from tests.fuzz.start import fuzz
 
 with atheris.instrument_imports(include=["cfgsweep", "yaml"]):
     from cfgsweep.engine.cost import cost
@@ -49,23 +48,14 @@ def one(content: bytes, path: Path) -> None:
                 assert axis.at(e, found.low) != axis.at(e, found.high)
 
 
-def dictionary() -> str:
-    """The keys and names of sweep files, in the format of a libFuzzer dictionary."""
-    names = set(re.findall(r'"([A-Za-z][\w.+-]*)"', json.dumps(schema())))
-    return "".join(f'"{name}"\n' for name in sorted(names))
+def names() -> set[str]:
+    """The keys and names of sweep files."""
+    return set(re.findall(r'"([A-Za-z][\w.+-]*)"', json.dumps(schema())))
 
 
 def main(place: Path) -> None:
-    words = sys.argv
-    if all(word.startswith("-") for word in words[1:]):
-        (place / "corpus").mkdir()
-        for path in CONFIGS.glob("*.yaml"):
-            shutil.copy(path, place / "corpus")
-        words = [*words, str(place / "corpus")]
-    (place / "names.dict").write_text(dictionary())
-    limits = ["-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", f"-dict={place / 'names.dict'}"]
-    atheris.Setup([*words, *limits], lambda content: one(content, place / "sweep.yaml"))
-    atheris.Fuzz()
+    seeds = [path.read_bytes() for path in CONFIGS.glob("*.yaml")]
+    fuzz(lambda content: one(content, place / "sweep.yaml"), seeds, names(), place, 4096)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support import tiny_models as tiny
 from tests.support.pickles import Payload
@@ -174,6 +175,20 @@ def test_a_damaged_scheduler_config_is_refused(cli, folder: Path, sweep_file, co
         command == "plan" and done.code == 0 and ":" in text
     )  # a plan reads no numbers of the schedule
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"beta_schedule": "x"}, {"num_train_timesteps": "x"}, {"beta_start": None}, {"trained_betas": [2.0, "a"]}],
+)
+def test_a_plan_that_reads_noise_levels_refuses_impossible_ones(cli, folder: Path, sweep_file, change: dict) -> None:
+    config = folder / "scheduler/scheduler_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
+    sweep = {**yaml.safe_load(SWEEP.format(model=folder, metrics="[]")), "guider": {"cfg": {"sigma": [0.3, 2]}}}
+    planned = cli("plan", sweep_file(yaml.safe_dump({**sweep, "sampler": "ddim"})))
+    assert planned.code == 2
+    assert "cannot be sampled" in planned.err
+    assert "Traceback" not in planned.err
 
 
 @pytest.mark.parametrize(
