@@ -112,7 +112,8 @@ def native_size(source: Source, family: Family) -> tuple[int, int] | None:
 
 def _known_config(source: Source, part: str) -> dict[str, Any]:
     """The configuration of a part of the model; empty where it is damaged, or not on this machine."""
-    path = source.known_file(f"{part}/config.json")
+    configuration = source.configuration
+    path = configuration.known_file(f"{part}/config.json") if configuration else None
     try:
         return read_json(path) if path else {}
     except UserError:

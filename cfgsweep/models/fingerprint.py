@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cfgsweep.errors import UserError
@@ -12,6 +12,7 @@ from cfgsweep.models.source import Source, read_json
 from cfgsweep.system.file_hashes import sha256_of_files
 
 UNUSED = ("safety_checker", "feature_extractor")  # components that are not loaded
+OF_WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
 WEIGHTS = ("diffusion_pytorch_model", "model", "pytorch_model")  # names of files as diffusers looks for them
 
 
@@ -21,7 +22,7 @@ def fingerprint(source: Source) -> str:
     Raises UserError where a file cannot be read.
     """
     root = _root(source)
-    return _hash_of(root, sorted(_files(root)))
+    return _hash_of(root, sorted(_files(root)), sorted(_configuration_files(source)))
 
 
 def fingerprint_of_part(folder: Path) -> str:
@@ -29,12 +30,14 @@ def fingerprint_of_part(folder: Path) -> str:
     return _hash_of(folder, sorted(_files_of_part(folder)))
 
 
-def _hash_of(root: Path, paths: list[Path]) -> str:
+def _hash_of(root: Path, paths: list[Path], of_others: Sequence[Path] = ()) -> str:
+    """of_others: files of another model's folder."""
     try:
-        hashes = sha256_of_files(paths)
+        hashes = sha256_of_files([*paths, *of_others])
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(error.filename or root)) from None
     names = [path.name if path == root else path.relative_to(root).as_posix() for path in paths]
+    names += [f"{path.parent.name}/{path.name}" for path in of_others]
     lines = "".join(f"{name} {sha256}\n" for name, sha256 in zip(names, hashes, strict=True))
     return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -57,6 +60,15 @@ def _files(root: Path) -> Iterator[Path]:
     for component in read_json(root / "model_index.json"):
         if component not in UNUSED and re.fullmatch(r"\w+", component):  # no path that leads elsewhere
             yield from _files_of_part(root / component)
+
+
+def _configuration_files(source: Source) -> Iterator[Path]:
+    """Those files of a model on the hub that decide what a checkpoint in one file predicts."""
+    if not source.single_file or source.configuration is None:
+        return
+    index = source.configuration.known_file("model_index.json")
+    if index is not None:
+        yield from (path for path in _files(index.parent) if path.suffix not in OF_WEIGHTS)
 
 
 def _files_of_part(folder: Path) -> Iterator[Path]:
@@ -82,4 +94,4 @@ def _loaded_weights(files: Iterable[Path]) -> list[Path]:
             names |= set(map(str, shards.values())) if isinstance(shards, dict) else set()
         if found := [by_name[name] for name in names if name in by_name]:
             return found
-    return [path for path in by_name.values() if path.suffix in (".safetensors", ".bin", ".pt", ".ckpt")]
+    return [path for path in by_name.values() if path.suffix in OF_WEIGHTS]

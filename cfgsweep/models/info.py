@@ -42,7 +42,8 @@ class ModelInfo:
         """
         source = find_source(name, revision)
         family = known_family(source)
-        path = source.known_file("scheduler/scheduler_config.json") if source else None
+        configuration = source.configuration if source else None
+        path = configuration.known_file("scheduler/scheduler_config.json") if configuration else None
         return cls(
             name,
             scheduler_config=_scheduler_config(path) if path else STABLE_DIFFUSION_NOISE,

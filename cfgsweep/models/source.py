@@ -11,6 +11,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.models.load_settings import LoadSettings
+from cfgsweep.models.single_file import configuration_of_file
 from cfgsweep.samplers import TEXT_TO_IMAGE, Task
 from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
@@ -98,6 +99,17 @@ class Source:
     @property
     def on_hub(self) -> bool:
         return not exists(Path(self.place))
+
+    @property
+    def configuration(self) -> Source | None:
+        """Where the model's configurations are: a checkpoint in one file has those of a model on the hub.
+
+        None where they are not known.
+        """
+        if not self.single_file:
+            return self
+        place = configuration_of_file(Path(self.place))
+        return None if place is None else Source(place, place)
 
     def pretrained(self, pipeline: Any, **settings: Any) -> Any:
         """Loads a pipeline by its `from_pretrained`, after the indices of its weights have been checked.

@@ -8,11 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers.loaders.single_file_utils import fetch_diffusers_config
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.fingerprint import fingerprint
+from cfgsweep.models.info import ModelInfo
+from cfgsweep.models.single_file import CONFIGURATION_1, KEY_OF_2, configuration_of_file
 from cfgsweep.models.source import Source
+from tests.support.single_file import in_hub_cache, write_single_file
 
 
 @pytest.fixture
@@ -115,6 +121,46 @@ def test_a_single_file_is_hashed(tmp_path: Path) -> None:
     before = of(path)
     path.write_bytes(b"b")
     assert of(path) != before
+
+
+@pytest.fixture
+def checkpoint(offline, tiny_model: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A checkpoint in one file, and the folder in the hub's cache that diffusers takes its configuration from."""
+    write_single_file(tiny_model, tmp_path / "one.safetensors")
+    return tmp_path / "one.safetensors", in_hub_cache(tiny_model, CONFIGURATION_1, Path(constants.HF_HUB_CACHE))
+
+
+@pytest.mark.parametrize("name", set(EDITS) - {"one weight"})
+def test_the_configuration_of_a_single_file_counts(checkpoint: tuple[Path, Path], name: str) -> None:
+    path, configuration = checkpoint
+    before = of(path)
+    (configuration / "unet/diffusion_pytorch_model.safetensors").write_bytes(b"not loaded")
+    assert of(path) == before
+    EDITS[name](configuration)
+    assert of(path) != before
+
+
+def test_a_single_file_has_the_facts_of_its_configuration(checkpoint: tuple[Path, Path]) -> None:
+    path, configuration = checkpoint
+    change("scheduler/scheduler_config.json", prediction_type="v_prediction")(configuration)
+    info = ModelInfo.read(str(path))
+    assert info.native_size == ModelInfo.read(str(configuration)).native_size is not None
+    assert info.scheduler_config["prediction_type"] == "v_prediction"
+
+
+@pytest.mark.parametrize("width", [768, 1024, None])
+def test_the_configuration_is_the_one_that_diffusers_takes(tmp_path: Path, width: int | None) -> None:
+    weights = {"model.diffusion_model.output_blocks.11.0.skip_connection.weight": torch.zeros(1)}
+    save_file({**weights, **({KEY_OF_2: torch.zeros(1, width)} if width else {})}, tmp_path / "one.safetensors")
+    expected = fetch_diffusers_config(load_file(tmp_path / "one.safetensors"))["pretrained_model_name_or_path"]
+    assert configuration_of_file(tmp_path / "one.safetensors") == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04", bytes(8), b"\2" + bytes(7) + b"[]", b"\xff" * 20])
+def test_a_file_without_a_header_has_no_configuration(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "one.ckpt").write_bytes(content)
+    assert configuration_of_file(tmp_path / "one.ckpt") is None
+    assert len(of(tmp_path / "one.ckpt")) == 64
 
 
 def test_an_index_leads_nowhere_else(model: Path) -> None:

@@ -16,8 +16,9 @@ from diffusers import DiffusionPipeline
 from cfgsweep.errors import UserError
 from cfgsweep.models import device
 from cfgsweep.models.load import load_model
+from cfgsweep.models.single_file import CONFIGURATION_1
 from cfgsweep.models.source import Source, bundled_names, why_not_here
-from tests.support.single_file import write_single_file
+from tests.support.single_file import in_hub_cache, write_single_file
 
 SWEEP = """\
 name: small
@@ -145,10 +146,7 @@ def test_pickles_are_refused_until_allowed(cli, tiny_model: Path, tmp_path: Path
 def test_a_single_file_runs_and_is_the_same_model(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     """The configuration of Stable Diffusion 1.5 comes from the hub's cache, as for any user without a network."""
     write_single_file(tiny_model, tmp_path / "tiny.safetensors")
-    cache = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
-    shutil.copytree(tiny_model, cache / "snapshots" / ("0" * 40), ignore=shutil.ignore_patterns("*.safetensors"))
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text("0" * 40)
+    configuration = in_hub_cache(tiny_model, CONFIGURATION_1, tmp_path / "hub")
     path = sweep_file(SWEEP.format(model=tmp_path / "tiny.safetensors"))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")}
     command = [sys.executable, "-m", "cfgsweep", "run", str(path), "--out", str(tmp_path / "file")]
@@ -158,6 +156,15 @@ def test_a_single_file_runs_and_is_the_same_model(cli, tiny_model: Path, tmp_pat
         json.loads((tmp_path / name / "experiments.jsonl").read_text())["pixels_sha256"] for name in ("file", "folder")
     )
     assert one == other
+    subprocess.run(command, check=True, env=environment)
+    vae = configuration / "vae/config.json"
+    vae.write_text(json.dumps({**json.loads(vae.read_text()), "scaling_factor": 0.5}))
+    again = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert again.returncode == 0  # nothing is to be computed
+    other_seed = [*command, "--set", "seed=77"]
+    refused = subprocess.run(other_seed, env=environment, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "the model has changed" in refused.stderr
 
 
 def test_a_file_that_is_no_checkpoint_is_a_clear_error(offline, cli, tmp_path: Path, sweep_file) -> None:

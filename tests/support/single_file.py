@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import torch
@@ -22,6 +23,16 @@ def write_single_file(folder: Path, path: Path) -> None:
         state[f"first_stage_model.{_vae_key(key)}"] = tensor[:, :, None, None] if convolution else tensor
     state |= {f"cond_stage_model.transformer.{_text_key(key)}": tensor for key, tensor in text.items()}
     save_file({key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}, path)
+
+
+def in_hub_cache(folder: Path, name: str, cache: Path) -> Path:
+    """Copies a model without its weights to where the hub's cache has the model of this name; returns the copy."""
+    place = cache / f"models--{name.replace('/', '--')}"
+    snapshot = place / "snapshots" / ("0" * 40)
+    shutil.copytree(folder, snapshot, ignore=shutil.ignore_patterns("*.safetensors"))
+    (place / "refs").mkdir()
+    (place / "refs/main").write_text("0" * 40)
+    return snapshot
 
 
 def _text_key(key: str) -> str:
