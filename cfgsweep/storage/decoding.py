@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cfgsweep.models.video import DEFAULT_FPS, MOST_PIXELS, Picture, Video, can_be_saved
 from cfgsweep.system.picture_files import (
@@ -18,6 +19,9 @@ from cfgsweep.system.picture_files import (
     naming_file,
     opened,
 )
+
+PNG_MAGIC, CHECKSUM_BYTES = b"\x89PNG\r\n\x1a\n", 4
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 
 
 class OtherFrames(DamagedPicture):
@@ -64,7 +68,16 @@ def opened_picture(file: Path | BinaryIO, size: Pixels | None = None, frames: in
     return Video(found, round(1000 / duration, 3) if duration else DEFAULT_FPS)
 
 
-def head_of(path: Path) -> tuple[Pixels, dict[str | tuple[int, int], Any]]:
-    """The size of a PNG and the texts in front of its pixels, which are not decoded. Raises as `opened` does."""
-    with naming_file(path), damage_told(), Image.open(path, formats=("PNG",)) as image:
-        return image.size, dict(image.info)
+def texts_of(path: Path) -> dict[str, Any]:
+    """The texts of a PNG, also those behind its pixels, which are not decoded. Raises as `opened` does."""
+    with naming_file(path), damage_told(), open(path, "rb") as file:
+        if file.read(len(PNG_MAGIC)) != PNG_MAGIC:
+            raise DamagedPicture("no PNG")
+        chunks = PngImagePlugin.PngStream(file)
+        while (chunk := chunks.read())[0] != b"IEND":
+            kind, _, length = chunk
+            if kind in TEXT_CHUNKS:
+                chunks.crc(kind, chunks.call(*chunk))
+            else:
+                file.seek(length + CHECKSUM_BYTES, os.SEEK_CUR)
+        return dict(chunks.im_text)

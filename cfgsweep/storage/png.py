@@ -13,11 +13,10 @@ from PIL import Image, PngImagePlugin
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, Video, frames_of
-from cfgsweep.storage.decoding import head_of, opened_frames, opened_rgb
+from cfgsweep.storage.decoding import opened_frames, opened_rgb, texts_of
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
-from cfgsweep.sweep.fields import LONGEST_SIDE
 from cfgsweep.system.files import open_atomic
-from cfgsweep.system.picture_files import NO_PICTURE, Pixels, opened
+from cfgsweep.system.picture_files import NO_PICTURE, Pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,18 +75,14 @@ def refuse_a_finished_picture(path: Path) -> None:
 
 
 def record_in(path: Path) -> Record | None:
-    """The record inside a picture; None where there is none.
+    """The record inside a picture; None where there is none. No pixels are decoded, so that huge ones take no memory.
 
-    Ours are in front of the pixels. Other programs may put them behind: the picture is decoded then, if a run can have
-    made it.
+    Ours are in front of the pixels; other programs may put them behind.
     """
     try:
-        size, texts = head_of(path)
-        if RECORD not in texts and max(size) <= LONGEST_SIDE:
-            texts = opened(path).info
+        text = texts_of(path).get(RECORD)
     except NO_PICTURE:
         return None
-    text = texts.get(RECORD)
     return parse_record(text) if isinstance(text, str) else None
 
 

@@ -91,6 +91,22 @@ def test_no_chunk_of_a_picture_makes_an_exception(run: Path) -> None:
             look(picture)
 
 
+def test_records_are_read_without_the_pixels(run: Path) -> None:
+    """Also behind them, where other programs put them: a huge picture that somebody put there takes no memory."""
+    picture = first_picture(run)
+    expected, length = own_record(picture), len(picture.read_bytes())
+    assert expected is not None
+    Image.open(picture).save(picture)  # without the record
+    assert record_in(picture) is None
+    assert len(picture.read_bytes()) < length
+    with_chunk(b"iTXt", b"cfgsweep\0\0\0\0\0" + expected.line().encode(), -12)(picture)
+    assert own_record(picture) == expected
+    content = picture.read_bytes()
+    at = content.index(b"IDAT") + 4
+    picture.write_bytes(content[:at] + bytes(16) + content[at + 16 :])
+    assert (record_in(picture), own_record(picture)) == (expected, None)
+
+
 def test_pixels_that_pillow_does_not_convert_are_damage(run: Path) -> None:
     grey16(first_picture(run))
     assert not RunFolder(run).is_whole(next(iter(RunFolder(run).records().values())))
