@@ -65,12 +65,13 @@ def test_the_schema_and_the_reader_agree_and_nothing_else_happens(tmp_path: Path
     assert min(seen.values()) > EXAMPLES / 20, f"{seen}: one-sided: the test shows little"
 
 
-def test_raw_bytes(tmp_path: Path) -> None:
-    """A short run of `python -m tests.fuzz.sweeps`."""
+@pytest.mark.parametrize("what", ["sweeps", pytest.param("readers", marks=pytest.mark.slow)])
+def test_raw_bytes(what: str) -> None:
+    """A short run of `python -m tests.fuzz.sweeps`, and of `tests.fuzz.readers`."""
     pytest.importorskip("atheris", reason="there is no atheris for this machine")
     # Started by a shell: a child of this process would begin with its peak memory, which libFuzzer limits.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
-    command = [*shell, sys.executable, "-m", "tests.fuzz.sweeps", "-runs=3000", "-seed=1"]
+    command = [*shell, sys.executable, "-m", f"tests.fuzz.{what}", "-runs=3000", "-seed=1"]
     fuzzed = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
     assert fuzzed.returncode == 0, fuzzed.stderr[-3000:]
     assert "Done 3000 runs" in fuzzed.stderr
