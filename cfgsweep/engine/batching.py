@@ -44,7 +44,8 @@ class BatchQueue:
 
     def next_batch(self) -> list[Row]:
         """Remove and return up to `batch_size` rows, from the longest queue."""
-        queue = max(self.queues.values(), key=lambda queue: sum(map(len, queue)))
+        key = max(self.queues, key=lambda key: sum(map(len, self.queues[key])))
+        queue = self.queues[key]
         batch: list[Row] = []
         kept = []
         for rows in queue:
@@ -57,4 +58,6 @@ class BatchQueue:
             else:
                 kept.append(rows)
         queue[:] = kept
+        if not kept:
+            del self.queues[key]  # some keys are those of one row alone
         return batch

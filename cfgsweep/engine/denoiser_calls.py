@@ -59,4 +59,7 @@ class DenoiserCalls:
         perturbation = forward_pass.perturbation
         model = self.denoiser.perturbed(perturbation if isinstance(perturbation, OtherModel) else None)
         inputs: RowInputs = model.inputs(forward_pass.condition, trajectory.sampler, trajectory.node.call)
-        return inputs
+        sampling = trajectory.sampler.sampling
+        # Predictions under perturbations are computed in full.
+        cached = sampling is not None and sampling.cache is not None and perturbation is None
+        return inputs.cached(trajectory.slot(forward_pass)) if cached else inputs

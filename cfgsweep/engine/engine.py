@@ -113,7 +113,7 @@ class _Run:
                 self.observer.step_guided([e for _, e in step.node.members], parent.node.call, x0)
             move = step.sampler.step_of_zero_init if step.operation == ZERO_STEP else step.sampler.step
             latents = move(guided, parent.latents, parent.node.call)
-            yield Trajectory(step.node, latents, step.sampler, memory, history=step.history)
+            yield Trajectory(step.node, latents, step.sampler, memory, history=step.history, caches=step.caches)
 
     def _next_batch(self) -> list[Row]:
         batch = self.queue.next_batch()

@@ -22,7 +22,8 @@ class StartKey:
 
     @classmethod
     def of(cls, e: Experiment) -> StartKey:
-        return cls(e.model, e.revision, e.seed, Sampling(e.sampler, e.steps, e.size, e.call, e.lora, e.begins_with))
+        sampling = Sampling(e.sampler, e.steps, e.size, e.call, e.lora, e.begins_with, e.cache)
+        return cls(e.model, e.revision, e.seed, sampling)
 
 
 Member = tuple[GuidanceTrace, Experiment]

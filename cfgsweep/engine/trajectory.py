@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 
 from cfgsweep.engine.prefix_tree import Node
 from cfgsweep.engine.trace import ForwardPass, GuidanceOp
 from cfgsweep.guidance.interface import Memory
+from cfgsweep.models.denoiser import CacheSlot
 from cfgsweep.samplers import Sampler
 
 Predictions = dict[ForwardPass, torch.Tensor]
@@ -51,6 +53,7 @@ class Trajectory:
     predictions, attention, finite: of this call, by forward pass: the prediction, the attention that each position
         gets (no channels, unless the denoiser records it), and whether every number of the prediction is finite.
     requested: the forward passes that are in a queue, in a batch, or done.
+    caches: the states of step caches before this call, by the forward passes that were cached. slots: of this call.
     """
 
     node: Node
@@ -62,6 +65,12 @@ class Trajectory:
     finite: Predictions = field(default_factory=dict)
     history: CallHistory | None = None
     requested: set[ForwardPass] = field(default_factory=set)
+    caches: dict[ForwardPass, Any] = field(default_factory=dict)
+    slots: dict[ForwardPass, CacheSlot] = field(default_factory=dict)
+
+    def slot(self, forward_pass: ForwardPass) -> CacheSlot:
+        """The slot of a forward pass at this call."""
+        return self.slots.setdefault(forward_pass, CacheSlot(self.caches.get(forward_pass)))
 
     @cached_property
     def needed(self) -> list[ForwardPass]:
@@ -113,6 +122,12 @@ class PendingStep:
         """The parent's history, and this call."""
         finite = [self.parent.finite[forward_pass] for forward_pass in self.operation.passes]
         return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite)
+
+    @property
+    def caches(self) -> dict[ForwardPass, Any]:
+        """The states of step caches after the step: those of passes that others alone need have not moved on."""
+        slots, passes = self.parent.slots, self.operation.passes
+        return {**self.parent.caches, **{each: slots[each].after for each in passes if each in slots}}
 
 
 def pending_steps(trajectory: Trajectory) -> list[PendingStep]:

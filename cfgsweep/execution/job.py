@@ -16,6 +16,7 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.models.video import frames_of
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.step_cache import cache_spec
 from cfgsweep.sweep.titles import title
 from cfgsweep.system.display import Status
 from cfgsweep.system.signals import uninterrupted
@@ -137,6 +138,7 @@ class Job:
             **pictures_of(e),
             **({"call": as_mapping(e.call)} if e.call else {}),
             **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
+            **({"cache": cache_spec(e.cache)} if e.cache else {}),
             **({"vae": e.vae} if e.vae else {}),
             **({"load": {name: json.loads(value) for name, value in e.load}} if e.load else {}),
             "model": e.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -45,6 +46,17 @@ def running(name: str, doing: object = None) -> Iterator[None]:
         raise UserError(f"the model cannot be run: {reason}", where=where, given=given) from error
 
 
+@dataclass(eq=False)
+class CacheSlot:
+    """The state of a step cache for one prediction of one trajectory: before the call, and, when it is done, after it.
+
+    before: None at the first call. A state is not changed when it is used.
+    """
+
+    before: Any = None
+    after: Any = None
+
+
 class RowInputs(Protocol):
     """What the network is given for one row at one call, apart from the latents.
 
@@ -53,6 +65,10 @@ class RowInputs(Protocol):
 
     @property
     def key(self) -> Hashable: ...
+
+    def cached(self, slot: CacheSlot) -> RowInputs:
+        """The same, to be predicted with the sampling's step cache, alone in its call."""
+        ...
 
 
 class Denoiser(Protocol):

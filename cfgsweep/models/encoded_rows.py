@@ -12,6 +12,7 @@ import torch
 
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.perturbations import Condition
+from cfgsweep.models.denoiser import CacheSlot
 from cfgsweep.samplers import Sampler, Sampling
 
 
@@ -22,6 +23,9 @@ class EncodedRow:
     timestep: torch.Tensor
     condition: torch.Tensor
     key: ClassVar[Hashable] = None
+
+    def cached(self, slot: CacheSlot) -> EncodedRow:
+        raise NotImplementedError("no step caches: see `check_sampling`")
 
 
 class EncodedRows(ABC):
@@ -56,6 +60,9 @@ class EncodedRows(ABC):
         Sampler.start(sampling.sampler, self.scheduler_config, sampling.steps, torch.Generator())
         if sampling.loras:
             raise UserError("a LoRA is taken by recorded pipelines alone", where="lora", given=sampling.loras[0].file)
+        if sampling.cache:
+            problem = "a step cache is taken by recorded pipelines alone"
+            raise UserError(problem, where="cache", given=sampling.cache.name)
         if sampling.inputs:
             names = ", ".join(name for name, _ in sampling.inputs)
             raise UserError("this model has no inputs but its condition", where="call", given=names)

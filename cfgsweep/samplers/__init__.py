@@ -15,7 +15,7 @@ from cfgsweep.samplers.from_picture import (
     performed_steps,
 )
 from cfgsweep.samplers.sampler import Sampler, noise_levels
-from cfgsweep.samplers.sampling import Lora, Loras, Mixing, PictureLayout, PipelineInputs, Sampling, thawed
+from cfgsweep.samplers.sampling import Lora, Loras, Mixing, PictureLayout, PipelineInputs, Sampling, StepCache, thawed
 from cfgsweep.samplers.schedulers import (
     LATENT_DEFAULTS,
     MOST_TRAINING_STEPS,
@@ -55,6 +55,7 @@ __all__ = [
     "Sampler",
     "SamplerKind",
     "Sampling",
+    "StepCache",
     "Task",
     "build_scheduler",
     "check_sampler",

@@ -23,6 +23,16 @@ class Lora(NamedTuple):
 Loras = tuple[Lora, ...]  # that are used at once
 
 
+class StepCache(NamedTuple):
+    """A cache of diffusers by which steps reuse what earlier ones computed.
+
+    settings: arguments of its configuration that are not at their default, by their names, sorted.
+    """
+
+    name: str
+    settings: PipelineInputs = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a picture is sampled, apart from its texts, its seed and guidance.
@@ -30,6 +40,7 @@ class Sampling:
     sampler: its name. size: width and height in pixels; None is the model's native size.
     inputs: further inputs of the pipeline's call: `call` in sweep files. loras: that change the model's weights.
     begins_with: the picture that it is made from, None for one that is made of noise alone.
+    cache: by which steps reuse what earlier ones computed.
     """
 
     sampler: str
@@ -38,6 +49,7 @@ class Sampling:
     inputs: PipelineInputs = ()
     loras: Loras = ()
     begins_with: FromPicture | None = None
+    cache: StepCache | None = None
 
     @property
     def performed_steps(self) -> int:

@@ -23,6 +23,7 @@ from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.lora import parse_loras
+from cfgsweep.sweep.step_cache import parse_caches
 
 _Model = tuple[str | None, str | None]  # name and revision; None also where a record has something else
 
@@ -58,6 +59,7 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
         settings |= {"image": _file(fields.get("input_image")), "mask": _file(fields.get("mask"))}
         settings["call"] = frozen_inputs(fields.get("call") or {})
         (settings["lora"],) = parse_loras([fields.get("lora") or None])
+        (settings["cache"],) = parse_caches([fields.get("cache")])
         settings["load"] = LoadSettings(**fields.get("load") or {}).id_settings()
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))

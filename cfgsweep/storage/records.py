@@ -87,6 +87,7 @@ class DoneRecord(BaseRecord):
     strength: float | None = None
     call: dict[str, Any] = {}
     lora: list[dict[str, Any]] = []
+    cache: Any = None
     vae: str | None = None
     load: dict[str, Any] = {}
     model: str

@@ -11,6 +11,7 @@ from cfgsweep.errors import UserError, did_you_mean
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
 from cfgsweep.sweep.pictures import is_named
+from cfgsweep.sweep.step_cache import parse_caches
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -26,6 +27,8 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
         return cell[name] in parse_loras(wanted)
     if name in ("image", "mask"):
         return any(is_named(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+    if name == "cache":
+        return cell[name] in parse_caches(wanted)
     if name == "call":
         call = as_mapping(cell[name])
         wanted = wanted if isinstance(wanted, list) else [wanted]

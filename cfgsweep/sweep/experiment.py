@@ -12,7 +12,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, FromPicture, Loras, PictureFile, PipelineInputs, Task
+from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, FromPicture, Loras, PictureFile, PipelineInputs, StepCache, Task
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 
@@ -34,6 +34,7 @@ class Experiment:
     image, mask: the pictures that it is made from, of image-to-image and inpainting. strength: see `FromPicture`.
     rounds_up: whether the model's pipeline rounds the number of steps up that it takes at a strength.
     call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
+    cache: by which steps reuse what earlier ones computed.
     vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
@@ -59,6 +60,7 @@ class Experiment:
     strength: float | None = None
     call: PipelineInputs = ()
     lora: Loras = ()
+    cache: StepCache | None = None
     vae: str | None = None
     load: tuple[tuple[str, str], ...] = ()
     rounds_up: bool = field(default=False, compare=False, repr=False)
@@ -84,7 +86,7 @@ class Experiment:
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
         changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
-        if changed or self.image or self.call or self.lora or self.vae or self.load:
+        if changed or self.image or self.call or self.lora or self.cache or self.vae or self.load:
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 

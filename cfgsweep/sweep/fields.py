@@ -22,6 +22,7 @@ from cfgsweep.samplers import SAMPLERS, TASKS, PictureFile
 from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
+from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 LONGEST_SIDE = 8192  # of a picture, in pixels
@@ -138,6 +139,7 @@ Strength = Annotated[float, BeforeValidator(number), Field(gt=0, le=1)]
 Strengths = Annotated[list[Strength], Many, _OneOrMany({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, True)]
 Images = Annotated[list[PictureFile], BeforeValidator(parse_images), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
 Masks = Annotated[list[PictureFile], BeforeValidator(parse_masks), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
+StepCaches = Annotated[list[Any], BeforeValidator(parse_caches), WithJsonSchema(CACHE_SCHEMA)]
 Labels = Annotated[
     list[Annotated[Label, BeforeValidator(_label)]],
     Many,

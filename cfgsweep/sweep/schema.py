@@ -39,6 +39,7 @@ from cfgsweep.sweep.fields import (
     Schedules,
     Seeds,
     Sizes,
+    StepCaches,
     StepCounts,
     Strengths,
     TaskName,
@@ -61,6 +62,7 @@ AXES = (
     "size",
     "call",
     "lora",
+    "cache",
     "vae",
     "guider",
     "schedule",
@@ -96,6 +98,7 @@ class Sweep(BaseModel):
     size: Sizes = [None]
     call: Calls = Field([()], description="further inputs of the pipeline's call; a list of values is an axis")
     lora: LoraFiles = Field([()], description="LoRA files and their scales; several at once in a list of their own")
+    cache: StepCaches = Field([None], description="caches of diffusers by which steps reuse what earlier ones computed")
     vae: Vaes = Field([None], description="hub id or folder of an autoencoder; null is the model's own")
     load: LoadSettings = Field(LoadSettings(), description="how the model is loaded, passed on to diffusers")
     guider: Guiders

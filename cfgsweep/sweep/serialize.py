@@ -12,6 +12,9 @@ from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
+from cfgsweep.sweep.step_cache import cache_spec
+
+EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # axes where nothing is given
 
 
 def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) ->
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
         if field in AXES and value is not None:
-            plain = [_plain(field, one, places or {}) for one in value] if value != [()] else []
+            plain = [_plain(field, one, places or {}) for one in value] if value != EMPTY.get(field) else []
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "zip":
             value = [group.spec() for group in value]
@@ -43,6 +46,8 @@ def _plain(field: str, value: Any, places: Mapping[PictureFile, str]) -> Any:
         return "native" if value is None else list(value)
     if field == "lora":
         return lora_spec(value)
+    if field == "cache":
+        return cache_spec(value)
     if field == "call":  # a list would be read as several values
         return {name: [one] if isinstance(one, list) else one for name, one in as_mapping(value).items()}
     return value

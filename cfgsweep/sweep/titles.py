@@ -10,6 +10,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.lora import lora_title
 from cfgsweep.sweep.pictures import picture_title
 from cfgsweep.sweep.schema import AXES
+from cfgsweep.sweep.step_cache import cache_title
 
 
 def varying(experiments: Sequence[Experiment]) -> list[str]:
@@ -33,6 +34,8 @@ def axis_label(name: str, value: Any) -> str:
         return lora_title(value)
     if name in ("image", "mask"):
         return picture_title(name, value)
+    if name == "cache":
+        return cache_title(value)
     if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"

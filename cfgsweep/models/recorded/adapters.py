@@ -6,10 +6,8 @@ with another wait until they are done.
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +17,7 @@ from torch import nn
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.models.recorded.lora_file import checked_lora_file
 from cfgsweep.models.recorded.recording import replaced
+from cfgsweep.models.recorded.turns import Turns
 from cfgsweep.samplers import Loras
 from cfgsweep.system.quiet import quiet_libraries
 
@@ -33,29 +32,16 @@ class Adapters:
     def __init__(self, pipeline: Any):
         self.pipeline = pipeline
         self._names: dict[str, str] = {}  # of adapters, by their files
-        self._active: Loras | None = ()  # None where loading has failed
-        self._tried, self._users = 0, 0
-        self._changed = threading.Condition()
+        self._tried = 0
+        self._turns = Turns((), self._switch)
 
-    @contextmanager
-    def using(self, loras: Loras) -> Iterator[None]:
+    def using(self, loras: Loras) -> AbstractContextManager[None]:
         """Within the block the pipeline's parts have these adapters and no others.
 
         Blocks of one thread may be nested only with the same adapters. Raises UserError where a file is no LoRA of this
         pipeline.
         """
-        with self._changed:
-            while self._users and self._active != loras:
-                self._changed.wait()
-            if self._active != loras:
-                self._switch(loras)
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._users -= 1
-                self._changed.notify_all()
+        return self._turns.taken(loras)
 
     def _switch(self, loras: Loras) -> None:
         for lora in loras:
@@ -66,7 +52,6 @@ class Adapters:
             self.pipeline.set_adapters([self._names[lora.file] for lora in loras], [lora.scale for lora in loras])
         elif self._tried:
             self.pipeline.disable_lora()
-        self._active = loras
 
     def _load(self, file: str) -> None:
         if not hasattr(self.pipeline, "load_lora_weights"):
@@ -79,7 +64,7 @@ class Adapters:
             problem = "with layerwise_casting, the LoRA's own weights would be rounded to fp8, too"
             raise UserError(problem, where="lora", given=file)
         path, name = checked_lora_file(file), f"lora{self._tried}"
-        self._active, self._tried = None, self._tried + 1
+        self._turns.current, self._tried = None, self._tried + 1  # where loading fails, no choice is the current one
         try:
             # The libraries list every weight of other adapters.
             with (

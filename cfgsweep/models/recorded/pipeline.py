@@ -38,7 +38,7 @@ from cfgsweep.models.recorded.rows import RecordedRows, of_few_steps, shortened
 from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
-from cfgsweep.samplers import Sampler, Sampling, predicted_by, thawed
+from cfgsweep.samplers import SAMPLERS, Sampler, Sampling, predicted_by, thawed
 from cfgsweep.system.quiet import quiet_libraries
 
 
@@ -82,15 +82,22 @@ class RecordedPipeline(RecordedRows, Perturbable):
     def check_sampling(self, sampling: Sampling) -> None:
         """Compares with the pipeline over a few steps.
 
-        Raises UserError where the pipeline refuses to sample so, or a LoRA, makes pictures of another size, or is not
-        reproduced.
+        Raises UserError where the pipeline refuses to sample so, or a LoRA or a step cache, makes pictures of another
+        size, or is not reproduced.
         """
         self.recorder.call.check(sampling.inputs)
         with self.recorder.adapters.using(sampling.loras):
             pass  # the files are read, and refused, before the first picture
         few = of_few_steps(sampling)
-        if few in self.proofs:
-            return
+        if few not in self.proofs:
+            self._prove(few)
+        if sampling.cache is not None:
+            places = self.learnt.places.values()
+            together = len({place.call for place in places}) < len(places)
+            calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps))
+            self.recorder.caches.check(sampling.cache, calls, together)
+
+    def _prove(self, few: Sampling) -> None:
         if not self.proofs:
             self.tried = few
         given = {"sampler": few.sampler, **{name: thawed(value) for name, value in few.inputs}}
@@ -143,7 +150,8 @@ class RecordedPipeline(RecordedRows, Perturbable):
             case LayerPerturbation():
                 latents, row = self.first_row(self.tried)
                 predict = partial(self.predict_rows, latents, [row])
-                self._perturbations.require_effect(perturbation, row.grid, predict)
+                with self.recorder.calling(()):
+                    self._perturbations.require_effect(perturbation, row.grid, predict)
                 return self.with_networks(partial(self._perturbations.layers, perturbation))
             case DiffusersPass():
                 networks = self._perturbations.diffusers_pass(perturbation)
@@ -185,7 +193,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
         if not self._frees_encoders:
             return
         self._encoded = list(dict.fromkeys(texts))
-        tried = [replace(sampling, loras=()) for _, sampling in self._encoded]
+        tried = [replace(sampling, loras=(), cache=None) for _, sampling in self._encoded]
         with running(self.name):
             for condition, sampling in [*self._encoded, *((PROMPT, sampling) for sampling in dict.fromkeys(tried))]:
                 self.recorder.record(*self._texts(condition)[1:], sampling, take_steps=False)

@@ -32,6 +32,7 @@ from cfgsweep.models.recorded.recording import (
     replaced,
 )
 from cfgsweep.models.recorded.stand_in import OutputShapes, noise
+from cfgsweep.models.recorded.step_caches import StepCaches
 from cfgsweep.models.shapes_alone import ShapesAlone
 from cfgsweep.samplers import OWN_SAMPLER, Loras, Sampling, build_scheduler, config_of
 
@@ -56,14 +57,15 @@ class PipelineRecorder:
         if getattr(pipeline, "guider", None) is not None:  # in the place of its own, which may be any guider
             pipeline.guider = ClassifierFreeGuidance(guidance_scale=RECORDED_SCALE)
         self.pipeline, self.networks = pipeline, networks_of(pipeline)
+        self.caches = StepCaches(self.networks)
         self.call = PipelineCall(pipeline)
         self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
         self.shapes = OutputShapes(self.networks, lambda: self.calling(()))
 
     @contextmanager
-    def calling(self, loras: Loras) -> Iterator[None]:
-        """Within the block a network can be called with these adapters."""
-        with self.one_at_a_time, self.adapters.using(loras):
+    def calling(self, loras: Loras, cached: bool = False) -> Iterator[None]:
+        """Within the block a network can be called with these adapters. cached: by `caches`."""
+        with self.one_at_a_time, self.adapters.using(loras), nullcontext() if cached else self.caches.without():
             yield
 
     def record(

@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
-from cfgsweep.models.denoiser import running
+from cfgsweep.models.denoiser import CacheSlot, running
 from cfgsweep.models.recorded.arguments import equal
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT, Learnt, Role, Texts, learn
 from cfgsweep.models.recorded.mixing import find_mixing
@@ -20,7 +20,7 @@ from cfgsweep.models.recorded.recorder import NATIVE, PipelineRecorder
 from cfgsweep.models.recorded.recording import Recording
 from cfgsweep.models.recorded.stand_in import random_latents
 from cfgsweep.models.transformer_blocks import Shape
-from cfgsweep.samplers import SAMPLERS, WHITE, Loras, Mixing, PictureLayout, Sampler, Sampling
+from cfgsweep.samplers import SAMPLERS, WHITE, Loras, Mixing, PictureLayout, Sampler, Sampling, StepCache
 
 Networks = Mapping[str, Callable[..., Any]]  # by their names in the pipeline
 
@@ -30,7 +30,8 @@ class RecordedRow:
     """The arguments of one row at one call, with the place of the latents open. See `RowInputs`.
 
     grid: (height, width), or (frames, height, width), of the latents or their tokens.
-    loras: with which it is predicted.
+    loras: with which it is predicted. cache, calls: with which step cache it can be, and of how many calls this is one.
+    slot: the state of that cache; None where it is predicted without.
     """
 
     key: Hashable
@@ -38,6 +39,12 @@ class RecordedRow:
     arguments: dict[str, Any]
     grid: Shape
     loras: Loras = ()
+    cache: StepCache | None = None
+    calls: int = 0
+    slot: CacheSlot | None = None
+
+    def cached(self, slot: CacheSlot) -> RecordedRow:
+        return replace(self, key=(self.key, slot), slot=slot)
 
 
 class RecordedRows:
@@ -72,7 +79,7 @@ class RecordedRows:
 
     def start(self, sampling: Sampling, generator: torch.Generator) -> tuple[torch.Tensor, Sampler]:
         with running(self.name):
-            plain = replace(sampling, loras=())  # they change no first latents
+            plain = replace(sampling, loras=(), cache=None)  # they change no first latents
             recording = self.recorder.record(PROMPT, NEGATIVE, plain, take_steps=False, generator=generator)
             latents = recording.samples[0].float()
             layout = self._layout(sampling, latents)
@@ -95,11 +102,12 @@ class RecordedRows:
     def inputs(self, condition: Condition, sampler: Sampler, call: int) -> RecordedRow:
         assert sampler.sampling is not None
         sampling = sampler.sampling if self.takes_loras else replace(sampler.sampling, loras=())
-        key = condition, sampling, self._seed_of_rows(sampler)
+        key = condition, replace(sampling, cache=None), self._seed_of_rows(sampler)
         if key not in self._rows:
             with running(self.name), torch.inference_mode():
                 self._rows[key] = self._recorded_rows(*key)
-        return self._rows[key][call]
+        row = self._rows[key][call]
+        return replace(row, cache=sampling.cache, calls=len(self._rows[key])) if sampling.cache else row
 
     def _seed_of_rows(self, sampler: Sampler) -> int:
         """Beside the latents, inpainting networks are given an encoded picture, which is drawn at random."""
@@ -134,11 +142,19 @@ class RecordedRows:
         return "cond", str(condition), NEGATIVE
 
     def predict_rows(self, latents: torch.Tensor, rows: Sequence[RecordedRow]) -> torch.Tensor:
+        """Rows with a step cache are predicted one at a time, as their states are: the others are padding."""
         with running(self.name), torch.inference_mode():
-            arguments = self.call_arguments(latents, rows)
-            network = self._networks(rows[0].grid)[rows[0].network]
-            with self.recorder.calling(rows[0].loras):
-                outputs = network(**arguments)[0]
+            first = rows[0]
+            if first.slot is not None and first.cache is not None:
+                latents, arguments = latents[:1], self.call_arguments(latents[:1], rows[:1])
+                with self.recorder.calling(first.loras, cached=True):
+                    caches = self.recorder.caches
+                    outputs = caches.call(first.network, arguments, first.cache, first.calls, first.slot)[0]
+            else:
+                arguments = self.call_arguments(latents, rows)
+                network = self._networks(first.grid)[first.network]
+                with self.recorder.calling(first.loras):
+                    outputs = network(**arguments)[0]
             return torch.cat([self.learnt.output.prediction(one, latents) for one in outputs])
 
     def first_row(self, sampling: Sampling) -> tuple[torch.Tensor, RecordedRow]:
@@ -168,7 +184,7 @@ def _first_call(recording: Recording, sampling: Sampling) -> int:
 
 
 def shortened(sampling: Sampling) -> Sampling:
-    """The same with as few steps as every sampler takes, all of them on all of the picture, and no LoRA.
+    """The same with as few steps as every sampler takes, all of them on all of the picture, no LoRA and no cache.
 
     It is for where it does not matter what happens in the steps.
     """
@@ -176,12 +192,12 @@ def shortened(sampling: Sampling) -> Sampling:
     if begins is not None:
         strength, mask = begins.strength and 1.0, begins.mask and WHITE
         begins = replace(begins, strength=strength, mask=mask)
-    return replace(sampling, steps=2, loras=(), begins_with=begins)
+    return replace(sampling, steps=2, loras=(), begins_with=begins, cache=None)
 
 
 def of_few_steps(sampling: Sampling) -> Sampling:
-    """The same without LoRA, in as few steps that two are taken, and more where all are."""
+    """The same without LoRA and cache, in as few steps that two are taken, and more where all are."""
     taken = min(2, sampling.performed_steps)
     counts = range(min(NATIVE.steps, sampling.steps), sampling.steps + 1)
-    some = (replace(sampling, steps=steps, loras=()) for steps in counts)
+    some = (replace(sampling, steps=steps, loras=(), cache=None) for steps in counts)
     return next(few for few in some if few.performed_steps >= taken)
