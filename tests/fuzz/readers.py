@@ -34,7 +34,7 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from cfgsweep.models.info import ModelInfo
     from cfgsweep.models.recorded.lora_file import METADATA, checked_lora_file
     from cfgsweep.models.source import Source, check_indices
-    from cfgsweep.storage.decoding import NO_PICTURE, opened_picture
+    from cfgsweep.storage.decoding import opened_picture
     from cfgsweep.storage.drawings import is_drawing
     from cfgsweep.storage.names_in_records import names_in_records
     from cfgsweep.storage.png import own_record, save_png
@@ -42,6 +42,7 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from cfgsweep.storage.run_folder import RunFolder
     from cfgsweep.storage.verify import findings, repair
     from cfgsweep.system.display import SilentDisplay
+    from cfgsweep.system.input_pictures import input_picture
     from cfgsweep.training.config import TrainConfig
     from cfgsweep.training.data.huggingface import FORMATS
     from cfgsweep.training.data.idx import read_idx_folder
@@ -51,7 +52,7 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from tests.fuzz import sweeps
 
 from cfgsweep.models.video import Video
-from cfgsweep.storage.decoding import opened
+from cfgsweep.system.picture_files import NO_PICTURE, opened
 from tests.support.trainings import label_training
 
 ID = "0123456789abcdef"
@@ -110,6 +111,12 @@ def read_picture(content: bytes, place: Path) -> None:
 def read_training_picture(content: bytes, place: Path) -> None:
     with contextlib.suppress(*NO_PICTURE):
         reduced(opened(io.BytesIO(with_right_checksums(content)), FORMATS, None, MOST_PIXELS), 8)
+
+
+def read_input_picture(content: bytes, place: Path) -> None:
+    (place / "a.png").write_bytes(with_right_checksums(content))
+    image, _ = input_picture(place / "a.png")
+    assert image.mode == "RGB"
 
 
 def with_right_checksums(content: bytes) -> bytes:
@@ -175,6 +182,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "report": lambda content, place: read_run(content, place, "phase.json"),
     "picture": read_picture,
     "training-picture": read_training_picture,
+    "input-picture": read_input_picture,
     "training-file": read_training_file,
     "training-folder": read_training_folder,
     "checkpoint": read_checkpoint,
@@ -182,6 +190,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "model": read_model,
     "idx": read_idx,
 }
+TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # by a quarter
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -198,11 +207,12 @@ def seeds(place: Path) -> Iterator[tuple[str, bytes]]:
     yield "environment", environment()
     report = {"name": "n", "search": "value", "evaluations": {}, "searches": [{"transitions": [{"image": ID}]}]}
     yield "report", (json.dumps(report, indent=1) + "\n").encode()
-    yield from ((kind, content) for content in pictures(place) for kind in ("picture", "training-picture"))
+    of_users = ("training-picture", "input-picture")
+    yield from ((reader, content) for content in pictures(place) for reader in ("picture", *of_users))
     for kind in ("JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM"):
         file = io.BytesIO()
-        Image.new("RGB", (8, 8), "red").save(file, kind)
-        yield "training-picture", file.getvalue()
+        Image.new("RGB", (8, 8), "red").save(file, kind, exif=TURNED)
+        yield from ((reader, file.getvalue()) for reader in of_users)
     check(place / "t", config := TrainConfig.model_validate(TRAINING))
     yield "training-folder", config.model_dump_json(exclude={"tracker"}).encode()
     checkpoint(place / "c.pt").save(3)
