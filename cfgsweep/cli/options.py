@@ -30,6 +30,10 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="the run folder  [default: outputs/<name>]", show_default=False)
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set steps=20 --set value=[0.1,0.2]")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="only these: guider=tnorm, 'value>0.1', seed=1,2", metavar="CONDITION"),
+]
 Model = Annotated[str | None, typer.Option("--model", help="run this model, and never its fallback")]
 
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu")]

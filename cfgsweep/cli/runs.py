@@ -25,6 +25,7 @@ from cfgsweep.cli.options import (
     Set,
     SweepFile,
     Wait,
+    Where,
     tell_all,
 )
 from cfgsweep.execution.completion import complete_sweep
@@ -140,9 +141,9 @@ def phase(
     tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file])
 
 
-def verify(run: RunArgument) -> None:
+def verify(run: RunArgument, where: Where = None) -> None:
     """Look for damage, lost records and unknown files in a run folder. Changes nothing."""
-    found = cfgsweep.verify(run)
+    found = cfgsweep.verify(run, where=where)
     tell_all([*found.findings, found.summary()])
     if not found.ok:
         raise typer.Exit(1)
@@ -157,19 +158,21 @@ def grid(
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
     empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
     frames: Annotated[int, typer.Option(min=1, help="how many frames of a video to show; 1: the middle one")] = 1,
+    where: Where = None,
 ) -> None:
     """Render a run's pictures as titled grids."""
     axes = {"rows": rows, "cols": cols, "pages": pages}
-    tell_all(cfgsweep.grid(run, **axes, out=out, plot=plot, empty_pages=empty_pages, frames=frames))
+    tell_all(cfgsweep.grid(run, **axes, out=out, plot=plot, empty_pages=empty_pages, frames=frames, where=where))
 
 
 def export(
     run: RunArgument,
     mp4: Annotated[bool, typer.Option("--mp4", help="write <id>.mp4 for every video, by PyAV")] = False,
     out: Annotated[Path | None, typer.Option(help="the folder to write into  [default: RUN/videos]")] = None,
+    where: Where = None,
 ) -> None:
     """Write a run's videos in a form that players know."""
-    tell_all(cfgsweep.export(run, mp4=mp4, out=out) or ["none of the pictures that are there is a video"])
+    tell_all(cfgsweep.export(run, mp4=mp4, out=out, where=where) or ["none of the pictures that are there is a video"])
 
 
 def _command() -> str:

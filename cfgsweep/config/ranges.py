@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 
 MAX_POINTS = 1_000_000
+WORTH_A_RANGE = 9  # numbers of an axis: shorter ones are more readable as a list
 RANGES = {
     "range": "{range: [start, stop, step]}, stop included where a step lands on it",
     "linspace": "{linspace: [first, last, how many]}",
@@ -51,6 +53,25 @@ def points(given: dict[str, Any]) -> list[float]:
     ratio = math.log(b / a)
     inner = (float(a) * math.exp(ratio * i / max(1, count - 1)) for i in range(count))
     return [float((a, b)[i > 0]) if i in (0, count - 1) else value for i, value in enumerate(inner)]
+
+
+def as_range(values: list[Any]) -> dict[str, list[Any]] | None:
+    """The range of some kind that gives exactly these numbers; None where there is none, or they are few."""
+    plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if len(values) < WORTH_A_RANGE or not plain:
+        return None
+    step = _as_number(Decimal(str(values[1])) - Decimal(str(values[0])))
+    first, last = values[0], values[-1]
+    spaced = [{kind: [first, last, len(values)]} for kind in ("linspace", "logspace")]
+    for given in ({"range": [first, last, step]}, *spaced):
+        with suppress(UserError):
+            if points(given) == values:
+                return given
+    return None
+
+
+def _as_number(exact: Decimal) -> int | float:
+    return int(exact) if exact == int(exact) else float(exact)
 
 
 def _three_numbers(given: dict[str, Any], kind: str) -> tuple[Decimal, Decimal, Decimal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from cfgsweep.system.machine_errors import is_of_machine
 MAX_BYTES = 4 * 2**20
 MAX_NODES = 500_000  # after aliases are expanded
 MAX_DEPTH = 20
+NULLS = ("null", "~")
+FLOW = ("[", "{", '"', "'", "|", ">", "&", "*", "!")  # with which YAML begins that is no plain text
 
 Key = tuple[str | int, ...]
 T = TypeVar("T", bound=BaseModel)
@@ -59,10 +61,10 @@ class Document:
         except UserError as error:
             raise error.at(self.where(error.inside)) if error.inside else error from None
 
-    def override(self, assignments: Sequence[str]) -> None:
-        """Applies `--set key=value`, the value in YAML; a key with dots is one within a mapping.
+    def override(self, assignments: Sequence[str], texts: Container[str] = ()) -> None:
+        """Applies `--set key=value`, the value as `given_value` reads it; a key with dots is one within a mapping.
 
-        Raises UserError if one is no assignment.
+        texts: the keys of texts. Raises UserError if one is no assignment.
         """
         for assignment in assignments:
             name, equals, text = assignment.partition("=")
@@ -76,7 +78,7 @@ class Document:
                     raise UserError(f"{part!r} is not a mapping", where="--set", given=assignment)
                 target[part] = dict(inner)  # a copy: an alias of it elsewhere stays as it is
                 target = target[part]
-            target[key[-1]] = _parse(text, "--set").data if text.strip() else ""
+            target[key[-1]] = given_value(text, "--set", is_text=name.strip() in texts)
             self.lines = {k: v for k, v in self.lines.items() if k[: len(key)] != key}
             self.lines[key] = -1
 
@@ -99,6 +101,21 @@ def read(path: Path) -> Document:
     if not isinstance(document.data, dict):
         raise UserError("must be a mapping of keys to values", where=str(path), given=document.data)
     return document
+
+
+def given_value(text: str, where: str, is_text: bool = False) -> Any:
+    """A value on a command line: YAML, and `1,2,3` a list of numbers.
+
+    is_text: it is a text as it stands, such as `a dog: happy`, unless it is null, quoted, a list or a mapping.
+    """
+    is_plain = not text.lstrip().startswith(FLOW)
+    if not text.strip() or (is_text and is_plain and text.strip() not in NULLS):
+        return text.strip() and text
+    value = _parse(text, where).data
+    if isinstance(value, str) and "," in value and is_plain:
+        parts = [_parse(part, where).data for part in value.split(",") if part.strip()]
+        return parts if all(isinstance(part, int | float) for part in parts) else value
+    return value
 
 
 def _parse(text: str, source: str) -> Document:

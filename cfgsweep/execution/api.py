@@ -13,7 +13,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config, shipped_config, shipped_configs
-from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
+from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.display import Lines, aligned, choose, import_progress_bars
@@ -112,9 +112,12 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     return Run.open(Path(folder))
 
 
-def verify(run: Run | str | os.PathLike[str]) -> Verification:
-    """Look for damaged pictures, lost records and unknown files in a run folder. Changes nothing."""
-    return _opened(run).verify()
+def verify(run: Run | str | os.PathLike[str], *, where: Sequence[str] | None = None) -> Verification:
+    """Look for damaged pictures, lost records and unknown files in a run folder. Changes nothing.
+
+    where: count only the pictures for which these conditions hold, as `Run.where` takes them.
+    """
+    return _opened(run, where).verify()
 
 
 def grid(
@@ -127,6 +130,7 @@ def grid(
     plot: bool = False,
     empty_pages: bool = False,
     frames: int = 1,
+    where: Sequence[str] | None = None,
 ) -> list[Path]:
     """Render a run's pictures as titled grids, and write them as PNG files; `Run.grid` gives one as an image.
 
@@ -134,10 +138,11 @@ def grid(
     out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too.
     empty_pages: also draw pages after the first that have no picture yet.
     frames: how many frames of a video are shown, side by side; the middle one if it is 1.
+    where: show only pictures for which these conditions hold, as `Run.where` takes them.
     Returns the paths of the files.
     """
     file = Path(out) if out is not None else None
-    return _opened(run).write_grids(rows, cols, pages, file, plot, empty_pages, frames)
+    return _opened(run, where).write_grids(rows, cols, pages, file, plot, empty_pages, frames)
 
 
 def check(
@@ -166,16 +171,21 @@ def check(
 
 
 def export(
-    run: Run | str | os.PathLike[str], *, mp4: bool = False, out: str | os.PathLike[str] | None = None
+    run: Run | str | os.PathLike[str],
+    *,
+    mp4: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    where: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write the videos of a run, with a file <id>.mp4 for each, in a form that players know.
 
     mp4: H.264, by PyAV. out: the folder to write into, `videos` in the run's folder if not given.
+    where: only videos for which these conditions hold, as `Run.where` takes them.
     Returns the paths of the files. Raises UserError where PyAV is not installed.
     """
     if not mp4:
         raise UserError("not said what to write", where="export", allowed="--mp4")
-    return _opened(run).export_mp4(Path(out) if out is not None else None)
+    return _opened(run, where).export_mp4(Path(out) if out is not None else None)
 
 
 def train(
@@ -260,7 +270,7 @@ def load_sweep(
         if not isinstance(source, Sweep):
             return read_sweep(find_config(source, "sweep"), assignments(overrides))
         document = yaml_io.Document(as_written(source), "")
-        document.override(assignments(overrides))
+        document.override(assignments(overrides), TEXTS)
         return yaml_io.validate(Sweep, document) if overrides else source, document
 
 
@@ -282,5 +292,6 @@ def _spec(value: Any) -> Any:
     raise UserError("not a value that a sweep file can have", where="overrides", given=value)
 
 
-def _opened(run: Run | str | os.PathLike[str]) -> Run:
-    return open_run(run) if isinstance(run, str | os.PathLike) else run
+def _opened(run: Run | str | os.PathLike[str], where: Sequence[str] | None = None) -> Run:
+    opened = open_run(run) if isinstance(run, str | os.PathLike) else run
+    return opened.where(*where) if where else opened

@@ -22,6 +22,7 @@ from cfgsweep.storage.verify import findings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import title, varying
+from cfgsweep.sweep.where import chosen
 from cfgsweep.system.display import Lines, html_table
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Verification:
-    """What is wrong in a run folder, one sentence each, and how many of its experiments have a whole picture."""
+    """What is wrong in a run folder, one sentence each, and how many of its experiments have a whole picture.
+
+    others: how many records are of no sweep that the folder knows.
+    """
 
     findings: Lines
     done: int
     experiments: int
+    others: int = 0
 
     @property
     def ok(self) -> bool:
@@ -82,6 +87,7 @@ class Verification:
 
     def summary(self) -> str:
         whole = f"{self.done} of {self.experiments} pictures are there and whole"
+        whole += f"; {self.others} more are of no sweep in this folder" if self.others else ""
         return whole + (", and nothing is amiss" if self.ok else "")
 
     def __str__(self) -> str:
@@ -100,6 +106,7 @@ class Run:
         failures: Sequence[Experiment] = (),
     ):
         """grids, failures: what the call of `cfgsweep.run` that returns this object wrote, and could not compute."""
+        self.chosen: list[str] = []  # the conditions of `where`
         self.sweep, self.experiments = sweep, list(experiments)
         self.grid_files, self._failures = list(grids), list(failures)
         self._folder = folder
@@ -109,6 +116,15 @@ class Run:
         """Read a run folder. Raises UserError where it is none."""
         return cls(*sweep_of_run(folder))
 
+    def where(self, *conditions: str) -> Run:
+        """The part of the run for which all these hold: "guider=tnorm", "value>0.1", "seed=1,2".
+
+        Raises UserError where one is malformed, or none of the experiments is left.
+        """
+        part = Run(self._folder, self.sweep, chosen(self.experiments, conditions))
+        part.chosen = [*self.chosen, *conditions]
+        return part
+
     @property
     def folder(self) -> Path:
         return self._folder.folder
@@ -116,8 +132,8 @@ class Run:
     @cached_property
     def results(self) -> dict[str, Result]:
         """Every experiment of the sweep by its id, done or not."""
-        varied, record_of = varying(self.experiments), self._folder.record_of
-        return {e.id: Result(e, title(e, varied), record_of(e), self._folder) for e in self.experiments}
+        varied, records = varying(self.experiments), self._folder.records_of(self.experiments)
+        return {e.id: Result(e, title(e, varied), records.get(e.id), self._folder) for e in self.experiments}
 
     @property
     def records(self) -> list[Record]:
@@ -188,7 +204,8 @@ class Run:
     def _grids(
         self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False, frames: int = 1
     ) -> Grids:
-        return Grids.of(self._folder, self.sweep.name, self.experiments, rows, cols, pages, empty_pages, frames)
+        name, experiments = self.sweep.name, self.experiments
+        return Grids.of(self._folder, name, experiments, rows, cols, pages, empty_pages, frames, self.chosen)
 
     def export_mp4(self, out: Path | None = None) -> list[Path]:
         """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.
@@ -204,7 +221,8 @@ class Run:
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""
         found = Lines(findings(self._folder))
-        return Verification(found, sum(map(self._is_seen_whole, self.experiments)), len(self.experiments))
+        others = 0 if self.chosen else len(self._folder.others(self.experiments))
+        return Verification(found, sum(map(self._is_seen_whole, self.experiments)), len(self.experiments), others)
 
     def _is_seen_whole(self, experiment: Experiment) -> bool:
         """Is the picture there and whole? False where it cannot be read."""

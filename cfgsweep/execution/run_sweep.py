@@ -20,6 +20,8 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display, aligned
 from cfgsweep.system.quiet import quiet_libraries
 
+DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
+
 
 @quiet_libraries()
 def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) -> Run:
@@ -40,7 +42,7 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
             summary = LocalExecutor(session).run(experiments)
         except (KeyboardInterrupt, RunFailed):
             display.close()
-            _write_reports(session.run_folder, sweep, experiments, None, display)
+            _write_what_there_is(session.run_folder, sweep, experiments, display)
             raise
         _say_what_was_done(summary, len(experiments), display)
         grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
@@ -70,11 +72,17 @@ def _write_reports(
     return write_grids(Grids.of(run, sweep.name, experiments))
 
 
+def _write_what_there_is(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:
+    """Reports of a run that was stopped. It ends soon, also where the grids of a large sweep would take long."""
+    if len(experiments) <= DRAWN_AT_A_STOP:
+        _write_reports(run, sweep, experiments, None, display)
+    else:
+        display.notice(f"the grids of so many pictures take long: `cfgsweep grid {run.folder}` draws them")
+
+
 def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:
     """Name pictures in the folder that are not of this sweep. They are left alone."""
-    others = run.records().keys() - {e.id for e in experiments}
-    if others:  # failures of version 0.1 keep their ids: their records have no size
-        others -= {name for e in experiments for name in e.other_ids}
+    others = run.others(experiments)
     if others:
         some = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
         display.notice(f"{len(others)} pictures in {run.folder} are of an earlier sweep and are left alone: {some}")

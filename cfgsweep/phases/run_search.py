@@ -86,7 +86,7 @@ def _write_report(folder: RunFolder, sweep: Sweep, driver: PhaseDriver, ranges: 
     computed = [driver.experiment_at(state, point) for state in driver.states for point in sorted(state.records)]
     folder.sort_records(computed)
     if computed:
-        folder.write_sweep(_sweep_of(sweep, ranges, computed))
+        folder.write_sweep(_sweep_of(sweep, ranges, computed), keep=False)  # what was given is a part of it
     report = as_json(sweep.name, driver, ranges, sweep.phase.distance)
     draw = draw_maps if len(ranges) > 1 else draw_searches
     folder.write_report(report, draw(report, folder))

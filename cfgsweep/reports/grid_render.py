@@ -17,6 +17,7 @@ from cfgsweep.reports.grid_layout import (
     split_into_bands,
     split_into_sheets,
 )
+from cfgsweep.reports.grid_names import page_name
 from cfgsweep.reports.grid_painter import PAPER, Place, SheetPainter
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
@@ -34,10 +35,11 @@ LoadPicture = Callable[[Experiment], Image.Image | None]
 
 @dataclass(frozen=True)
 class Page:
-    """The experiments of one page, and its caption."""
+    """The experiments of one page, its caption, and its name in those of files, which is empty for a first page."""
 
     experiments: list[Experiment]
     caption: str
+    name: str
 
 
 def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> list[Page]:
@@ -47,9 +49,9 @@ def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> li
     for experiment in experiments:
         pages.setdefault(heading_of(experiment, layout.pages), []).append(experiment)
     return [
-        Page(part, " · ".join([name, *([heading_text(heading)] if heading else []), *settings]))
+        Page(part, " · ".join([name, *([heading_text(heading)] if heading else []), *settings]), page_name(heading, n))
         for heading, members in pages.items()
-        for part in split_into_sheets(members, layout)
+        for n, part in enumerate(split_into_sheets(members, layout), 1)
     ]
 
 

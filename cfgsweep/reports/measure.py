@@ -129,11 +129,11 @@ def means(
     """Each metric's numbers, for every combination of the settings that vary and are not averaged over."""
     fields = [name for name in varying(experiments) if name not in OVER]
     of_groups = set(filter(_is_of_groups, metrics))
-    found = dict[Key, dict[str, list[float]]]()
+    records, found = run.records_of(experiments), dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
-        records = (run.record_of(e) for e in alike)
-        measured = [record.metrics for record in records if isinstance(record, DoneRecord)]
+        tried = (records.get(e.id) for e in alike)
+        measured = [record.metrics for record in tried if isinstance(record, DoneRecord)]
         for name in metrics:
             known = [one[name] for one in measured if name in one]
             values.setdefault(name, []).extend(known[:1] if name in of_groups else known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from PIL import Image
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.grid_layout import Layout, arrange
+from cfgsweep.reports.grid_names import grid_name
 from cfgsweep.reports.grid_render import Page, pages_of, render
 from cfgsweep.reports.measure import means
 from cfgsweep.storage.drawings import MARK, is_drawing, save_drawing
@@ -27,8 +28,10 @@ from cfgsweep.system.picture_files import NO_PICTURE
 class Grids:
     """The pages of a run's grids, which are drawn one at a time.
 
-    numbers: of the pages that are drawn, from 1: the first, and those with a picture; with `empty_pages` all.
+    name: in those of files. numbers: of the pages that are drawn, from 1: the first, and those with a picture; with
+        `empty_pages` all.
     frames: how many frames of a video are shown.
+    done: the records of the pictures, by the experiments' ids.
     """
 
     run: RunFolder
@@ -37,6 +40,7 @@ class Grids:
     pages: list[Page]
     numbers: list[int]
     frames: int
+    done: Mapping[str, DoneRecord]
 
     @classmethod
     def of(
@@ -49,27 +53,34 @@ class Grids:
         pages: str | None = None,
         empty_pages: bool = False,
         frames: int = 1,
+        where: Sequence[str] = (),
     ) -> Grids:
-        """Arranges the experiments on pages. Raises UserError where that cannot be done as given."""
+        """Arranges the experiments on pages. Raises UserError where that cannot be done as given.
+
+        where: the conditions by which they are chosen among those of the run.
+        """
         if frames < 1:
             raise UserError("a grid shows frames of videos", where="frames", given=frames, allowed="1 or more")
         layout = arrange(experiments, rows, cols, pages)
         found = pages_of(name, experiments, layout)
 
-        def is_done(experiment: Experiment) -> bool:
-            return isinstance(run.record_of(experiment), DoneRecord)
+        records = run.records_of(experiments)
+        done = {name: record for name, record in records.items() if isinstance(record, DoneRecord)}
 
-        numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or any(map(is_done, page.experiments))]
-        return cls(run, name, layout, found, numbers, frames)
+        def has_picture(page: Page) -> bool:
+            return any(e.id in done for e in page.experiments)
+
+        numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or has_picture(page)]
+        return cls(run, grid_name(name, rows, cols, pages, frames, where), layout, found, numbers, frames, done)
 
     def draw(self, number: int) -> Image.Image:
         """A page. Cells without a picture are left empty."""
         return render(self.pages[number - 1], self.layout, self._picture)
 
     def _picture(self, experiment: Experiment) -> Image.Image | None:
-        record = self.run.record_of(experiment)
+        record = self.done.get(experiment.id)
         try:
-            return self._shown(self.run.load_picture(record)) if isinstance(record, DoneRecord) else None
+            return self._shown(self.run.load_picture(record)) if record is not None else None
         except NO_PICTURE:
             return None
 
@@ -83,31 +94,39 @@ class Grids:
 
     def title(self, number: int) -> str:
         """What a page says inside that it is."""
-        return f"grid {self.name}, page {number}"
+        return f"{self.mark}{self.pages[number - 1].name or 1}"
 
+    @property
+    def mark(self) -> str:
+        """With what the titles of its pages begin."""
+        return f"grid {self.name}, page "
 
-def page_path(first: Path, number: int) -> Path:
-    """The file of a page: `first`, then the same with -2, -3, ..."""
-    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+    def path(self, number: int, first: Path) -> Path:
+        """The file of a page: `first`, or the same with the page's name."""
+        name = self.pages[number - 1].name
+        return first.with_stem(f"{first.stem}-{name}") if name else first
 
 
 def write_grids(grids: Grids, out: Path | None = None) -> list[Path]:
-    """Write the grids, one file a page: `out`, `out-2`, ...; in the run's folder `grids` if `out` is not given.
+    """Write the grids, one file a page: `out`, `out-2`, ..., or `out-seed=1`, ... where pages are of an axis.
+
+    They are in the run's folder `grids` if `out` is not given.
 
     Raises UserError where `out` is no PNG file or a finished picture, or the file of a further page is not this page.
     """
     first = out or grids.run.grids / f"{grids.name}.png"
     if first.suffix.lower() != ".png":
         raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
-    paths = {number: page_path(first, number) for number in grids.numbers}
-    refuse_a_finished_picture(first)
+    paths = {number: grids.path(number, first) for number in grids.numbers}
     for number, path in paths.items():
-        if out is not None and number > 1 and path.exists() and not is_drawing(path, grids.title(number)):
+        if path == first:
+            refuse_a_finished_picture(first)
+        elif out is not None and path.exists() and not is_drawing(path, grids.title(number)):
             hint = "remove it, or give another name"
-            raise UserError(f"not page {number} of these grids: it is not overwritten", where=str(path), hint=hint)
+            raise UserError("not a page of these grids: it is not overwritten", where=str(path), hint=hint)
     make_folder(first.parent)
     if out is None:
-        _remove_other_pages(grids, first)
+        _remove_other_pages(grids, first, set(paths.values()))
     for number, path in paths.items():
         if out is not None:
             save_png(grids.draw(number), path, texts={MARK: grids.title(number)})
@@ -116,11 +135,11 @@ def write_grids(grids: Grids, out: Path | None = None) -> list[Path]:
     return list(paths.values())
 
 
-def _remove_other_pages(grids: Grids, first: Path) -> None:
+def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> None:
     """Remove pages of an earlier grid of this name that are not drawn now; no other files, whatever their names."""
-    for path in first.parent.glob(f"{glob.escape(first.stem)}-*.png"):
-        number = path.stem.removeprefix(f"{first.stem}-")
-        if number.isdecimal() and int(number) not in grids.numbers and is_drawing(path, grids.title(int(number))):
+    for path in first.parent.glob(f"{glob.escape(first.stem)}*.png"):
+        page = path.stem.removeprefix(first.stem).removeprefix("-") or "1"
+        if path not in drawn and is_drawing(path, f"{grids.mark}{page}"):
             path.unlink()
 
 

@@ -16,6 +16,7 @@ from cfgsweep.system.locks import LOCKS
 
 IMAGES, GRIDS, VIDEOS, INPUTS = "images", "grids", "videos", "inputs"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
+EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 DRAWINGS = f"{GRIDS}/[!.]*.png"
 
@@ -48,6 +49,7 @@ class Artifact:
 # Pictures are not in the table: each belongs to a record.
 ARTIFACTS = (
     Artifact(SWEEP),
+    Artifact(EARLIER_SWEEPS),
     Artifact(ENVIRONMENT),
     Artifact(RECORDS),
     Artifact(REPORT, is_report, "no whole report; the same search writes it, and renames a file that is not its own"),

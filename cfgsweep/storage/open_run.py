@@ -1,7 +1,8 @@
-"""Reads a run folder: its sweep and its experiments."""
+"""Reads a run folder: its sweeps and their experiments."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from cfgsweep.config.absent import without_code
@@ -26,9 +27,10 @@ def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str,
 
 
 def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
-    """A run folder's sweep and its experiments, with stand-ins for guiders and schedules whose code is not at hand.
+    """A run folder's last sweep, its experiments, and those of its earlier sweeps that have been tried.
 
-    Raises UserError if it is no run folder, or its sweep is damaged.
+    There are stand-ins for guiders and schedules whose code is not at hand. Raises UserError if it is no run folder, or
+    its last sweep is damaged.
     """
     run = RunFolder(folder)
     if not run.sweep_file.is_file():
@@ -36,4 +38,20 @@ def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
     run.check()
     with without_code(names_in_records(run.records().values()), SCHEDULES):
         sweep, document = read_sweep(run.sweep_file)
-    return run, sweep, expand(sweep, document, runs_as(sweep, run))
+        experiments = expand(sweep, document, runs_as(sweep, run))
+        return run, sweep, _with_earlier(run, experiments)
+
+
+def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experiment]:
+    """These and those of earlier sweeps that have a record, in the order of the largest sweep."""
+    found = [experiments]
+    for path in run.earlier_sweeps():
+        if not run.others([e for each in found for e in each]):
+            break
+        with suppress(UserError):  # a file that it names may be gone since
+            sweep, document = read_sweep(path)
+            earlier = expand(sweep, document, runs_as(sweep, run))
+            records = run.records_of(earlier)
+            found.append([e for e in earlier if e.id in records])
+    found.sort(key=len, reverse=True)
+    return list(dict.fromkeys(e for each in found for e in each))

@@ -1,6 +1,7 @@
 """The run folder: what is there, and how it is written.
 
-sweep.yaml           what was asked for, resolved
+sweep.yaml           what was asked for last, resolved
+sweep-<n>.yaml       what was asked for before
 environment.json     versions, device, dtype, batch shape, model fingerprints, the command
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
@@ -15,7 +16,7 @@ The names are in `artifacts.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -123,24 +124,37 @@ class RunFolder:
         """Numbers, counted from 1, of lines that are no whole records."""
         return self._records.broken_lines()
 
+    def records_of(self, experiments: Iterable[Experiment]) -> dict[str, Record]:
+        """The records of those that were tried, by the experiments' ids, whichever of their ids the records have."""
+        known, experiments = self.records(), list(experiments)
+        if not known:
+            return {}
+        others = known.keys() - {e.id for e in experiments}  # other ids take long to find out: only if there are any
+        found = ((e.id, self._record_of(e, bool(others))) for e in experiments)
+        return {name: record for name, record in found if record is not None}
+
+    def others(self, experiments: Sequence[Experiment]) -> set[str]:
+        """The ids of records of none of these experiments."""
+        known = self.records()
+        others = known.keys() - {e.id for e in experiments} if known else set()
+        return others and others - {name for e in experiments for name in e.other_ids}
+
     def record_of(self, experiment: Experiment) -> Record | None:
         """The experiment's record, if it was tried, under its own or another of its ids."""
-        known = self.records()
-        if not known:
-            return None
-        size = experiment.size or experiment.native_size
+        return self.records_of([experiment]).get(experiment.id)
+
+    def _record_of(self, experiment: Experiment, by_other_ids: bool) -> Record | None:
+        known, size = self.records(), experiment.size or experiment.native_size
         own = known.get(experiment.id)
         if own is not None and _has_size(own, size):
             return own
-        others = (known[name] for name in experiment.other_ids if name in known)
+        others = (known[name] for name in experiment.other_ids if name in known) if by_other_ids else iter(())
         return next((record for record in others if _has_size(record, size)), None)
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""
-        if not self.records():
-            return {}
-        found = ((experiment, self.record_of(experiment)) for experiment in experiments)
-        return {e.id: record for e, record in found if isinstance(record, DoneRecord) and self.is_whole(record)}
+        found = self.records_of(experiments).items()
+        return {name: record for name, record in found if isinstance(record, DoneRecord) and self.is_whole(record)}
 
     def is_whole(self, record: DoneRecord) -> bool:
         """Does its picture have the pixels that the record names?"""
@@ -148,7 +162,9 @@ class RunFolder:
 
     def failed(self, experiments: Iterable[Experiment]) -> list[Experiment]:
         """Those that were tried and have no picture."""
-        return [e for e in experiments if isinstance(self.record_of(e), FailedRecord)] if self.records() else []
+        experiments = list(experiments)
+        found = self.records_of(experiments)
+        return [e for e in experiments if isinstance(found.get(e.id), FailedRecord)]
 
     def image_path(self, experiment_id: str) -> Path:
         """Where a picture is, or would be."""
@@ -189,6 +205,11 @@ class RunFolder:
         for path in sorted(self.images.glob("*.png")):
             if path.stem not in self.records() and (record := own_record(path)) is not None:
                 yield record
+
+    def earlier_sweeps(self) -> list[Path]:
+        """The files of sweeps before the last one, the newest first."""
+        found = (path for path in self.folder.glob(artifacts.EARLIER_SWEEPS) if _number(path))
+        return sorted(found, key=_number, reverse=True)
 
     def report(self) -> dict[str, object] | None:
         """The report of `cfgsweep phase`; None where there is no whole one."""
@@ -251,11 +272,22 @@ class RunFolder:
             record.changed(**changes[name]) if name in changes else record for name, record in known.items()
         )
 
-    def write_sweep(self, sweep: Sweep) -> None:
-        """Write the sweep, and copies of its pictures, which it names by their places in the folder."""
-        places = keep_inputs(self.inputs, sweep)
+    def write_sweep(self, sweep: Sweep, keep: bool = True) -> None:
+        """Write the sweep, and copies of its pictures, which it names by their places in the folder.
+
+        keep: another sweep that was there before stays, as `sweep-<n>.yaml`.
+        """
+        text = dump(as_written(sweep, keep_inputs(self.inputs, sweep)))
+        before, earlier = self.sweep_file.read_bytes() if self.sweep_file.is_file() else text, self.earlier_sweeps()
+        if keep and before != text:
+            newest = _number(earlier[0]) if earlier else 0
+            with open_atomic(self.folder / artifacts.EARLIER_SWEEPS.replace("*", str(newest + 1))) as file:
+                file.write(before)
         with open_atomic(self.sweep_file) as file:
-            file.write(dump(as_written(sweep, places)))
+            file.write(text)
+        for path in earlier:
+            if path.read_bytes() == text:  # it is the last one again
+                path.unlink()
 
     def write_environment(self, environment: Mapping[str, object]) -> None:
         with open_atomic(self.environment_file) as file:
@@ -283,6 +315,12 @@ class RunFolder:
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)
+
+
+def _number(sweep: Path) -> int:
+    """The number of an earlier sweep; 0 where the file's name is none of one."""
+    number = sweep.stem.partition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _has_size(record: Record, size: Size) -> bool:

@@ -103,7 +103,8 @@ def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[st
     """Cells that match no exclusion. Raises UserError where an exclusion matches no cell, or nothing is left."""
     kept, used = [], [False] * len(sweep.exclude)
     for cell in cells:
-        matching = [number for number, conditions in enumerate(sweep.exclude) if matches(cell, conditions)]
+        with error_key("exclude"):
+            matching = [number for number, conditions in enumerate(sweep.exclude) if matches(cell, conditions)]
         for number in matching:
             used[number] = True
         if not matching:

@@ -67,6 +67,7 @@ class Experiment:
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    _id: list[str] = field(default_factory=list, init=False, compare=False, repr=False)  # once it was asked for
 
     @property
     def id(self) -> str:
@@ -74,6 +75,11 @@ class Experiment:
 
         A field or a parameter that is added later, with a default, changes no id.
         """
+        if not self._id:
+            self._id.append(self._hash())
+        return self._id[0]
+
+    def _hash(self) -> str:
         settings = {"schema": ID_SCHEMA, **{name: getattr(self, name) for name in ALWAYS_IN_ID}}
         settings |= {name: value for name, default in OPTIONAL if (value := getattr(self, name)) != default}
         if self._latents_moved_before():

@@ -70,6 +70,9 @@ AXES = (
 )
 
 
+TEXTS = ("prompt", "negative_prompt")
+
+
 class Sweep(BaseModel):
     """A validated sweep, not expanded yet. Every axis is a list, with one element where nothing varies."""
 
@@ -170,7 +173,7 @@ def read_sweep(path: Path, overrides: list[str] | None = None) -> tuple[Sweep, y
     Raises UserError where the file or an override is wrong.
     """
     document = yaml_io.read(path)
-    document.override(overrides or [])
+    document.override(overrides or [], TEXTS)
     return yaml_io.validate(Sweep, document), document
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
+from cfgsweep.config.ranges import as_range
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep.call_inputs import as_mapping
@@ -18,7 +19,7 @@ EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # a
 
 
 def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) -> dict[str, Any]:
-    """The fields of the sweep for YAML: a single value where an axis has one, empty fields left out.
+    """The fields of the sweep for YAML: a single value or a range where an axis is one, empty fields left out.
 
     places: the paths of picture files; those that the sweep has if None.
     """
@@ -27,6 +28,7 @@ def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) ->
         value = getattr(sweep, field)
         if field in AXES and value is not None:
             plain = [_plain(field, one, places or {}) for one in value] if value != EMPTY.get(field) else []
+            plain = [given] if (given := as_range(plain)) else plain
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "zip":
             value = [group.spec() for group in value]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters, compact
@@ -15,7 +16,13 @@ from cfgsweep.sweep.step_cache import cache_title
 
 def varying(experiments: Sequence[Experiment]) -> list[str]:
     """Names of the fields in which the experiments differ, in the order of a sweep file."""
-    return [name for name in AXES if len({getattr(e, name) for e in experiments}) > 1]
+    return [name for name in AXES if _differ(attrgetter(name), experiments)]
+
+
+def _differ(value_of: Callable[[Experiment], Any], experiments: Sequence[Experiment]) -> bool:
+    """Do the experiments differ in this value? Ends at the first that does, since there can be a million of them."""
+    first = value_of(experiments[0]) if experiments else None
+    return any((value := value_of(e)) is not first and value != first for e in experiments)
 
 
 def axis_label(name: str, value: Any) -> str:

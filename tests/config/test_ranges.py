@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgsweep.config.ranges import points, spread
+from cfgsweep.config.ranges import as_range, points, spread
 from cfgsweep.errors import UserError
 
 decimals = st.decimals(-100, 100, places=4)
@@ -80,3 +80,25 @@ def test_ranges_in_a_list_have_one_bound_together() -> None:
     assert len(spread([million])) == 1_000_000
     with pytest.raises(UserError, match="too many values on one axis"):
         spread([million] * 1000)
+
+
+@given(
+    st.sampled_from(["range", "linspace", "logspace"]),
+    st.decimals("0.001", 50, places=3),
+    st.decimals("0.001", 2, places=3),
+    st.integers(9, 60),
+)
+def test_a_range_is_found_again_in_its_numbers(kind: str, first: Decimal, step: Decimal, count: int) -> None:
+    last = first + step * (count - 1)
+    numbers = points({kind: [float(first), float(last), float(step) if kind == "range" else count]})
+    found = as_range(numbers)
+    assert found is not None
+    assert points(found) == numbers
+
+
+def test_numbers_of_no_range_stay_a_list() -> None:
+    assert as_range([1.0, 2.0, 3.0]) is None  # few
+    assert as_range([*map(float, range(20)), 21.0]) is None
+    assert as_range([*range(2**63, 2**63 + 20)]) is None  # not exact in floats
+    assert as_range([*["a"] * 20]) is None
+    assert as_range([True] * 20) is None

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfgsweep.config.yaml_io import dump, read
+from cfgsweep.config.yaml_io import dump, given_value, read
+from cfgsweep.errors import UserError
 
 NUMBERS = {  # of the specification's section 10.3.2, and what sweeps have
     **{"0": 0, "-19": -19, "+7": 7, "010": 10, "089": 89, "0o7": 7, "0o17": 15, "0x3A": 58, "0xff": 255},
@@ -75,3 +76,32 @@ def test_a_sweep_does_not_take_them_for_numbers(cli, given: str) -> None:
     refused = cli("plan", "tnorm", "--set", given)
     assert refused.code == 2
     assert given.partition("=")[2] in refused.err
+
+
+@pytest.mark.parametrize(
+    ("text", "is_text", "value"),
+    [
+        ("1,2,3", False, [1, 2, 3]),
+        ("0.1, 1e-3", False, [0.1, 0.001]),
+        ("[1,2]", False, [1, 2]),
+        ("a,b", False, "a,b"),
+        ("1,2,3", True, "1,2,3"),
+        ("a dog: happy", True, "a dog: happy"),
+        ("a: b: c", True, "a: b: c"),
+        ("a dog #1", True, "a dog #1"),
+        ("5", True, "5"),
+        ("null", True, None),
+        ('"a: b"', True, "a: b"),
+        ("[a, b]", True, ["a", "b"]),
+        ("{file: x}", True, {"file": "x"}),
+        ("", True, ""),
+    ],
+)
+def test_values_on_a_command_line_are_what_they_look_like(text: str, is_text: bool, value: object) -> None:
+    assert given_value(text, "--set", is_text) == value
+
+
+@pytest.mark.parametrize(("text", "is_text"), [("[a", True), ("a: b: c", False)])
+def test_what_is_no_value_is_refused(text: str, is_text: bool) -> None:
+    with pytest.raises(UserError, match="not valid YAML"):
+        given_value(text, "--set", is_text)

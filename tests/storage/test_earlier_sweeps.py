@@ -1,0 +1,59 @@
+"""A folder knows every sweep that ran in it: `grid`, `verify` and `open` speak of all its pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cfgsweep
+
+SWEEP = "name: s\nmodel: digits\nlabel: 3\nsteps: 1\nguider: [cfg, tnorm]\nvalue: [0.1, 0.2]\nseed: [1, 2]\n"
+
+
+@pytest.fixture
+def narrowed(cli, sweep_file, tmp_path: Path) -> Path:
+    """A run of eight pictures, and then of one of its values."""
+    path = sweep_file(SWEEP)
+    for further in ((), ("--set", "value=0.2")):
+        assert cli("run", path, "--out", tmp_path / "r", "--quiet", *further).code == 0
+    return tmp_path / "r"
+
+
+def test_a_narrower_run_hides_no_pictures(cli, narrowed: Path) -> None:
+    assert cli("verify", narrowed).out == "8 of 8 pictures are there and whole, and nothing is amiss\n"
+    run = cfgsweep.open_run(narrowed)
+    assert [(e.guider.name, e.value, e.seed) for e in run.experiments] == [
+        (guider, value, seed) for seed in (1, 2) for guider in ("cfg", "tnorm") for value in (0.1, 0.2)
+    ]
+    assert len(run) == len(run.to_pandas()) == 8
+
+
+def test_every_sweep_is_kept_once(cli, narrowed: Path, sweep_file) -> None:
+    path = sweep_file(SWEEP)
+    for further in ((), ("--set", "value=0.2"), ()):
+        assert cli("run", path, "--out", narrowed, "--quiet", *further).code == 0
+    (kept,) = narrowed.glob("sweep-*.yaml")
+    assert "value: 0.2" in kept.read_text()
+
+
+def test_of_earlier_sweeps_only_pictures_that_were_tried_count(cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(SWEEP)
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet", "--limit", 3).code == 0
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet", "--set", "seed=2", "--limit", 1).code == 0
+    assert cli("verify", tmp_path / "r").out.startswith("4 of 7 pictures are there and whole")
+
+
+def test_pictures_of_no_known_sweep_are_counted(cli, narrowed: Path) -> None:
+    (narrowed / "sweep-1.yaml").unlink()
+    told = "4 of 4 pictures are there and whole; 4 more are of no sweep in this folder, and nothing is amiss\n"
+    assert cli("verify", narrowed).out == told
+    (narrowed / "sweep-1.yaml").write_text("name: [")  # damaged: the last one is enough to read the folder
+    assert cli("verify", narrowed).out == told
+
+
+def test_a_large_range_stays_a_range(cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(SWEEP.replace("[0.1, 0.2]", "{range: [0.001, 1, 0.001]}"))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet", "--limit", 1).code == 0
+    assert len((tmp_path / "r/sweep.yaml").read_text()) < 400
+    assert len(cfgsweep.open_run(tmp_path / "r").experiments) == 4000
