@@ -11,14 +11,16 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from cfgsweep.config import user_code
-from cfgsweep.config.ranges import spread
+from cfgsweep.config.ranges import numbers_as_yaml, spread
 from cfgsweep.config.registry import Registry, register
+from cfgsweep.errors import UserError
 
 
 def number(given: Any) -> Any:
     """Refuses text and booleans, which pydantic would take for numbers."""
     if isinstance(given, bool | str):
-        raise ValueError("not a number")
+        spelling = numbers_as_yaml(given) if isinstance(given, str) else None
+        raise UserError("not a number", given=given, hint=f"did you mean {spelling}?" if spelling else "")
     return given
 
 

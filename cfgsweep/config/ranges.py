@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,9 @@ RANGES = {
     "linspace": "{linspace: [first, last, how many]}",
     "logspace": "{logspace: [first, last, how many]}, both above 0",
 }
+
+# Of A1111: 1-10, with the step in 1-10 (+2), with the number of values in 1-10 [5].
+STEPPED = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*(?:\(\+?(-?[\d.]+)\)|\[(\d+)\])?\s*")
 
 
 def spread(given: Any) -> list[Any]:
@@ -94,3 +98,20 @@ def _count(kind: str, a: Decimal, b: Decimal, c: Decimal, given: dict[str, Any])
     if kind == "logspace" and min(a, b) <= 0:
         raise UserError("a logspace lies above 0", given=given, allowed=RANGES[kind])
     return int(c)
+
+
+def numbers_as_yaml(text: str) -> str | None:
+    """A list `1, 2, 3` or a range `1-10 (+2)`, `1-10 [5]` as a sweep file has it."""
+    if (found := STEPPED.fullmatch(text)) is not None:
+        first, last, step, count = found.groups()
+        return f"{{linspace: [{first}, {last}, {count}]}}" if count else f"{{range: [{first}, {last}, {step or 1}]}}"
+    parts = [part.strip() for part in text.split(",")]
+    return f"[{', '.join(parts)}]" if len(parts) > 1 and all(map(_is_number, parts)) else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -192,7 +192,8 @@ def validate(model: type[T], document: Document) -> T:
 def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[Key], str]) -> UserError:
     """One thing wrong with a model's fields as a UserError: an unknown key if there is one, else the first error.
 
-    A misspelt key often makes another error, since the right one is missing then.
+    A misspelt key often makes another error, since the right one is missing then. A model can have `words_of_others`:
+    its own keys by those that other tools have for them.
 
     where: names the place of a key.
     """
@@ -204,7 +205,10 @@ def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[K
     if isinstance(original, UserError):
         return original.at(where((*key, *original.inside)))
     if error["type"] == "extra_forbidden":
-        return unknown_name("key", str(key[-1]), _fields(model, key[:-1]), place)
+        unknown = unknown_name("key", str(key[-1]), _fields(model, key[:-1]), place)
+        ours = getattr(model, "words_of_others", {}).get(str(key[-1]).lower()) if len(key) == 1 else None
+        unknown.hint = f"did you mean {ours!r}?" if ours else unknown.hint
+        return unknown
     if error["type"] == "missing":
         return UserError("is missing", where=place, allowed=_fields(model, key[:-1]))
     return UserError(error["msg"].removeprefix("Value error, "), where=place, given=error["input"])

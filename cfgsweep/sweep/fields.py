@@ -23,6 +23,7 @@ from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
+from cfgsweep.sweep.words_of_others import sampler_called
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 LONGEST_SIDE = 8192  # of a picture, in pixels
@@ -32,7 +33,10 @@ Size = tuple[int, int] | None  # width and height in pixels; None is the native 
 
 def _known_sampler(name: Any) -> str:
     if not isinstance(name, str) or name not in SAMPLERS:
-        raise unknown_name("sampler", name, SAMPLERS)
+        error = unknown_name("sampler", str(name), SAMPLERS)
+        if (ours := sampler_called(str(name))) is not None:
+            error.hint = f"did you mean {ours!r}?"
+        raise error
     return name
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +19,7 @@ from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE
+from cfgsweep.sweep import words_of_others
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.fields import (
     Axes,
@@ -83,6 +84,7 @@ class Sweep(BaseModel):
         arbitrary_types_allowed=True,
         title="cfgsweep sweep file",
     )
+    words_of_others: ClassVar[Mapping[str, str]] = words_of_others.KEYS
 
     name: RunName = Field(description="also the name of the output folder")
     model: Names = Field(description="hub id, local diffusers folder, a single .safetensors file, or a bundled name")
