@@ -84,7 +84,7 @@ def test_the_grid_is_the_one_in_the_folder(run) -> None:
 
 
 def test_grids_are_written_where_the_command_writes_them(run, tmp_path) -> None:
-    assert cfgsweep.grid(run, rows="value") == [run.folder / "grids/small.png"]
+    assert cfgsweep.grid(run, rows="value") == [run.folder / "grids/small-rows=value.png"]
     assert cfgsweep.grid(str(run.folder), out=tmp_path / "mine.png") == [tmp_path / "mine.png"]
     assert (tmp_path / "mine.png").is_file()
 
