@@ -14,6 +14,9 @@ KEYS = {
     **dict.fromkeys(("positive", "text", "caption"), "prompt"),
     **dict.fromkeys(("negative", "uncond"), "negative_prompt"),
     **dict.fromkeys(("class_labels", "class_label", "class"), "label"),
+    **dict.fromkeys(("denoising_strength", "denoise"), "strength"),
+    **dict.fromkeys(("init_image", "input_image"), "image"),
+    **dict.fromkeys(("mask_image",), "mask"),
     **dict.fromkeys(("cross_attention_kwargs", "loras"), "lora"),
 }
 SAMPLERS = {
