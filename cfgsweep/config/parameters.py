@@ -18,9 +18,10 @@ from cfgsweep.errors import UserError
 
 def number(given: Any) -> Any:
     """Refuses text and booleans, which pydantic would take for numbers."""
+    if isinstance(given, str) and (spelling := numbers_as_yaml(given)) is not None:
+        raise UserError("not a number", given=given, hint=f"did you mean {spelling}?")
     if isinstance(given, bool | str):
-        spelling = numbers_as_yaml(given) if isinstance(given, str) else None
-        raise UserError("not a number", given=given, hint=f"did you mean {spelling}?" if spelling else "")
+        raise ValueError("not a number")
     return given
 
 
