@@ -18,7 +18,7 @@ from PIL import Image
 
 from cfgsweep.storage.png import hash_of_file, own_record, record_in
 from cfgsweep.storage.run_folder import RunFolder
-from cfgsweep.system.files import open_atomic
+from cfgsweep.system.files import is_left_behind, open_atomic
 from tests.support.commands import command, started, wait_for
 from tests.support.hostile_files import POSTSCRIPT, bomb, grey16, with_chunk
 from tests.support.run_state import records_of, state_of
@@ -313,6 +313,7 @@ def test_a_run_in_another_process_namespace_keeps_a_live_temporary_file(sound: P
         (writing,) = (run / "images").glob(".*.tmp")
         subprocess.run(["sh", "-c", IN_ITS_OWN_NAMES_OF_PROCESSES.format(command=words)], check=True)
         assert writing.exists()
+        assert not is_left_behind(writing)
 
 
 @pytest.mark.slow
