@@ -38,7 +38,10 @@ def finish_publishing(folder: Path) -> None:
 
 def published(folder: Path) -> Path:
     """Where the folder is: under its name, or aside, where `publish` was cut short."""
-    return _aside(folder) if not folder.exists() and _aside(folder).is_dir() else folder
+    try:
+        return _aside(folder) if not folder.exists() and _aside(folder).is_dir() else folder
+    except (OSError, ValueError):  # a name that no folder can have, such as a very long one
+        return folder
 
 
 def _aside(folder: Path) -> Path:

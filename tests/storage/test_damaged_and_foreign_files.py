@@ -137,6 +137,17 @@ def test_lines_that_are_no_records_are_passed_over(cli, sound: Path, run: Path, 
     assert state_of(run) == state_of(sound / "r")
 
 
+@pytest.mark.parametrize("model", ["x" * 300, "a/" + "b" * 300, "a\0b", ""])
+def test_a_record_of_a_model_that_cannot_be_ends_no_command(cli, sound: Path, run: Path, model: str) -> None:
+    odd = {**records_of(run)[0], "id": "0" * 16, "model": model}
+    with open(run / "experiments.jsonl", "a") as file:
+        file.write(json.dumps(odd) + "\n")
+    assert "a record without its picture" in cli("verify", run).out
+    for command_of_run in ("plan", "run"):
+        assert cli(command_of_run, sound / "s.yaml", "--out", run).code == 0
+    assert cli("grid", run).code == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [
