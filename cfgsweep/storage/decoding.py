@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
@@ -68,16 +68,19 @@ def opened_picture(file: Path | BinaryIO, size: Pixels | None = None, frames: in
     return Video(found, round(1000 / duration, 3) if duration else DEFAULT_FPS)
 
 
-def texts_of(path: Path) -> dict[str, Any]:
-    """The texts of a PNG, also those behind its pixels, which are not decoded. Raises as `opened` does."""
+def text_of(path: Path, name: str) -> str | None:
+    """A text of a PNG, also behind its pixels, which are not decoded; None where it has none of this name.
+
+    Raises as `opened` does, but for damage behind the text.
+    """
     with naming_file(path), damage_told(), open(path, "rb") as file:
         if file.read(len(PNG_MAGIC)) != PNG_MAGIC:
             raise DamagedPicture("no PNG")
         chunks = PngImagePlugin.PngStream(file)
-        while (chunk := chunks.read())[0] != b"IEND":
+        while name not in chunks.im_text and (chunk := chunks.read())[0] != b"IEND":
             kind, _, length = chunk
             if kind in TEXT_CHUNKS:
                 chunks.crc(kind, chunks.call(*chunk))
             else:
                 file.seek(length + CHECKSUM_BYTES, os.SEEK_CUR)
-        return dict(chunks.im_text)
+        return chunks.im_text.get(name)

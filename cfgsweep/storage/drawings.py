@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cfgsweep.storage.decoding import texts_of
+from cfgsweep.storage.decoding import text_of
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.machine_errors import is_regular
@@ -18,7 +18,7 @@ MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
 def is_drawing(path: Path, what: str) -> bool:
     """Is the file this drawing, as `save_drawing` wrote it?"""
     try:
-        return texts_of(path).get(MARK) == what
+        return text_of(path, MARK) == what
     except NO_PICTURE:
         return False
 

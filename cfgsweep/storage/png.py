@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, Video, frames_of
-from cfgsweep.storage.decoding import opened_frames, opened_rgb, texts_of
+from cfgsweep.storage.decoding import opened_frames, opened_rgb, text_of
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.system.files import open_atomic
 from cfgsweep.system.picture_files import NO_PICTURE, Pixels
@@ -80,10 +80,10 @@ def record_in(path: Path) -> Record | None:
     Ours are in front of the pixels; other programs may put them behind.
     """
     try:
-        text = texts_of(path).get(RECORD)
+        text = text_of(path, RECORD)
     except NO_PICTURE:
         return None
-    return parse_record(text) if isinstance(text, str) else None
+    return parse_record(text) if text is not None else None
 
 
 def own_record(path: Path) -> DoneRecord | None:

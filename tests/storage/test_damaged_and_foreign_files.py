@@ -94,11 +94,13 @@ def test_no_chunk_of_a_picture_makes_an_exception(run: Path) -> None:
 def test_records_are_read_without_the_pixels(run: Path) -> None:
     """Also behind them, where other programs put them: a huge picture that somebody put there takes no memory."""
     picture = first_picture(run)
-    expected, length = own_record(picture), len(picture.read_bytes())
+    expected, whole = own_record(picture), picture.read_bytes()
     assert expected is not None
+    picture.write_bytes(picture.read_bytes()[:-30])
+    assert record_in(picture) == expected, "it is in front of the damage"
+    picture.write_bytes(whole)
     Image.open(picture).save(picture)  # without the record
     assert record_in(picture) is None
-    assert len(picture.read_bytes()) < length
     with_chunk(b"iTXt", b"cfgsweep\0\0\0\0\0" + expected.line().encode(), -12)(picture)
     assert own_record(picture) == expected
     content = picture.read_bytes()
