@@ -19,7 +19,7 @@ def one_of_them(complete: Callable[[str], list[str]]) -> Any:
 SweepFile = Annotated[
     str,
     typer.Argument(
-        help="a sweep file, or the name of a shipped one",
+        help="a sweep file, the name of a shipped one, or a run folder to go on with",
         metavar="CONFIG",
         show_default=False,
         autocompletion=complete_sweep,

@@ -13,6 +13,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config, shipped_config, shipped_configs
+from cfgsweep.storage.artifacts import SWEEP
 from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
@@ -28,7 +29,7 @@ Overrides = Mapping[str, Any] | Sequence[str] | None  # {"phase.scan": 9}, or ["
 
 
 def run(
-    sweep: SweepLike,
+    sweep: SweepLike | Run,
     *,
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
@@ -47,8 +48,8 @@ def run(
 ) -> Run:
     """Expand a sweep, compute what is not there yet, and write pictures, records and grids.
 
-    sweep: a Sweep, the path of a sweep file, or the name of a shipped config.
-    out: the run folder; outputs/<name> if not given. A folder of the same sweep is gone on with.
+    sweep: a Sweep, the path of a sweep file, or the name of a shipped config; or a run or its folder, to go on with it.
+    out: the run folder; outputs/<name>, or that of the run, if not given. A folder of the same sweep is gone on with.
     model: replaces the sweep's model, without its fallback.
     overrides: fields to change first, {"steps": 20, "phase.scan": 9} or ["steps=20"].
     device: auto, cuda, mps or cpu. dtype: auto, float32, float16 or bfloat16.
@@ -77,17 +78,18 @@ def run(
         wait=wait,
         command=command,
     )
+    folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)
     display = choose(quiet)
     try:
         with user_code.allow_code(allow_code), document.error_context():
-            return run_sweep(found, folder_of(found, out), options, display)
+            return run_sweep(found, folder_of(found, out or folder), options, display)
     finally:
         display.close()
 
 
 def plan(
-    sweep: SweepLike,
+    sweep: SweepLike | Run,
     *,
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
@@ -100,9 +102,10 @@ def plan(
     """
     from cfgsweep.execution.dry_run import summarise_plan
 
+    folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)
     with document.error_context():
-        return summarise_plan(found, folder_of(found, out), model)
+        return summarise_plan(found, folder_of(found, out or folder), model)
 
 
 def open_run(folder: str | os.PathLike[str]) -> Run:
@@ -261,14 +264,30 @@ def configs(name: str | None = None) -> Lines:
     return Lines(aligned([("config", "for", ""), *((one.name, one.command, one.description) for one in known)]))
 
 
+def run_folder_of(source: SweepLike | Run) -> Path | None:
+    """The folder of a run; None where a sweep is given. Raises UserError where it is neither, or no run's folder."""
+    if not isinstance(source, Sweep | str | os.PathLike):
+        folder = getattr(source, "folder", None)  # of a Run, whose module takes long to import
+        if not isinstance(folder, Path):
+            raise UserError("not a sweep", given=source, allowed="a Sweep, a path, a shipped one's name, or a Run")
+        return folder
+    if isinstance(source, Sweep) or not Path(source).is_dir():
+        return None
+    if not (Path(source) / SWEEP).is_file():
+        raise UserError(f"not a run folder: no {SWEEP} in it", where=str(source))
+    return Path(source)
+
+
 def load_sweep(
-    source: SweepLike, overrides: Overrides = None, allow_code: bool = False
+    source: SweepLike | Run, overrides: Overrides = None, allow_code: bool = False
 ) -> tuple[Sweep, yaml_io.Document]:
-    """The sweep with its overrides applied. Raises UserError where something is wrong with it."""
+    """The sweep, of a run its last one, with overrides applied. Raises UserError where something is wrong with it."""
     import_progress_bars()
+    folder = run_folder_of(source)
     with user_code.allow_code(allow_code):
         if not isinstance(source, Sweep):
-            return read_sweep(find_config(source, "sweep"), assignments(overrides))
+            file = folder / SWEEP if folder else find_config(source, "sweep")  # type: ignore[arg-type]
+            return read_sweep(file, assignments(overrides))
         document = yaml_io.Document(as_written(source), "")
         document.override(assignments(overrides), TEXTS)
         return yaml_io.validate(Sweep, document) if overrides else source, document

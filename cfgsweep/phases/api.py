@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from cfgsweep.config import user_code
-from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, open_run
+from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, open_run, run_folder_of
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.phases.report import Report, table, transition_rows
@@ -132,8 +132,9 @@ def phase(
     given = {f"phase.{name}": value for name, value in settings.items() if value is not None}
     given |= {"search": search} if search else {}
     all_overrides = [*assignments(overrides), *assignments(given)]
-    run = _run_folder(sweep)
-    found, document = load_sweep(run.sweep_file if run else sweep, all_overrides, allow_code)  # type: ignore[arg-type]
+    begun_with = run_folder_of(sweep)
+    run = RunFolder(begun_with) if begun_with else None
+    found, document = load_sweep(sweep, all_overrides, allow_code)
     folder = folder_of(found, out) if out is not None or run is None else folder_for(run)
     options = Options(
         model=model,
@@ -150,15 +151,3 @@ def phase(
             return PhaseResult(find_phases(found, run, folder, options, display), folder)
     finally:
         display.close()
-
-
-def _run_folder(source: SweepLike | Run) -> RunFolder | None:
-    """The folder of the run that a search begins with; None where it begins with a sweep.
-
-    Raises UserError where a folder is given that is not a run's.
-    """
-    if isinstance(source, Run):
-        return RunFolder(source.folder)
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        return RunFolder(open_run(source).folder)
-    return None

@@ -57,3 +57,16 @@ def test_a_large_range_stays_a_range(cli, sweep_file, tmp_path: Path) -> None:
     assert cli("run", path, "--out", tmp_path / "r", "--quiet", "--limit", 1).code == 0
     assert len((tmp_path / "r/sweep.yaml").read_text()) < 400
     assert len(cfgsweep.open_run(tmp_path / "r").experiments) == 4000
+
+
+def test_a_run_folder_is_gone_on_with(cli, sweep_file, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    assert cli("run", sweep_file(SWEEP), "--out", folder, "--quiet", "--limit", 3).code == 0
+    assert "to do                  5" in cli("plan", folder).out
+    assert cli("run", folder).code == 0
+    assert cli("verify", folder).out == "8 of 8 pictures are there and whole, and nothing is amiss\n"
+    assert cfgsweep.plan(cfgsweep.open_run(folder)).pending == 0
+    refused = cli("run", folder / "images")
+    assert (refused.code, "not a run folder: no sweep.yaml in it" in refused.err) == (2, True)
+    with pytest.raises(cfgsweep.UserError, match="not a sweep"):
+        cfgsweep.plan(42)  # type: ignore[arg-type]
