@@ -24,7 +24,7 @@ from cfgsweep.guidance.perturbations import (
     OtherModel,
     Perturbation,
 )
-from cfgsweep.models.denoiser import Unsupported, running
+from cfgsweep.models.denoiser import CacheSlot, Unsupported, running
 from cfgsweep.models.device import Compute, release_memory
 from cfgsweep.models.perturbable import Perturbable
 from cfgsweep.models.recorded.adapters import is_of_adapter
@@ -38,7 +38,7 @@ from cfgsweep.models.recorded.rows import RecordedRows, of_few_steps, shortened
 from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
-from cfgsweep.samplers import SAMPLERS, Sampler, Sampling, predicted_by, thawed
+from cfgsweep.samplers import SAMPLERS, Sampler, Sampling, StepCache, predicted_by, thawed
 from cfgsweep.system.quiet import quiet_libraries
 
 
@@ -96,6 +96,20 @@ class RecordedPipeline(RecordedRows, Perturbable):
             together = len({place.call for place in places}) < len(places)
             calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps))
             self.recorder.caches.check(sampling.cache, calls, together)
+            self._try_cache(sampling.cache, calls)
+
+    def _try_cache(self, cache: StepCache, calls: int) -> None:
+        """Predicts a row twice: some caches of diffusers do not go with the blocks of a network that takes them."""
+        slot = CacheSlot()
+        for _ in range(2):
+            latents, row = self.first_row(self.tried)
+            cached = replace(row, cache=cache, calls=calls).cached(slot)
+            try:
+                self.predict_rows(latents, [cached])
+            except UserError as error:
+                problem = f"diffusers does not cache this model: {error.problem}"
+                raise UserError(problem, where="cache", given=cache.name) from None
+            slot = CacheSlot(slot.after)
 
     def _prove(self, few: Sampling) -> None:
         if not self.proofs:
