@@ -69,6 +69,7 @@ def experiment(name: str, task: Task, image: str = "a", strength: float | None =
     own = denoiser(name, task)
     size, inputs = recorded.settings(name)
     inputs = tuple((key, value) for key, value in inputs if key in own.recorder.call.parameters and key != "image")
+    size = changed.get("size", size)
     found = files(size[0])
     settings = {"task": task, "image": found[image], "mask": found["m"] if task == INPAINTING else None}
     settings |= {"strength": strength, "call": inputs, "rounds_up": rounds_up(type(own.recorder.pipeline).__name__)}
@@ -81,6 +82,7 @@ def pixels_alone(pipeline: Any, name: str, e: Experiment, scale: float, config: 
     given = {
         **{"prompt": e.prompt, "negative_prompt": e.negative_prompt, "num_inference_steps": e.steps},
         **tiny.TABLE[name].inputs,
+        **({"width": e.size[0], "height": e.size[1]} if "width" in tiny.TABLE[name].inputs else {}),
         **{"image": Image.open(e.image.path).convert("RGB"), "strength": e.strength, "output_type": "np"},
         **({"mask_image": Image.open(e.mask.path).convert("L")} if e.mask else {}),
         **dict.fromkeys(tiny.TABLE[name].guided, scale),

@@ -47,7 +47,7 @@ EVERY = every()
 
 def settings(name: str) -> tuple[tuple[int, int] | None, PipelineInputs]:
     """The size and the further inputs of the pipeline's call with which its pictures are small."""
-    inputs = dict(tiny.INPUTS[name])
+    inputs = {key: value for key, value in tiny.INPUTS[name].items() if key != "image"}
     height, width = inputs.pop("height", None), inputs.pop("width", None)
     return (width, height) if height else None, frozen_inputs(inputs)
 

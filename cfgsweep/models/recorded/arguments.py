@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,12 @@ def copied(tree: Any) -> Any:
     if isinstance(tree, list | tuple):
         return type(tree)(map(copied, tree))
     return tree.clone() if isinstance(tree, torch.Tensor) else tree
+
+
+def hash_of_tensor(value: torch.Tensor) -> bytes:
+    """SHA-256 of its numbers."""
+    values = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+    return hashlib.sha256(values.numpy().tobytes()).digest()
 
 
 def equal(a: Any, b: Any) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import torch
 
 from cfgsweep.models.denoiser import Unsupported
-from cfgsweep.models.recorded.arguments import Path
+from cfgsweep.models.recorded.arguments import Path, hash_of_tensor
 
 LISTED = -1  # in place of an axis: a list with one element per row
 SCALAR = -2  # a tensor without axes, which becomes one number per row; networks take both for timesteps
@@ -99,18 +98,13 @@ class BatchAxes:
         if isinstance(value, torch.Tensor):
             if axis is not None:
                 return (str(value.dtype), *(side for place, side in enumerate(value.shape) if place != axis))
-            return (str(value.dtype), tuple(value.shape), _content(value))
+            return (str(value.dtype), tuple(value.shape), hash_of_tensor(value))
         if isinstance(value, dict):
             return tuple((name, self._key(one, (*path, name))) for name, one in value.items())
         if isinstance(value, list | tuple):
             inner = (*path, 0) if axis == LISTED else None
             return tuple(self._key(one, inner or (*path, place)) for place, one in enumerate(value))
         return repr(value)
-
-
-def _content(value: torch.Tensor) -> bytes:
-    values = value.detach().cpu().contiguous().flatten().view(torch.uint8)
-    return hashlib.sha256(values.numpy().tobytes()).digest()
 
 
 def _spelled(path: Path) -> str:

@@ -35,12 +35,13 @@ def _after_steps(recorder: PipelineRecorder, sampling: Sampling, seed: int, valu
     recording = recorder.record(
         PROMPT, NEGATIVE, sampling, advance=lambda _, following: torch.full_like(following, value), generator=generator
     )
-    return [latents.float() for latents in (*recording.samples[1:], last_latents(recording))]
-
-
-def last_latents(recording: Recording) -> torch.Tensor:
-    """What a pipeline returned in the place of a picture. Raises Unsupported where it is not of its latents' shape."""
-    last = recording.result[0]
-    if not isinstance(last, torch.Tensor) or last.shape != recording.samples[0].shape:
+    last = last_latents(recording)
+    if last is None:
         raise Unsupported("it does not return its last latents as they are")
-    return last
+    return [latents.float() for latents in (*recording.samples[1:], last)]
+
+
+def last_latents(recording: Recording) -> torch.Tensor | None:
+    """What a pipeline returned in the place of a picture; None where it is not of its latents' shape."""
+    last = recording.result[0]
+    return last if isinstance(last, torch.Tensor) and last.shape == recording.samples[0].shape else None

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from cfgsweep.errors import UserError
+from cfgsweep.models.recorded.arguments import hash_of_tensor, leaves
 from cfgsweep.samplers import FromPicture, PictureFile
 from cfgsweep.system.input_pictures import input_picture
 
@@ -56,10 +57,23 @@ def remember_encoded(autoencoder: Any) -> None:
 
     @functools.wraps(encode)
     def remembering(pixels: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        content = hashlib.sha256(pixels.float().cpu().contiguous().numpy().tobytes()).hexdigest()
-        key = f"{content} {tuple(pixels.shape)} {pixels.dtype} {args} {sorted(kwargs.items())}"
+        key = content_of((pixels, args, kwargs))
         if key not in known:
             known[key] = encode(pixels, *args, **kwargs)
         return known[key]
 
     vars(autoencoder)["encode"] = remembering
+
+
+def content_of(tree: Any) -> str:
+    """A text that is the same for arguments of equal content, tensors and pictures among them."""
+    return repr([(path, _content(leaf)) for path, leaf in leaves(tree)])
+
+
+def _content(leaf: Any) -> Any:
+    """The texts of tensors and pictures say less than what is in them: an address in memory, some of the numbers."""
+    if isinstance(leaf, torch.Tensor):
+        return leaf.dtype, tuple(leaf.shape), hash_of_tensor(leaf)
+    if isinstance(leaf, Image.Image):
+        return leaf.mode, leaf.size, hashlib.sha256(leaf.tobytes()).hexdigest()
+    return leaf

@@ -88,7 +88,8 @@ def difference(
         latents = sampler.step(predicted, sample.float(), call)
     if sampling.begins_with is not None:
         _compare_timesteps(sampler, theirs)
-        largest = max(largest, _largest(latents, last_latents(theirs)))
+        last = last_latents(theirs)
+        largest = max(largest, 0.0 if last is None else _largest(latents, last))
     return largest
 
 

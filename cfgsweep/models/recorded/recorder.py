@@ -19,7 +19,7 @@ from cfgsweep.models.recorded.adapters import Adapters
 from cfgsweep.models.recorded.arguments import equal
 from cfgsweep.models.recorded.encoders import KEY, let_go_of_encoders
 from cfgsweep.models.recorded.learn import NEGATIVE, PROMPT
-from cfgsweep.models.recorded.pictures import remember_encoded
+from cfgsweep.models.recorded.pictures import content_of, remember_encoded
 from cfgsweep.models.recorded.pipeline_call import RECORDED_SCALE, PipelineCall
 from cfgsweep.models.recorded.recording import (
     Advance,
@@ -132,7 +132,7 @@ class PipelineRecorder:
 
         @functools.wraps(encode)
         def remembering(*args: Any, **kwargs: Any) -> Any:
-            key = self._loras, repr((args, sorted(kwargs.items())))
+            key = self._loras, content_of((args, kwargs))
             if key not in known:
                 if not self._encodes:
                     problem = "a text that was not known when the text encoders were let go of"

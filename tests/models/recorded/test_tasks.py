@@ -93,6 +93,21 @@ def test_pndm_begins_with_two_calls_of_one_step(task: Task) -> None:
     compare(given.denoiser("stable_diffusion", task), pipeline, "stable_diffusion", some)
 
 
+EDITING = {
+    "flux_kontext": {},
+    "flux2": {"size": (64, 64), "negative_prompt": "", "value": 1.0},  # it has no guidance of its own
+    "flux2_klein": {"size": (64, 64), "negative_prompt": ""},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDITING)
+def test_pipelines_that_edit_a_picture_at_all_steps(name: str) -> None:
+    settings = {"strength": None, "steps": 3, "value": 3.0, "seed": 7, **EDITING[name]}
+    some = [given.experiment(name, IMAGE_TO_IMAGE, image, **settings) for image in "ab"]
+    compare(given.denoiser(name, IMAGE_TO_IMAGE), of_task(tiny.build(name), IMAGE_TO_IMAGE, name), name, some)
+
+
 def with_masked_channels() -> Any:
     """Stable Diffusion whose U-Net is given the mask and the masked picture, too."""
     return tiny_models.stable_diffusion(in_channels=9)
