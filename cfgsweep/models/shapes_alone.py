@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 aten = torch.ops.aten
 READS_ONE = (aten._local_scalar_dense.default, aten.item.default, aten.is_nonzero.default)  # the value of one number
+Arguments = dict[str, Any] | tuple[Any, ...]  # of a call, by their names or in their order
 
 
 class ShapesAlone:
@@ -33,26 +34,26 @@ class ShapesAlone:
         self._network: Any = network
         self._method = method
 
-    def output(self, arguments: dict[str, Any]) -> Any:
+    def output(self, arguments: Arguments) -> Any:
         """A tensor, or a list of tensors, of the shapes and types of the network's output, with one number each."""
         tensors = [leaf for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor)]
         device = max(tensors, key=torch.Tensor.numel).device  # weights that are moved for a call are elsewhere now
         return _unfilled(self._call(arguments, lambda call: call())[0], device)
 
-    def peak_bytes(self, arguments: dict[str, Any]) -> int:
+    def peak_bytes(self, arguments: Arguments) -> int:
         """The most bytes that tensors made in a call hold at one time."""
         peak: int = self._call(arguments, _counted)
         return peak
 
-    def _call(self, arguments: dict[str, Any], measured: Callable[[Callable[[], Any]], Any]) -> Any:
+    def _call(self, arguments: Arguments, measured: Callable[[Callable[[], Any]], Any]) -> Any:
         on_meta = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), arguments)
         with torch.inference_mode():
             for given, mode in ((on_meta, nullcontext()), (arguments, WithKnownValues())):
                 # Exceptions are torch's, of many kinds, for operations whose results depend on values.
                 with suppress(Exception), mode:
                     method = getattr(self._twin, self._method)  # the twin is made before anything is measured
-                    return measured(functools.partial(method, **given))
-            return measured(lambda: self._own_method(**arguments))
+                    return measured(functools.partial(_called, method, given))
+            return measured(lambda: _called(self._own_method, arguments))
 
     @functools.cached_property
     def _twin(self) -> Any:
@@ -75,6 +76,10 @@ class WithKnownValues(TorchDispatchMode):
             args, kwargs = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
             args, kwargs = tree_map_only(torch.device, lambda _: torch.device("meta"), (args, kwargs))
         return func(*args, **kwargs)
+
+
+def _called(method: Callable[..., Any], arguments: Arguments) -> Any:
+    return method(**arguments) if isinstance(arguments, dict) else method(*arguments)
 
 
 def _unfilled(output: Any, device: torch.device) -> Any:

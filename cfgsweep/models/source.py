@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.models.load_settings import LoadSettings
@@ -17,6 +17,9 @@ from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
 from cfgsweep.system.publish import published
 from cfgsweep.system.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    import torch
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 SINGLE_FILE = "StableDiffusionPipeline"  # the pipeline class of checkpoints in one file
@@ -111,14 +114,14 @@ class Source:
         place = configuration_of_file(Path(self.place))
         return None if place is None else Source(place, place)
 
-    def pretrained(self, pipeline: Any, **settings: Any) -> Any:
+    def pretrained(self, pipeline: Any, dtype: torch.dtype, **settings: Any) -> Any:
         """Loads a pipeline by its `from_pretrained`, after the indices of its weights have been checked.
 
-        pipeline: a pipeline class of diffusers. settings: arguments of `from_pretrained`.
+        pipeline: a pipeline class of diffusers. settings: further arguments of `from_pretrained`.
         """
         if self.without_weights:
-            return self._pretrained_without_weights(pipeline, **settings)
-        settings["use_safetensors"] = None if self.allow_pickle else True
+            return self._pretrained_without_weights(pipeline, dtype=dtype, **settings)
+        settings |= {**in_dtype(dtype), "use_safetensors": None if self.allow_pickle else True}
         place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
         check_indices(Path(place))
         return pipeline.from_pretrained(place, **settings)
@@ -186,6 +189,14 @@ def check_indices(folder: Path, pattern: str = "*/*.index.json") -> None:
         for name in names.values() if isinstance(names, dict) else ():
             if not isinstance(name, str) or name != Path(name).name:
                 raise UserError("an index that leads out of its folder", where=str(index), given=name)
+
+
+def in_dtype(dtype: torch.dtype) -> dict[str, Any]:
+    """The argument of diffusers that loads weights in a dtype. Before 0.40 pipelines ignore one of the name `dtype`."""
+    import diffusers
+
+    version = tuple(map(int, diffusers.__version__.split(".")[:2]))
+    return {"dtype" if version >= (0, 40) else "torch_dtype": dtype}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.models.denoiser import Denoiser, NotFinite
-from cfgsweep.models.source import HUB_ID, check_indices, exists, local_path, read_json
+from cfgsweep.models.source import HUB_ID, check_indices, exists, in_dtype, local_path, read_json
 from cfgsweep.system.quiet import quiet_libraries
 
 FILES = ("config.json", "diffusion_pytorch_model*.safetensors*")
@@ -58,7 +58,7 @@ def load_vae(name: str, dtype: torch.dtype, device: str) -> Any:
     check_indices(folder, "*.index.json")
     try:
         with quiet_libraries("diffusers"):
-            loaded = found.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+            loaded = found.from_pretrained(folder, **in_dtype(dtype), use_safetensors=True, local_files_only=True)
     except Exception as error:  # diffusers has no common exception for damaged folders
         raise UserError(f"cannot be loaded: {shorten(str(error), 300)}", where="vae", given=name) from None
     return loaded.requires_grad_(False).eval().to(device)

@@ -29,6 +29,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, schema
 from cfgsweep.sweep.serialize import as_written
 from tests.support import tiny_pipelines as tiny
+from tests.support.older_diffusers import needs_group_offload
 from tests.support.recorded_pipelines import checked, compute, tried
 from tests.support.tiny_loras import save_lora
 
@@ -57,6 +58,7 @@ def picture_of(denoiser: RecordedPipeline) -> tuple[torch.Tensor, Image.Image]:
     return latents, denoiser.decode(latents, sampler)
 
 
+@needs_group_offload
 @pytest.mark.parametrize("family", ["sdxl", "flux"])
 def test_group_offload_changes_no_pixel(family: str) -> None:
     plain, offloaded = picture_of(denoiser_of(family)), picture_of(denoiser_of(family, offload="group"))
@@ -143,6 +145,15 @@ def test_a_quantization_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert caught.value.where == "load.quantization"
 
 
+@pytest.mark.parametrize("family", ["stable_diffusion", "sdxl"])
+def test_all_weights_are_loaded_in_the_dtype(family: str, tmp_path: Path) -> None:
+    tiny.save(family, tmp_path)
+    loaded: Any = load_model(Source(str(tmp_path), str(tmp_path)), device.Compute("cpu", torch.bfloat16, 1))
+    parts = getattr(loaded, "recorder", loaded).pipeline.components.values()
+    weights = [weight for part in parts if isinstance(part, torch.nn.Module) for weight in part.parameters()]
+    assert {weight.dtype for weight in weights} == {torch.bfloat16}
+
+
 def test_a_folder_is_loaded_with_its_settings(tmp_path: Path) -> None:
     tiny.save("flux", tmp_path)
     source = Source(str(tmp_path), str(tmp_path), settings=LoadSettings(layerwise_casting="fp8"))
@@ -161,6 +172,7 @@ def test_models_of_other_families_take_no_settings() -> None:
         load_model(source, device.choose("cpu", "float32"))
 
 
+@needs_group_offload
 def test_a_lora_is_refused_with_layerwise_casting(tmp_path: Path) -> None:
     loras = (Lora(str(save_lora("flux", tmp_path / "style.safetensors", 1))),)
     with pytest.raises(UserError, match="rounded to fp8"):

@@ -18,6 +18,7 @@ from cfgsweep.models import transformer_perturbations
 from cfgsweep.models.perturbation_hooks import PerturbationHooks
 from cfgsweep.models.transformer_blocks import block_stacks
 from cfgsweep.models.transformer_perturbations import TransformerHooks, layer_hooks, require_effect
+from tests.support.older_diffusers import needs_group_offload
 from tests.support.tiny_models import stable_diffusion
 from tests.support.tiny_transformers import FAMILIES, TinyTransformer, tiny
 from tests.support.tiny_transformers.inputs import ROWS
@@ -318,6 +319,7 @@ def test_a_cache_of_diffusers_is_refused() -> None:
         layer_hooks(made.network).check(perturbation("block", "0"))
 
 
+@needs_group_offload
 def test_a_network_whose_weights_come_and_go_is_perturbed_alike() -> None:
     """diffusers replaces the `forward` of an offloaded network and of its blocks."""
     made, offloaded = tiny("flux"), tiny("flux")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import diffusers
 from torch import nn
 
 WIDTH = 16  # channels of texts
@@ -20,8 +19,8 @@ CROSS = {**HEADS, "caption_channels": WIDTH, "cross_attention_dim": 16}  # atten
 SANA = {**CROSS, **CHANNELS, "sample_size": 8, "num_cross_attention_heads": 2, "cross_attention_head_dim": 8}
 HUNYUAN = {**HEADS, **CHANNELS, "num_refiner_layers": 1, "text_embed_dim": WIDTH}
 
-SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
-    diffusers.SD3Transformer2DModel: {
+SETTINGS: dict[str, dict[str, Any]] = {  # by the names of classes, some of which older diffusers lack
+    "SD3Transformer2DModel": {
         **HEADS,
         **CHANNELS,
         **PICTURE,
@@ -30,27 +29,27 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "pooled_projection_dim": 2 * WIDTH,
         "pos_embed_max_size": 32,
     },
-    diffusers.FluxTransformer2DModel: {
+    "FluxTransformer2DModel": {
         **PACKED,
         "pooled_projection_dim": WIDTH,
         "guidance_embeds": True,
         "axes_dims_rope": (4, 4, 8),
     },
-    diffusers.Flux2Transformer2DModel: {
+    "Flux2Transformer2DModel": {
         **PACKED,
         "joint_attention_dim": 3 * WIDTH,
         "timestep_guidance_channels": 32,
         "axes_dims_rope": (4, 4, 4, 4),
     },
-    diffusers.ChromaTransformer2DModel: {
+    "ChromaTransformer2DModel": {
         **PACKED,
         "axes_dims_rope": (4, 4, 8),
         "approximator_num_channels": 16,
         "approximator_hidden_dim": 32,
         "approximator_layers": 1,
     },
-    diffusers.BriaTransformer2DModel: {**PACKED, "attention_head_dim": 8, "axes_dims_rope": (0, 4, 4)},
-    diffusers.QwenImageTransformer2DModel: {
+    "BriaTransformer2DModel": {**PACKED, "attention_head_dim": 8, "axes_dims_rope": (0, 4, 4)},
+    "QwenImageTransformer2DModel": {
         **HEADS,
         "attention_head_dim": 16,
         "in_channels": 16,
@@ -58,7 +57,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "joint_attention_dim": WIDTH,
         "axes_dims_rope": (8, 4, 4),
     },
-    diffusers.AuraFlowTransformer2DModel: {
+    "AuraFlowTransformer2DModel": {
         **CHANNELS,
         **PICTURE,
         "num_attention_heads": 2,
@@ -69,7 +68,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "caption_projection_dim": 16,
         "pos_embed_max_size": 256,
     },
-    diffusers.HiDreamImageTransformer2DModel: {
+    "HiDreamImageTransformer2DModel": {
         **HEADS,
         "num_single_layers": 2,
         "patch_size": 8,
@@ -82,7 +81,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "max_resolution": (128, 128),
         "llama_layers": [0, 0, 1, 1],
     },
-    diffusers.HunyuanDiT2DModel: {
+    "HunyuanDiT2DModel": {
         **HEADS,
         **PICTURE,
         "in_channels": 4,
@@ -91,14 +90,14 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "cross_attention_dim_t5": WIDTH,
         "pooled_projection_dim": 8,
     },
-    diffusers.HunyuanImageTransformer2DModel: {
+    "HunyuanImageTransformer2DModel": {
         **HUNYUAN,
         "num_single_layers": 2,
         "patch_size": (1, 1),
         "text_embed_2_dim": WIDTH,
         "rope_axes_dim": (4, 4),
     },
-    diffusers.Krea2Transformer2DModel: {
+    "Krea2Transformer2DModel": {
         **HEADS,
         "in_channels": 16,
         "num_key_value_heads": 1,
@@ -113,10 +112,10 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "num_refiner_text_blocks": 1,
         "axes_dims_rope": (4, 2, 2),
     },
-    diffusers.PixArtTransformer2DModel: {**CROSS, **PICTURE, "in_channels": 4, "out_channels": 8},  # with a variance
-    diffusers.CogView3PlusTransformer2DModel: {**COGVIEW, "pos_embed_max_size": 16},
-    diffusers.CogView4Transformer2DModel: {**COGVIEW, "pos_embed_max_size": 32, "rope_axes_dim": (32, 32)},
-    diffusers.Lumina2Transformer2DModel: {
+    "PixArtTransformer2DModel": {**CROSS, **PICTURE, "in_channels": 4, "out_channels": 8},  # with a variance
+    "CogView3PlusTransformer2DModel": {**COGVIEW, "pos_embed_max_size": 16},
+    "CogView4Transformer2DModel": {**COGVIEW, "pos_embed_max_size": 32, "rope_axes_dim": (32, 32)},
+    "Lumina2Transformer2DModel": {
         **PICTURE,
         "in_channels": 4,
         "hidden_size": 32,
@@ -129,7 +128,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "axes_lens": (128, 32, 32),
         "cap_feat_dim": WIDTH,
     },
-    diffusers.ZImageTransformer2DModel: {
+    "ZImageTransformer2DModel": {
         "in_channels": 4,
         "dim": 32,
         "n_layers": 2,
@@ -140,8 +139,8 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "axes_dims": [8, 4, 4],
         "axes_lens": [256, 32, 32],
     },
-    diffusers.SanaTransformer2DModel: {**SANA, "patch_size": 1},
-    diffusers.PRXTransformer2DModel: {
+    "SanaTransformer2DModel": {**SANA, "patch_size": 1},
+    "PRXTransformer2DModel": {
         "patch_size": 2,
         "in_channels": 4,
         "context_in_dim": WIDTH,
@@ -151,7 +150,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "depth": 2,
         "axes_dim": [8, 8],
     },
-    diffusers.WanTransformer3DModel: {
+    "WanTransformer3DModel": {
         **HEADS,
         **CHANNELS,
         "attention_head_dim": 12,
@@ -160,14 +159,14 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "ffn_dim": 32,
         "rope_max_seq_len": 256,  # positions of the native size
     },
-    diffusers.LTXVideoTransformer3DModel: {**CROSS, "in_channels": 8, "out_channels": 8},
-    diffusers.HunyuanVideoTransformer3DModel: {
+    "LTXVideoTransformer3DModel": {**CROSS, "in_channels": 8, "out_channels": 8},
+    "HunyuanVideoTransformer3DModel": {
         **HUNYUAN,
         "num_single_layers": 2,
         "pooled_projection_dim": WIDTH,
         "rope_axes_dim": (4, 2, 2),
     },
-    diffusers.HunyuanVideo15Transformer3DModel: {
+    "HunyuanVideo15Transformer3DModel": {
         **HUNYUAN,
         "in_channels": 9,  # latents, those of a first picture, and a mask
         "mlp_ratio": 2.0,
@@ -177,7 +176,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "target_size": 16,
         "task_type": "t2v",
     },
-    diffusers.CogVideoXTransformer3DModel: {
+    "CogVideoXTransformer3DModel": {
         **HEADS,
         **CHANNELS,
         "attention_head_dim": 16,
@@ -188,7 +187,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "sample_frames": 9,
         "max_text_seq_length": 16,
     },
-    diffusers.MochiTransformer3DModel: {
+    "MochiTransformer3DModel": {
         **HEADS,
         "in_channels": 12,
         "pooled_projection_dim": 16,
@@ -196,7 +195,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "time_embed_dim": 16,
         "max_sequence_length": 16,
     },
-    diffusers.Kandinsky5Transformer3DModel: {
+    "Kandinsky5Transformer3DModel": {
         "in_visual_dim": 4,
         "out_visual_dim": 4,
         "in_text_dim": WIDTH,
@@ -209,7 +208,7 @@ SETTINGS: dict[type[nn.Module], dict[str, Any]] = {
         "axes_dims": (4, 2, 2),
         "visual_cond": True,
     },
-    diffusers.SanaVideoTransformer3DModel: {
+    "SanaVideoTransformer3DModel": {
         **SANA,
         "attention_head_dim": 12,
         "cross_attention_head_dim": 12,
@@ -222,4 +221,4 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def tiny_network(kind: type[Network], **changes: Any) -> Network:
     """A network of a class in SETTINGS. changes: other settings, for one that its use needs."""
-    return kind(**{**SETTINGS[kind], **changes})
+    return kind(**{**SETTINGS[kind.__name__], **changes})

@@ -34,7 +34,7 @@ class ClassConditional(NetworkDenoiser):
     @classmethod
     def load_dit(cls, source: Source, compute: Compute) -> ClassConditional:
         """Loads a `DiTPipeline` such as facebook/DiT-XL-2-256. Peebles and Xie 2022, arXiv 2212.09748."""
-        pipeline = source.pretrained(DiTPipeline, dtype=compute.dtype)
+        pipeline = source.pretrained(DiTPipeline, compute.dtype)
         codec = Latents(pipeline.vae, 2 ** (len(pipeline.vae.config.block_out_channels) - 1))
         denoiser = cls(source.name, pipeline.transformer, codec, config_of(pipeline.scheduler), compute)
         denoiser.names = _names_in(source)
@@ -46,7 +46,7 @@ class ClassConditional(NetworkDenoiser):
 
         Raises UserError where the U-Net has none.
         """
-        pipeline = source.pretrained(DDPMPipeline, dtype=compute.dtype)
+        pipeline = source.pretrained(DDPMPipeline, compute.dtype)
         classes = pipeline.unet.config.num_class_embeds
         if not classes or classes < 2:
             problem = "an unconditional model: without labels, and one that stands for none, there is nothing to guide"

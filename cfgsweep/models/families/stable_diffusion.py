@@ -14,7 +14,7 @@ from cfgsweep.models.codecs import Latents
 from cfgsweep.models.denoiser import running
 from cfgsweep.models.device import Compute
 from cfgsweep.models.network import NetworkDenoiser
-from cfgsweep.models.source import Source
+from cfgsweep.models.source import Source, in_dtype
 from cfgsweep.samplers import config_of
 
 
@@ -35,11 +35,13 @@ class StableDiffusion(NetworkDenoiser):
 
         Raises UserError for U-Nets with other inputs than the latents, such as inpainting models.
         """
-        settings: dict[str, Any] = {"dtype": compute.dtype, "safety_checker": None}
+        settings: dict[str, Any] = {"safety_checker": None}
         if source.single_file:
-            pipeline = StableDiffusionPipeline.from_single_file(source.place, **settings)
+            pipeline = StableDiffusionPipeline.from_single_file(source.place, **in_dtype(compute.dtype), **settings)
         else:
-            pipeline = source.pretrained(StableDiffusionPipeline, requires_safety_checker=False, **settings)
+            pipeline = source.pretrained(
+                StableDiffusionPipeline, compute.dtype, requires_safety_checker=False, **settings
+            )
         channels = pipeline.unet.config.in_channels, pipeline.vae.config.latent_channels
         if channels[0] != channels[1]:
             raise UserError(

@@ -12,21 +12,21 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.settings import apply_settings, quantization_config
 from cfgsweep.models.recorded.task import of_task
-from cfgsweep.models.source import Source
+from cfgsweep.models.source import Source, in_dtype
 
 
 def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or refuses the settings."""
-    settings, arguments = source.settings, dict[str, Any](dtype=compute.dtype)
+    settings, arguments = source.settings, dict[str, Any]()
     if settings.quantization is not None:
         arguments["quantization_config"] = quantization_config(settings.quantization)
     found = _class(source)
     if "safety_checker" in inspect.signature(found.__init__).parameters:
         arguments |= {"safety_checker": None, "requires_safety_checker": False}
     if source.single_file:
-        pipeline = found.from_single_file(source.place, dtype=compute.dtype, safety_checker=None)
+        pipeline = found.from_single_file(source.place, **in_dtype(compute.dtype), safety_checker=None)
     else:
-        pipeline = source.pretrained(found, **arguments)
+        pipeline = source.pretrained(found, compute.dtype, **arguments)
     pipeline = of_task(pipeline, source.task, source.name)
     apply_settings(pipeline, settings, compute)
     return RecordedPipeline(source.name, pipeline, compute, settings.free_encoders)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -116,10 +115,9 @@ class PipelineRecorder:
         """Width and height in pixels of a picture, which pipelines may round. Nothing is decoded for it."""
         vae = self.pipeline.vae
         shapes = ShapesAlone(vae, "decode")
-        latents_name = next(iter(inspect.signature(vae.decode).parameters))
 
         def decode(latents: torch.Tensor, *_: Any, **__: Any) -> Any:
-            return Output((shapes.output({latents_name: latents}),))
+            return Output((shapes.output((latents,)),))
 
         with replaced(vae, "decode", decode):
             pixels = self.record(PROMPT, NEGATIVE, sampling, output_type="np").result[0][0]

@@ -60,7 +60,7 @@ def _call(part: Any, name: str, key: str, **settings: Any) -> None:
         raise UserError(problem, where=key)
     try:
         getattr(part, name)(**settings)
-    except (ValueError, TypeError, ImportError, RuntimeError, NotImplementedError) as error:
+    except (ValueError, TypeError, AttributeError, ImportError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"refused by diffusers: {shorten(str(error), 600)}", where=key) from None
 
 

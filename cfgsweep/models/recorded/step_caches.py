@@ -127,6 +127,7 @@ def _computed(config: Any, calls: int) -> Iterator[bool]:
     manager = StateManager(TaylorSeerState)
     limits = config.cache_interval, config.disable_cache_before_step, None, manager, config.disable_cache_after_step
     measure: Callable[[], tuple[bool, Any]] = TaylorSeerCacheHook(*limits)._measure_should_compute
-    manager.set_context(hooks.hooks.CacheContext(ROW))
+    context = getattr(hooks.hooks, "CacheContext", str)  # older diffusers takes its name
+    manager.set_context(context(ROW))
     for _ in range(calls):
         yield measure()[0]

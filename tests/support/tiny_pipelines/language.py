@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import (
     BatchEncoding,
@@ -125,7 +124,9 @@ def _qwen_vl_sizes(tokenizer: Qwen2Tokenizer, layers: int) -> dict[str, Any]:
     return {**SIZES, "num_hidden_layers": layers, "vocab_size": len(tokenizer), "rope_parameters": rope}
 
 
-def chatglm(of: type) -> tuple[ChatGLMModel, WithPositions]:
+def chatglm(of: type) -> tuple[PreTrainedModel, WithPositions]:
+    from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+
     tokenizer = WithPositions(**_vocabulary(of), padding_side="left")
     config = ChatGLMConfig(
         num_layers=2,

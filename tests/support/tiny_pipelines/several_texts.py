@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import diffusers
 from diffusers import AdaptiveProjectedMixGuidance, FlowMatchEulerDiscreteScheduler
-from diffusers.pipelines.kolors.pipeline_kolors import KolorsPipeline  # diffusers.KolorsPipeline needs sentencepiece
 from transformers import LlamaForCausalLM
 
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
@@ -55,7 +54,9 @@ def hunyuanimage() -> diffusers.HunyuanImagePipeline:
     )
 
 
-def kolors() -> KolorsPipeline:
+def kolors() -> diffusers.KolorsPipeline:
+    from diffusers.pipelines.kolors.pipeline_kolors import KolorsPipeline  # diffusers' own name needs sentencepiece
+
     return assemble(
         KolorsPipeline,
         language.chatglm(KolorsPipeline),

@@ -6,7 +6,7 @@ from typing import Any
 
 import diffusers
 from diffusers import FlowMatchEulerDiscreteScheduler
-from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, LlamaModel
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, LlamaModel
 
 from tests.support import tiny_models as tiny
 from tests.support.tiny_networks import CROSS, PICTURE, WIDTH, tiny_network
@@ -46,7 +46,7 @@ def wan_i2v() -> diffusers.WanImageToVideoPipeline:
         texts.umt5(),
         scheduler=_wan_scheduler(),
         vae=autoencoders.wan(4),
-        image_processor=CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
         image_encoder=CLIPVisionModel(vision),
         transformer=_wan_network(in_channels=4 + 2 + 4, image_dim=WIDTH),
     )
