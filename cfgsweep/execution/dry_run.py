@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
+from cfgsweep.execution.planned_samplers import check_samplers_of_pipelines
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.models.source import Source
 from cfgsweep.storage.open_run import runs_as
@@ -76,6 +77,7 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
+    check_samplers_of_pipelines(pending)
     shape = GridShape.of(experiments)
     return PlanSummary(
         name=sweep.name,

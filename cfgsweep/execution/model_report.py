@@ -12,7 +12,7 @@ from torch import nn
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import choose
-from cfgsweep.models.load import load_model
+from cfgsweep.models.load import load_model, load_without_weights
 from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.recorder import NATIVE
@@ -89,9 +89,7 @@ def without_weights(source: Source, dtype: str) -> ModelReport:
     """
     if source.single_file:
         raise UserError("a single file has its configuration in its weights", where="--dry", given=source.name)
-    compute = replace(choose("cpu", dtype), device="meta")
-    denoiser = load_model(replace(source, without_weights=True), compute)
-    return replace(report(denoiser), not_proved=NOT_PROVED)
+    return replace(report(load_without_weights(source, dtype)), not_proved=NOT_PROVED)
 
 
 def report(denoiser: Denoiser) -> ModelReport:

@@ -41,7 +41,7 @@ def running(name: str, doing: object = None) -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        reason = shorten(str(error) or type(error).__name__)
+        reason = shorten(str(error) or type(error).__name__, 300)
         where, given = ("model", name) if doing is None else (name, doing)
         raise UserError(f"the model cannot be run: {reason}", where=where, given=given) from error
 

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _one_at_a_time = threading.Lock()
 
 
+def load_without_weights(source: Source, dtype: str = "auto") -> Denoiser:
+    """A model that is built from its configurations. dtype: of its weights if it had them. Raises UserError."""
+    from cfgsweep.models.device import choose
+
+    return load_model(replace(source, without_weights=True), replace(choose("cpu", dtype), device="meta"))
+
+
 def load_model(source: Source, compute: Compute) -> Denoiser:
     """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
     from cfgsweep.models.device import is_out_of_memory
