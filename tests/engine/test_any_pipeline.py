@@ -35,6 +35,7 @@ from tests.support.engine_runs import LastTally, LatentsInPictures
 
 BATCH = 5  # more rows than one experiment has
 LONG = "some small dogs in a field"
+BY_LENGTH = ("qwenimage", "zimage", "kandinsky5")  # their networks are given texts as long as these are
 LARGEST = {"hidream": 1e-4, "kandinsky5": 1e-3}  # relative differences of latents; see above
 
 
@@ -118,6 +119,15 @@ def test_neighbours_change_no_bit(name: str) -> None:
         picture = run(name, [alone])[alone]
         assert torch.equal(recorded.latents_of(picture), recorded.latents_of(together(name)[alone]))
         assert pixels_sha256(picture) == pixels_sha256(together(name)[alone])
+
+
+@pytest.mark.parametrize("name", recorded.EVERY)
+def test_texts_of_unequal_length_share_batches_where_the_pipeline_pads_them(name: str) -> None:
+    """As docs/models.md says. The others would have to be padded here: to what length, depends on the other rows."""
+    denoiser = recorded.denoiser(name)
+    _, sampler = denoiser.start(recorded.tried(name), torch.Generator().manual_seed(0))
+    keys = {denoiser.inputs(text, sampler, 0).key for text in ("a cat", LONG)}
+    assert len(keys) == (2 if name in BY_LENGTH else 1)
 
 
 @pytest.mark.parametrize("name", recorded.EVERY)
