@@ -61,7 +61,8 @@ def files(side: int) -> dict[str, PictureFile]:
 @functools.cache
 def denoiser(name: str, task: Task, of: Any = None) -> RecordedPipeline:
     """A denoiser of a tiny pipeline for a task. of: makes the pipeline; `tiny.build` with the name if None."""
-    return RecordedPipeline(name, of_task(of() if of else tiny.build(name), task, name), recorded.compute())
+    pipeline = of_task(of() if of else tiny.build(name), task, name)
+    return RecordedPipeline(name, pipeline, recorded.compute(), task=task)
 
 
 def experiment(name: str, task: Task, image: str = "a", strength: float | None = 0.7, **changed: Any) -> Experiment:

@@ -29,7 +29,7 @@ def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
         pipeline = source.pretrained(found, compute.dtype, **arguments)
     pipeline = of_task(pipeline, source.task, source.name)
     apply_settings(pipeline, settings, compute)
-    return RecordedPipeline(source.name, pipeline, compute, settings.free_encoders)
+    return RecordedPipeline(source.name, pipeline, compute, settings.free_encoders, source.task)
 
 
 def _class(source: Source) -> Any:

@@ -38,7 +38,7 @@ from cfgsweep.models.recorded.rows import RecordedRows, of_few_steps, shortened
 from cfgsweep.models.recorded.settings import take_over_ways
 from cfgsweep.models.vae import load_vae, require_same_pictures
 from cfgsweep.models.video import Picture
-from cfgsweep.samplers import SAMPLERS, Sampler, Sampling, StepCache, predicted_by, thawed
+from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, Sampler, Sampling, StepCache, Task, predicted_by, thawed
 from cfgsweep.system.quiet import quiet_libraries
 
 
@@ -54,11 +54,15 @@ class RecordedPipeline(RecordedRows, Perturbable):
     unconditional: Condition = ""
     vae: Any = None  # in the place of the pipeline's own
 
-    def __init__(self, name: str, pipeline: Any, compute: Compute, free_encoders: bool = False):
-        """free_encoders: whether `encode_texts` lets go of the text encoders."""
+    def __init__(
+        self, name: str, pipeline: Any, compute: Compute, free_encoders: bool = False, task: Task = TEXT_TO_IMAGE
+    ):
+        """free_encoders: whether `encode_texts` lets go of the text encoders. task: of the pipeline."""
         if not is_placed(pipeline):
             pipeline.to(compute.device)
         super().__init__(name, PipelineRecorder(pipeline))
+        if task != TEXT_TO_IMAGE:
+            self.tried = replace(self.tried, begins_with=self.recorder.call.white(task))
         self.compute, self.scheduler_config = compute, self.recorder.scheduler_config
         self._perturbations = Perturbations(self.recorder.networks)
         self._with_vae: dict[str, Self] = {}
@@ -88,7 +92,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
         self.recorder.call.check(sampling.inputs)
         with self.recorder.adapters.using(sampling.loras):
             pass  # the files are read, and refused, before the first picture
-        few = of_few_steps(sampling)
+        few = self._with_tried_pictures(of_few_steps(sampling))
         if few not in self.proofs:
             self._prove(few)
         if sampling.cache is not None:
@@ -97,6 +101,13 @@ class RecordedPipeline(RecordedRows, Perturbable):
             calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps))
             self.recorder.caches.check(sampling.cache, calls, together)
             self._try_cache(sampling.cache, calls)
+
+    def _with_tried_pictures(self, sampling: Sampling) -> Sampling:
+        """The same with the pictures of the first proof: which ones they are makes no difference to what is proved."""
+        first = self.tried.begins_with
+        if not self.proofs or sampling.begins_with is None or first is None:
+            return sampling
+        return replace(sampling, begins_with=replace(sampling.begins_with, image=first.image, mask=first.mask))
 
     def _try_cache(self, cache: StepCache, calls: int) -> None:
         """Predicts a row twice: some caches of diffusers do not go with the blocks of a network that takes them."""

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.models.recorded.pictures import PicturesOfFiles
 from cfgsweep.models.set_inputs import SET_ELSEWHERE
-from cfgsweep.samplers import PipelineInputs, Sampling, thawed
+from cfgsweep.samplers import INPAINTING, WHITE, FromPicture, PipelineInputs, Sampling, Task, thawed
 
 # The scale of the pipeline's own guidance while it is recorded: any at which it asks for both predictions.
 RECORDED_SCALE = 4.0
@@ -44,6 +44,11 @@ class PipelineCall:
             and parameter.kind is not inspect.Parameter.VAR_KEYWORD
             and not any(kind in str(parameter.annotation) for kind in NOT_PLAIN)
         }
+
+    def white(self, task: Task) -> FromPicture:
+        """A white picture, all of which is made anew, for what can be tried with any picture."""
+        strength = 1.0 if "strength" in self.parameters else None
+        return FromPicture(WHITE, strength, WHITE if task == INPAINTING else None)
 
     def check(self, inputs: PipelineInputs) -> None:
         """Raises UserError for inputs that the pipeline does not take, and for the scale, which is not one of them."""

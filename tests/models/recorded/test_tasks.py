@@ -152,6 +152,7 @@ def test_a_picture_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         type(denoiser.recorder.pipeline.vae), "_encode", lambda self, x: encoded.append(x.shape) or encode(self, x)
     )
     run(denoiser, experiments("sdxl", IMAGE_TO_IMAGE))
+    assert len(denoiser.proofs) == 3, "one for each strength"
     alone = [shape for shape in encoded if shape[0] == 1]
     assert len(alone) == 2, "one for each picture"
     assert len(encoded) == 3, "and one for two pictures at once, by which rows are told apart"
@@ -192,12 +193,15 @@ def test_what_is_not_reproduced_is_refused(
 
 
 def test_a_pipeline_that_mixes_in_other_noise_every_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    denoiser = RecordedPipeline("sdxl", of_task(tiny.build("sdxl"), INPAINTING, "sdxl"), recorded.compute())
+    denoiser = RecordedPipeline(
+        "sdxl", of_task(tiny.build("sdxl"), INPAINTING, "sdxl"), recorded.compute(), task=INPAINTING
+    )
     scheduler, calls = type(denoiser.recorder.pipeline.scheduler), itertools.count()
     add_noise = scheduler.add_noise
     monkeypatch.setattr(scheduler, "add_noise", lambda *given: add_noise(*given) * (1 + next(calls) % 3))
     with pytest.raises(UserError, match="cannot be run row by row"):
         denoiser.check_sampling(sampling_of(given.experiment("sdxl", INPAINTING)))
+    assert not denoiser.proofs
 
 
 @pytest.mark.parametrize(
@@ -234,3 +238,12 @@ def test_the_same_picture_in_another_file_is_the_same_experiment() -> None:
     other = given.experiment("sdxl", IMAGE_TO_IMAGE, "b")
     assert e == twin
     assert e.id == twin.id != other.id
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_memory_is_measured_before_any_picture_is_known(task: Task) -> None:
+    """`cfgsweep phase` asks for it before the first run."""
+    denoiser = RecordedPipeline("sdxl", of_task(tiny.build("sdxl"), task, "sdxl"), recorded.compute(), task=task)
+    weights, row = denoiser.memory((32, 32))
+    assert weights == given.denoiser("sdxl", task).memory((32, 32))[0]
+    assert row > 1
