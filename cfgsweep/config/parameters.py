@@ -90,8 +90,8 @@ class Parameters(BaseModel):
         return _rebuild, (*_class_reference(type(self)), {key: getattr(self, key) for key in self.model_fields_set})
 
     def spec(self) -> str | dict[str, Any]:
-        """As a file would give it: the name, or the name with the parameters that are not at their default."""
-        values = self.changed_values()
+        """As a file would give it: the name, or the name with the parameters of `shown_values`."""
+        values = self.shown_values()
         given = {key: value.spec() if isinstance(value, Parameters) else value for key, value in values.items()}
         return {self.name: plain(given)} if given else self.name
 
@@ -128,11 +128,19 @@ class Parameters(BaseModel):
 
     def title(self) -> str:
         """'cosine', or 'cosine k_decay=0.7'."""
-        return " ".join([self.name, *(f"{key}={compact(value)}" for key, value in self.changed_values().items())])
+        return " ".join([self.name, *(f"{key}={compact(value)}" for key, value in self.shown_values().items())])
 
     def values_by_name(self) -> dict[str, Any]:
         """Every parameter."""
         return {key: getattr(self, key) for key in type(self).model_fields}
+
+    def shown_values(self) -> dict[str, Any]:
+        """The parameters that were given, and those that are not at their default.
+
+        A default that was given is shown: beside other values of a swept parameter it would be missed.
+        """
+        changed = self.changed_values()
+        return {k: v for k, v in self.values_by_name().items() if k in changed or k in self.model_fields_set}
 
     def changed_values(self) -> dict[str, Any]:
         """The parameters that are not at their default."""

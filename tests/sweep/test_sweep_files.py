@@ -12,7 +12,7 @@ import yaml
 from cfgsweep.errors import UserError
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep, schema
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
 
@@ -273,3 +273,14 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**good, **bad}, allowed)
     assert json.dumps(allowed)
+
+
+def test_a_swept_parameter_is_named_also_at_its_default() -> None:
+    fields = {"name": "s", "model": "emoji", "prompt": "a cat", "value": 5}
+    sweep = Sweep(**fields, guider={"apg": {"eta": [0.0, 1.0]}})
+    for one in (sweep, Sweep(**as_written(sweep))):
+        assert [title(e, ["guider"]) for e in expand(one)] == ["apg eta=0", "apg eta=1"]
+        assert [e.guider.spec() for e in expand(one)] == [{"apg": {"eta": 0.0}}, {"apg": {"eta": 1.0}}]
+    (unnamed,) = expand(Sweep(**fields, guider="apg"))
+    (named,) = (e for e in expand(sweep) if e.guider.eta == unnamed.guider.eta)
+    assert (named, named.id) == (unnamed, unnamed.id)
