@@ -120,13 +120,13 @@ class Source:
         pipeline: a pipeline class of diffusers. settings: further arguments of `from_pretrained`.
         """
         if self.without_weights:
-            return self._pretrained_without_weights(pipeline, dtype=dtype, **settings)
+            return self._pretrained_without_weights(pipeline, dtype, {**settings, **in_dtype(dtype)})
         settings |= {**in_dtype(dtype), "use_safetensors": None if self.allow_pickle else True}
         place = pipeline.download(self.place, revision=self.revision, **settings) if self.on_hub else self.place
         check_indices(Path(place))
         return pipeline.from_pretrained(place, **settings)
 
-    def _pretrained_without_weights(self, pipeline: Any, **settings: Any) -> Any:
+    def _pretrained_without_weights(self, pipeline: Any, dtype: torch.dtype, settings: dict[str, Any]) -> Any:
         from cfgsweep.models.without_weights import CONFIGURATIONS, pretrained_without_weights
 
         place = self.place
@@ -134,7 +134,7 @@ class Source:
             from huggingface_hub import snapshot_download
 
             place = snapshot_download(self.place, revision=self.revision, allow_patterns=list(CONFIGURATIONS))
-        return pretrained_without_weights(pipeline, Path(place), **settings)
+        return pretrained_without_weights(pipeline, Path(place), dtype, settings)
 
     def file(self, name: str) -> Path:
         """A file of the model, from its folder, or downloaded from the hub."""

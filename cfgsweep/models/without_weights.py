@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,15 @@ NOT_PROVED = (
 )
 
 
-def pretrained_without_weights(pipeline: Any, folder: Path, **settings: Any) -> Any:
-    """What `pipeline.from_pretrained` gives, without weights. settings: its arguments.
+def pretrained_without_weights(pipeline: Any, folder: Path, dtype: torch.dtype, settings: Mapping[str, Any]) -> Any:
+    """What `pipeline.from_pretrained` gives, without weights. dtype: of weights. settings: its arguments.
 
     Raises UserError for parts of other classes than those of diffusers and transformers.
     """
-    settings.pop("quantization_config", None)  # how weights are kept
-    dtype = settings.get("dtype", torch.float32)
+    kept = {name: value for name, value in settings.items() if name != "quantization_config"}  # how weights are kept
     left_out = {name for name, value in settings.items() if value is None}
     parts = dict(_parts(pipeline, folder, dtype, left_out))
-    loaded = pipeline.from_pretrained(folder, **settings, **parts)
+    loaded = pipeline.from_pretrained(folder, **kept, **parts)
     loaded.__class__ = _on_cpu(type(loaded), "_execution_device")
     vars(loaded)["to"] = lambda *_, **__: loaded  # there is nothing to move
     return loaded

@@ -18,6 +18,9 @@ from cfgsweep.models.source import Source, in_dtype
 def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
     """Raises UserError where it is no pipeline of diffusers that takes a prompt, or refuses the settings."""
     settings, arguments = source.settings, dict[str, Any]()
+    if settings.offload == "model" and compute.device == "cpu":  # it would copy weights, which can decide last bits
+        problem = "on a CPU there is nothing to move networks to"
+        raise UserError(problem, where="load.offload", given="model", allowed="with --device cuda or mps")
     if settings.quantization is not None:
         arguments["quantization_config"] = quantization_config(settings.quantization)
     found = _class(source)

@@ -99,7 +99,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
             places = self.learnt.places.values()
             together = len({place.call for place in places}) < len(places)
             calls = len(SAMPLERS[sampling.sampler].steps_of_calls(sampling.performed_steps))
-            self.recorder.caches.check(sampling.cache, calls, together)
+            self.recorder.caches.check(sampling.cache, calls, len(places), together)
             self._try_cache(sampling.cache, calls)
 
     def _with_tried_pictures(self, sampling: Sampling) -> Sampling:

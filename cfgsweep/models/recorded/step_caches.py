@@ -48,12 +48,17 @@ class StepCaches:
 
     def __init__(self, networks: Mapping[str, nn.Module]):
         self.networks = networks
+        self._tells_apart = False  # whether the pipeline names a context for each of its calls
         self._turns = Turns(UNCACHED)
         for network in networks.values():
             if isinstance(network, CacheMixin):
                 # Pipelines call these while they are recorded, when another thread may be within a call.
                 vars(network)["_reset_stateful_cache"] = lambda recurse=True: None
-                vars(network)["cache_context"] = lambda *_, **__: nullcontext()
+                vars(network)["cache_context"] = self._context_of_pipeline
+
+    def _context_of_pipeline(self, *_: Any, **__: Any) -> AbstractContextManager[None]:
+        self._tells_apart = True
+        return nullcontext()
 
     def without(self) -> AbstractContextManager[None]:
         """A context in which networks can be called without a cache."""
@@ -73,10 +78,10 @@ class StepCaches:
             slot.after = {**states, network: [manager._state_cache.get(ROW) for manager in managers]}
         return output
 
-    def check(self, cache: StepCache, calls: int, together: bool) -> None:
+    def check(self, cache: StepCache, calls: int, rows: int, together: bool) -> None:
         """Raises UserError where the networks do not take the cache, or it would do nothing.
 
-        together: whether the pipeline predicts several rows in one call.
+        rows: that the pipeline predicts for a step; it has been recorded. together: whether it does so in one call.
         """
 
         def refuse(problem: str, network: Any) -> UserError:
@@ -85,6 +90,8 @@ class StepCaches:
         for network in self.networks.values():
             if not isinstance(network, CacheMixin):
                 raise refuse("this network of diffusers takes no step cache", network)
+            if rows > 1 and not self._tells_apart:
+                raise refuse("its pipeline does not keep the caches of prompt and negative prompt apart", network)
             if together and cache.name in BY_CONTENT:
                 problem = "the pipeline decides for prompt and negative prompt together what is computed"
                 raise refuse(f"{problem}, and rows would differ from its own", network)

@@ -155,6 +155,8 @@ REFUSED = [
     ("cogview4", TAYLORSEER, "none of its layers would be cached"),
     ("ltx", TAYLORSEER, "none of its layers would be cached"),
     ("ltx", FIRST_BLOCK, "decides for prompt and negative prompt together"),
+    recorded.slow("kandinsky5", MAG, "does not keep the caches of prompt and negative prompt apart"),
+    recorded.slow("chroma", TAYLORSEER, "does not keep the caches of prompt and negative prompt apart"),
     recorded.slow("flux2_klein", FIRST_BLOCK, "diffusers does not cache this model: the model cannot be run"),
     ("sd3", FIRST_BLOCK, "this network of diffusers takes no step cache"),
     ("sdxl", MAG, "this network of diffusers takes no step cache"),
