@@ -87,9 +87,12 @@ def known_family(source: Source | None) -> Family | None:
 
 def known_pipeline_class(source: Source | None) -> str | None:
     """The name of a model's pipeline class; None where its files are not on this machine."""
-    if source is None or source.single_file:
-        return SINGLE_FILE if source else None
-    path = source.known_file("model_index.json")
+    if source is None:
+        return None
+    configuration = source.configuration
+    if configuration is None or (source.single_file and configuration.of_stable_diffusion):
+        return SINGLE_FILE
+    path = configuration.known_file("model_index.json")
     return str(read_json(path).get("_class_name")) if path else None
 
 

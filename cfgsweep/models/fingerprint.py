@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cfgsweep.errors import UserError
-from cfgsweep.models.source import Source, read_json
+from cfgsweep.models.source import SINGLE_FILE, Source, read_json
 from cfgsweep.system.file_hashes import sha256_of_files
 
 UNUSED = ("safety_checker", "feature_extractor")  # components that are not loaded
@@ -63,12 +63,16 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _configuration_files(source: Source) -> Iterator[Path]:
-    """Those files of a model on the hub that decide what a checkpoint in one file predicts."""
+    """Those files of a model on the hub that decide what a checkpoint in one file predicts.
+
+    Its weights are among them where the file may have the network alone.
+    """
     if not source.single_file or source.configuration is None:
         return
     index = source.configuration.known_file("model_index.json")
+    whole = source.pipeline_class() == SINGLE_FILE
     if index is not None:
-        yield from (path for path in _files(index.parent) if path.suffix not in OF_WEIGHTS)
+        yield from (path for path in _files(index.parent) if not whole or path.suffix not in OF_WEIGHTS)
 
 
 def _files_of_part(folder: Path) -> Iterator[Path]:

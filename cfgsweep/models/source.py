@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.models.load_settings import LoadSettings
-from cfgsweep.models.single_file import configuration_of_file
+from cfgsweep.models.single_file import CONFIGURATION_1, CONFIGURATION_2, configuration_of_file
 from cfgsweep.samplers import TEXT_TO_IMAGE, Task
 from cfgsweep.system.files import is_utf8
 from cfgsweep.system.machine_errors import is_of_machine
@@ -146,7 +146,15 @@ class Source:
 
     def pipeline_class(self) -> str:
         """The name of the model's pipeline class. The index of a model on the hub is downloaded."""
-        return SINGLE_FILE if self.single_file else str(read_json(self.file("model_index.json")).get("_class_name"))
+        configuration = self.configuration
+        if configuration is None or (self.single_file and configuration.of_stable_diffusion):
+            return SINGLE_FILE
+        return str(read_json(configuration.file("model_index.json")).get("_class_name"))
+
+    @property
+    def of_stable_diffusion(self) -> bool:
+        """Whether this is the model whose configuration checkpoints of Stable Diffusion 1.x or 2.x have."""
+        return self.place in (CONFIGURATION_1, CONFIGURATION_2)
 
     def known_file(self, name: str) -> Path | None:
         """A file of the model if it is on this machine, from its folder or the cache of the hub."""

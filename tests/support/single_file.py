@@ -25,11 +25,11 @@ def write_single_file(folder: Path, path: Path) -> None:
     save_file({key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}, path)
 
 
-def in_hub_cache(folder: Path, name: str, cache: Path) -> Path:
-    """Copies a model without its weights to where the hub's cache has the model of this name; returns the copy."""
+def in_hub_cache(folder: Path, name: str, cache: Path, weights: bool = False) -> Path:
+    """Copies a model to where the hub's cache has the model of this name; returns the copy."""
     place = cache / f"models--{name.replace('/', '--')}"
     snapshot = place / "snapshots" / ("0" * 40)
-    shutil.copytree(folder, snapshot, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(folder, snapshot, ignore=None if weights else shutil.ignore_patterns("*.safetensors"))
     (place / "refs").mkdir()
     (place / "refs/main").write_text("0" * 40)
     return snapshot

@@ -1,4 +1,4 @@
-"""Loads any text-to-image pipeline of diffusers from a folder or the hub."""
+"""Loads any text-to-image pipeline of diffusers from a folder, a file or the hub."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.settings import apply_settings, quantization_config
+from cfgsweep.models.recorded.single_file import of_file
 from cfgsweep.models.recorded.task import of_task
-from cfgsweep.models.source import Source, in_dtype
+from cfgsweep.models.source import Source
 
 
 def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
@@ -27,7 +28,7 @@ def load_pipeline(source: Source, compute: Compute) -> RecordedPipeline:
     if "safety_checker" in inspect.signature(found.__init__).parameters:
         arguments |= {"safety_checker": None, "requires_safety_checker": False}
     if source.single_file:
-        pipeline = found.from_single_file(source.place, **in_dtype(compute.dtype), safety_checker=None)
+        pipeline = of_file(found, source, compute.dtype, arguments)
     else:
         pipeline = source.pretrained(found, compute.dtype, **arguments)
     pipeline = of_task(pipeline, source.task, source.name)
