@@ -16,10 +16,11 @@ from cfgsweep.models.load import load_model, load_without_weights
 from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
 from cfgsweep.models.recorded.recorder import NATIVE
-from cfgsweep.models.source import Source
+from cfgsweep.models.recorded.task import tasks_of
+from cfgsweep.models.source import SINGLE_FILE, Source
 from cfgsweep.models.transformer_blocks import block_stacks, layer_names, named_blocks
 from cfgsweep.models.without_weights import NOT_PROVED
-from cfgsweep.samplers import SAMPLERS, Sampling, predicted_by
+from cfgsweep.samplers import SAMPLERS, Sampling, Task, predicted_by
 from cfgsweep.system.display import aligned, html_table
 
 
@@ -29,6 +30,7 @@ class ModelReport:
 
     calls: of its networks for one step of the pipeline's own guidance. own_guidance: the name of its formula.
     refused: by the names of samplers why they are not taken. inputs: of the pipeline's call that can be axes.
+    tasks: further ones, for which diffusers has a pipeline with the model's parts.
     difference: the largest one between the pipeline's predictions and latents and ours, without the network; None for
         models that cfgsweep does not record.
     not_proved: what is not known without weights.
@@ -46,6 +48,7 @@ class ModelReport:
     layers: list[str]
     inputs: list[str]
     lora: bool
+    tasks: list[Task]
     difference: float | None
     not_proved: tuple[str, ...] = ()
 
@@ -64,6 +67,7 @@ class ModelReport:
         yield "layers", ", ".join(self.layers) or "none that can be perturbed"
         yield "inputs (call:)", ", ".join(self.inputs) or "none"
         yield "LoRA", "yes" if self.lora else "no"
+        yield "further tasks", ", ".join(self.tasks) or "none"
         if self.difference is not None:
             yield "difference", f"{self.difference:.2g} between the pipeline and cfgsweep, without the network"
         yield from (("not proved" if number == 0 else "", what) for number, what in enumerate(self.not_proved))
@@ -105,6 +109,7 @@ def report(denoiser: Denoiser) -> ModelReport:
         layers=_layers({"network": denoiser.network}),
         inputs=[],
         lora=False,
+        tasks=tasks_of(SINGLE_FILE) if denoiser.conditioned_on == "prompt" else [],
         difference=None,
     )
 
@@ -120,6 +125,7 @@ def _of_recorded(denoiser: RecordedPipeline) -> ModelReport:
         layers=_layers(recorder.networks),
         inputs=sorted(recorder.call.plain_inputs),
         lora=hasattr(recorder.pipeline, "load_lora_weights"),
+        tasks=tasks_of(type(recorder.pipeline).__name__),
         difference=denoiser.proofs[tried].difference,
     )
 

@@ -17,6 +17,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.model_report import report
 from cfgsweep.models.load import load_model
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.recorded.task import tasks_of
 from cfgsweep.models.source import Source
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines
@@ -86,6 +87,22 @@ def test_models_with_a_denoiser_of_their_own(model: str, request, tmp_path: Path
     shutil.copytree(folder, tmp_path / "model")
     found = report(dry(without_weights(tmp_path / "model")))
     assert replace(found, name=full.name) == full
+    assert found.tasks == (["image-to-image", "inpainting"] if model == "tiny_model" else [])
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "tasks"),
+    [
+        ("FluxPipeline", ["image-to-image", "inpainting"]),
+        ("StableDiffusionXLPipeline", ["image-to-image", "inpainting"]),
+        ("ChromaPipeline", ["image-to-image", "inpainting"]),
+        ("Flux2KleinPipeline", ["image-to-image", "inpainting"]),
+        ("WanPipeline", []),
+        ("SanaPipeline", []),
+    ],
+)
+def test_tasks_are_those_of_diffusers_pipelines(pipeline: str, tasks: list[str]) -> None:
+    assert tasks_of(pipeline) == tasks
 
 
 def test_what_is_not_proved_is_told(cli, labelled: Path) -> None:

@@ -24,11 +24,9 @@ def of_task(pipeline: Any, task: Task, name: str) -> Any:
     """
     if task == TEXT_TO_IMAGE:
         return pipeline
-    own = type(pipeline).__name__
-    by_name = getattr(diffusers, own.removesuffix("Pipeline") + SUFFIXES[task], None)
-    table = _table(task)
+    own, table = type(pipeline).__name__, _table(task)
     try:
-        found = auto_pipeline._get_task_class(table, own, throw_error_if_not_exist=False) or by_name
+        found = _class_of(own, task)
         if found is not None:
             parts = {**pipeline.config, **pipeline.components}
             wanted = inspect.signature(found.__init__).parameters
@@ -39,6 +37,16 @@ def of_task(pipeline: Any, task: Task, name: str) -> Any:
     families = [family for family in table if not set(NOT_OF_TEXTS_ALONE) & set(family.split("-"))]
     problem = f"the installed diffusers has no {task} for a {own}"
     raise UserError(problem, where="task", given=task, allowed=families, hint=_nearest(own, table))
+
+
+def tasks_of(pipeline: str) -> list[Task]:
+    """For which tasks with a picture diffusers has a pipeline of this one's parts. pipeline: the name of its class."""
+    return [task for task in SUFFIXES if _class_of(pipeline, task) is not None]
+
+
+def _class_of(pipeline: str, task: Task) -> Any:
+    by_name = getattr(diffusers, pipeline.removesuffix("Pipeline") + SUFFIXES[task], None)
+    return auto_pipeline._get_task_class(_table(task), pipeline, throw_error_if_not_exist=False) or by_name
 
 
 def _table(task: Task) -> dict[str, Any]:
