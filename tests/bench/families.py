@@ -65,7 +65,7 @@ def page(rows: list[list[str]], refused: list[str]) -> Iterator[str]:
 
 def row(name: str) -> list[str]:
     if not all(isinstance(value, PLAIN) for value in tiny_pipelines.INPUTS[name].values()):
-        raise UserError("it takes a picture, which sweep files do not give yet")
+        raise UserError("it makes nothing of a text alone: it takes a picture, too")
     inputs = tuple(sorted(tiny_pipelines.INPUTS[name].items()))
     tried = Sampling(OWN_SAMPLER, 4, inputs=inputs)
     denoiser = RecordedPipeline(name, tiny_pipelines.build(name), choose("cpu", "float32"))
