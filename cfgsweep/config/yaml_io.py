@@ -21,7 +21,7 @@ MAX_BYTES = 4 * 2**20
 MAX_NODES = 500_000  # after aliases are expanded
 MAX_DEPTH = 20
 NULLS = ("null", "~")
-FLOW = ("[", "{", '"', "'", "|", ">", "&", "*", "!")  # with which YAML begins that is no plain text
+FLOW = ("[", "{", '"', "'")  # with which lists, mappings and quoted texts begin
 
 Key = tuple[str | int, ...]
 T = TypeVar("T", bound=BaseModel)
@@ -104,17 +104,21 @@ def read(path: Path) -> Document:
 
 
 def given_value(text: str, where: str, is_text: bool = False) -> Any:
-    """A value on a command line: YAML, and `1,2,3` a list of numbers.
+    """A value on a command line: YAML, and `1,2,3` a list.
 
     is_text: it is a text as it stands, such as `a dog: happy`, unless it is null, quoted, a list or a mapping.
     """
     is_plain = not text.lstrip().startswith(FLOW)
     if not text.strip() or (is_text and is_plain and text.strip() not in NULLS):
         return text.strip() and text
-    value = _parse(text, where).data
-    if isinstance(value, str) and "," in value and is_plain:
-        parts = [_parse(part, where).data for part in value.split(",") if part.strip()]
-        return parts if all(isinstance(part, int | float) for part in parts) else value
+    try:
+        value = _parse(text, where).data
+    except UserError:
+        if is_text:  # such as `[a cat:0.5] x`
+            return text
+        raise
+    if isinstance(value, str) and "," in value and value == text.strip():
+        return [_parse(part, where).data for part in value.split(",") if part.strip()]
     return value
 
 

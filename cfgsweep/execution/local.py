@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cfgsweep.engine.cost import cost
@@ -34,12 +34,17 @@ class LocalExecutor:
         self._loaded: Denoiser | None = None
 
     def run(
-        self, experiments: Sequence[Experiment], title_fields: list[str] | None = None, unit: str = "pictures"
+        self,
+        experiments: Sequence[Experiment],
+        title_fields: list[str] | None = None,
+        unit: str = "pictures",
+        accepted: Callable[[], None] = lambda: None,
     ) -> JobSummary:
         """Compute and save the pictures of those experiments that are not in the folder yet.
 
         title_fields: the settings that titles name; those in which the experiments differ if not given.
-        unit: what the display counts. Raises RunFailed at the first failure, with --fail-fast.
+        unit: what the display counts. accepted: called before a model's first picture, when it does not refuse the
+        experiments; once where there is nothing to compute. Raises RunFailed at the first failure, with --fail-fast.
         """
         folder, options = self.session.run_folder, self.session.options
         done = folder.done(experiments)
@@ -48,7 +53,9 @@ class LocalExecutor:
         fields = varying(experiments) if title_fields is None else title_fields
         job = Job(self.session, experiments, pending, fields, unit, len(done))
         for model in dict.fromkeys(e.model for e in pending):
-            self._run_model(job, model)
+            self._run_model(job, model, accepted)
+        if not pending:
+            accepted()
         return job.summary()
 
     def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[Tensor]]:
@@ -83,10 +90,11 @@ class LocalExecutor:
         self.session.note_batch_size(model, size, batch_size)
         return ComputeTask(settings.source(model), tuple(experiments), settings.compute, batch_size)
 
-    def _run_model(self, job: Job, model: str) -> None:
+    def _run_model(self, job: Job, model: str, accepted: Callable[[], None]) -> None:
         """Compute the model's pending experiments, one picture size after the other."""
         plan = job.plan_of(model)
         check_with_model(plan, self.denoiser(model), self.session.notice_once)
+        accepted()
         self._note_models(plan, model)
         for part in plan.by_size():
             self._run_part(job, part)

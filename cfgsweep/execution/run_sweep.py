@@ -36,10 +36,9 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         display.notice(caution)
     metrics = RunMetrics(sweep.metrics, experiments, session.settings.sources)
     with session.at_work():
-        session.run_folder.write_sweep(sweep)
         _notice_other_pictures(session.run_folder, experiments, display)
-        try:
-            summary = LocalExecutor(session).run(experiments)
+        try:  # a sweep that a model refuses does not become that of the folder
+            summary = LocalExecutor(session).run(experiments, accepted=lambda: session.run_folder.write_sweep(sweep))
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)

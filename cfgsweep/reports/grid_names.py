@@ -23,9 +23,13 @@ def grid_name(
     return "-".join([name, *map(_as_file_name, [*asked, *where])])
 
 
-def page_name(heading: Heading, sheet: int) -> str:
-    """'seed=2', 'seed=2-2' for the second sheet of it, '2' where pages are sheets alone, '' for the first of those."""
+def page_name(heading: Heading, sheet: int, is_unique: bool = True) -> str:
+    """'seed=2', 'seed=2-2' for the second sheet of it, '2' where pages are sheets alone, '' for the first of those.
+
+    is_unique: no other heading has its titles; otherwise a hash of its values is added.
+    """
     parts = [_as_file_name(_setting(field, axis_label(field, value))) for field, value in heading]
+    parts += [] if is_unique else [hash_of(repr(heading))]
     return "-".join([*parts, *([str(sheet)] if sheet > 1 else [])])
 
 
@@ -39,5 +43,8 @@ def _as_file_name(text: str) -> str:
     for sign, word in IN_WORDS.items():
         words = words.replace(sign, word)
     safe = REFUSED.sub("_", words)[:LONGEST]
-    readable = safe == words.replace(" ", "_")
-    return safe if readable else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return safe if safe == words else f"{safe}-{hash_of(text)}"
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

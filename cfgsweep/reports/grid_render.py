@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,8 +49,13 @@ def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> li
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
         pages.setdefault(heading_of(experiment, layout.pages), []).append(experiment)
+    alike = Counter(page_name(heading, 1) for heading in pages)  # pictures of one name from several folders
     return [
-        Page(part, " · ".join([name, *([heading_text(heading)] if heading else []), *settings]), page_name(heading, n))
+        Page(
+            part,
+            " · ".join([name, *([heading_text(heading)] if heading else []), *settings]),
+            page_name(heading, n, is_unique=alike[page_name(heading, 1)] == 1),
+        )
         for heading, members in pages.items()
         for n, part in enumerate(split_into_sheets(members, layout), 1)
     ]

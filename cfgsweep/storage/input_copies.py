@@ -12,6 +12,7 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.files import make_folder, open_atomic
 
 DIGITS = 16  # of the hash, in the name of a copy's folder
+LONGEST_STEM = 150  # bytes
 
 
 def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile, str]:
@@ -23,11 +24,20 @@ def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile, str]:
     for picture in dict.fromkeys([*(sweep.image or ()), *(sweep.mask or ())]):
         if picture is None or picture.path is None:
             continue
-        copy = folder / picture.sha256[:DIGITS] / Path(picture.path).name.lstrip(".")
+        given = Path(picture.path)
+        if given.resolve().parent.parent == folder.resolve() and given.parent.name != picture.sha256[:DIGITS]:
+            hint = "put it back, or run your own sweep file again, which copies it anew"
+            raise UserError("not the picture that the run began with", where=str(given), hint=hint)
+        copy = folder / picture.sha256[:DIGITS] / _name_of_copy(given)
         if not is_copy(copy):
             _copy(picture, copy)
         places[picture] = f"{folder.name}/{copy.relative_to(folder).as_posix()}"
     return places
+
+
+def _name_of_copy(given: Path) -> str:
+    """No hidden file, and short enough for a temporary file of a longer name."""
+    return given.stem.lstrip(".").encode()[:LONGEST_STEM].decode(errors="ignore") + given.suffix
 
 
 def is_copy(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,9 +50,23 @@ def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experim
         if not run.others([e for each in found for e in each]):
             break
         with suppress(UserError):  # a file that it names may be gone since
-            sweep, document = read_sweep(path)
-            earlier = expand(sweep, document, runs_as(sweep, run))
+            earlier = _experiments_of(run, path)
             records = run.records_of(earlier)
             found.append([e for e in earlier if e.id in records])
     found.sort(key=len, reverse=True)
     return list(dict.fromkeys(e for each in found for e in each))
+
+
+def _experiments_of(run: RunFolder, path: Path) -> list[Experiment]:
+    with without_code(names_in_records(run.records().values()), SCHEDULES):
+        sweep, document = read_sweep(path)
+        return expand(sweep, document, runs_as(sweep, run))
+
+
+def unreadable_sweeps(run: RunFolder) -> Iterator[tuple[Path, str]]:
+    """The files of earlier sweeps that cannot be read, and why."""
+    for path in run.earlier_sweeps():
+        try:
+            _experiments_of(run, path)
+        except UserError as error:
+            yield path, error.problem

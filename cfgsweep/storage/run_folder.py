@@ -89,10 +89,12 @@ class RunFolder:
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        for path in (self.images, self.grids, self.videos, self.inputs, *self.inputs.glob("*"), *files):
+        folders = (self.images, self.grids, self.videos, self.inputs)
+        for path in (*folders, *self.inputs.glob("*"), *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
-            if path.exists() and not (path.is_file() if path in files else path.is_dir()):
+            is_right = path.is_file() if path in files else path.is_dir()
+            if path.exists() and not is_right and path.parent != self.inputs:
                 raise UserError(f"not a {'file' if path in files else 'folder'}", where=str(path))
 
     def _is_ours(self) -> bool:
@@ -208,7 +210,7 @@ class RunFolder:
 
     def earlier_sweeps(self) -> list[Path]:
         """The files of sweeps before the last one, the newest first."""
-        found = (path for path in self.folder.glob(artifacts.EARLIER_SWEEPS) if _number(path))
+        found = [path for path in self.folder.glob(artifacts.EARLIER_SWEEPS) if _number(path) and path.is_file()]
         return sorted(found, key=_number, reverse=True)
 
     def report(self) -> dict[str, object] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cfgsweep.storage.artifacts import ARTIFACTS
+from cfgsweep.storage.open_run import unreadable_sweeps
 from cfgsweep.storage.png import own_record
 from cfgsweep.storage.records import FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
@@ -26,6 +27,8 @@ def findings(run: RunFolder) -> Iterator[str]:
         for path in artifact.files(run.folder):
             if artifact.is_whole is not None and path.exists() and not artifact.is_whole(path):
                 yield f"{path.relative_to(run.folder)}: {artifact.damaged}"
+    for path, problem in unreadable_sweeps(run):
+        yield f"{path.name}: no sweep that can be read: {problem}; its pictures count as of no sweep"
     for path in run.unknown_files():
         yield f"{path.relative_to(run.folder)}: {_about_unknown_file(run, path)}"
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, did_you_mean
+from cfgsweep.samplers import StepCache
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
 from cfgsweep.sweep.pictures import is_named
-from cfgsweep.sweep.step_cache import parse_caches
+from cfgsweep.sweep.step_cache import CACHES, parse_caches
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -28,12 +29,22 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
     if name in ("image", "mask"):
         return any(is_named(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
     if name == "cache":
-        return cell[name] in parse_caches(wanted)
+        return any(_is_cache(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
     if name == "call":
         call = as_mapping(cell[name])
         wanted = wanted if isinstance(wanted, list) else [wanted]
         return any(isinstance(inputs, dict) and _inputs_match(call, inputs) for inputs in wanted)
     return any(_field_matches(value, wanted) for value in _values(cell, name))
+
+
+def _is_cache(cache: StepCache | None, wanted: Any) -> bool:
+    """A cache's bare name matches it with any settings. Raises UserError for what is no cache."""
+    if isinstance(wanted, str) and wanted in CACHES:
+        return cache is not None and cache.name == wanted
+    try:
+        return cache in parse_caches(wanted)
+    except UserError as error:
+        raise error.at_key() from None  # its place in the list of one
 
 
 def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

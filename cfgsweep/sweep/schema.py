@@ -18,7 +18,7 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.models.load_settings import LoadSettings
-from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE
+from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep import words_of_others
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.fields import (
@@ -48,6 +48,7 @@ from cfgsweep.sweep.fields import (
     Vaes,
 )
 from cfgsweep.sweep.phase_settings import PhaseSettings
+from cfgsweep.sweep.step_cache import cache_spec
 
 AXES = (
     "model",
@@ -238,11 +239,18 @@ def _check_duplicates(sweep: Sweep) -> None:
         seen: set[Any] = set()
         for index, value in enumerate([] if name in zipped else sweep.axis(name)):
             if value in seen:
-                plain = as_mapping(value) if name == "call" else value
-                given = value.spec() if isinstance(value, Parameters) else plain
-                error = UserError("the same value twice", given=given, allowed="distinct values")
+                error = UserError("the same value twice", given=_told(name, value), allowed="distinct values")
                 raise error.at_key(name, index)
             seen.add(value)
+
+
+def _told(name: str, value: Any) -> Any:
+    """The value of an axis for messages."""
+    if isinstance(value, PictureFile):
+        return value.path
+    if name == "cache":
+        return cache_spec(value)
+    return value.spec() if isinstance(value, Parameters) else as_mapping(value) if name == "call" else value
 
 
 def _check_exclude(sweep: Sweep) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from cfgsweep.config.yaml_io import given_value
-from cfgsweep.errors import UserError, error_key, unknown_name
+from cfgsweep.errors import UserError, error_context, unknown_name
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import AXES, TEXTS
 
 FIELDS = (*AXES, "native_size")
-CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*(.*)", re.DOTALL)
+CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|==?)\s*(.*)", re.DOTALL)
 ALLOWED = "FIELD=VALUE, FIELD=VALUE,VALUE, or a number's FIELD>VALUE, and likewise <, >=, <="
 
 
@@ -21,7 +21,7 @@ def chosen(experiments: Sequence[Experiment], where: Sequence[str]) -> list[Expe
     """Those for which all conditions hold. Raises UserError where one is malformed, or none is left."""
     conditions = [_parsed(one) for one in where]
     cells = {e: {name: getattr(e, name) for name in FIELDS} for e in experiments}
-    with error_key("--where"):
+    with error_context("--where"):
         kept = [e for e, cell in cells.items() if all(matches(cell, condition) for condition in conditions)]
     if not kept:
         asked = {name: wanted for condition in conditions for name, wanted in condition.items()}
@@ -32,13 +32,13 @@ def chosen(experiments: Sequence[Experiment], where: Sequence[str]) -> list[Expe
 
 def _parsed(text: str) -> dict[str, Any]:
     """The condition as an entry of `exclude`."""
-    found = CONDITION.fullmatch(text)
+    found = CONDITION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise UserError("not a condition", where="--where", given=text, allowed=ALLOWED)
     name, sign, wanted = found.groups()
     if name not in AXES:
         raise unknown_name("field", name, AXES, "--where")
-    if sign != "=":
+    if sign not in ("=", "=="):
         return {name: f"{sign} {wanted}"}
     value = given_value(wanted, "--where", is_text=name in TEXTS)
     return {name: [value, *map(str.strip, value.split(","))] if isinstance(value, str) and "," in value else value}

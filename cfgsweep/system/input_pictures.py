@@ -37,7 +37,7 @@ def input_picture(path: Path) -> tuple[Image.Image, str]:
 
 def _content(path: Path) -> bytes:
     if not is_regular(path):
-        hint = "the folder of a run that began with it has a copy, and a sweep.yaml that names the copy"
+        hint = "the folder of a run that began with it has a copy; where that is gone, give the sweep file the picture"
         raise UserError("no such picture file", given=str(path), hint=hint)
     with naming(path), open(path, "rb") as file:
         content = file.read(MOST_BYTES + 1)

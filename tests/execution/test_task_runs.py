@@ -102,6 +102,9 @@ def test_a_folder_has_copies_and_goes_on_without_the_files(cli, tiny_model: Path
     for copy in copies:
         assert (run / copy).read_bytes() == (tmp_path / Path(copy).name).read_bytes()
     (tmp_path / "a.png").unlink()
+    (run / "inputs/notes.txt").touch()
+    assert (cli("verify", run).code, cli("grid", run).code) == (1, 0)  # a file of somebody's
+    (run / "inputs/notes.txt").unlink()
     verified = cli("verify", run)
     assert (verified.code, verified.out) == (0, "1 of 4 pictures are there and whole, and nothing is amiss\n")
     refused = cli("run", file, "--out", run, *CPU)
@@ -121,6 +124,8 @@ def test_a_damaged_copy_is_told_and_made_again(cli, tiny_model: Path, tmp_path: 
     (copy,) = (run / "inputs").glob("*/a.png")
     shutil.copy(tmp_path / "b.png", copy)
     assert f"{copy.relative_to(run)}: not the picture that the run began with" in cli("verify", run).out
+    refused = cli("run", run, *CPU)
+    assert (refused.code, "not the picture that the run began with" in refused.err) == (2, True)
     copy.write_bytes(b"no picture")
     damaged = cli("verify", run)
     assert damaged.code == 2

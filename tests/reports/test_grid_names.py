@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cfgsweep.reports.grid_names import grid_name, page_name
 
@@ -45,7 +46,9 @@ def test_pages_that_are_no_longer_drawn_are_removed(cli, run: Path) -> None:
 
 
 def test_names_fit_every_system_and_differ() -> None:
-    names = [page_name((("prompt", text),), 1) for text in ("a/b", "a:b", "a b", "é" * 300, "é" * 301, "", "..", "*?")]
+    names = [
+        page_name((("prompt", text),), 1) for text in ("a/b", "a:b", "a b", "a_b", "é" * 300, "é" * 301, "", "..", "*?")
+    ]
     assert len(set(names)) == len(names)
     assert all(len(name) < 130 and not set(name) & set('/\\:*?"<>|\n ') for name in names)
     assert page_name((), 1) == ""
@@ -53,3 +56,14 @@ def test_names_fit_every_system_and_differ() -> None:
     assert page_name((("seed", 2),), 3) == "seed=2-3"
     assert grid_name("g", None, None, None, 1, ["value<=0.5"]) == "g-value.le.0.5"
     assert grid_name("g", "seed", "value", None, 3, []) == "g-rows=seed-cols=value-frames=3"
+
+
+def test_pages_of_equal_titles_have_files_of_their_own(cli, tmp_path: Path, sweep_file) -> None:
+    for folder, colour in (("one", "red"), ("two", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (64, 64), colour).save(tmp_path / folder / "x.png")
+    text = "name: s\nmodel: emoji\nprompt: a cat\nsteps: 2\nguider: cfg\ntask: image-to-image\nstrength: 0.5\n"
+    path = sweep_file(text + "image: [one/x.png, two/x.png]\nseed: [1, 2]\n")
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    told = cli("grid", tmp_path / "r", "--pages", "image").out.split()
+    assert len({Path(name).read_bytes() for name in told}) == 2

@@ -49,7 +49,10 @@ def test_pictures_of_no_known_sweep_are_counted(cli, narrowed: Path) -> None:
     told = "4 of 4 pictures are there and whole; 4 more are of no sweep in this folder, and nothing is amiss\n"
     assert cli("verify", narrowed).out == told
     (narrowed / "sweep-1.yaml").write_text("name: [")  # damaged: the last one is enough to read the folder
-    assert cli("verify", narrowed).out == told
+    found = cli("verify", narrowed)
+    assert (found.code, "sweep-1.yaml: no sweep that can be read: not valid YAML" in found.out) == (1, True)
+    assert "4 more are of no sweep in this folder" in found.out
+    assert cli("grid", narrowed).code == 0
 
 
 def test_a_large_range_stays_a_range(cli, sweep_file, tmp_path: Path) -> None:
@@ -70,3 +73,16 @@ def test_a_run_folder_is_gone_on_with(cli, sweep_file, tmp_path: Path) -> None:
     assert (refused.code, "not a run folder: no sweep.yaml in it" in refused.err) == (2, True)
     with pytest.raises(cfgsweep.UserError, match="not a sweep"):
         cfgsweep.plan(42)  # type: ignore[arg-type]
+
+
+def test_what_a_model_refuses_does_not_become_the_sweep_of_the_folder(cli, narrowed: Path) -> None:
+    before = {path.name: path.read_bytes() for path in narrowed.glob("*.yaml")}
+    refused = cli("run", narrowed, "--set", "cache=taylorseer")
+    assert (refused.code, "step cache" in refused.err) == (2, True)
+    assert {path.name: path.read_bytes() for path in narrowed.glob("*.yaml")} == before
+    assert cli("run", narrowed).code == 0
+
+
+def test_a_folder_of_the_name_of_a_sweep_is_in_nobodys_way(cli, narrowed: Path) -> None:
+    (narrowed / "sweep-50.yaml").mkdir()
+    assert cli("verify", narrowed).out.startswith("8 of 8 pictures")

@@ -81,6 +81,11 @@ def test_an_exclusion_names_a_cache() -> None:
     assert [(e.seed, e.cache) for e in experiments(**given)] == [(1, None), (2, None), (2, StepCache("taylorseer"))]
 
 
+def test_a_bare_name_excludes_a_cache_with_any_settings() -> None:
+    several = {"cache": ["none", {"first_block": {"threshold": [0.05, 0.9]}}]}
+    assert [e.cache for e in experiments(**several, exclude=[{"cache": "first_block"}])] == [None]
+
+
 WRONG = [
     ([], "the axis is empty"),
     ("first", "unknown step cache 'first'"),

@@ -28,6 +28,8 @@ def experiments() -> list[Experiment]:
         (["value>0.1"], lambda e: e.value > 0.1),
         (["value >= 0.2", "value<0.3"], lambda e: e.value == 0.2),
         (["seed=1,3"], lambda e: e.seed != 2),
+        (["seed==1"], lambda e: e.seed == 1),
+        (["cache=none, mag"], lambda e: True),
         (["seed=[1,3]", "guider=cfg"], lambda e: e.seed != 2 and e.guider.name == "cfg"),
         (["prompt=a dog: happy"], lambda e: e.prompt == PROMPTS[0]),
         (["prompt=one, two"], lambda e: e.prompt in PROMPTS[1:]),
@@ -46,12 +48,15 @@ def test_what_is_chosen(experiments, where: list[str], wanted) -> None:
         ("guider=tnrom", "did you mean 'tnorm'?"),
         ("seed=9", "there is no such picture"),
         ("seed", "not a condition"),
+        ("cache=mag", "there is no such picture"),
+        ("cache=tylorseer", "did you mean 'taylorseer'?"),
+        (3, "not a condition"),
         ("value>much", "not a comparison"),
         ("guider={", "not valid YAML"),
     ],
 )
-def test_what_is_refused(experiments, where: str, told: str) -> None:
+def test_what_is_refused(experiments, where: object, told: str) -> None:
     with pytest.raises(UserError) as refused:
-        chosen(experiments, [where])
+        chosen(experiments, [where])  # type: ignore[list-item]
     assert told in str(refused.value)
     assert "--where" in str(refused.value)

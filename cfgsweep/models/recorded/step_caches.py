@@ -87,6 +87,8 @@ class StepCaches:
         def refuse(problem: str, network: Any) -> UserError:
             return UserError(problem, where="cache", given=f"{cache.name} on a {type(network).__name__}")
 
+        if calls < 2:
+            raise UserError("with one call there is nothing to reuse: the cache would do nothing", where="cache")
         for network in self.networks.values():
             if not isinstance(network, CacheMixin):
                 raise refuse("this network of diffusers takes no step cache", network)
