@@ -420,10 +420,10 @@ from cfgsweep import cli
 import cfgsweep.models.families.class_conditional
 from cfgsweep.execution.local import LocalExecutor
 run = LocalExecutor.run
-def limited(*given):
+def limited(*given, **named):
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 1500 * 2**20, resource.RLIM_INFINITY))
-    return run(*given)
+    return run(*given, **named)
 LocalExecutor.run = limited
 sys.exit(cli.run_command(sys.argv[1:]))
 """

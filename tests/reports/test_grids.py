@@ -174,7 +174,7 @@ def test_the_grid_command(cli, tmp_path: Path, sweep_file) -> None:
     assert again.code == 0
     assert Path(again.out.strip()).is_file()
     paged = cli("grid", tmp_path / "r", "--pages", "seed", "--rows", "guider", "--out", tmp_path / "sheet.png")
-    assert paged.out.split() == [str(tmp_path / "sheet.png"), str(tmp_path / "sheet-2.png")]
+    assert paged.out.split() == [str(tmp_path / f"sheet-seed={seed}.png") for seed in (1, 2)]
     refused = cli("grid", tmp_path / "r", "--rows", "guidr")
     assert refused.code == 2
     assert "did you mean 'guider'?" in refused.err
