@@ -28,6 +28,7 @@ from cfgsweep.sweep.step_cache import parse_caches
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines as tiny
 from tests.support.engine_runs import LastTally
+from tests.support.older_diffusers import needs_group_offload
 
 STEPS = 6
 (FIRST_BLOCK,) = parse_caches({"first_block": {"threshold": 3.0}})
@@ -138,7 +139,7 @@ def test_blocks_are_left_out() -> None:
     assert not network.is_cache_enabled
 
 
-@pytest.mark.parametrize("offload", ["group", "model"])
+@pytest.mark.parametrize("offload", [pytest.param("group", marks=needs_group_offload), "model"])
 def test_networks_that_are_moved(offload: str) -> None:
     pipeline = tiny.build("flux")
     apply_settings(pipeline, LoadSettings(offload=offload), recorded.compute())
