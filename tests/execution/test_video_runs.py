@@ -124,8 +124,9 @@ def test_grids_show_the_middle_frame_or_several(cli, run: Path) -> None:
 
     def shown(count: int) -> np.ndarray:
         """The cell of the first picture, as drawn at its own size."""
-        assert cli("grid", run, "--frames", count, "--rows", "seed", "--cols", "value").code == 0
-        sheet = np.asarray(Image.open(run / "grids/s.png"))
+        drawn = cli("grid", run, "--frames", count, "--rows", "seed", "--cols", "value")
+        assert drawn.code == 0
+        sheet = np.asarray(Image.open(drawn.out.strip()))
         wanted = np.concatenate([np.asarray(frame) for frame in chosen[count]], axis=1).repeat(4, 0).repeat(4, 1)
         places = [
             (y, x)
