@@ -16,13 +16,28 @@ def _no_code_of_the_hub(backend: str) -> str:
     return backend
 
 
+def _named_throughout(given: Any) -> Any:
+    """Refuses mappings whose keys are no texts, also within the values: they could be part of no id."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if not isinstance(key, str):
+                raise UserError("not the name of a setting", given=key, allowed="text")
+            _named_throughout(value)
+    elif isinstance(given, list):
+        for value in given:
+            _named_throughout(value)
+    return given
+
+
 class Quantization(BaseModel):
     """The arguments of diffusers' `PipelineQuantizationConfig`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     quant_backend: str = Field(description="such as bitsandbytes_4bit, torchao or quanto; its package has to be there")
-    quant_kwargs: dict[str, Any] = Field(description="arguments of the backend's configuration")
+    quant_kwargs: Annotated[dict[str, Any], AfterValidator(_named_throughout)] = Field(
+        description="arguments of the backend's configuration"
+    )
     components_to_quantize: list[str] = Field([], description="parts of the pipeline, such as transformer")
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from accelerate import init_empty_weights
 from diffusers import pipelines
 from diffusers.models.modeling_utils import no_init_weights
 from torch import nn
@@ -73,6 +72,8 @@ def _class(library: str, name: str) -> Any:
 
 def _network(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     """A network or an autoencoder. Its buffers have their first values: pipelines read those of some autoencoders."""
+    from accelerate import init_empty_weights  # which only this and trainings need
+
     with init_empty_weights(include_buffers=False), no_init_weights():
         network: nn.Module = kind.from_config(kind.load_config(folder))
     network.__class__ = _on_cpu(kind, "device")

@@ -191,6 +191,7 @@ def test_a_lora_is_refused_with_layerwise_casting(tmp_path: Path) -> None:
         ({"layerwise_casting": "fp4"}, "fp8"),
         ({"attention": "flash_hub"}, "code from the hub"),
         ({"quantization": {"quant_backend": "quanto", "quant_kwargs": {}, "components": ["unet"]}}, "components_to"),
+        ({"quantization": {"quant_backend": "quanto", "quant_kwargs": {"a": {None: 1, "": 2}}}}, "name of a setting"),
         ({"vae_tiling": "yes"}, "vae_tiling"),
     ],
 )
