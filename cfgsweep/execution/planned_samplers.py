@@ -24,14 +24,14 @@ def check_samplers_of_pipelines(experiments: Iterable[Experiment]) -> None:
     Only of pipelines that are recorded and whose folders are here. It takes seconds, and none where all experiments
     have the pipeline's own sampler.
     """
-    planned: dict[tuple[str, str | None], dict[Sampling, None]] = {}
-    for start in dict.fromkeys(map(StartKey.of, experiments)):
-        if start.sampling.sampler != OWN_SAMPLER:
-            planned.setdefault((start.model, start.revision), {})[replace(start.sampling, loras=())] = None
-    for model, samplings in planned.items():
+    others: dict[tuple[str, str | None], list[Experiment]] = {}
+    for e in experiments:
+        if e.sampler != OWN_SAMPLER:
+            others.setdefault((e.model, e.revision), []).append(e)
+    for model, members in others.items():
         source = find_source(*model)
         if source and not source.on_hub and not source.single_file and known_family(source) is ANY_PIPELINE:
-            _check(source, samplings)
+            _check(source, dict.fromkeys(replace(StartKey.of(e).sampling, loras=()) for e in members))
 
 
 def _check(source: Source, samplings: Iterable[Sampling]) -> None:

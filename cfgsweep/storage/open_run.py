@@ -37,10 +37,8 @@ def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
     run.check()
-    with without_code(names_in_records(run.records().values()), SCHEDULES):
-        sweep, document = read_sweep(run.sweep_file)
-        experiments = expand(sweep, document, runs_as(sweep, run))
-        return run, sweep, _with_earlier(run, experiments)
+    sweep, experiments = _read(run, run.sweep_file)
+    return run, sweep, _with_earlier(run, experiments)
 
 
 def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experiment]:
@@ -50,23 +48,24 @@ def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experim
         if not run.others([e for each in found for e in each]):
             break
         with suppress(UserError):  # a file that it names may be gone since
-            earlier = _experiments_of(run, path)
+            _, earlier = _read(run, path)
             records = run.records_of(earlier)
             found.append([e for e in earlier if e.id in records])
     found.sort(key=len, reverse=True)
     return list(dict.fromkeys(e for each in found for e in each))
 
 
-def _experiments_of(run: RunFolder, path: Path) -> list[Experiment]:
+def _read(run: RunFolder, path: Path) -> tuple[Sweep, list[Experiment]]:
+    """A sweep file of the folder, and its experiments."""
     with without_code(names_in_records(run.records().values()), SCHEDULES):
         sweep, document = read_sweep(path)
-        return expand(sweep, document, runs_as(sweep, run))
+        return sweep, expand(sweep, document, runs_as(sweep, run))
 
 
 def unreadable_sweeps(run: RunFolder) -> Iterator[tuple[Path, str]]:
     """The files of earlier sweeps that cannot be read, and why."""
     for path in run.earlier_sweeps():
         try:
-            _experiments_of(run, path)
+            _read(run, path)
         except UserError as error:
             yield path, error.problem

@@ -6,7 +6,7 @@ environment.json     versions, device, dtype, batch shape, model fingerprints, t
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
 grids/*.png
-inputs/<sha256>/*    copies of the pictures that those of the run are made from
+inputs/<hash>/*      copies of the pictures that those of the run are made from
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 
@@ -132,7 +132,7 @@ class RunFolder:
         if not known:
             return {}
         others = known.keys() - {e.id for e in experiments}  # other ids take long to find out: only if there are any
-        found = ((e.id, self._record_of(e, bool(others))) for e in experiments)
+        found = ((e.id, _record_of(e, known, bool(others))) for e in experiments)
         return {name: record for name, record in found if record is not None}
 
     def others(self, experiments: Sequence[Experiment]) -> set[str]:
@@ -140,18 +140,6 @@ class RunFolder:
         known = self.records()
         others = known.keys() - {e.id for e in experiments} if known else set()
         return others and others - {name for e in experiments for name in e.other_ids}
-
-    def record_of(self, experiment: Experiment) -> Record | None:
-        """The experiment's record, if it was tried, under its own or another of its ids."""
-        return self.records_of([experiment]).get(experiment.id)
-
-    def _record_of(self, experiment: Experiment, by_other_ids: bool) -> Record | None:
-        known, size = self.records(), experiment.size or experiment.native_size
-        own = known.get(experiment.id)
-        if own is not None and _has_size(own, size):
-            return own
-        others = (known[name] for name in experiment.other_ids if name in known) if by_other_ids else iter(())
-        return next((record for record in others if _has_size(record, size)), None)
 
     def done(self, experiments: Iterable[Experiment]) -> dict[str, DoneRecord]:
         """Records, by the experiments' ids, of those that have a picture with the pixels that its record names."""
@@ -323,6 +311,14 @@ def _number(sweep: Path) -> int:
     """The number of an earlier sweep; 0 where the file's name is none of one."""
     number = sweep.stem.partition("-")[2]
     return int(number) if number.isdecimal() else 0
+
+
+def _record_of(experiment: Experiment, known: Mapping[str, Record], by_other_ids: bool) -> Record | None:
+    """The experiment's record among these, which are by their ids."""
+    size = experiment.size or experiment.native_size
+    names = (experiment.id, *(experiment.other_ids if by_other_ids else ()))
+    records = (known[name] for name in names if name in known)
+    return next((record for record in records if _has_size(record, size)), None)
 
 
 def _has_size(record: Record, size: Size) -> bool:

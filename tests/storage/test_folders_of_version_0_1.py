@@ -41,7 +41,7 @@ def test_every_record_of_the_gallery_is_found_by_its_old_id(folder: Path) -> Non
     known = run.records()
     ids = [e.legacy_id if e.legacy_id in known else e.id for e in experiments]
     assert ids == list(known), "or by the new one, after a change of its formula or defaults"
-    assert [run.record_of(e) for e in experiments] == list(run.records().values())
+    assert list(run.records_of(experiments).values()) == list(run.records().values())
 
 
 @pytest.mark.parametrize("old", [GALLERY / "windows", OLD_SEARCH], ids=lambda folder: folder.name)
@@ -197,7 +197,7 @@ def test_an_old_failure_is_dropped_once_the_experiment_has_a_picture(tmp_path: P
     settings = {**old.as_json(), "guider": e.guider.spec(), "seed": 0, "prompt": "a cat", "value": e.value}
     failed = run.save_failure({**settings, "id": e.legacy_id, "width": None}, "out of memory")
     repair(run, SilentDisplay())
-    assert run.record_of(e) == failed
+    assert run.records_of([e]) == {e.id: failed}
     assert run.failed([e]) == [e]
     record = run.save(Image.new("RGB", (72, 72)), {**settings, "id": e.id})
     run.sort_records([e])

@@ -234,7 +234,7 @@ class RecordedPipeline(RecordedRows, Perturbable):
             return bool(tokenizers) and all(_is_longer(str(condition), tokenizer) for tokenizer in tokenizers)
 
     def memory(self, size: tuple[int, int]) -> tuple[int, int]:
-        """As measured of one and of two rows, with as many frames as the pipeline makes by itself."""
+        """As found by the shapes of one and of two rows, with as many frames as in the first proof."""
         if size not in self._row_bytes:
             native = self.tried.begins_with is None and size == self.native_size
             sampling = replace(self.tried, size=None if native else size)

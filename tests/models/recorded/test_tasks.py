@@ -233,6 +233,19 @@ def test_the_denoiser_keeps_its_place_in_the_schedule_when_it_forks() -> None:
         assert one.sigmas_at(0)[0] == pytest.approx(float(whole.sigmas[one.first]))
 
 
+@pytest.mark.parametrize("sampler", ["euler", "dpm++2m"])
+def test_the_original_is_put_back_in_steps_without_guidance_too(sampler: str) -> None:
+    """Steps of zero-init leave the denoiser's input in place, but for what is outside of the mask."""
+    denoiser = given.denoiser("sdxl", INPAINTING)
+    sampling = dataclasses.replace(sampling_of(given.experiment("sdxl", INPAINTING)), sampler=sampler)
+    latents, started = denoiser.start(sampling, torch.Generator().manual_seed(0))
+    moved = started.step_of_zero_init(torch.zeros_like(latents), latents, 0)
+    mixing = started.mixed_in[0]
+    kept = (mixing.factor == 0).expand_as(latents)
+    assert 0 < kept.sum() < kept.numel()
+    assert torch.equal(moved[kept], mixing.added.expand_as(latents)[kept])
+
+
 def test_the_same_picture_in_another_file_is_the_same_experiment() -> None:
     e = given.experiment("sdxl", IMAGE_TO_IMAGE)
     twin = dataclasses.replace(e, image=dataclasses.replace(e.image, path="elsewhere.png"))
