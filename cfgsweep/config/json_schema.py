@@ -9,14 +9,15 @@ from cfgsweep.config.ranges import RANGES
 from cfgsweep.config.registry import Registry
 
 
-def named_schema(registry: Registry[Any]) -> dict[str, Any]:
-    """A name of the registry, or such a name with its parameters."""
+def named_schema(registry: Registry[Any], more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A name of the registry, or such a name with its parameters. more: schemas of what can stand beside them."""
     forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
     for name, cls in registry.items():
         fields = cls.model_json_schema()["properties"]
         if cls.shorthand:
             forms.append(only(name, fields[cls.shorthand]))
         several = {key: field if key in cls.list_valued else one_or_many(field, True) for key, field in fields.items()}
+        several = {**(more or {}), **several}
         forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
     return {"anyOf": forms}
 

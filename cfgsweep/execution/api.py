@@ -14,6 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config, shipped_config, shipped_configs
 from cfgsweep.storage.artifacts import SWEEP
+from cfgsweep.sweep.guider_axis import GuiderEntry
 from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
@@ -306,7 +307,7 @@ def assignments(overrides: Overrides) -> list[str]:
 
 def _spec(value: Any) -> Any:
     """A guider or a schedule as a file would give it."""
-    if isinstance(value, Parameters):
+    if isinstance(value, Parameters | GuiderEntry):
         return value.spec()
     raise UserError("not a value that a sweep file can have", where="overrides", given=value)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
+from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.planned_samplers import check_samplers_of_pipelines
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.models.source import Source
@@ -86,7 +87,7 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
         pending=len(pending),
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
-        cautions=[*cautions(experiments), *_missing_models(experiments)],
+        cautions=[*cautions(experiments), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),
     )
 

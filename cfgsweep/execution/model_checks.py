@@ -28,6 +28,11 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
         denoiser.check_condition(condition)
     members = ((condition, start.sampling) for start, node in plan.starts.items() for condition in _conditions(node))
     denoiser.encode_texts(members)
+    check_guiders(plan, denoiser)
+
+
+def check_guiders(plan: Plan, denoiser: Denoiser) -> None:
+    """Raises UserError where the model lacks a layer that a guider perturbs, or a formula of its own."""
     if denoiser.own_formula == "none" and any(isinstance(e.guider, PipelineGuidance) for e in plan.experiments):
         raise UserError(f"{denoiser.name} does not guide on its own", where="guider", given=PipelineGuidance.name)
     for perturbation, guider in plan.perturbations.items():

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.job import JobSummary, share_saved
+from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
+from cfgsweep.execution.refused_guiders import without_what_models_refuse
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
@@ -32,13 +34,15 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
     """
     session = RunSession.begin(sweep, folder, options, display)
     experiments = session.expand(sweep)
-    for caution in cautions(experiments):
+    for caution in [*cautions(experiments), *left_out(sweep, experiments)]:
         display.notice(caution)
+    executor = LocalExecutor(session)
     metrics = RunMetrics(sweep.metrics, experiments, session.settings.sources)
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
+        sweep, experiments = without_what_models_refuse(sweep, experiments, executor)
         try:  # a sweep that a model refuses does not become that of the folder
-            summary = LocalExecutor(session).run(experiments, accepted=lambda: session.run_folder.write_sweep(sweep))
+            summary = executor.run(experiments, accepted=lambda: session.run_folder.write_sweep(sweep))
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)

@@ -21,6 +21,7 @@ from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.guider_axis import without_values
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.titles import varying
@@ -78,7 +79,8 @@ def _at_one_value(sweep: Sweep, ranges: list[SearchRange]) -> Sweep:
     """The sweep with one value, if the value is searched. Where it is zipped it stays, with the axes zipped to it."""
     if "value" not in sweep.search or any("value" in group.axes for group in sweep.zip):
         return sweep
-    return sweep.model_copy(update={"value": [ranges[sweep.search.index("value")].low]})
+    value = ranges[sweep.search.index("value")].low
+    return sweep.model_copy(update={"value": [value], "guider": without_values(sweep.guider)})
 
 
 def _write_report(folder: RunFolder, sweep: Sweep, driver: PhaseDriver, ranges: list[SearchRange]) -> Report:

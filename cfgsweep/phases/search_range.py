@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cfgsweep.errors import UserError
+from cfgsweep.sweep.guider_axis import searched_values
 from cfgsweep.sweep.phase_settings import MOST_POINTS, PhaseSettings
 from cfgsweep.sweep.schema import Sweep
 
@@ -34,7 +35,7 @@ class SearchRange:
         Raises UserError if low is not below high, or if the tolerance is finer than twelve digits can tell.
         """
         settings = sweep.phase or PhaseSettings()
-        own = sorted(set(sweep.value or [])) if sweep.search[place] == "value" else []
+        own = searched_values(sweep.guider, sweep.value) if sweep.search[place] == "value" else []
         low = _at(settings.low, place) if settings.low else (own[0] if own else None)
         high = _at(settings.high, place) if settings.high else (own[-1] if own else None)
         if low is None or high is None:

@@ -12,6 +12,7 @@ from cfgsweep.guidance.interface import GuiderBase, compile_guider
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.samplers import TEXT_TO_IMAGE, check_sampler
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.guider_axis import as_entry
 from cfgsweep.sweep.schema import Sweep
 
 
@@ -36,12 +37,14 @@ def check(
 def _check_scales(sweep: Sweep) -> None:
     """`value` and a scale of a schedule's or a guider's own exclude each other."""
     hint = "leave out one of them"
+    entries = [as_entry(one) for one in sweep.guider]
+    valued = sweep.value is not None or any(entry.values is not None for entry in entries)
     for schedule in sweep.schedule:
-        if schedule.max_val is not None and sweep.value is not None:
+        if schedule.max_val is not None and valued:
             raise UserError("max_val is what `value` sets", given=schedule.spec(), hint=hint).at_key("schedule")
-    for guider in sweep.guider:
-        if guider.own_scale is not None and sweep.value is not None:
-            raise UserError("guidance_scale is what `value` sets", given=guider.spec(), hint=hint).at_key("guider")
+    for entry in entries:
+        if entry.guider.own_scale is not None and (entry.values is not None or sweep.value is not None):
+            raise UserError("guidance_scale is what `value` sets", given=entry.spec(), hint=hint).at_key("guider")
 
 
 def _check_conditions(sweep: Sweep, models: Iterable[ModelInfo]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from cfgsweep.samplers import Task, usual_name
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.guider_axis import as_entry
 from cfgsweep.sweep.pictures import native_size_of
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.zip_group import ZipGroup
@@ -44,6 +45,7 @@ def expand(
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
         cells = [_as_model_has_it(cell, known[names[cell["model"]]], sweep.task) for cell in _cells(sweep)]
+        cells = [cell for cell in cells if _runs(cell)]
         cells = _without_excluded(sweep, cells)
         experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
         check(sweep, experiments, known, merged=bool(runs_as))
@@ -51,19 +53,37 @@ def expand(
 
 
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes, zipped ones together, the last axis fastest."""
+    """Every combination of the axes, zipped ones together, the last axis fastest.
+
+    Guiders that have values of their own are combined with these. `group` is that of the guider.
+    """
     zipped = {name: group for group in sweep.zip for name in group.axes}
     columns: list[list[dict[str, Any]]] = []
-    for name in AXES:
+    for name in AXES if "value" in zipped else AXES[:-1]:
         group = zipped.get(name, ZipGroup((name,)))
         if name == min(group.axes, key=AXES.index):
             rows = group.rows([sweep.axis(member) for member in group.axes])
             columns.append([dict(zip(group.axes, row, strict=True)) for row in rows])
-    count = math.prod(map(len, columns))
-    if count > MOST_EXPERIMENTS:
-        raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")
+    values = {one: [None] if "value" in zipped else as_entry(one).values or sweep.axis("value") for one in sweep.guider}
+    _check_count(columns, values)
     for parts in itertools.product(*columns):
-        yield {name: value for part in parts for name, value in part.items()}
+        cell = {name: value for part in parts for name, value in part.items()}
+        entry = as_entry(cell["guider"])
+        for value in values[cell["guider"]]:
+            yield {"value": value, **cell, "guider": entry.guider, "group": entry.group}
+
+
+def _check_count(columns: list[list[dict[str, Any]]], values: Mapping[Any, Sequence[float | None]]) -> None:
+    """Raises UserError where there would be too many experiments."""
+    numbers = (sum(len(values[row["guider"]]) if "guider" in row else 1 for row in column) for column in columns)
+    if (count := math.prod(numbers)) > MOST_EXPERIMENTS:
+        raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")
+
+
+def _runs(cell: Mapping[str, Any]) -> bool:
+    """Whether a guider is named, or is one of a group that is defined for the sampler."""
+    samplers = cell["guider"].samplers
+    return not cell["group"] or samplers is None or cell["sampler"] in samplers
 
 
 def _as_model_has_it(cell: dict[str, Any], model: ModelInfo, task: Task) -> dict[str, Any]:
@@ -127,6 +147,7 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
     if guider.noise_interval is not None:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    settings = {**cell, "value": float(value), "revision": sweep.revision, "load": sweep.load.id_settings()}
+    settings = {key: one for key, one in cell.items() if key != "group"}
+    settings |= {"value": float(value), "revision": sweep.revision, "load": sweep.load.id_settings()}
     found = Experiment(**settings)
     return replace(found, noise_levels=levels[-found.performed_steps :]) if levels and found.performed_steps else found

@@ -14,12 +14,11 @@ from cfgsweep.config.json_schema import one_or_many, reference
 from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.guidance import GUIDERS
-from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.samplers import SAMPLERS, TASKS, PictureFile
 from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
+from cfgsweep.sweep.guider_axis import parse_guiders
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
@@ -154,7 +153,7 @@ Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
 Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
 Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
-Guiders = Annotated[list[GuiderBase], BeforeValidator(partial(make_list, GUIDERS)), _OneOrMany(reference("Guider"))]
+Guiders = Annotated[list[Any], BeforeValidator(parse_guiders), _OneOrMany(reference("Guider"))]
 Schedules = Annotated[list[Schedule], BeforeValidator(partial(make_list, SCHEDULES)), _OneOrMany(reference("Schedule"))]
 
 

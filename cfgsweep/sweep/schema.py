@@ -12,10 +12,18 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cfgsweep.config import yaml_io
-from cfgsweep.config.json_schema import FILE_PATTERN, bundled, named_schema, pattern_schema, range_schema
+from cfgsweep.config.json_schema import (
+    FILE_PATTERN,
+    bundled,
+    named_schema,
+    one_or_many,
+    pattern_schema,
+    range_schema,
+)
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS, PREFIX
+from cfgsweep.guidance.groups import GROUPS
 from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE, PictureFile
@@ -47,6 +55,7 @@ from cfgsweep.sweep.fields import (
     Texts,
     Vaes,
 )
+from cfgsweep.sweep.guider_axis import VALUE, GuiderEntry, check_values, entry_values
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.step_cache import cache_spec
 
@@ -110,7 +119,7 @@ class Sweep(BaseModel):
     guider: Guiders
     schedule: Schedules = [Constant()]
     value: Numbers | None = Field(
-        None, description="what the schedule is scaled to; each guider's own default where not given"
+        None, description="what the schedule is scaled to; each guider's own, or its usual one, where not given"
     )
     zip: Groups = Field(
         [], description="axes that move together: [a, b], {cycle: [a, b]} where shorter ones start again, or several"
@@ -140,6 +149,7 @@ class Sweep(BaseModel):
         _check_conditions(self)
         _check_task(self)
         _check_zip(self)
+        check_values(self.guider, self.value, self.zip)
         _check_duplicates(self)
         _check_exclude(self)
         return self
@@ -164,7 +174,8 @@ Sweep.__signature__ = inspect.Signature(
 def schema() -> dict[str, Any]:
     """JSON Schema of a sweep file."""
     prefix = pattern_schema(f"^{re.escape(PREFIX)}")
-    guiders = {"anyOf": [named_schema(GUIDERS), prefix, pattern_schema(FILE_PATTERN)]}
+    named = named_schema(GUIDERS, {VALUE: one_or_many({"type": "number"}, True)})
+    guiders = {"anyOf": [named, prefix, pattern_schema(FILE_PATTERN), {"enum": list(GROUPS)}]}
     schedules = {"anyOf": [named_schema(SCHEDULES), pattern_schema(FILE_PATTERN)]}
     definitions = {"Guider": guiders, "Schedule": schedules, "Range": range_schema()}
     return bundled(Sweep.model_json_schema(), definitions)
@@ -238,10 +249,11 @@ def _check_duplicates(sweep: Sweep) -> None:
     for name in AXES:
         seen: set[Any] = set()
         for index, value in enumerate([] if name in zipped else sweep.axis(name)):
-            if value in seen:
+            several = entry_values(value) if name == "guider" else (value,)
+            if seen.intersection(several) or len(set(several)) < len(several):
                 error = UserError("the same value twice", given=_told(name, value), allowed="distinct values")
                 raise error.at_key(name, index)
-            seen.add(value)
+            seen.update(several)
 
 
 def _told(name: str, value: Any) -> Any:
@@ -250,7 +262,9 @@ def _told(name: str, value: Any) -> Any:
         return value.path
     if name == "cache":
         return cache_spec(value)
-    return value.spec() if isinstance(value, Parameters) else as_mapping(value) if name == "call" else value
+    return (
+        value.spec() if isinstance(value, Parameters | GuiderEntry) else as_mapping(value) if name == "call" else value
+    )
 
 
 def _check_exclude(sweep: Sweep) -> None:

@@ -10,6 +10,7 @@ from cfgsweep.config.ranges import as_range
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep.call_inputs import as_mapping
+from cfgsweep.sweep.guider_axis import written as written_guiders
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
@@ -26,7 +27,10 @@ def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) ->
     written: dict[str, Any] = {}
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
-        if field in AXES and value is not None:
+        if field == "guider":
+            specs = written_guiders(value)
+            value = specs if len(specs) > 1 else specs[0]
+        elif field in AXES and value is not None:
             plain = [_plain(field, one, places or {}) for one in value] if value != EMPTY.get(field) else []
             plain = [given] if (given := as_range(plain)) else plain
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain

@@ -223,6 +223,11 @@ def _classes() -> dict[str, Any]:
     return {name: cls for name, cls in found.items() if issubclass(cls, BaseGuidance) and cls is not BaseGuidance}
 
 
+def names_in_diffusers() -> list[str]:
+    """The names of the guiders of the installed diffusers, with their prefix."""
+    return sorted(_classes())
+
+
 def _has_dropout(settings: Any) -> bool:
     """Whether any dropout in these settings is a matter of chance; None and 1 are not."""
     if isinstance(settings, dict):
