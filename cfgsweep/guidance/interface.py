@@ -33,6 +33,7 @@ class GuiderBase(Parameters):
     """What sweeps, plans and the engine need of a guider: of ours, and of those of diffusers.
 
     default_scale: the guidance scale where the sweep gives no value.
+    usual: the lowest and the highest guidance scale that is in use; None where that is not known.
     differences_only: whether the guided prediction is the conditional one wherever prompt and negative prompt are the
         same.
     samplers: the names of the only samplers that the guider is defined for; None: all.
@@ -43,6 +44,7 @@ class GuiderBase(Parameters):
 
     registry: ClassVar[Registry[GuiderBase]] = Registry("guider", f"{__package__}.guiders")
     default_scale: ClassVar[float] = 7.5
+    usual: ClassVar[tuple[float, float] | None] = None
     differences_only: ClassVar[bool] = True
     samplers: ClassVar[tuple[str, ...] | None] = None
     in_model_layout: ClassVar[bool] = False

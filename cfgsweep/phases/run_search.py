@@ -9,6 +9,7 @@ from typing import Any
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.unusual_scales import unusual_scales
 from cfgsweep.metrics import distances
 from cfgsweep.phases.axis import Axis, AxisPair
 from cfgsweep.phases.curve import Measure
@@ -48,6 +49,8 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
     ranges = ranges_of(sweep)
     session = RunSession.begin(sweep, folder, options, display, scan_run)
     driver = _driver(session, sweep, ranges, settings.distance)
+    for notice in unusual_scales(_at_the_ends(driver, ranges), counted=False):
+        display.notice(notice)
     with session.at_work():
         session.run_folder.write_sweep(sweep)
         if scan_run is not None and scan_run.folder.resolve() != folder.resolve():
@@ -73,6 +76,13 @@ def _driver(session: RunSession, sweep: Sweep, ranges: list[SearchRange], distan
         return LineSearch(ranges[0].scan, ranges[0].tolerance, measure)
 
     return PhaseDriver(LocalExecutor(session), axis, make_search, bases, distance)
+
+
+def _at_the_ends(driver: PhaseDriver, ranges: list[SearchRange]) -> list[Experiment]:
+    """The experiments of all searches at the lowest and the highest values."""
+    lowest, highest = [one.low for one in ranges], [one.high for one in ranges]
+    ends = [lowest[0], highest[0]] if len(ranges) == 1 else [tuple(lowest), tuple(highest)]
+    return [driver.experiment_at(state, end) for state in driver.states for end in ends]
 
 
 def _at_one_value(sweep: Sweep, ranges: list[SearchRange]) -> Sweep:

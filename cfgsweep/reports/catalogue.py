@@ -56,7 +56,8 @@ def guider_page(name: str) -> list[str]:
         + (f" ({SPACES[flow_space]} of flow models)" if flow_space else "")
         + ("" if space == "model" else "; other predictions are converted and back"),
         "cost": _costs(cls),
-        "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)",
+        "scale": f"{cls.default_scale:g} by default (the sweep's schedule and value)"
+        + (f"; usual are {cls.usual[0]:g} to {cls.usual[1]:g}" if cls.usual else ""),
         "samplers": ", ".join(cls.samplers) if cls.samplers else "",
         "source": cls.source,
     }

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 import pytest
 
+from cfgsweep.guidance import GUIDERS
+
 BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("guider: cfg\nvalue: [1, 2]\n", "in 1 of 2 experiments the scale is one at which"),
+        (
+            "guider: [cfg, tcfg]\nvalue: [1, 2]\n",
+            "scale 1 is no guidance (in 2 of 4 experiments): cfg, tcfg give the prediction for the prompt alone",
+        ),
+        (
+            "guider: {cfg: {original_formulation: true}}\nvalue: 0\n",
+            "scale 0 is no guidance (in 1 of 1 experiments): cfg original_formulation=True gives",
+        ),
+        (
+            "guider: tnorm\nvalue: [0.1, 7.5]\n",
+            "tnorm at 7.5 (in 1 of 2 experiments): far from its usual scales, 0.05 to 0.3",
+        ),
+        (
+            "guider: cfg\nvalue: -3\n",
+            "cfg at -3 (in 1 of 1 experiments): guidance away from the prompt; usual scales are 1 to 15",
+        ),
+        ("guider: cfg\nvalue: 3\nschedule: {linear: {min_val: -1}}\n", "cfg at -1 (in 1 of 1"),
+        (
+            "guider: tnorm\nschedule: {list: [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 9]}\n",
+            "tnorm at 9 (in 1 of 1",
+        ),
+        ("guider: diffusers.ClassifierFreeGuidance\nvalue: 100\n", "diffusers.ClassifierFreeGuidance at 100"),
+        ("guider: tnorm\nvalue: {range: [1, 10, 1]}\n", "tnorm at 1, 2, 3, 4, … (in 10 of 10"),
+        ("guider: [tnorm, prednorm, cfg]\nvalue: [0.1, 0.8]\n", None),
+        ("guider: cfg\nvalue: 0\n", None),
         ("guider: tnorm\nnegative_prompt: a cat\n", "in 1 of 1 experiments prompt and negative prompt are the same"),
         ("guider: perp_neg\n", "in 1 of 1 experiments perp_neg has no negative prompt"),
         ("guider: {pag: {pag_scale: [0, 1]}}\n", "in 1 of 2 experiments the push away"),
@@ -47,3 +73,19 @@ def test_impossible_settings_are_refused(cli, sweep_file, text: str, message: li
     assert refused.code == 2
     for part in message:
         assert part in refused.err
+
+
+def test_a_run_and_a_search_tell_of_unusual_scales_too(cli, sweep_file, tmp_path) -> None:
+    file = sweep_file(BASE.replace("steps: 10", "steps: 1") + "guider: tnorm\nvalue: 7.5\n")
+    ran = cli("run", file, "--out", tmp_path / "run", "--quiet")
+    assert "NOTICE: tnorm at 7.5 (in 1 of 1 experiments): far from its usual scales" in ran.err
+    stopped = ("--set", "phase.max_evaluations=1", "--quiet", "--out", tmp_path / "phase", "--scan", "5")
+    searched = cli("phase", file, "--low", "0.1", "--high", "20", *stopped)
+    assert "NOTICE: tnorm at 20: far from its usual scales, 0.05 to 0.3" in searched.err
+
+
+@pytest.mark.parametrize("name", GUIDERS.built_in())
+def test_every_guider_has_a_usual_range_with_its_default_in_it(cli, name: str) -> None:
+    low, high = GUIDERS[name].usual
+    assert low <= GUIDERS[name].default_scale <= high
+    assert f"usual are {low:g} to {high:g}" in cli("guiders", name).out

@@ -21,6 +21,7 @@ class CFG(Guider):
     name = "cfg"
     formula = "uncond + scale (cond - uncond); original_formulation: cond + scale (cond - uncond)"
     source = "Ho & Salimans 2022, arXiv 2207.12598"
+    usual = (1.0, 15.0)
     original_formulation: bool = Field(False, description="count the scale from 0 at the conditional prediction")
 
     @property
@@ -46,6 +47,7 @@ class CFGZero(Guider):
     formula = "a uncond + scale (cond - a uncond), a = <cond, uncond> / |uncond|²"
     source = "Fan et al. 2025, arXiv 2503.18886; github.com/WeichenFan/CFG-Zero-star"
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "v"
     flow_space = "flow"
     optimize_uncondition: bool = Field(True, description="off: CFG, for zero_init_steps alone")
@@ -71,6 +73,7 @@ class CFGPlusPlus(Guider):
     formula = "uncond + scale r / (r - r') (cond - uncond), r = sigma / alpha now, r' after the step"
     source = "Chung et al. 2024, arXiv 2406.08070"
     default_scale = 0.6
+    usual = (0.0, 1.0)
     single_branch_scales = {0.0: UNCOND}
     samplers = ("euler", "ddim")
 
@@ -90,6 +93,7 @@ class PerpNeg(Guider):
     name = "perp_neg"
     formula = "e + scale (p - neg_scale (n - <n, p> p / |p|²)), p = cond - e, n = uncond - e, e = no text"
     source = "Armandpour et al. 2023, arXiv 2304.04968"
+    usual = (1.0, 15.0)
     differences_only = False
     neg_scale: Numeric = Field(1.0, description="the negative prompt's weight")
 

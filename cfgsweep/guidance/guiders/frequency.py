@@ -33,6 +33,7 @@ class FDG(Guider):
     source = "Sadat et al. 2025, arXiv 2506.19713, algorithm 2"
     formula_version = 2
     default_scale = 5.0
+    usual = (1.0, 15.0)
     high_scale: Numeric = Field(10.0, description="scale of the finest level")
     levels: Annotated[Whole, Field(ge=2, le=6)] = 2
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PREFIX = "diffusers."
 SCALE = "guidance_scale"
 REFUSALS = (TypeError, ValueError, AttributeError, ImportError)  # what diffusers raises at settings that it cannot use
+OF_CLASSIFIER_FREE = (1.0, 15.0)  # guidance scales that are in use
 REPEATED = "again"  # the name of a branch that repeats the only other one: a single branch would not be guided
 
 
@@ -158,6 +159,7 @@ def diffusers_guider(name: str) -> type[DiffusersGuider]:
     made = cast(type[DiffusersGuider], create_model(name.removeprefix(PREFIX), __base__=DiffusersGuider, **fields))
     made.name, made.offered, made.foreign_defaults = name, tuple(offered), tuple(offered)
     made.default_scale = float(offered.get(SCALE, DiffusersGuider.default_scale))
+    made.usual = OF_CLASSIFIER_FREE if SCALE in offered else None
     made.source = f"diffusers {diffusers.__version__}"
     made.__doc__ = (inspect.getdoc(original) or "").split("\n\n")[0]
     made.list_valued = ("sigma", *(key for key, (kind, _) in fields.items() if kind is Anything))

@@ -27,6 +27,7 @@ class PredNorm(Guider):
     name = "prednorm"
     formula = "g |uncond| / |g|, g = uncond + scale (cond - uncond)"
     source = "`BaseNormGuidance` of PyPI cf_guidance 0.0.3"
+    usual = (1.0, 15.0)
     single_branch_scales = {0.0: UNCOND}
 
     def combine(self, ctx: StepContext) -> Tensor:
@@ -40,6 +41,7 @@ class TNorm(Guider):
     formula = "uncond + scale |uncond| (cond - uncond) / |cond - uncond|"
     source = "`TNormGuidance` of PyPI cf_guidance 0.0.3"
     default_scale = 0.15
+    usual = (0.05, 0.3)
     single_branch_scales = {0.0: UNCOND}
 
     def combine(self, ctx: StepContext) -> Tensor:
@@ -71,6 +73,7 @@ class EPCFG(Guider):
     formula = "g sqrt(E(cond) / E(g)), g = uncond + scale (cond - uncond), E = sum of squares from `low` to `high`"
     source = "Zhang et al. 2024, arXiv 2412.09966; github.com/Kai-46/minFM"
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "epsilon"
     flow_space = "flow"
     single_branch_scales = {1.0: COND}
@@ -103,6 +106,7 @@ class BetaCFG(Guider):
     source = "Malarz et al. 2025, arXiv 2502.10574; github.com/gmum/beta-CFG"
     defaults_version = 2
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "epsilon"
     flow_space = "flow"
     gamma: NonNegative = Field(1.0, description="0 is CFG, 1 forgets the length altogether")
@@ -125,6 +129,7 @@ class MagnitudeAware(Guider):
     formula = "uncond + w (cond - uncond), w = 1 + (scale - 1) exp(-alpha |cond - uncond| / |uncond|)"
     source = "Zhu et al. 2025 (MAMBO-G), arXiv 2508.03442; github.com/xiaomomy/MAMBO-G"
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "v"
     flow_space = "flow"
     alpha: NonNegative = Field(8.0, description="0 is CFG")

@@ -25,6 +25,7 @@ class PipelineGuidance(Guider):
     formula = "cfg: u + scale (c - u); from_cond: c + scale (c - u); renormalised: g |c| / |g| at every position"
     source = "diffusers' pipelines"
     default_scale = 4.0
+    usual = (1.0, 10.0)
     single_branch_scales = {}
     in_model_layout = True
 

@@ -80,6 +80,7 @@ class PAG(LayerPerturbedGuider):
     name = "pag"
     formula = "uncond + scale (cond - uncond) + pag_scale (cond - perturbed)"
     source = "Ahn et al. 2024, arXiv 2403.17377"
+    usual = (1.0, 15.0)
     perturbation_scale_name = "pag_scale"
     pag_scale: Numeric = 3.0
 
@@ -97,6 +98,7 @@ class SLG(LayerPerturbedGuider):
     name = "slg"
     formula = "uncond + scale (cond - uncond) + slg_scale (cond - perturbed)"
     source = "Stability AI 2024 (SD 3.5); Hyung et al. 2024 (STG), arXiv 2411.18664"
+    usual = (1.0, 15.0)
     perturbation_scale_name = "slg_scale"
     slg_scale: Numeric = 2.8
     skip: Literal["block", "attention", "feed_forward", "attention_scores", "attention_residual"] = "block"
@@ -113,6 +115,7 @@ class SEG(LayerPerturbedGuider):
     formula = "uncond + scale (cond - uncond) + seg_scale (cond - perturbed)"
     source = "Hong 2024, arXiv 2408.00760; github.com/SusungHong/SEG-SDXL"
     formula_version = 2
+    usual = (1.0, 15.0)
     perturbation_scale_name = "seg_scale"
     seg_scale: Numeric = 3.0
     blur_sigma: NonNegative = Field(
@@ -133,6 +136,7 @@ class SAG(PerturbedGuider):
     name = "sag"
     formula = "uncond + scale (cond - uncond) + sag_scale (uncond - blurred)"
     source = "Hong et al. 2022, arXiv 2210.00939; `StableDiffusionSAGPipeline` of diffusers"
+    usual = (1.0, 15.0)
     perturbation_scale_name = "sag_scale"
     single_branch_scales = {0.0: UNCOND}
     sag_scale: Numeric = 0.75
@@ -157,6 +161,7 @@ class AutoGuidance(Guider):
     formula = "perturbed + scale (cond - perturbed)"
     source = "Karras et al. 2024, arXiv 2406.02507"
     default_scale = 2.0
+    usual = (1.0, 4.0)
     differences_only = False
     list_valued = ("sigma", "layers")
     layers: Layers = LAYERS

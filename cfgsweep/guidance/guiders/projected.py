@@ -26,6 +26,7 @@ class APG(Guider):
         "cond + (scale - 1) (d - along(d, cond) + eta along(d, cond)), d = cond - uncond with momentum, |d| bounded"
     )
     source = "Sadat et al. 2024, arXiv 2410.02416"
+    usual = (1.0, 20.0)
     space = "x0"
     stateful = True
     single_branch_scales = {}  # at scale 1 the difference is needed, too, for the momentum of later steps
@@ -61,6 +62,7 @@ class APGMix(APG):
     formula_version = 2
     flow_space = "flow"
     default_scale = 3.5
+    usual = (1.0, 15.0)
     apg_scale: Numeric = 10.0
     norm_threshold: Positive = Field(10.0, description="longest difference; a large number bounds nothing")
     share: ZeroToOne = Field(
@@ -87,6 +89,7 @@ class TCFG(Guider):
     formula = "u' + scale (cond - u'), u' = <uncond, v> v, v = first right singular vector of [cond, uncond]"
     source = "Kwon et al. 2025, arXiv 2503.18137, listing 1 (for SD 1.5, SDXL and SD 3)"
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "epsilon"
     flow_space = "flow"
     single_branch_scales = {1.0: COND}
@@ -110,6 +113,7 @@ class Mahiro(Guider):
     formula = "(s g + (4 - s) scale cond) / 4, s = 2 (1 + similarity), g = uncond + scale (cond - uncond)"
     source = "ComfyUI, node Mahiro"
     formula_version = 2
+    usual = (1.0, 15.0)
     space = "x0"
     differences_only = False
 

@@ -27,6 +27,7 @@ class DynamicThreshold(Guider):
     name = "dynamic_threshold"
     formula = "clamp(g, -s, s) floor / s, s = max(floor, percentile of |g|), g = uncond + scale (cond - uncond)"
     source = "Saharia et al. 2022 (Imagen), arXiv 2205.11487"
+    usual = (1.0, 30.0)
     space = "x0"
     single_branch_scales = {}  # values are clamped at scale 1, too
     differences_only = False
@@ -51,6 +52,7 @@ class Mimic(Guider):
     source = "sd-dynamic-thresholding (mcmonkey): MEAN, AD, separate channels"
     space = "x0"
     default_scale = 15.0
+    usual = (5.0, 30.0)
     differences_only = False
     mimic_scale: Numeric = 7.0
     percentile: ZeroToOne = 1.0
@@ -88,6 +90,7 @@ class Skimmed(Guider):
     formula_version = 2
     space = "x0"
     default_scale = 15.0
+    usual = (5.0, 30.0)
     skimming: NonNegative = Field(7.0, description="the scale that is left where it is skimmed")
     full_negative: bool = Field(False, description="skim the unconditional side down to scale 0")
     same_scale: bool = Field(False, description="the conditional side at the full scale, as before October 2024")
