@@ -25,7 +25,8 @@ from cfgsweep.engine.workers import Workers
 from cfgsweep.guidance.perturbations import BlurredInput
 from cfgsweep.guidance.predictions import to_x0
 from cfgsweep.models.denoiser import Denoiser
-from cfgsweep.models.device import Compute, one_thread_per_operation
+from cfgsweep.models.device import Compute
+from cfgsweep.models.threads import one_thread_per_operation
 
 
 class Engine:

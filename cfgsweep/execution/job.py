@@ -26,11 +26,10 @@ from cfgsweep.system.signals import uninterrupted
 class JobSummary:
     """What a job has done.
 
-    pictures: how many it computed. done_before: how many were in the folder before.
+    pictures: how many it computed.
     planned: what the plan said that its experiments cost. failed: those that have no picture.
     """
 
-    done_before: int
     pictures: int
     evaluations: int
     batches: int
@@ -45,7 +44,6 @@ class Job:
     experiments: all that belong together; `pending` are those of them to compute. Counts of shared evaluations, which
     are part of the records, are those among all of them.
     title_fields: the settings that a picture's title names. unit: what the display counts.
-    done_before: how many of the experiments were done before.
     """
 
     def __init__(
@@ -55,9 +53,7 @@ class Job:
         pending: Sequence[Experiment],
         title_fields: list[str],
         unit: str,
-        done_before: int = 0,
     ):
-        self.done_before = done_before
         self.session, self.experiments, self.title_fields, self.unit = session, experiments, title_fields, unit
         self.pending = dict.fromkeys(pending)  # in order, and quick to remove from
         self.plan = Plan(experiments)
@@ -93,7 +89,6 @@ class Job:
         pictures = self.total - len(self.pending) - len(self.failed)
         seconds = time.monotonic() - self.started
         return JobSummary(
-            done_before=self.done_before,
             pictures=pictures,
             evaluations=self.evaluations,
             batches=self.batches,

@@ -13,7 +13,7 @@ from cfgsweep.execution.model_checks import check_with_model
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.task import ComputeTask, StepTraces, execute
 from cfgsweep.guidance.perturbations import OtherModel
-from cfgsweep.models import device as devices
+from cfgsweep.models import device_memory
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.load import load_model
 from cfgsweep.sweep.experiment import Experiment
@@ -46,12 +46,10 @@ class LocalExecutor:
         unit: what the display counts. accepted: called before a model's first picture, when it does not refuse the
         experiments; once where there is nothing to compute. Raises RunFailed at the first failure, with --fail-fast.
         """
-        folder, options = self.session.run_folder, self.session.options
-        done = folder.done(experiments)
-        candidates = folder.failed(experiments) if options.retry_failed else experiments
-        pending = [e for e in candidates if e.id not in done][: options.limit]
+        done = self.session.run_folder.done(experiments)
+        pending = self.session.pending(experiments, done)
         fields = varying(experiments) if title_fields is None else title_fields
-        job = Job(self.session, experiments, pending, fields, unit, len(done))
+        job = Job(self.session, experiments, pending, fields, unit)
         for model in dict.fromkeys(e.model for e in pending):
             self._run_model(job, model, accepted)
         if not pending:
@@ -106,7 +104,7 @@ class LocalExecutor:
             try:
                 self._compute(job, task, plan)
             except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error):
+                if not device_memory.is_out_of_memory(error):
                     raise
                 if task.batch_size == 1:
                     self._compute_one_by_one(job, task, plan)
@@ -114,7 +112,7 @@ class LocalExecutor:
                 half, e = task.batch_size // 2, plan.experiments[0]
                 self.session.note_batch_size(e.model, self._size(e), half)
                 self.session.display.notice(f"out of memory: the batch is halved to {half} rows, and the run goes on")
-            devices.release_memory(task.compute)
+            device_memory.release_memory(task.compute)
 
     def _compute(self, job: Job, task: ComputeTask, plan: Plan) -> None:
         for result in execute(task, JobObserver(job), self.denoiser(task.source.name), plan):
@@ -127,10 +125,10 @@ class LocalExecutor:
             try:
                 self._compute(job, task, plan.subset([e]))
             except (RuntimeError, MemoryError) as error:
-                if not devices.is_out_of_memory(error):
+                if not device_memory.is_out_of_memory(error):
                     raise
                 job.save(Failed(e, "not enough memory for even one row at a time"), task.batch_size)
-            devices.release_memory(task.compute)
+            device_memory.release_memory(task.compute)
 
     def _note_models(self, plan: Plan, model: str) -> None:
         """Compare the models that predict in a plan with those of the folder. They are loaded, and so downloaded."""
@@ -154,12 +152,12 @@ class LocalExecutor:
         if settled is not None:
             return settled
         compute, (weights, row) = self.session.settings.compute, self.denoiser(e.model).memory(size)
-        return devices.fitting_batch_size(compute, devices.default_batch_size(compute, row), weights, row)
+        return device_memory.fitting_batch_size(compute, device_memory.default_batch_size(compute, row), weights, row)
 
     def _notice_unusual(self, model: str, size: tuple[int, int], batch_size: int) -> None:
         """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""
         settings, (_, row) = self.session.settings, self.denoiser(model).memory(size)
-        default = devices.default_batch_size(settings.compute, row)
+        default = device_memory.default_batch_size(settings.compute, row)
         if batch_size != default and settings.options.batch_size is None:
             self.session.notice_once(
                 f"{model} at {size[0]}x{size[1]} runs in batches of {batch_size} rows, the default is {default}: "

@@ -9,7 +9,6 @@ from cfgsweep.execution.options import Options
 from cfgsweep.models.device import Compute
 from cfgsweep.models.fingerprint import fingerprint, fingerprint_of_part
 from cfgsweep.models.source import Source
-from cfgsweep.models.vae import vae_folder
 from cfgsweep.storage.environment import Environment
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.sweep.experiment import VAE_PREFIX
@@ -95,6 +94,8 @@ class RunSettings:
     def fingerprint(self, model: str) -> str:
         """The fingerprint of a model of the sweep or of its guiders, of a LoRA, or of an autoencoder."""
         if model not in self._fingerprints and model.startswith(VAE_PREFIX):
+            from cfgsweep.models.vae import vae_folder  # imports torch
+
             self._fingerprints[model] = fingerprint_of_part(vae_folder(model.removeprefix(VAE_PREFIX)))
         if model not in self._fingerprints:
             known = {source.name: source for source in self.sources.values()}

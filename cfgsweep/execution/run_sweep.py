@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cfgsweep.errors import RunFailed
-from cfgsweep.execution.job import JobSummary, share_saved
 from cfgsweep.execution.left_out import left_out
-from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.refused_guiders import without_what_models_refuse
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
@@ -21,6 +19,10 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display, aligned
 from cfgsweep.system.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from cfgsweep.engine.results import Failed
+    from cfgsweep.execution.local import LocalExecutor
 
 DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
 
@@ -36,31 +38,64 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
     experiments = session.expand(sweep)
     for caution in [*cautions(experiments), *left_out(sweep, experiments)]:
         display.notice(caution)
-    executor = LocalExecutor(session)
     metrics = RunMetrics(sweep.metrics, experiments, session.settings.sources)
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
-        sweep, experiments = without_what_models_refuse(sweep, experiments, executor)
-        try:  # a sweep that a model refuses does not become that of the folder
-            summary = executor.run(experiments, accepted=lambda: session.run_folder.write_sweep(sweep))
+        executor = _executor_of_missing(session, experiments)
+        if executor is not None:
+            sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
+        try:
+            failed = _compute(session, executor, sweep, experiments)
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
             raise
-        _say_what_was_done(summary, len(experiments), display)
+        display.close()
         grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
-    return Run(session.run_folder, sweep, experiments, grids, [failed.experiment for failed in summary.failed])
+    return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
 
 
-def _say_what_was_done(summary: JobSummary, total: int, display: Display) -> None:
-    if summary.done_before:
-        display.say(f"{summary.done_before} of {total} pictures were there already")
+def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment]) -> LocalExecutor | None:
+    """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
+    done = session.run_folder.done(experiments)
+    if done:
+        session.display.say(f"{len(done)} of {len(experiments)} pictures were there already")
+    if not session.pending(experiments, done):
+        return None
+    from cfgsweep.execution.local import LocalExecutor
+
+    return LocalExecutor(session)
+
+
+def _without_what_models_refuse(
+    sweep: Sweep, experiments: list[Experiment], executor: LocalExecutor
+) -> tuple[Sweep, list[Experiment]]:
+    from cfgsweep.execution.refused_guiders import without_what_models_refuse  # imports torch
+
+    return without_what_models_refuse(sweep, experiments, executor)
+
+
+def _compute(
+    session: RunSession, executor: LocalExecutor | None, sweep: Sweep, experiments: Sequence[Experiment]
+) -> Sequence[Failed]:
+    """Compute the pictures that are missing, and return those that could not be.
+
+    The sweep becomes that of the folder, unless a model refuses it.
+    """
+    display, run_folder = session.display, session.run_folder
+    if executor is None:
+        run_folder.write_sweep(sweep)
+        return ()
+    from cfgsweep.execution.job import share_saved
+
+    with quiet_libraries("torch"):
+        summary = executor.run(experiments, accepted=lambda: run_folder.write_sweep(sweep))
     if summary.pictures:
         display.say(
             f"{summary.pictures} pictures in {summary.seconds:.1f} s, {summary.evaluations} evaluations. "
             f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
         )
-    display.close()
+    return summary.failed
 
 
 def _write_reports(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +63,11 @@ class RunSession:
     def expand(self, sweep: Sweep) -> list[Experiment]:
         """The sweep's experiments, with the names of the models that run."""
         return expand(sweep, runs_as=self.settings.runs_as())
+
+    def pending(self, experiments: Sequence[Experiment], done: Container[str]) -> list[Experiment]:
+        """The experiments to compute, as the options have it. done: ids of those that have their pictures."""
+        candidates = self.run_folder.failed(experiments) if self.options.retry_failed else experiments
+        return [e for e in candidates if e.id not in done][: self.options.limit]
 
     def copy_pictures(self, other: RunFolder) -> int:
         """Copy the pictures of another run that were made as this folder's are; return how many."""

@@ -10,9 +10,9 @@ from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.observer import EngineObserver
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
-from cfgsweep.models import device as devices
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute
+from cfgsweep.models.device_memory import with_room
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
@@ -48,11 +48,11 @@ def execute(
     denoiser: the task's model where it is loaded already. plan: the plan of the task's experiments where there is one.
 
     Raises UserError where the model cannot be loaded or run, and the device's own error where its memory does not
-    suffice (see `is_out_of_memory`): the task can then be tried again with a smaller batch.
+    suffice (see `device_memory.is_out_of_memory`): the task can then be tried again with a smaller batch.
     """
     denoiser = denoiser or load_model(task.source, task.compute)
     memory = denoiser.memory(task.experiments[0].size or denoiser.native_size)
-    compute = devices.with_room(task.compute, task.batch_size, *memory)
+    compute = with_room(task.compute, task.batch_size, *memory)
     yield from Engine(denoiser, compute, task.batch_size).run(plan or Plan(task.experiments), observer)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
 from cfgsweep.guidance.perturbations import Condition, Perturbation
-from cfgsweep.models.device import is_out_of_memory
+from cfgsweep.models.device_memory import is_out_of_memory
 from cfgsweep.models.video import Picture
 from cfgsweep.samplers import Sampler, Sampling
 

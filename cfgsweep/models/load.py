@@ -29,7 +29,7 @@ def load_without_weights(source: Source, dtype: str = "auto") -> Denoiser:
 
 def load_model(source: Source, compute: Compute) -> Denoiser:
     """Loads a model onto a device. Raises UserError, with the model's name, where it cannot be loaded."""
-    from cfgsweep.models.device import is_out_of_memory
+    from cfgsweep.models.device_memory import is_out_of_memory
 
     try:
         with quiet_libraries("diffusers", "transformers"), _one_at_a_time:

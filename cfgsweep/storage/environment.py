@@ -32,12 +32,11 @@ class Environment:
 
         Raises UserError where the folder was made with others.
         """
-        before = self.found.device if self.found else None
-        kept_dtype = self.found.dtype if self.found else None
+        before, kept_dtype = (self.found.device, self.found.dtype) if self.found else (None, None)
         dtype = devices.usable_dtype(device, dtype, self.display.notice)
         self._refuse_other("--device", device if device != "auto" else None, before)
         self._refuse_other("--dtype", dtype if dtype != "auto" else None, kept_dtype)
-        if before and kept_dtype and device == "auto" and before.split(":")[0] in ("cpu", devices.accelerator()):
+        if before and kept_dtype and device == "auto" and devices.is_here(before):
             device, dtype = before, kept_dtype
         compute = devices.choose(device, dtype)
         if before and compute.device != before:

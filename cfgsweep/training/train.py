@@ -23,7 +23,7 @@ def train(config: TrainConfig, folder: Path, display: Display, wait: bool = Fals
     if config.dtype == "bfloat16" or (config.dtype == "auto" and advertises_amx()):
         bfloat16_works(display.notice)  # before torch is imported: AMX can still be switched off
     with quiet_libraries("diffusers", "transformers"):
-        from cfgsweep.models.device import is_out_of_memory
+        from cfgsweep.models.device_memory import is_out_of_memory
         from cfgsweep.training.stages import Stages, train_on_labels, train_on_texts
 
         train_model = train_on_labels if config.condition == "label" else train_on_texts

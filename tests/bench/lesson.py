@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from cfgsweep.config import yaml_io
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
-from cfgsweep.models import device
+from cfgsweep.models import device, device_memory
 from cfgsweep.models.families.class_conditional import ClassConditional
 from cfgsweep.samplers import config_of
 from cfgsweep.sweep.expand import expand
@@ -170,7 +170,9 @@ def compared(size: int) -> list[str]:
     compute = device.choose("cpu")
     noise = config_of(DDPMScheduler(num_train_timesteps=1000, beta_end=0.02, clip_sample=True))
     denoiser = ClassConditional.of_unet("digits", build_unet(config.denoiser, shape, NULL), noise, compute)
-    engine = Engine(denoiser, compute, device.default_batch_size(compute, denoiser.memory(denoiser.native_size)[1]))
+    engine = Engine(
+        denoiser, compute, device_memory.default_batch_size(compute, denoiser.memory(denoiser.native_size)[1])
+    )
     same, usual = lesson(STEPS, "ddpm"), lesson(50, "euler")
     list(engine.run(Plan(usual[:2])))  # warm up
 

@@ -35,7 +35,7 @@ from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
 from cfgsweep.guidance.guiders.cfg import CFG
 from cfgsweep.guidance.schedules import Constant
-from cfgsweep.models import device
+from cfgsweep.models import device_memory
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute
 from cfgsweep.models.families.stable_diffusion import StableDiffusion
@@ -92,12 +92,12 @@ def in_another_process(name: str, dtype: str) -> list[list[str]]:
 
 def measured(name: str, dtype: str) -> list[list[str]]:
     """The rows of the table for a model."""
-    compute = Compute("cpu", device.DTYPES[dtype], workers=1)
+    compute = Compute("cpu", dtype, workers=1)
     with quiet_libraries("diffusers", "transformers"):
         denoiser = LatentsAlone(MODELS[name](compute))
     denoiser.check_sampling(Sampling(SAMPLER, STEPS, SIZE))
     weights, row = denoiser.memory(SIZE)
-    chosen = device.fitting_batch_size(compute, device.default_batch_size(compute, row), weights, row)
+    chosen = device_memory.fitting_batch_size(compute, device_memory.default_batch_size(compute, row), weights, row)
     grown(denoiser, compute, 1)  # what is made once
     cells = []
     for rows in ROWS:

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
-from cfgsweep.models import device
+from cfgsweep.models import device, device_memory
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.samplers import build_scheduler
@@ -77,7 +77,7 @@ def measure(name: str, denoiser: object, compute: device.Compute, loop: Callable
     experiments = expand(sweep, document)
     clock = Stopwatch(denoiser.predict)  # type: ignore[attr-defined]
     denoiser.predict = clock  # type: ignore[attr-defined]
-    engine = Engine(denoiser, compute, device.default_batch_size(compute, denoiser.memory((64, 64))[1]))  # type: ignore
+    engine = Engine(denoiser, compute, device_memory.default_batch_size(compute, denoiser.memory((64, 64))[1]))  # type: ignore
     loop(experiments[0]), list(engine.run(Plan(experiments[:2])))  # warm up
     clock.reset()
     theirs = ours = 0.0

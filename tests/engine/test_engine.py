@@ -84,8 +84,8 @@ def test_a_picture_depends_on_its_experiment_alone(denoiser, compute, mixed) -> 
 
 
 def test_the_number_of_workers_changes_no_pixel(denoiser, compute, mixed) -> None:
-    one = device.Compute(compute.device, compute.dtype, workers=1)
-    three = device.Compute(compute.device, compute.dtype, workers=3)
+    one = device.Compute(compute.device, compute.dtype_name, workers=1)
+    three = device.Compute(compute.device, compute.dtype_name, workers=3)
     assert hashes(run(denoiser, one, mixed[:20])) == hashes(run(denoiser, three, mixed[:20]))
 
 
@@ -259,7 +259,7 @@ def test_an_observer_sees_every_batch_and_the_steps_that_it_traces(denoiser, com
 
     text = "name: x\nmodel: tiny\nprompt: a\nsteps: 5\nguider: {cfg: {zero_init_steps: 1}}\nvalue: [2, 3]\n"
     experiments = expand(*read_sweep(sweep_file(text)))
-    one_worker = device.Compute(compute.device, compute.dtype, workers=1)
+    one_worker = device.Compute(compute.device, compute.dtype_name, workers=1)
     for traces_steps, steps in ((True, 1 + 2 * 4), (False, 0)):  # the zero-init step serves both
         observed = Observed(traces_steps)
         list(Engine(denoiser, one_worker, 4).run(Plan(experiments), observed))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,19 @@ def undisturbed(tmp_path_factory) -> Path:
 def copy(undisturbed: Path, tmp_path: Path) -> Path:
     """A copy of that run to damage."""
     return Path(shutil.copytree(undisturbed, tmp_path / "copy"))
+
+
+def test_a_run_of_which_all_is_there_does_not_import_torch(copy: Path) -> None:
+    (copy / "grids" / "small.png").unlink()
+    code = (
+        "import sys; from cfgsweep.cli.main import run_command; "
+        f"code = run_command(['run', {str(copy / 'sweep.yaml')!r}, '--out', {str(copy)!r}]); "
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("6 of 6 pictures were there already")
+    assert (copy / "grids" / "small.png").exists()
 
 
 def test_the_folder_has_records_pictures_environment_and_grid(undisturbed: Path) -> None:

@@ -16,7 +16,7 @@ from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
 from cfgsweep.execution.session import RunSession
-from cfgsweep.models import device
+from cfgsweep.models import device, device_memory
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.storage.records import DoneRecord
@@ -74,7 +74,7 @@ def test_a_batch_that_memory_decides_is_told_and_kept(
 ) -> None:
     path, run = sweep_file(sweep(tiny_model)), ("--out", tmp_path / "r", "--device", "cpu")
     with monkeypatch.context() as small_machine:
-        small_machine.setattr(device, "memory_bytes", lambda compute: 3 * 2**20)
+        small_machine.setattr(device_memory, "memory_bytes", lambda compute: 3 * 2**20)
         first = cli("run", path, *run, "--limit", 1)
     (record,) = records_of(tmp_path / "r")
     rows = record["batch_size"]

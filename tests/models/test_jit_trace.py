@@ -12,6 +12,7 @@ from cfgsweep.models import device
 from cfgsweep.models.jit_trace import TracedNetwork
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.models.threads import one_thread_per_operation
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_threads_share_a_trace(denoiser) -> None:
         with torch.inference_mode():
             return traced(*some)
 
-    with device.one_thread_per_operation(denoiser.compute), ThreadPoolExecutor(4) as pool:
+    with one_thread_per_operation(denoiser.compute), ThreadPoolExecutor(4) as pool:
         with torch.inference_mode():
             expected = [denoiser._call(*some) for some in inputs]
         for got, wanted in zip(pool.map(call, inputs), expected, strict=True):

@@ -148,7 +148,7 @@ def test_a_quantization_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", ["stable_diffusion", "sdxl"])
 def test_all_weights_are_loaded_in_the_dtype(family: str, tmp_path: Path) -> None:
     tiny.save(family, tmp_path)
-    loaded: Any = load_model(Source(str(tmp_path), str(tmp_path)), device.Compute("cpu", torch.bfloat16, 1))
+    loaded: Any = load_model(Source(str(tmp_path), str(tmp_path)), device.Compute("cpu", "bfloat16", 1))
     parts = getattr(loaded, "recorder", loaded).pipeline.components.values()
     weights = [weight for part in parts if isinstance(part, torch.nn.Module) for weight in part.parameters()]
     assert {weight.dtype for weight in weights} == {torch.bfloat16}

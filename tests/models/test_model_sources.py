@@ -14,7 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from cfgsweep.errors import UserError
-from cfgsweep.models import device
+from cfgsweep.models import device, device_memory
 from cfgsweep.models.load import load_model
 from cfgsweep.models.single_file import CONFIGURATION_1
 from cfgsweep.models.source import Source, bundled_names, why_not_here
@@ -241,13 +241,13 @@ def test_bundled_weights_stay_small() -> None:
 
 @pytest.mark.parametrize("memory", [2**30, 8 * 2**30, 80 * 2**30])
 def test_the_automatic_batch_depends_on_model_and_memory_alone(memory: int, monkeypatch) -> None:
-    monkeypatch.setattr(device, "memory_bytes", lambda compute: memory)
-    cuda = device.Compute("cuda", torch.float16, 1)
+    monkeypatch.setattr(device_memory, "memory_bytes", lambda compute: memory)
+    cuda = device.Compute("cuda", "float16", 1)
     row = 170 * 2**20
-    most = device.default_batch_size(cuda, row)
-    sizes = [device.fitting_batch_size(cuda, most, weights, row) for weights in (0, 2**29, 2**31, 2**33)]
+    most = device_memory.default_batch_size(cuda, row)
+    sizes = [device_memory.fitting_batch_size(cuda, most, weights, row) for weights in (0, 2**29, 2**31, 2**33)]
     assert sizes == sorted(sizes, reverse=True)
-    assert all(size in device.BATCH_SIZES for size in sizes)
+    assert all(size in device_memory.BATCH_SIZES for size in sizes)
 
 
 @pytest.mark.parametrize(("flag", "given"), [("device", "tpu"), ("dtype", "float8"), ("device", "cuda:9")])

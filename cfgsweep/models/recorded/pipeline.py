@@ -25,7 +25,8 @@ from cfgsweep.guidance.perturbations import (
     Perturbation,
 )
 from cfgsweep.models.denoiser import CacheSlot, Unsupported, running
-from cfgsweep.models.device import Compute, release_memory
+from cfgsweep.models.device import Compute
+from cfgsweep.models.device_memory import release_memory
 from cfgsweep.models.perturbable import Perturbable
 from cfgsweep.models.recorded.adapters import is_of_adapter
 from cfgsweep.models.recorded.decoded import frames_per_second, picture_of
