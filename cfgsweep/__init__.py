@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         run,
         schedules,
         schema,
+        table,
         train,
         verify,
     )
@@ -59,6 +60,7 @@ __all__ = [
     "run",
     "schedules",
     "schema",
+    "table",
     "train",
     "verify",
 ]
@@ -68,7 +70,7 @@ _HOMES = {
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": (
         *("check", "configs", "export", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema"),
-        *("train", "verify"),
+        *("table", "train", "verify"),
     ),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),

@@ -34,9 +34,11 @@ def schedules(
         print_line(str(plot))
 
 
-def schema() -> None:
-    """Print the JSON Schema of a sweep file, for editors."""
-    print(json.dumps(cfgsweep.schema(), indent=2))
+def schema(
+    of: Annotated[str, typer.Argument(help="sweep, training, record or phase", metavar="[FILE]")] = "sweep",
+) -> None:
+    """Print the JSON Schema of a sweep file, for editors; or of a training, a record or phase.json."""
+    print(json.dumps(cfgsweep.schema(of), indent=2))
 
 
 def configs(

@@ -16,7 +16,6 @@ from cfgsweep.execution.shipped_configs import find_config, shipped_config, ship
 from cfgsweep.storage.artifacts import SWEEP
 from cfgsweep.sweep.guider_axis import GuiderEntry
 from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
-from cfgsweep.sweep.schema import schema as sweep_schema
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.display import Lines, aligned, choose, import_progress_bars
 
@@ -149,6 +148,36 @@ def grid(
     return _opened(run, where).write_grids(rows, cols, pages, file, plot, empty_pages, frames)
 
 
+def table(
+    run: Run | str | os.PathLike[str],
+    *,
+    form: str | None = None,
+    each: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    where: Sequence[str] | None = None,
+) -> Lines | Path:
+    """The metrics of a run as means over seeds, labels and prompts with their 95% intervals, one row a setting.
+
+    form: text, markdown, latex, csv or parquet; that of the file's name if not given, text without a file.
+    each: one row for each picture, in csv and parquet with every field of its record; so it is where nothing was
+    measured. out: the file to write. overwrite: also where there is another file of this name.
+    where: take only pictures for which these conditions hold, as `Run.where` takes them.
+    Returns the lines of the table, or the path of the file.
+    """
+    from cfgsweep.reports.write_table import form_of, write_table
+
+    file = Path(out) if out is not None else None
+    chosen = form_of(form, file)
+    if file is None and chosen == "parquet":
+        raise UserError("Parquet is not text", where="form", given=chosen, hint="give --out FILE")
+    content = _opened(run, where).table(chosen, each)
+    if file is None:
+        return Lines(content.decode().splitlines())
+    write_table(content, file, overwrite)
+    return file
+
+
 def check(
     model: str,
     *,
@@ -252,9 +281,14 @@ def schedules(
     return lines
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a sweep file."""
-    return sweep_schema()
+def schema(of: str = "sweep") -> dict[str, Any]:
+    """The JSON Schema of a file: of a sweep, a training, a record (a line of experiments.jsonl), or phase.json.
+
+    of: sweep, training, record or phase.
+    """
+    from cfgsweep.execution.schemas import schema_of
+
+    return schema_of(of)
 
 
 def configs(name: str | None = None) -> Lines:

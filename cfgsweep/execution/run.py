@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.execution.data_frame import rows_of
 from cfgsweep.execution.export import export_mp4
 from cfgsweep.models.video import frames_of
+from cfgsweep.reports.record_rows import rows_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
+from cfgsweep.reports.write_table import table
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
@@ -230,6 +231,14 @@ class Run:
             return bool(self._folder.done([experiment]))
         except OSError:
             return False
+
+    def table(self, form: str = "text", each: bool = False) -> bytes:
+        """The metrics as means over seeds, labels and prompts with their 95% intervals, one row a setting.
+
+        form: text, markdown, latex, csv or parquet. each: a row for each picture, as where nothing was measured.
+        Raises UserError where no picture was tried yet.
+        """
+        return table(self._folder, self.experiments, self.sweep.metrics, form, each)
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row for every record: settings, parameters of guiders and schedules as columns of their own, metrics.

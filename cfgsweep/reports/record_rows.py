@@ -1,13 +1,14 @@
-"""The records of a run as the rows of a flat table."""
+"""Records and settings as the rows of a flat table, in which parameters have columns of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters, compact
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import axis_label
 
 PARTS = ("guider", "schedule")
 # Fields of records that are mappings, and the prefix of their columns.
@@ -34,6 +35,26 @@ def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]
                 row |= {f"{NESTED[field]}{key}": inner for key, inner in value.items()}
             else:
                 row[field] = value
+        rows.append(row)
+    return rows
+
+
+def settings_rows(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for every mapping from names of settings to their values, all of the same names.
+
+    guider and schedule as in `rows_of`; values that are neither numbers nor texts are in words, as in titles.
+    """
+    columns = {part: _changed(one[part] for one in settings if part in one) for part in PARTS}
+    rows = []
+    for one in settings:
+        row: dict[str, Any] = {}
+        for field, value in one.items():
+            if field in PARTS:
+                row |= _part(field, value, columns[field])
+            elif isinstance(value, bool | int | float | str):
+                row[field] = value
+            else:
+                row[field] = axis_label(field, value).removeprefix(f"{field} ")
         rows.append(row)
     return rows
 

@@ -17,14 +17,16 @@ Spec = str | dict[str, Any]  # of a guider or a schedule, as a sweep file gives 
 class _Lenient(BaseModel):
     """Strict about the types of the declared fields; undeclared fields are kept."""
 
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, use_attribute_docstrings=True)
 
 
 class BaseRecord(_Lenient):
-    """What all records have. id: of the experiment; it is the name of the picture's file."""
+    """What all records have."""
 
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    """of the experiment, a hash of its settings; it is the name of the picture's file"""
     title: str = ""
+    """the settings in which the experiments of the sweep differed when it was computed"""
 
     _fields: dict[str, Any] = PrivateAttr(default_factory=dict)  # as read or given: keeps the order of the line
 
@@ -52,53 +54,80 @@ class FailedRecord(BaseRecord):
     """An experiment that was tried and has no picture."""
 
     status: Literal["failed"]
+    """`failed`"""
     reason: str
+    """why there is no picture"""
 
 
 class DoneRecord(BaseRecord):
-    """A finished picture: its settings, how it was made, and the hash of its pixels.
-
-    code: hashes of users' files by the names of the guiders and schedules that are in them.
-    fingerprints: of the models that predicted, LoRA files and autoencoders, by their names; none in version 0.1.
-    width, height: in pixels. frames: of a video, 2 or more.
-    input_image, mask: the path and the hash of the pictures that this one is made from, where `task` says so.
-    evaluations: rows through the denoiser, `own` and `shared` with other experiments.
-    image: the picture's path in the run folder.
-    """
+    """A finished picture: its settings, how it was made, and the hash of its pixels."""
 
     status: Literal["done"]
+    """`done`"""
     pixels_sha256: str
+    """SHA-256 of the RGB bytes, row by row, frame by frame"""
     guider: Spec
+    """the name of the guider, or a mapping from it to the parameters that were given or are not at their default"""
     schedule: Spec
+    """the same of the schedule of the guidance scale"""
     code: dict[str, str] = {}
+    """SHA-256 of users' Python files, by the names of the guiders and schedules that are in them"""
     value: float | None
+    """the guidance scale, which the schedule changes over the steps; null where the guider takes none"""
     prompt: str | None = None
+    """the prompt; null for models of labels"""
     negative_prompt: str | None = None
+    """the negative prompt; null where it is left out"""
     label: int | str | None = None
+    """the label, its number or its name; null for models of texts"""
     seed: int
+    """of the initial noise"""
     steps: int
+    """of the sampler"""
     sampler: str
+    """its name; `model` is the pipeline's own scheduler"""
     width: int
+    """in pixels"""
     height: int
+    """in pixels"""
     frames: int = Field(default=1, ge=1)
+    """how many frames the picture has, 2 or more for a video"""
     task: str = "text-to-image"
+    """`text-to-image`, `image-to-image` or `inpainting`"""
     input_image: dict[str, str] | None = None
+    """the picture that this one is made from: `path`, and `sha256` of its pixels"""
     mask: dict[str, str] | None = None
+    """the mask of inpainting: `path`, and `sha256` of its pixels"""
     strength: float | None = None
+    """how much of the steps are done on the input image, from 0 to 1"""
     call: dict[str, Any] = {}
+    """further inputs of the pipeline's call"""
     lora: list[dict[str, Any]] = []
-    cache: Any = None
+    """LoRA files and their scales"""
+    cache: str | dict[str, Any] | None = None
+    """the step cache of diffusers and its parameters"""
     vae: str | None = None
+    """another autoencoder than the model's own"""
     load: dict[str, Any] = {}
+    """how the model was loaded: quantization, offload and so on"""
     model: str
+    """the model that ran: a bundled one's name, a folder, a file or a hub id"""
     revision: str | None = None
+    """of the hub"""
     device: str
+    """`cpu`, `cuda` or `mps`, with a number where there are several"""
     dtype: str
+    """of the network: `float32`, `float16` or `bfloat16`"""
     batch_size: Rows
+    """rows in every call of the network"""
     fingerprints: dict[str, str] = {}
+    """SHA-256 of the files of every model that predicted, of LoRA files and of autoencoders, by their names"""
     evaluations: dict[str, int] = {}
+    """rows through the network: `own`, and `shared` with other experiments"""
     image: str = ""
+    """the picture's path in the run folder"""
     metrics: dict[str, float] = {}
+    """the numbers that were measured, by the names of the metrics"""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,6 +144,11 @@ class DoneRecord(BaseRecord):
 Record = DoneRecord | FailedRecord
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="status")])
+
+
+def record_schema() -> dict[str, Any]:
+    """JSON Schema of a line of experiments.jsonl."""
+    return _RECORD.json_schema()
 
 
 def parse_record(line: str) -> Record | None:
