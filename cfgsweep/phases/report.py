@@ -114,7 +114,23 @@ def table(report: Report) -> list[str]:
     notes = [f"size: {report['distance']} distance; steepness: in {unit}, abrupt from {abrupt:g} on"]
     if any(_is_open(t) for search in report["searches"] for t in search["transitions"]):
         notes.append("?: within its uncertainty, the steepness is on both sides of that")
+    notes += [
+        edge_note(report, t) for search in report["searches"] for t in search["transitions"] if at_edge(report, t)
+    ]
     return [*aligned(rows), "", *notes, _costs(report)]
+
+
+def at_edge(report: Report, t: Report) -> bool:
+    """Whether a transition reaches an end of the range, so that a part of it may be beyond."""
+    return bool(t["before"] <= report["low"] or t["after"] >= report["high"])
+
+
+def edge_note(report: Report, t: Report) -> str:
+    """What to do about a transition at an end of the range, or at both."""
+    ends = {"low": t["before"] <= report["low"], "high": t["after"] >= report["high"]}
+    options = " and ".join(f"--{end}" for end, reached in ends.items() if reached)
+    place = compact(t["location"])
+    return f"the transition at {place} reaches the end of the range: widen it ({options}) to see all of it"
 
 
 def _is_open(t: Report) -> bool:
