@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.results import Failed
 from cfgsweep.execution.job import Job, JobObserver, JobSummary
 from cfgsweep.execution.model_checks import check_with_model
@@ -16,6 +17,7 @@ from cfgsweep.guidance.perturbations import OtherModel
 from cfgsweep.models import device_memory
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.load import load_model
+from cfgsweep.models.row_memory import is_in_doubt, measured_row_bytes
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import varying
 
@@ -82,11 +84,12 @@ class LocalExecutor:
 
     def task(self, experiments: Sequence[Experiment]) -> ComputeTask:
         """A task of experiments of one model and picture size. Its batch size is written into the folder."""
-        settings, model = self.session.settings, experiments[0].model
-        size, batch_size = self._size(experiments[0]), self._batch_size(experiments[0])
-        self._notice_unusual(model, size, batch_size)
-        self.session.note_batch_size(model, size, batch_size)
-        return ComputeTask(settings.source(model), tuple(experiments), settings.compute, batch_size)
+        settings, (e, *_) = self.session.settings, experiments
+        size, batch_size = self._size(e), self._batch_size(e)
+        self._notice_unusual(e.model, size, batch_size)
+        self.session.note_batch_size(e.model, size, batch_size)
+        _, row_bytes = self._memory(e)
+        return ComputeTask(settings.source(e.model), tuple(experiments), settings.compute, batch_size, row_bytes)
 
     def _run_model(self, job: Job, model: str, accepted: Callable[[], None]) -> None:
         """Compute the model's pending experiments, one picture size after the other."""
@@ -151,14 +154,32 @@ class LocalExecutor:
         settled = self.session.settings.batch_size(e.model, size)
         if settled is not None:
             return settled
-        compute, (weights, row) = self.session.settings.compute, self.denoiser(e.model).memory(size)
-        return device_memory.fitting_batch_size(compute, device_memory.default_batch_size(compute, row), weights, row)
+        compute, (weights, row) = self.session.settings.compute, self._memory(e)
+        return device_memory.fitting_batch_size(compute, self._default_batch_size(e.model, size), weights, row)
+
+    def _memory(self, e: Experiment) -> tuple[int, int]:
+        """Bytes of the weights, and of a row of pictures like this one: measured where that may decide on the batch.
+
+        What was measured is written into the folder, so that it is measured once.
+        """
+        size, settings, denoiser = self._size(e), self.session.settings, self.denoiser(e.model)
+        weights, estimate = denoiser.memory(size)
+        taken = settings.row_bytes(e.model, size)
+        if taken is None and is_in_doubt(settings.compute, weights, estimate):
+            sampling, condition = StartKey.of(e).sampling, e.conditions[0]
+            taken = measured_row_bytes(denoiser, settings.compute, sampling, condition, estimate)
+            if taken is not None:
+                self.session.note_row_bytes(e.model, size, taken)
+        return weights, estimate if taken is None else taken
+
+    def _default_batch_size(self, model: str, size: tuple[int, int]) -> int:
+        """From the estimate alone, since what is measured is another number every time."""
+        return device_memory.default_batch_size(self.session.settings.compute, self.denoiser(model).memory(size)[1])
 
     def _notice_unusual(self, model: str, size: tuple[int, int], batch_size: int) -> None:
         """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""
-        settings, (_, row) = self.session.settings, self.denoiser(model).memory(size)
-        default = device_memory.default_batch_size(settings.compute, row)
-        if batch_size != default and settings.options.batch_size is None:
+        default = self._default_batch_size(model, size)
+        if batch_size != default and self.session.settings.options.batch_size is None:
             self.session.notice_once(
                 f"{model} at {size[0]}x{size[1]} runs in batches of {batch_size} rows, the default is {default}: "
                 "pictures can differ in their last bits from those of folders with other batches"

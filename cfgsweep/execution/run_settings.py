@@ -25,6 +25,7 @@ class RunSettings:
     def __init__(self, environment: Environment, compute: Compute, sources: Mapping[str, Source], options: Options):
         self.environment, self.compute, self.sources, self.options = environment, compute, sources, options
         self._batch_sizes: dict[tuple[str, tuple[int, int]], int] = {}
+        self._row_bytes: dict[tuple[str, tuple[int, int]], int] = {}
         self._fingerprints: dict[str, str] = {}
 
     @classmethod
@@ -68,6 +69,15 @@ class RunSettings:
         """Use this batch size for all further pictures of the model that have this size."""
         self._batch_sizes[model, size] = batch_size
         self.environment.note_batch_size(model, size, batch_size)
+
+    def row_bytes(self, model: str, size: tuple[int, int]) -> int | None:
+        """What a row of the model's pictures of this size takes on the device, None where it was not measured."""
+        return self._row_bytes.get((model, size)) or self.environment.row_bytes(model, size, self.compute)
+
+    def note_row_bytes(self, model: str, size: tuple[int, int], taken: int) -> None:
+        """Count on this for all further rows of the model's pictures of this size."""
+        self._row_bytes[model, size] = taken
+        self.environment.note_row_bytes(model, size, taken)
 
     def note_model(self, model: str, sampled: Callable[[], str]) -> None:
         """Note that the model predicts in this folder. Raises UserError where its files are not those of this folder.

@@ -95,5 +95,10 @@ class RunSession:
         self.settings.note_batch_size(model, size, batch_size)
         self.write_environment()
 
+    def note_row_bytes(self, model: str, size: tuple[int, int], taken: int) -> None:
+        """Write into the folder what a row of the model's pictures of this size was measured to take."""
+        self.settings.note_row_bytes(model, size, taken)
+        self.write_environment()
+
     def write_environment(self) -> None:
         self.run_folder.write_environment(self.settings.as_json())

@@ -28,6 +28,7 @@ class ComputeTask:
     It can be pickled, and holds no folder and no display.
 
     batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
+    row_bytes: what a row takes on the device.
     compute: its workers are the most that are used; how many changes no pixel.
     """
 
@@ -35,6 +36,7 @@ class ComputeTask:
     experiments: tuple[Experiment, ...]
     compute: Compute
     batch_size: int
+    row_bytes: int
 
 
 def execute(
@@ -51,8 +53,8 @@ def execute(
     suffice (see `device_memory.is_out_of_memory`): the task can then be tried again with a smaller batch.
     """
     denoiser = denoiser or load_model(task.source, task.compute)
-    memory = denoiser.memory(task.experiments[0].size or denoiser.native_size)
-    compute = with_room(task.compute, task.batch_size, *memory)
+    weights, _ = denoiser.memory(task.experiments[0].size or denoiser.native_size)
+    compute = with_room(task.compute, task.batch_size, weights, task.row_bytes)
     yield from Engine(denoiser, compute, task.batch_size).run(plan or Plan(task.experiments), observer)
 
 

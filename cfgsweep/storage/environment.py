@@ -87,12 +87,24 @@ class Environment:
         entry = before.model_copy(update={"fingerprint": fingerprint})
         self.models |= dict.fromkeys([*names, *entries], entry)
 
+    def row_bytes(self, model: str, size: tuple[int, int], compute: devices.Compute) -> int | None:
+        """What a row of pictures of this size takes on this device, None where it was not measured."""
+        found = [(known.row_bytes or {}).get(size_key(*size)) for known in self._entries(model, compute)]
+        return next((taken for taken in found if taken is not None), None)
+
+    def note_row_bytes(self, model: str, size: tuple[int, int], taken: int) -> None:
+        """Note what a row of pictures of this size (width, height) was measured to take."""
+        self._note(model, "row_bytes", size, taken)
+
     def note_batch_size(self, model: str, size: tuple[int, int], batch_size: int) -> None:
         """Note the batch size of a model's pictures of this size (width, height)."""
+        self._note(model, "batch_sizes", size, batch_size)
+
+    def _note(self, model: str, field: str, size: tuple[int, int], number: int) -> None:
         for name, known in self.models.items():
             if known.runs == model:
-                sizes = {**known.batch_sizes, size_key(*size): batch_size}
-                self.models[name] = known.model_copy(update={"batch_sizes": sizes})
+                sizes = {**(getattr(known, field) or {}), size_key(*size): number}
+                self.models[name] = known.model_copy(update={field: sizes})
 
     def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> str | None:
         """How a picture of another folder was made otherwise than this folder's are; None where no way is known.

@@ -167,12 +167,14 @@ class ModelEntry(_Lenient):
     fingerprint: of its files, or of its weights as version 0.1 has it; None where it is not known.
     batch_sizes: rows of every batch, by the size of the pictures ("64x64").
     batch_size: that of all sizes, in folders of version 0.1.
+    row_bytes: what a row takes on the device, by the same sizes, where it was measured.
     """
 
     runs: str
     fingerprint: str | None = None
     batch_size: Rows | None = None
     batch_sizes: dict[str, Rows] = {}
+    row_bytes: dict[str, int] | None = None
 
     @property
     def known_batch_sizes(self) -> set[int]:

@@ -33,6 +33,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.guidance.guiders.cfg import CFG
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.models import device_memory
@@ -40,6 +41,7 @@ from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute
 from cfgsweep.models.families.stable_diffusion import StableDiffusion
 from cfgsweep.models.recorded.pipeline import RecordedPipeline
+from cfgsweep.models.row_memory import measured_row_bytes
 from cfgsweep.samplers import STABLE_DIFFUSION_NOISE, Sampling
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.quiet import quiet_libraries
@@ -49,7 +51,7 @@ from tests.support.recorded_pipelines import LatentsAlone
 
 SIZE, SAMPLER, STEPS, ROWS, TOKENS = (256, 256), "euler", 2, (1, 2, 4), 77
 MIB, GIB = 2**20, 2**30
-HEAD = ("model", "dtype", "weights, GiB", "batch of auto", "rows", "expected, MiB", "measured, MiB", "s")
+HEAD = ("model", "dtype", "weights, GiB", "batch of auto", "rows", "estimate, MiB", "auto, MiB", "measured, MiB", "s")
 XL_UNET = {
     "sample_size": 128,
     "block_out_channels": (320, 640, 1280),
@@ -74,8 +76,9 @@ def page(rows: list[list[str]]) -> None:
         "# Memory of networks of real size",
         "",
         f"`python -m tests.bench.real_size`: {STEPS} Euler steps at {SIZE[0]}x{SIZE[1]} with random weights, on one",
-        "thread of a CPU. *Expected* is what `auto` thinks that so many rows take, *measured* by how much the process",
-        f"grew at its peak, with what is made once for a batch shape, such as a trace; {versions()}.",
+        "thread of a CPU. *Estimate* is what the shapes tell of so many rows, *auto* what `auto` counts on: so many",
+        "times what two rows took beyond one. *Measured* is by how much the process grew at its peak in a run, with",
+        f"what is made once for a batch shape, such as a trace; {versions()}.",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{' --- |' * len(HEAD)}",
@@ -96,8 +99,11 @@ def measured(name: str, dtype: str) -> list[list[str]]:
     with quiet_libraries("diffusers", "transformers"):
         denoiser = LatentsAlone(MODELS[name](compute))
     denoiser.check_sampling(Sampling(SAMPLER, STEPS, SIZE))
-    weights, row = denoiser.memory(SIZE)
-    chosen = device_memory.fitting_batch_size(compute, device_memory.default_batch_size(compute, row), weights, row)
+    weights, estimate = denoiser.memory(SIZE)
+    row = measured_row_bytes(denoiser, compute, StartKey.of(experiment(0)).sampling, "a cat", estimate)
+    assert row is not None
+    most = device_memory.default_batch_size(compute, estimate)
+    chosen = device_memory.fitting_batch_size(compute, most, weights, row)
     grown(denoiser, compute, 1)  # what is made once
     cells = []
     for rows in ROWS:
@@ -105,7 +111,16 @@ def measured(name: str, dtype: str) -> list[list[str]]:
         taken = grown(denoiser, compute, rows)
         seconds = time.monotonic() - started
         before = [name, dtype, f"{weights / GIB:.2f}", str(chosen)]
-        cells.append([*before, str(rows), f"{rows * row / MIB:.0f}", f"{taken / MIB:.0f}", f"{seconds:.0f}"])
+        cells.append(
+            [
+                *before,
+                str(rows),
+                f"{rows * estimate / MIB:.0f}",
+                f"{rows * row / MIB:.0f}",
+                f"{taken / MIB:.0f}",
+                f"{seconds:.0f}",
+            ]
+        )
     return cells
 
 

@@ -52,7 +52,7 @@ def task(tiny_model: Path) -> ComputeTask:
         value=3,
     )
     source = Source.of(str(tiny_model))
-    return ComputeTask(source, tuple(expand(sweep)), device.choose(DEVICE, "float32"), 4)
+    return ComputeTask(source, tuple(expand(sweep)), device.choose(DEVICE, "float32"), 4, row_bytes=2**20)
 
 
 @pytest.mark.slow

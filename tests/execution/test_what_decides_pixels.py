@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -16,8 +17,9 @@ from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
 from cfgsweep.execution.session import RunSession
-from cfgsweep.models import device, device_memory
+from cfgsweep.models import device, device_memory, row_memory
 from cfgsweep.models.load import load_model
+from cfgsweep.models.network import NetworkDenoiser
 from cfgsweep.models.source import Source
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -87,6 +89,54 @@ def test_a_batch_that_memory_decides_is_told_and_kept(
     given = cli("run", path, "--out", tmp_path / "given", "--batch-size", rows)
     assert "the default is" not in given.err
     assert pixels(tmp_path / "given") == pixels(tmp_path / "r")
+
+
+def test_what_rows_take_is_measured_where_it_may_decide_the_batch(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file, monkeypatch
+) -> None:
+    """A network that holds 64 MiB for every row, of which its shapes tell nothing."""
+    path, run, calls = sweep_file(sweep(tiny_model)), ("--out", tmp_path / "r", "--device", "cpu"), []
+    predict = NetworkDenoiser.predict
+
+    def hungry(self: NetworkDenoiser, latents: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        calls.append(len(latents))
+        held = torch.ones(len(latents), 2**24)
+        return predict(self, latents, *others) + 0 * held[:, :1, None, None]
+
+    monkeypatch.setattr(NetworkDenoiser, "predict", hungry)
+    monkeypatch.setattr(device_memory, "memory_bytes", lambda compute: 2 * 5 * 64 * 2**20)
+    monkeypatch.setattr(row_memory, "DOUBT", 2**20)
+    assert cli("run", path, *run, "--limit", 1).code == 0
+    (entry,) = json.loads((tmp_path / "r/environment.json").read_text())["models"].values()
+    ((size, taken),) = entry["row_bytes"].items()
+    assert size == "16x16"
+    assert 0.8 * 64 * 2**20 < taken < 1.5 * 64 * 2**20
+    assert {record["batch_size"] for record in records_of(tmp_path / "r")} == {4}
+    assert calls[:4] == [1, 1, 2, 2]
+    calls.clear()
+    assert cli("run", path, *run).code == 0
+    assert set(calls) == {4}  # what was measured is in the folder
+    monkeypatch.undo()
+    assert cli("run", path, "--out", tmp_path / "large", "--device", "cpu").code == 0
+    (entry,) = json.loads((tmp_path / "large/environment.json").read_text())["models"].values()
+    assert "row_bytes" not in entry
+
+
+def test_memory_for_one_row_alone_gives_batches_of_one(
+    cli, tiny_model: Path, tmp_path: Path, sweep_file, monkeypatch
+) -> None:
+    predict = NetworkDenoiser.predict
+
+    def too_large(self: NetworkDenoiser, latents: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        if len(latents) > 1:
+            raise MemoryError
+        return predict(self, latents, *others)
+
+    monkeypatch.setattr(NetworkDenoiser, "predict", too_large)
+    monkeypatch.setattr(device_memory, "memory_bytes", lambda compute: 2**20)
+    done = cli("run", sweep_file(sweep(tiny_model)), "--out", tmp_path / "r", "--device", "cpu")
+    assert done.code == 0
+    assert {record["batch_size"] for record in records_of(tmp_path / "r")} == {1}
 
 
 def test_the_batch_of_a_folder_of_version_0_1_holds_for_all_its_sizes(
