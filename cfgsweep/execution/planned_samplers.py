@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 def check_samplers_of_pipelines(experiments: Iterable[Experiment]) -> None:
     """Raises UserError for a sampler that a pipeline refuses, where it takes its own one.
 
-    Only of pipelines that are recorded and whose folders are here. It takes seconds, and none where all experiments
-    have the pipeline's own sampler.
+    Only of pipelines that are recorded and whose configurations are here, in a folder or in the hub's cache. It takes
+    seconds, and none where all experiments have the pipeline's own sampler.
     """
     others: dict[tuple[str, str | None], list[Experiment]] = {}
     for e in experiments:
         if e.sampler != OWN_SAMPLER:
             others.setdefault((e.model, e.revision), []).append(e)
     for model, members in others.items():
-        source = find_source(*model)
-        if source and not source.on_hub and not source.single_file and known_family(source) is ANY_PIPELINE:
+        found = find_source(*model)
+        source = found.known_configuration if found and known_family(found) is ANY_PIPELINE else None
+        if source:
             _check(source, dict.fromkeys(replace(StartKey.of(e).sampling, loras=()) for e in members))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,13 @@ class Source:
                 return None
             path = Path(cached) if isinstance(cached, str) else path
         return path if path.is_file() else None
+
+    @property
+    def known_configuration(self) -> Source | None:
+        """The folder with the model's configurations: its own, or one in the hub's cache; None where it is not here."""
+        found = self.configuration
+        index = found.known_file("model_index.json") if found is not None else None
+        return None if index is None else replace(self, place=str(index.parent))
 
     @property
     def _may_be_cached(self) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from cfgsweep.errors import UserError
 from tests.support import recorded_pipelines as recorded
 from tests.support import tiny_pipelines
 from tests.support.pipeline_sweeps import sweep_of
+from tests.support.single_file import in_hub_cache
 
 SHORT = {"call": {"max_sequence_length": 16}, "negative_prompt": "bad"}
 
@@ -33,6 +36,16 @@ def test_a_sampler_that_the_pipeline_refuses_is_refused(cli, sweep_file, flux: P
         recorded.denoiser("flux").check_sampling(recorded.tried("flux", sampler="heun"))
     assert "`set_timesteps` does not support custom sigmas" in at_run.value.problem
     assert " ".join(at_run.value.problem.split()) in " ".join(refused.err.split())
+
+
+def test_configurations_in_the_hubs_cache_serve_as_well(offline, cli, sweep_file, flux: Path, tmp_path: Path) -> None:
+    cached = in_hub_cache(flux, "some/flux", Path(constants.HF_HUB_CACHE))
+    path = sweep_file(sweep_of("some/flux", sampler="heun", **SHORT))
+    refused = cli("plan", path, "--out", tmp_path / "run")
+    assert refused.code == 2
+    assert "`set_timesteps` does not support custom sigmas" in " ".join(refused.err.split())
+    shutil.rmtree(cached / "tokenizer")  # some files alone are in the cache: the run says what is missing
+    assert cli("plan", path, "--out", tmp_path / "run").code == 0
 
 
 @pytest.mark.parametrize("sampler", ["model", "euler", "unipc"])
