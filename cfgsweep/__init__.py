@@ -20,19 +20,16 @@ if TYPE_CHECKING:
     from cfgsweep.errors import CfgsweepError, RunFailed, UserError
     from cfgsweep.execution.api import (
         check,
-        configs,
         export,
         grid,
-        guiders,
         open_run,
         plan,
         run,
-        schedules,
-        schema,
         table,
         train,
         verify,
     )
+    from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.phases.api import PhaseResult, phase
     from cfgsweep.sweep.schema import Sweep
@@ -68,10 +65,8 @@ __all__ = [
 _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
-    "cfgsweep.execution.api": (
-        *("check", "configs", "export", "grid", "guiders", "open_run", "plan", "run", "schedules", "schema"),
-        *("table", "train", "verify"),
-    ),
+    "cfgsweep.execution.api": ("check", "export", "grid", "open_run", "plan", "run", "table", "train", "verify"),
+    "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),
     "cfgsweep.sweep.schema": ("Sweep",),
