@@ -16,6 +16,7 @@ from cfgsweep.models.video import Picture, Video, frames_of
 from cfgsweep.storage.decoding import opened_frames, opened_rgb, text_of
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.system.files import open_atomic
+from cfgsweep.system.fonts import set_fonts
 from cfgsweep.system.picture_files import NO_PICTURE, Pixels
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def hash_of_file(path: Path, size: Pixels | None = None, frames: int | None = No
 
 def as_image(figure: Figure) -> Image.Image:
     """A matplotlib figure as a picture."""
+    set_fonts(figure)
     file = io.BytesIO()
     figure.savefig(file, dpi=100)
     return opened_rgb(file)
