@@ -20,17 +20,13 @@ if TYPE_CHECKING:
     from cfgsweep.errors import CfgsweepError, RunFailed, UserError
     from cfgsweep.execution.api import (
         check,
-        export,
-        grid,
-        open_run,
         plan,
         run,
-        table,
         train,
-        verify,
     )
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.run import Result, Run
+    from cfgsweep.execution.run_api import export, grid, open_run, table, verify
     from cfgsweep.phases.api import PhaseResult, phase
     from cfgsweep.sweep.schema import Sweep
 
@@ -65,9 +61,10 @@ __all__ = [
 _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
-    "cfgsweep.execution.api": ("check", "export", "grid", "open_run", "plan", "run", "table", "train", "verify"),
+    "cfgsweep.execution.api": ("check", "plan", "run", "train"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.run": ("Result", "Run"),
+    "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),
     "cfgsweep.sweep.schema": ("Sweep",),
 }

@@ -149,22 +149,6 @@ def verify(run: RunArgument, where: Where = None) -> None:
         raise typer.Exit(1)
 
 
-def grid(
-    run: RunArgument,
-    rows: Annotated[str | None, typer.Option(help="the axis that goes down")] = None,
-    cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
-    pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
-    out: Annotated[Path | None, typer.Option(help="the file to write  [default: in RUN/grids]")] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
-    empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
-    frames: Annotated[int, typer.Option(min=1, help="how many frames of a video to show; 1: the middle one")] = 1,
-    where: Where = None,
-) -> None:
-    """Render a run's pictures as titled grids."""
-    axes = {"rows": rows, "cols": cols, "pages": pages}
-    tell_all(cfgsweep.grid(run, **axes, out=out, plot=plot, empty_pages=empty_pages, frames=frames, where=where))
-
-
 def export(
     run: RunArgument,
     mp4: Annotated[bool, typer.Option("--mp4", help="write <id>.mp4 for every video, by PyAV")] = False,

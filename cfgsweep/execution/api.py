@@ -17,12 +17,12 @@ from cfgsweep.storage.artifacts import SWEEP
 from cfgsweep.sweep.guider_axis import GuiderEntry
 from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.serialize import as_written
-from cfgsweep.system.display import Lines, choose, import_progress_bars
+from cfgsweep.system.display import choose, import_progress_bars
 
 if TYPE_CHECKING:
     from cfgsweep.execution.dry_run import PlanSummary
     from cfgsweep.execution.model_report import ModelReport
-    from cfgsweep.execution.run import Run, Verification
+    from cfgsweep.execution.run import Run
 
 SweepLike = Sweep | str | os.PathLike[str]  # a sweep, the path of a sweep file, or the name of a shipped one
 Overrides = Mapping[str, Any] | Sequence[str] | None  # {"phase.scan": 9}, or ["phase.scan=9"] as --set takes them
@@ -108,76 +108,6 @@ def plan(
         return summarise_plan(found, folder_of(found, out or folder), model)
 
 
-def open_run(folder: str | os.PathLike[str]) -> Run:
-    """Read a run folder. Raises UserError where it is none."""
-    from cfgsweep.execution.run import Run
-
-    return Run.open(Path(folder))
-
-
-def verify(run: Run | str | os.PathLike[str], *, where: Sequence[str] | None = None) -> Verification:
-    """Look for damaged pictures, lost records and unknown files in a run folder. Changes nothing.
-
-    where: count only the pictures for which these conditions hold, as `Run.where` takes them.
-    """
-    return _opened(run, where).verify()
-
-
-def grid(
-    run: Run | str | os.PathLike[str],
-    *,
-    rows: str | None = None,
-    cols: str | None = None,
-    pages: str | None = None,
-    out: str | os.PathLike[str] | None = None,
-    plot: bool = False,
-    empty_pages: bool = False,
-    frames: int = 1,
-    where: Sequence[str] | None = None,
-) -> list[Path]:
-    """Render a run's pictures as titled grids, and write them as PNG files; `Run.grid` gives one as an image.
-
-    rows, cols, pages: the axes that go down, across and onto pages of their own.
-    out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too.
-    empty_pages: also draw pages after the first that have no picture yet.
-    frames: how many frames of a video are shown, side by side; the middle one if it is 1.
-    where: show only pictures for which these conditions hold, as `Run.where` takes them.
-    Returns the paths of the files.
-    """
-    file = Path(out) if out is not None else None
-    return _opened(run, where).write_grids(rows, cols, pages, file, plot, empty_pages, frames)
-
-
-def table(
-    run: Run | str | os.PathLike[str],
-    *,
-    form: str | None = None,
-    each: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    where: Sequence[str] | None = None,
-) -> Lines | Path:
-    """The metrics of a run as means over seeds, labels and prompts with their 95% intervals, one row a setting.
-
-    form: text, markdown, latex, csv or parquet; that of the file's name if not given, text without a file.
-    each: one row for each picture, in csv and parquet with every field of its record; so it is where nothing was
-    measured. out: the file to write. overwrite: also where there is another file of this name.
-    where: take only pictures for which these conditions hold, as `Run.where` takes them.
-    Returns the lines of the table, or the path of the file.
-    """
-    from cfgsweep.reports.write_table import form_of, write_table
-
-    file = Path(out) if out is not None else None
-    chosen = form_of(form, file)
-    if file is None and chosen == "parquet":
-        raise UserError("Parquet is not text", where="form", given=chosen, hint="give --out FILE")
-    content = _opened(run, where).table(chosen, each)
-    if file is None:
-        return Lines(content.decode().splitlines())
-    write_table(content, file, overwrite)
-    return file
-
-
 def check(
     model: str,
     *,
@@ -201,24 +131,6 @@ def check(
         if dry:
             return model_report.without_weights(source, dtype)
         return model_report.of_model(source, device, dtype)
-
-
-def export(
-    run: Run | str | os.PathLike[str],
-    *,
-    mp4: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    where: Sequence[str] | None = None,
-) -> list[Path]:
-    """Write the videos of a run, with a file <id>.mp4 for each, in a form that players know.
-
-    mp4: H.264, by PyAV. out: the folder to write into, `videos` in the run's folder if not given.
-    where: only videos for which these conditions hold, as `Run.where` takes them.
-    Returns the paths of the files. Raises UserError where PyAV is not installed.
-    """
-    if not mp4:
-        raise UserError("not said what to write", where="export", allowed="--mp4")
-    return _opened(run, where).export_mp4(Path(out) if out is not None else None)
 
 
 def train(
@@ -294,8 +206,3 @@ def _spec(value: Any) -> Any:
     if isinstance(value, Parameters | GuiderEntry):
         return value.spec()
     raise UserError("not a value that a sweep file can have", where="overrides", given=value)
-
-
-def _opened(run: Run | str | os.PathLike[str], where: Sequence[str] | None = None) -> Run:
-    opened = open_run(run) if isinstance(run, str | os.PathLike) else run
-    return opened.where(*where) if where else opened

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.execution.export import export_mp4
 from cfgsweep.models.video import frames_of
+from cfgsweep.reports.grid_style import GridStyle, StyleOptions
 from cfgsweep.reports.record_rows import rows_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.reports.write_table import table
@@ -163,13 +164,19 @@ class Run:
         return sum(1 for _ in self)
 
     def grid(
-        self, rows: str | None = None, cols: str | None = None, pages: str | None = None, frames: int = 1
+        self,
+        rows: str | None = None,
+        cols: str | None = None,
+        pages: str | None = None,
+        frames: int = 1,
+        **style: Unpack[StyleOptions],
     ) -> Image.Image:
         """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`.
 
         frames: how many frames of a video are shown, side by side; the middle one if it is 1.
+        title, labels, font_size, cell, caption, columns: how it looks, as `cfgsweep.grid` has it.
         """
-        grids = self._grids(rows, cols, pages, frames=frames)
+        grids = self._grids(rows, cols, pages, False, frames, style)
         if len(grids.numbers) > 1:
             raise UserError("a grid of several pages", given=len(grids.numbers), hint="`grids` gives a list of them")
         return grids.draw(1)
@@ -181,9 +188,10 @@ class Run:
         pages: str | None = None,
         empty_pages: bool = False,
         frames: int = 1,
+        **style: Unpack[StyleOptions],
     ) -> list[Image.Image]:
         """The same, a picture a page. empty_pages: also pages after the first that have no picture yet."""
-        grids = self._grids(rows, cols, pages, empty_pages, frames)
+        grids = self._grids(rows, cols, pages, empty_pages, frames, style)
         return [grids.draw(number) for number in grids.numbers]
 
     def write_grids(
@@ -195,18 +203,30 @@ class Run:
         plot: bool = False,
         empty_pages: bool = False,
         frames: int = 1,
+        format: str | None = None,
+        **style: Unpack[StyleOptions],
     ) -> list[Path]:
-        """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths."""
-        paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames), out)
+        """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths.
+
+        format: png, pdf or svg; that of `out` if not given.
+        """
+        paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames, style), out, format)
         if plot:
             paths.append(write_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics))
         return paths
 
     def _grids(
-        self, rows: str | None, cols: str | None, pages: str | None, empty_pages: bool = False, frames: int = 1
+        self,
+        rows: str | None,
+        cols: str | None,
+        pages: str | None,
+        empty_pages: bool,
+        frames: int,
+        style: StyleOptions,
     ) -> Grids:
+        look = GridStyle(**style, of_sweep=self.sweep.labels)
         name, experiments = self.sweep.name, self.experiments
-        return Grids.of(self._folder, name, experiments, rows, cols, pages, empty_pages, frames, self.chosen)
+        return Grids.of(self._folder, name, experiments, rows, cols, pages, empty_pages, frames, self.chosen, look)
 
     def export_mp4(self, out: Path | None = None) -> list[Path]:
         """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.

@@ -12,6 +12,7 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
+from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
 from cfgsweep.storage.run_folder import RunFolder
@@ -107,7 +108,7 @@ def _write_reports(
         metrics.measure(run)
         for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
-    return write_grids(Grids.of(run, sweep.name, experiments))
+    return write_grids(Grids.of(run, sweep.name, experiments, style=GridStyle(of_sweep=sweep.labels)))
 
 
 def _write_what_there_is(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from PIL import Image
 
 from cfgsweep.config import user_code
-from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, open_run, run_folder_of
+from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, run_folder_of
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
+from cfgsweep.execution.run_api import open_run
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
 from cfgsweep.storage.run_folder import RunFolder

@@ -9,7 +9,7 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import axis_follows
-from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.sweep.titles import Labels, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
 COLUMNS = 12  # a single axis longer than this is wrapped
@@ -19,15 +19,30 @@ Heading = tuple[tuple[str, Any], ...]  # the (field, value) pairs that one row, 
 
 @dataclass(frozen=True)
 class Layout:
-    """The fields that go down, across and onto pages. Together they are all that vary."""
+    """The fields that go down, across and onto pages. Together they are all that vary.
+
+    wrap: after how many columns a table is wrapped; if None, one of more than COLUMNS is into parts of equal width.
+    """
 
     rows: list[str]
     columns: list[str]
     pages: list[str]
+    wrap: int | None = None
+
+    def width(self, columns: int) -> int:
+        """How many of so many columns stand beside each other."""
+        if self.wrap is not None:
+            return min(columns, self.wrap)
+        bands = -(-columns // COLUMNS)
+        return -(-columns // bands)
 
 
 def arrange(
-    experiments: Sequence[Experiment], rows: str | None = None, cols: str | None = None, pages: str | None = None
+    experiments: Sequence[Experiment],
+    rows: str | None = None,
+    cols: str | None = None,
+    pages: str | None = None,
+    wrap: int | None = None,
 ) -> Layout:
     """The layout with the given axes; others are chosen: the longest goes across, and `value` of two as long.
 
@@ -42,7 +57,7 @@ def arrange(
         counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
         cols = max(free, key=lambda name: (counts[name], name == "value"))
         free.remove(cols)
-    layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [])
+    layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [], wrap)
     for name in free:
         leaders = (part for part in (layout.columns, layout.rows, layout.pages) if part)
         followed = (part for part in leaders if axis_follows(experiments, name, part[0]))
@@ -62,7 +77,7 @@ def _check_given(fields: Sequence[str], given: dict[str, str | None]) -> None:
 def split_into_sheets(members: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
     """Cut a page whose table would be too long or too wide into several."""
     if not layout.rows:
-        most = COLUMNS * ROWS_A_PAGE
+        most = (layout.wrap or COLUMNS) * ROWS_A_PAGE
         return [list(members[start : start + most]) for start in range(0, len(members), most)]
     places = [(heading_of(e, layout.rows), heading_of(e, layout.columns)) for e in members]
     down, across = ({h: n for n, h in enumerate(dict.fromkeys(side))} for side in zip(*places, strict=True))
@@ -77,9 +92,9 @@ def heading_of(experiment: Experiment, fields: Sequence[str]) -> Heading:
     return tuple((field, getattr(experiment, field)) for field in fields)
 
 
-def heading_text(heading: Heading) -> str:
+def heading_text(heading: Heading, labels: Labels) -> str:
     """'tnorm, value 0.1'."""
-    return ", ".join(axis_label(field, value) for field, value in heading)
+    return ", ".join(labels.of(field, value) for field, value in heading)
 
 
 @dataclass(frozen=True)
@@ -98,8 +113,8 @@ class Table:
     def of(cls, experiments: Sequence[Experiment], layout: Layout) -> Table:
         """The table of these experiments."""
         across = {heading: index for index, heading in enumerate(_distinct_headings(experiments, layout.columns))}
-        if not layout.rows and len(across) > COLUMNS:
-            columns = even_width(len(across))
+        columns = layout.width(len(across))
+        if not layout.rows and columns < len(across):
             cells = {divmod(across[heading_of(e, layout.columns)], columns): e for e in experiments}
             return cls(list(across)[:columns], [()] * (max(row for row, _ in cells) + 1), cells, wrapped=True)
         down = {heading: index for index, heading in enumerate(_distinct_headings(experiments, layout.rows))}
@@ -108,20 +123,14 @@ class Table:
 
 
 def split_into_bands(experiments: Sequence[Experiment], layout: Layout) -> list[list[Experiment]]:
-    """Cut a table with more than COLUMNS columns into bands of equal width, which stand below each other."""
+    """Cut a table that is wrapped into bands, which stand below each other."""
     across = list(_distinct_headings(experiments, layout.columns))
-    if not layout.rows or len(across) <= COLUMNS:
+    width = layout.width(len(across))
+    if not layout.rows or width == len(across):
         return [list(experiments)]
-    width = even_width(len(across))
     bands = [set(across[start : start + width]) for start in range(0, len(across), width)]
     return [[e for e in experiments if heading_of(e, layout.columns) in band] for band in bands]
 
 
 def _distinct_headings(experiments: Sequence[Experiment], fields: Sequence[str]) -> dict[Heading, None]:
     return dict.fromkeys(heading_of(e, fields) for e in experiments)
-
-
-def even_width(columns: int) -> int:
-    """Columns of each band, where so many are cut into as few bands of at most COLUMNS as possible."""
-    bands = -(-columns // COLUMNS)
-    return -(-columns // bands)

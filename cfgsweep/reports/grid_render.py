@@ -1,27 +1,37 @@
-"""Renders titled grids, page by page: what varies is in titles, what does not is in the caption."""
+"""Arranges titled grids, page by page: what varies is in titles, what does not is in the caption."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
+from cfgsweep.reports.drawing import Drawing, Text, stacked
 from cfgsweep.reports.grid_layout import (
     Heading,
     Layout,
     Table,
-    even_width,
     heading_of,
     heading_text,
     split_into_bands,
     split_into_sheets,
 )
 from cfgsweep.reports.grid_names import page_name
-from cfgsweep.reports.grid_painter import PAPER, Place, SheetPainter
+from cfgsweep.reports.grid_sheet import (
+    INK,
+    MARGIN,
+    TITLE_FONT,
+    Place,
+    Sheet,
+    has_schedule,
+    scales_of,
+    wrapped,
+)
+from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.sweep.titles import Labels, varying
 
 WIDTH = 1600  # pixels, up to which pictures are enlarged
 LARGEST_SCALE = 4
@@ -43,9 +53,10 @@ class Page:
     name: str
 
 
-def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> list[Page]:
+def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout, labels: Labels | None = None) -> list[Page]:
     """What stands on every page; nothing is drawn."""
-    settings = _common_settings(experiments)
+    labels = labels or Labels()
+    settings = _common_settings(experiments, labels)
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
         pages.setdefault(heading_of(experiment, layout.pages), []).append(experiment)
@@ -53,7 +64,7 @@ def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> li
     return [
         Page(
             part,
-            " · ".join([name, *([heading_text(heading)] if heading else []), *settings]),
+            " · ".join([name, *([heading_text(heading, labels)] if heading else []), *settings]),
             page_name(heading, n, is_unique=alike[page_name(heading, 1)] == 1),
         )
         for heading, members in pages.items()
@@ -61,63 +72,66 @@ def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout) -> li
     ]
 
 
-def render(page: Page, layout: Layout, picture: LoadPicture) -> Image.Image:
-    """One page.
-
-    picture: an experiment's picture, or None where there is none yet.
-    """
-    return _page(page.experiments, layout, page.caption, picture)
-
-
-def _common_settings(experiments: Sequence[Experiment]) -> list[str]:
+def _common_settings(experiments: Sequence[Experiment], labels: Labels) -> list[str]:
     """The settings that all experiments share, for the caption; those that are empty or native are left out."""
     first, differing = experiments[0], set(varying(experiments))
     shared = ((field, getattr(first, field)) for field in CAPTION_FIELDS if field not in differing)
-    return [axis_label(field, value) for field, value in shared if value not in (None, "", ())]
+    return [labels.of(field, value) for field, value in shared if value not in (None, "", ())]
 
 
-def _page(members: Sequence[Experiment], layout: Layout, caption: str, picture: LoadPicture) -> Image.Image:
-    """One sheet, or the bands of a wide table below each other, the caption below the last."""
-    bands = split_into_bands(members, layout)
-    columns = even_width(len({heading_of(e, layout.columns) for e in members})) if len(bands) > 1 else 0
-    captions = [""] * (len(bands) - 1) + [caption]
-    sheets = [_sheet(band, layout, text, picture, columns) for band, text in zip(bands, captions, strict=True)]
-    if len(sheets) == 1:
-        return sheets[0]
-    page = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), PAPER)
-    top = 0
-    for sheet in sheets:
-        page.paste(sheet, (0, top))
-        top += sheet.height
-    return page
+def page_drawing(page: Page, layout: Layout, picture: LoadPicture, style: GridStyle | None = None) -> Drawing:
+    """One page: a sheet, or the bands of a wide table below each other, the caption below the last.
+
+    picture: an experiment's picture, or None where there is none yet.
+    """
+    style = style or GridStyle()
+    bands = split_into_bands(page.experiments, layout)
+    columns = layout.width(len({heading_of(e, layout.columns) for e in page.experiments})) if len(bands) > 1 else 0
+    tables = [Table.of(band, layout) for band in bands]
+    captions = [""] * (len(bands) - 1) + [page.caption if style.caption else ""]
+    sparks = _spark_range(tables)
+    sheets = [_sheet(t, text, picture, columns, style, sparks) for t, text in zip(tables, captions, strict=True)]
+    return stacked([*_title(style, max(sheet.width for sheet in sheets)), *sheets])
+
+
+def _title(style: GridStyle, width: int) -> list[Drawing]:
+    """The title of a page, above its first sheet."""
+    if not style.title:
+        return []
+    line, (lines, face) = (
+        style.pixels(TITLE_FONT * 1.2),
+        wrapped(style.title, width - 2 * MARGIN, style.pixels(TITLE_FONT)),
+    )
+    texts = [Text(MARGIN, MARGIN + line * n, text, face, INK) for n, text in enumerate(lines)]
+    return [Drawing(width, MARGIN + line * len(lines), list(texts))]
+
+
+def _spark_range(tables: Sequence[Table]) -> tuple[float, float]:
+    """The lowest and the highest guidance scale of all small plots of a page, so that they can be compared.
+
+    It includes zero.
+    """
+    plotted = [scales_of(h, t) for t in tables for h in (*t.across, *t.down) if has_schedule(h)]
+    return min([0.0, *map(min, plotted)]), max([0.0, *map(max, plotted)])
 
 
 def _sheet(
-    experiments: Sequence[Experiment], layout: Layout, caption: str, picture: LoadPicture, columns: int
-) -> Image.Image:
+    table: Table, caption: str, picture: LoadPicture, columns: int, style: GridStyle, sparks: tuple[float, float]
+) -> Drawing:
     """A table of pictures with titled rows and columns above a caption.
 
     columns: the width of the widest band, so that the pictures of all bands have one size.
     """
-    table = Table.of(experiments, layout)
-    pictures = LazyPictures(table, picture)
-    sizes = [image.size for image in pictures.values() if image] or [MISSING_SIZE]
-    width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
-    scale = max(1, min(LARGEST_SCALE, WIDTH // (width * max(columns, len(table.across)))))
-    return SheetPainter(table, (width * scale, height * scale), scale).paint(pictures, caption)
 
+    def load(place: Place) -> Image.Image | None:
+        return picture(table.cells[place])
 
-class LazyPictures(Mapping[Place, Image.Image | None]):
-    """The pictures of a table by their places, loaded whenever they are looked at, so that few are in memory."""
-
-    def __init__(self, table: Table, picture: LoadPicture):
-        self.table, self.picture = table, picture
-
-    def __getitem__(self, place: Place) -> Image.Image | None:
-        return self.picture(self.table.cells[place])
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self.table.cells)
-
-    def __len__(self) -> int:
-        return len(self.table.cells)
+    sizes = {place: image.size if (image := load(place)) is not None else None for place in table.cells}
+    known = [size for size in sizes.values() if size is not None] or [MISSING_SIZE]
+    width, height = max(w for w, _ in known), max(h for _, h in known)
+    if style.cell is not None:
+        cell, scale = (style.cell, max(1, round(style.cell * height / width))), None
+    else:
+        scale = max(1, min(LARGEST_SCALE, WIDTH // (width * max(columns, len(table.across)))))
+        cell = width * scale, height * scale
+    return Sheet(table, cell, scale, style, sparks).drawing(sizes, load, caption)

@@ -6,20 +6,35 @@ import glob
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, chosen_frames
+from cfgsweep.reports.drawing import Drawing
+from cfgsweep.reports.drawing_png import paint
 from cfgsweep.reports.grid_layout import Layout, arrange
 from cfgsweep.reports.grid_names import grid_name
-from cfgsweep.reports.grid_render import Page, pages_of, render
+from cfgsweep.reports.grid_render import Page, page_drawing, pages_of
+from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import means
-from cfgsweep.storage.drawings import MARK, is_drawing, save_drawing
+from cfgsweep.storage.drawings import (
+    KINDS,
+    MARK,
+    PDF,
+    PNG,
+    is_any_drawing,
+    is_drawing,
+    save_drawing,
+    save_vector_drawing,
+)
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import Labels
+from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import make_folder
 from cfgsweep.system.picture_files import NO_PICTURE
 
@@ -41,6 +56,7 @@ class Grids:
     numbers: list[int]
     frames: int
     done: Mapping[str, DoneRecord]
+    style: GridStyle
 
     @classmethod
     def of(
@@ -54,6 +70,7 @@ class Grids:
         empty_pages: bool = False,
         frames: int = 1,
         where: Sequence[str] = (),
+        style: GridStyle | None = None,
     ) -> Grids:
         """Arranges the experiments on pages. Raises UserError where that cannot be done as given.
 
@@ -61,8 +78,11 @@ class Grids:
         """
         if frames < 1:
             raise UserError("a grid shows frames of videos", where="frames", given=frames, allowed="1 or more")
-        layout = arrange(experiments, rows, cols, pages)
-        found = pages_of(name, experiments, layout)
+        style = style or GridStyle()
+        for key in Labels(style.labels or {}).unused(experiments):
+            SilentDisplay().notice(f"labels: {key}: none of the pictures has this value")
+        layout = arrange(experiments, rows, cols, pages, style.columns)
+        found = pages_of(name, experiments, layout, style.titles)
 
         records = run.records_of(experiments)
         done = {name: record for name, record in records.items() if isinstance(record, DoneRecord)}
@@ -71,11 +91,16 @@ class Grids:
             return any(e.id in done for e in page.experiments)
 
         numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or has_picture(page)]
-        return cls(run, grid_name(name, rows, cols, pages, frames, where), layout, found, numbers, frames, done)
+        full_name = "-".join(filter(None, [grid_name(name, rows, cols, pages, frames, where), style.name]))
+        return cls(run, full_name, layout, found, numbers, frames, done, style)
+
+    def drawing(self, number: int) -> Drawing:
+        """What stands where on a page. Cells without a picture are left empty."""
+        return page_drawing(self.pages[number - 1], self.layout, self._picture, self.style)
 
     def draw(self, number: int) -> Image.Image:
-        """A page. Cells without a picture are left empty."""
-        return render(self.pages[number - 1], self.layout, self._picture)
+        """A page as a picture."""
+        return paint(self.drawing(number))
 
     def _picture(self, experiment: Experiment) -> Image.Image | None:
         record = self.done.get(experiment.id)
@@ -107,37 +132,77 @@ class Grids:
         return first.with_stem(f"{first.stem}-{name}") if name else first
 
 
-def write_grids(grids: Grids, out: Path | None = None) -> list[Path]:
+def write_grids(grids: Grids, out: Path | None = None, kind: str | None = None) -> list[Path]:
     """Write the grids, one file a page: `out`, `out-2`, ..., or `out-seed=1`, ... where pages are of an axis.
 
-    They are in the run's folder `grids` if `out` is not given.
+    They are in the run's folder `grids` if `out` is not given. kind: png, pdf or svg; that of `out` if not given.
 
-    Raises UserError where `out` is no PNG file or a finished picture, or the file of a further page is not this page.
+    Raises UserError where `out` is of another kind, a finished picture, or a PDF or SVG file that is no drawing of
+    ours, and where the file of a further page is not this page.
     """
-    first = out or grids.run.grids / f"{grids.name}.png"
-    if first.suffix.lower() != ".png":
-        raise UserError("grids are PNG files", where="--out", given=str(first), allowed="a name that ends in .png")
+    kind = _kind(out, kind)
+    first = out or grids.run.grids / f"{grids.name}.{kind}"
     paths = {number: grids.path(number, first) for number in grids.numbers}
-    for number, path in paths.items():
-        if path == first:
-            refuse_a_finished_picture(first)
-        elif out is not None and path.exists() and not is_drawing(path, grids.title(number)):
-            hint = "remove it, or give another name"
-            raise UserError("not a page of these grids: it is not overwritten", where=str(path), hint=hint)
+    if out is not None:
+        _check_places(grids, first, kind, paths)
     make_folder(first.parent)
     if out is None:
         _remove_other_pages(grids, first, set(paths.values()))
     for number, path in paths.items():
-        if out is not None:
-            save_png(grids.draw(number), path, texts={MARK: grids.title(number)})
-        else:
-            save_drawing(grids.draw(number), path, grids.title(number))
+        _write_page(grids, number, path, kind, is_ours=out is None)
     return list(paths.values())
+
+
+def _kind(out: Path | None, kind: str | None) -> str:
+    """Raises UserError where a grid cannot be drawn as this kind of file, or not as both that are named."""
+    ending = out.suffix.lower().removeprefix(".") if out is not None else None
+    if kind is not None and kind not in KINDS:
+        raise UserError("not a format of grids", where="--format", given=kind, allowed=KINDS)
+    if ending is not None and ending not in KINDS:
+        allowed = "a name that ends in .png, .pdf or .svg"
+        raise UserError("grids are PNG, PDF or SVG files", where="--out", given=str(out), allowed=allowed)
+    if None not in (kind, ending) and kind != ending:
+        raise UserError("two formats", where="--format and --out", given=[kind, str(out)], allowed="the same in both")
+    return kind or ending or PNG
+
+
+def _check_places(grids: Grids, first: Path, kind: str, paths: Mapping[int, Path]) -> None:
+    """Raises UserError where a page would be written over something else that is worth keeping."""
+    hint = "remove it, or give another name"
+    for number, path in paths.items():
+        if path == first:
+            refuse_a_finished_picture(first)
+            if kind != PNG and path.exists() and not is_any_drawing(path):
+                raise UserError("not a drawing of cfgsweep: it is not overwritten", where=str(path), hint=hint)
+        elif path.exists() and not is_drawing(path, grids.title(number)):
+            raise UserError("not a page of these grids: it is not overwritten", where=str(path), hint=hint)
+
+
+def _write_page(grids: Grids, number: int, path: Path, kind: str, is_ours: bool) -> None:
+    """is_ours: whether the file is in the run's folder, where a user's file in its place is put aside."""
+    what = grids.title(number)
+    if kind == PNG:
+        image = grids.draw(number)
+        save_drawing(image, path, what) if is_ours else save_png(image, path, texts={MARK: what})
+        return
+    drawing = grids.drawing(number)
+
+    def write(file: BinaryIO, mark: str) -> None:
+        if kind == PDF:
+            from cfgsweep.reports.drawing_pdf import write_pdf
+
+            write_pdf(drawing, file, mark)
+        else:
+            from cfgsweep.reports.drawing_svg import write_svg
+
+            write_svg(drawing, file, mark)
+
+    save_vector_drawing(write, path, what, keep=is_ours)
 
 
 def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> None:
     """Remove pages of an earlier grid of this name that are not drawn now; no other files, whatever their names."""
-    for path in first.parent.glob(f"{glob.escape(first.stem)}*.png"):
+    for path in first.parent.glob(f"{glob.escape(first.stem)}*{first.suffix}"):
         page = path.stem.removeprefix(first.stem).removeprefix("-") or "1"
         if path not in drawn and is_drawing(path, f"{grids.mark}{page}"):
             path.unlink()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfgsweep.storage.drawings import is_whole_vector_drawing
 from cfgsweep.storage.input_copies import is_copy
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.report_file import is_report
@@ -17,8 +18,9 @@ from cfgsweep.system.locks import LOCKS
 IMAGES, GRIDS, VIDEOS, INPUTS = "images", "grids", "videos", "inputs"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
+DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
-DRAWINGS = f"{GRIDS}/[!.]*.png"
+DRAWINGS, VECTOR_DRAWINGS = f"{GRIDS}/[!.]*.png", (f"{GRIDS}/[!.]*.pdf", f"{GRIDS}/[!.]*.svg")
 
 
 def is_picture(path: Path) -> bool:
@@ -53,8 +55,9 @@ ARTIFACTS = (
     Artifact(ENVIRONMENT),
     Artifact(RECORDS),
     Artifact(REPORT, is_report, "no whole report; the same search writes it, and renames a file that is not its own"),
-    Artifact(DRAWINGS, is_picture, "damaged; it can be drawn again from the pictures"),
-    Artifact(REPORT_PLOT, is_picture, "damaged; it can be drawn again from the pictures"),
+    Artifact(DRAWINGS, is_picture, DRAW_AGAIN),
+    *(Artifact(pattern, is_whole_vector_drawing, DRAW_AGAIN) for pattern in VECTOR_DRAWINGS),
+    Artifact(REPORT_PLOT, is_picture, DRAW_AGAIN),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the picture that the run began with"),
     *(Artifact(name) for name in LOCKS),

@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
 
 from PIL import Image
 
 from cfgsweep.storage.decoding import text_of
 from cfgsweep.storage.png import hash_of_file, pixels_sha256, save_png
 from cfgsweep.system.display import SilentDisplay
+from cfgsweep.system.files import open_atomic
 from cfgsweep.system.machine_errors import is_regular
 from cfgsweep.system.picture_files import NO_PICTURE, damage_told
 
 MARK = "cfgsweep-drawing"  # the text chunk with what a drawing is
+PNG, PDF, SVG = KINDS = ("png", "pdf", "svg")  # endings of files
+BEGINS = {PDF: b"%PDF-", SVG: b"<?xml"}
+ENDS = {PDF: b"%%EOF", SVG: b"</svg>"}
+AROUND = {PDF: (b"(", b")"), SVG: (b">", b"<")}  # the mark in a file of this kind
+
+
+def mark_of(what: str) -> str:
+    """What a PDF or SVG file has among its metadata. In it are no characters that these formats escape."""
+    return f"{MARK}:{quote(what)}"
 
 
 def is_drawing(path: Path, what: str) -> bool:
-    """Is the file this drawing, as `save_drawing` wrote it?"""
+    """Is the file this drawing, as `save_drawing` or `save_vector_drawing` wrote it?"""
+    kind = path.suffix.lower().removeprefix(".")
+    if kind in BEGINS:
+        before, after = AROUND[kind]
+        return _contains(path, BEGINS[kind], before + mark_of(what).encode() + after)
     try:
         return text_of(path, MARK) == what
     except NO_PICTURE:
         return False
+
+
+def is_any_drawing(path: Path) -> bool:
+    """Is a PDF or SVG file a drawing of ours, whichever?"""
+    kind = path.suffix.lower().removeprefix(".")
+    return _contains(path, BEGINS[kind], AROUND[kind][0] + MARK.encode() + b":")
+
+
+def is_whole_vector_drawing(path: Path) -> bool:
+    """Has a PDF or SVG file its beginning and its end?"""
+    kind = path.suffix.lower().removeprefix(".")
+    return _contains(path, BEGINS[kind], ENDS[kind])
+
+
+def _contains(path: Path, begins: bytes, part: bytes) -> bool:
+    """Does a regular file begin like this, and have this in it?"""
+    if not is_regular(path) or path.stat().st_size == 0:
+        return False
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content[: len(begins)] == begins and content.rfind(part) != -1
 
 
 def save_drawing(image: Image.Image, path: Path, what: str) -> None:
@@ -35,6 +73,17 @@ def save_drawing(image: Image.Image, path: Path, what: str) -> None:
         if found != pixels_sha256(image) if found is not None else _is_other_picture(path):
             put_aside(path, "drawing of this run")
     save_png(image, path, texts={MARK: what})
+
+
+def save_vector_drawing(write: Callable[[BinaryIO, str], None], path: Path, what: str, keep: bool) -> None:
+    """Writes a PDF or SVG file, whole or not at all. write: is given the file and the mark to put into it.
+
+    keep: whether a file of the user's in its place is renamed, with a notice.
+    """
+    if keep and is_regular(path) and path.stat().st_size and not is_drawing(path, what):
+        put_aside(path, "drawing of this run")
+    with open_atomic(path) as file:
+        write(file, mark_of(what))
 
 
 def _is_other_picture(path: Path) -> bool:

@@ -166,3 +166,4 @@ CONDITIONS_SCHEMA = {"anyOf": [OBJECT, {"type": "array", "items": OBJECT}]}
 
 Groups = Annotated[list[ZipGroup], BeforeValidator(parse_groups), WithJsonSchema(GROUPS_SCHEMA)]
 Conditions = Annotated[list[dict[str, Any]], BeforeValidator(_conditions), WithJsonSchema(CONDITIONS_SCHEMA)]
+TitleTexts = Annotated[dict[Name, Annotated[str, Field(max_length=500)]], Field(max_length=1000)]

@@ -53,6 +53,7 @@ from cfgsweep.sweep.fields import (
     Strengths,
     TaskName,
     Texts,
+    TitleTexts,
     Vaes,
 )
 from cfgsweep.sweep.guider_axis import VALUE, GuiderEntry, check_values, entry_values
@@ -127,6 +128,7 @@ class Sweep(BaseModel):
     search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
     phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
     metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
+    labels: TitleTexts = Field({}, description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def __init__(self, /, **fields: Any) -> None:
@@ -152,6 +154,8 @@ class Sweep(BaseModel):
         check_values(self.guider, self.value, self.zip)
         _check_duplicates(self)
         _check_exclude(self)
+        for key in self.labels:
+            check_label(key)
         return self
 
     def axis(self, name: str) -> list[Any]:
@@ -273,3 +277,13 @@ def _check_exclude(sweep: Sweep) -> None:
         for field in conditions:
             if field not in AXES:
                 raise unknown_name("field", field, AXES).at_key("exclude", number, field)
+
+
+def check_label(key: str) -> None:
+    """Raises UserError where a key of `labels` is not AXIS or AXIS.VALUE."""
+    name, dot, value = key.partition(".")
+    if name not in AXES:
+        raise unknown_name("axis", name, AXES).at_key("labels", key)
+    if dot and not value:
+        allowed = "AXIS or AXIS.VALUE, such as value or guider.tnorm"
+        raise UserError("not the name of a title", given=key, allowed=allowed).at_key("labels", key)

@@ -51,3 +51,36 @@ def axis_label(name: str, value: Any) -> str:
 def title(experiment: Experiment, fields: list[str]) -> str:
     """The experiment's values of these fields in one line; the guider where there are no fields."""
     return ", ".join(axis_label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()
+
+
+class Labels(dict[str, str]):
+    """What titles of drawings say in the place of names and values.
+
+    By the name of an axis: `value: guidance scale` turns 'value 0.1' into 'guidance scale 0.1'. By an axis and one of
+    its values, as a title has it: `seed.1`, `guider.tnorm`, where parameters of the guider stay as they are.
+    """
+
+    def of(self, name: str, value: Any) -> str:
+        """One setting for a title, as `axis_label`."""
+        usual = axis_label(name, value)
+        for key in _keys(name, value):
+            if key in self:
+                begins = isinstance(value, Parameters) and key == f"{name}.{value.name}"
+                return self[key] + usual.removeprefix(value.name) if begins else self[key]
+        return f"{self[name]} {usual.removeprefix(f'{name} ')}".strip() if name in self else usual
+
+    def unused(self, experiments: Sequence[Experiment]) -> list[str]:
+        """Keys that name a value which none of the experiments has."""
+        names = {key.partition(".")[0] for key in self if "." in key}
+        known = {
+            key for name in names for value in {getattr(e, name) for e in experiments} for key in _keys(name, value)
+        }
+        return [key for key in self if "." in key and key not in known]
+
+
+def _keys(name: str, value: Any) -> list[str]:
+    """How labels can name a setting: by its title, by the name of a guider or a schedule, by a text."""
+    label = axis_label(name, value)
+    names = [label, label.removeprefix(f"{name} ")]
+    names += [value.name] if isinstance(value, Parameters) else [value] if isinstance(value, str) else []
+    return [f"{name}.{one}" for one in names]

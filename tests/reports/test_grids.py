@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from cfgsweep.reports import grid_render
+from cfgsweep.reports import grid_render, write
+from cfgsweep.reports.drawing_png import paint
 from cfgsweep.reports.grid_layout import Layout, arrange
-from cfgsweep.reports.grid_render import pages_of
-from cfgsweep.reports.grid_render import render as render_page
+from cfgsweep.reports.grid_render import page_drawing, pages_of
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
@@ -54,7 +54,7 @@ def written(monkeypatch) -> list[str]:
 
 def render(experiments, **axes) -> list[Image.Image]:
     layout = arrange(experiments, **axes)
-    return [render_page(page, layout, coloured) for page in pages_of("g", experiments, layout)]
+    return [paint(page_drawing(page, layout, coloured)) for page in pages_of("g", experiments, layout)]
 
 
 def contains(sheet: Image.Image, picture: Image.Image, scale: int) -> bool:
@@ -193,13 +193,11 @@ def test_titles_stay_within_their_column() -> None:
     """Words longer than a column are cut, and neighbours do not run into each other."""
     from PIL import ImageFont
 
-    from cfgsweep.reports.grid_layout import Table
-    from cfgsweep.reports.grid_painter import SheetPainter
+    from cfgsweep.reports.grid_sheet import wrapped
 
-    painter = SheetPainter(Table([], [], {}, wrapped=True), (100, 100), 1)
     font = ImageFont.load_default(15)
     for text in ("cosine min_val=0 num_warmup_steps=10", "W" * 40, "a b c", "autoguidance layers=[mid,up.0]"):
-        lines = painter.wrap(text, 100, font)
+        lines, _ = wrapped(text, 100, 15)
         assert lines
         assert all(font.getlength(line) <= 100 for line in lines)
         assert "".join("".join(lines).split()) == "".join(text.split())
@@ -231,7 +229,7 @@ def test_the_first_page_is_drawn_without_any_picture(cli, begun: Path) -> None:
 
 def test_one_page_is_in_memory_at_a_time(cli, begun: Path, monkeypatch) -> None:
     made, most = list[weakref.ref](), list[int]()
-    draw = grid_render._page
+    draw = write.paint
 
     def counted(*given) -> Image.Image:
         gc.collect()
@@ -240,7 +238,7 @@ def test_one_page_is_in_memory_at_a_time(cli, begun: Path, monkeypatch) -> None:
         made.append(weakref.ref(page))
         return page
 
-    monkeypatch.setattr(grid_render, "_page", counted)
+    monkeypatch.setattr(write, "paint", counted)
     assert cli("grid", begun, "--empty-pages").code == 0
     assert most == [0, 0, 0]
 
@@ -257,7 +255,7 @@ def test_pictures_are_loaded_one_at_a_time(sweep_file) -> None:
 
     experiments = experiments_of(sweep_file, "seed: {range: [1, 5, 1]}\n")
     layout = arrange(experiments)
-    render_page(pages_of("g", experiments, layout)[0], layout, counted)
+    paint(page_drawing(pages_of("g", experiments, layout)[0], layout, counted))
     assert max(most) <= 2
 
 
