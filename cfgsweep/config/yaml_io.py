@@ -12,7 +12,6 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from cfgsweep.config.base_folder import paths_from
 from cfgsweep.config.yaml_core import Dumper, Loader
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.system.files import naming
@@ -22,6 +21,7 @@ MAX_BYTES = 4 * 2**20
 MAX_NODES = 500_000  # after aliases are expanded
 MAX_DEPTH = 20
 NULLS = ("null", "~")
+UNION = "="  # with which the tags of the members of a union begin, which pydantic puts between the keys of a place
 FLOW = ("[", "{", '"', "'")  # with which lists, mappings and quoted texts begin
 
 Key = tuple[str | int, ...]
@@ -188,10 +188,8 @@ def validate(model: type[T], document: Document) -> T:
 
     Validators find the folder of the document's file as "folder" in the context.
     """
-    folder = Path(document.source).parent
     try:
-        with paths_from(folder):
-            return model.model_validate(document.data, context={"folder": str(folder)})
+        return model.model_validate(document.data, context={"folder": str(Path(document.source).parent)})
     except ValidationError as invalid:
         raise explain(invalid, model, document.where) from None
 
@@ -206,7 +204,7 @@ def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[K
     """
     errors = invalid.errors()
     error = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    key = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
+    key = tuple(part for part in error["loc"] if not str(part).startswith(UNION))
     place = where(key)
     original = error.get("ctx", {}).get("error")
     if isinstance(original, UserError):
@@ -224,7 +222,19 @@ def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[K
 def _fields(model: Any, key: Key) -> list[str]:
     """Names of the fields of the model at `key` below `model`."""
     for part in key:
-        inner = getattr(model, "model_fields", {}).get(part)
-        kinds = (inner.annotation, *get_args(inner.annotation)) if inner else ()  # itself, or one of `A | None`
-        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
-    return list(getattr(model, "model_fields", {}))
+        inner = _fields_by_key(model).get(str(part))
+        model = next(_models_within(inner.annotation), None) if inner else None
+    return list(_fields_by_key(model))
+
+
+def _fields_by_key(model: Any) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in getattr(model, "model_fields", {}).items()}
+
+
+def _models_within(annotation: Any) -> Iterator[Any]:
+    """The model that an annotation is, or those among its parts, as in `Annotated[A | B, ...] | None`."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+        return
+    for part in get_args(annotation):
+        yield from _models_within(part)

@@ -147,16 +147,17 @@ def train(
     out: the folder to train in; outputs/train/<name> if not given. The other arguments are those of `run`.
     Returns the folder, which is a model that `Sweep(model=...)` takes.
     """
-    from cfgsweep.training.config import TrainConfig
+    from cfgsweep.training.config import TrainingFile
     from cfgsweep.training.train import train as train_model
 
     import_progress_bars()
     document = yaml_io.read(find_config(config, "training"))
     document.override(assignments(overrides))
-    settings = yaml_io.validate(TrainConfig, document)
+    file = yaml_io.validate(TrainingFile, document)
     display = choose(quiet)
     try:
-        return train_model(settings, Path(out or Path("outputs/train") / settings.name), display, wait)
+        with document.error_context():
+            return train_model(file, Path(out or Path("outputs/train") / file.name), display, wait)
     finally:
         display.close()
 

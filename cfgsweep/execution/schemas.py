@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cfgsweep.config.json_schema import bundled
 from cfgsweep.errors import unknown_name
 
 
@@ -15,9 +16,9 @@ def _sweep() -> dict[str, Any]:
 
 
 def _training() -> dict[str, Any]:
-    from cfgsweep.training.config import TrainConfig
+    from cfgsweep.training.config import TrainingFile
 
-    return TrainConfig.model_json_schema()
+    return bundled(TrainingFile.model_json_schema(), {})
 
 
 def _record() -> dict[str, Any]:

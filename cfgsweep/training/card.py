@@ -7,9 +7,17 @@ from typing import Any
 
 import yaml
 
-from cfgsweep.training.config import TrainConfig
+from cfgsweep.training.config import FORM, TrainConfig
 from cfgsweep.training.data.captions import FLOURISHES, STYLES
+from cfgsweep.training.folder import settings_of
 
+EMOJI_LICENCES = """\
+| pictures | licence |
+| --- | --- |
+| Noto Emoji (Google), by `emoji-datasource-google` | Apache-2.0 |
+| Twemoji (Twitter and contributors), by `emoji-datasource-twitter` | CC-BY 4.0 |
+| Fluent Emoji (Microsoft), by `@lobehub/fluent-emoji-3d` and `-modern` | MIT |
+| labels and tags, `emojibase-data` | MIT |"""
 EMOJI_CARD = """\
 ---
 license: cc-by-4.0
@@ -35,12 +43,7 @@ Words of other models' prompts ({flourish}, …) have no meaning here.
 {sizes}. One glyph in twenty is held out, by the hash of its code points, in every style. The composites are made of
 two pictures each, a rider drawn behind the back of a mount; without them no picture shows a relation between things.
 
-| pictures | licence |
-| --- | --- |
-| Noto Emoji (Google), by `emoji-datasource-google` | Apache-2.0 |
-| Twemoji (Twitter and contributors), by `emoji-datasource-twitter` | CC-BY 4.0 |
-| Fluent Emoji (Microsoft), by `@lobehub/fluent-emoji-3d` and `-modern` | MIT |
-| labels and tags, `emojibase-data` | MIT |
+{licences}
 
 The weights are given under CC-BY 4.0, with attribution to the makers of the pictures above.
 
@@ -72,9 +75,9 @@ pipeline_tag: {task}
 
 # {name}
 
-A small diffusion model, trained from scratch with `cfgsweep train` so that guidance can be studied anywhere. It was
+A small diffusion model, trained {beginning} with `cfgsweep train` so that guidance can be studied anywhere. It was
 trained without its condition in {dropout:.0%} of the rows, so that it predicts without one, too.
-
+{bundled}
 ## Data
 
 {source}.
@@ -90,6 +93,14 @@ trained without its condition in {dropout:.0%} of the rows, so that it predicts 
 
 ```yaml
 {recipe}```
+"""
+BUNDLED = """
+## From the model {name}
+
+{what} of `{name}`, a model that comes with cfgsweep (SHA-256 of its files `{fingerprint}`).
+It is given under CC-BY 4.0, with attribution to the makers of the pictures that it was trained on:
+
+{licences}
 """
 SOURCES = {
     "digits": "Handwritten digits, 8×8 pixels, by scikit-learn (Alpaydin and Kaynak 1998, "
@@ -113,7 +124,7 @@ def model_card(config: TrainConfig, results: Mapping[str, float], sizes: Mapping
     results: held-out loss by task. sizes: number of pictures by part of the data.
     """
     data = config.data
-    recipe = config.model_dump(mode="json", exclude_none=True, exclude=_unused(config))
+    recipe = config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_unused(config))
     if data.path is not None:
         recipe["data"]["path"] = data.path.name  # the folders of the machine do not belong into a published card
     parts = {
@@ -124,16 +135,30 @@ def model_card(config: TrainConfig, results: Mapping[str, float], sizes: Mapping
     if data.name == "emoji":
         styles = "\n".join(f"- {style}: {', '.join(repr(name) for name in names)}" for style, names in STYLES.items())
         flourish = ", ".join(repr(word) for word in FLOURISHES[:3])
-        return EMOJI_CARD.format(styles=styles, flourish=flourish, **parts, **results)
+        return EMOJI_CARD.format(styles=styles, flourish=flourish, licences=EMOJI_LICENCES, **parts, **results)
     task = "text-to-image" if config.condition == "text" else "unconditional-image-generation"
     source = SOURCES.get(str(data.name), str(recipe["data"].get("path")))
     table = "\n".join(f"| {MEASURES[name]} | {value:.4f} |" for name, value in results.items())
     dropout = config.denoiser.condition_dropout
     licence = f"license: {LICENCES[data.name]}\n" if data.name in LICENCES else ""
+    parts |= {"beginning": f"from the weights of `{config.from_}`" if config.from_ else "from scratch"}
+    parts |= {"bundled": _of_bundled(config)}
     return PLAIN_CARD.format(task=task, licence=licence, source=source, results=table, dropout=dropout, **parts)
+
+
+def _of_bundled(config: TrainConfig) -> str:
+    """The section on the bundled model whose weights or autoencoder it began with; empty without one."""
+    name = config.autoencoder_of
+    if name is None:
+        return ""
+    what = "The autoencoder is that, unchanged, and all other weights were trained further from those,"
+    what = what if config.from_ else "The autoencoder is that, unchanged,"
+    return BUNDLED.format(name=name, what=what, fingerprint=settings_of(config)["fingerprint"], licences=EMOJI_LICENCES)
 
 
 def _unused(config: TrainConfig) -> dict[str, Any]:
     """Keys that have no effect on this kind of training, as `exclude` of `model_dump` takes them."""
     unused: dict[str, Any] = {"text_encoder": True} if config.condition == "label" else {}
+    if config.from_ is not None:
+        unused = {"text_encoder": True, "noise": True, "denoiser": set(FORM)}
     return unused | ({} if config.data.name == "emoji" else {"data": {"leave_out", "composites", "composite_share"}})

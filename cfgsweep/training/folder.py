@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError
+from cfgsweep.models.fingerprint import fingerprint, fingerprint_of_part
+from cfgsweep.models.source import Source
 from cfgsweep.system.files import is_left_behind, is_utf8, open_atomic, remove_left_behind
 from cfgsweep.system.locks import LOCKS
-from cfgsweep.training.config import TrainConfig
+from cfgsweep.training.config import TrainConfig, TrainingFile
 
 SETTINGS_FILE = "training.json"
 ELSEWHERE = "name another folder with --out"
 
 
-def check(folder: Path, config: TrainConfig) -> None:
-    """Raises UserError where the folder holds anything but a training, or a training with other settings."""
+def check(folder: Path, file: TrainingFile) -> None:
+    """Raises UserError where the folder holds anything but a training, or a training with other settings.
+
+    Of a file from which not all is chosen yet, only what it says is compared.
+    """
     if not is_utf8(folder):
         raise UserError("not UTF-8: weights cannot be written there", where="--out", given=str(folder))
     if not folder.exists():
@@ -35,8 +40,9 @@ def check(folder: Path, config: TrainConfig) -> None:
         before = dict(_flat(json.loads(settings_file.read_text())))
     except (ValueError, AttributeError, RecursionError):
         raise UserError("damaged: not what a training was begun with", where=str(settings_file)) from None
-    now = dict(_flat(_settings(config)))
-    for key in {**now, **before}:
+    now = dict(_flat(settings_of(file)))
+    whole = isinstance(file, TrainConfig)
+    for key in {**now, **before} if whole else [key for key in now if now[key] is not None]:
         if before.get(key) != now.get(key):
             problem, allowed = f"{folder} was trained otherwise", str(before.get(key))
             raise UserError(problem, where=key, given=now.get(key), allowed=allowed, hint=ELSEWHERE)
@@ -51,7 +57,7 @@ def _all_below(folder: Path) -> Iterator[Path]:
 def write_down(folder: Path, config: TrainConfig) -> None:
     """Writes the settings of a training that begins in this folder."""
     with open_atomic(folder / SETTINGS_FILE) as file:
-        file.write((json.dumps(_settings(config), indent=1) + "\n").encode())
+        file.write((json.dumps(settings_of(config), indent=1) + "\n").encode())
 
 
 def remove_temporary(folder: Path) -> None:
@@ -61,9 +67,18 @@ def remove_temporary(folder: Path) -> None:
             remove_left_behind(path)
 
 
-def _settings(config: TrainConfig) -> dict[str, Any]:
-    """The settings that weights depend on."""
-    return config.model_dump(mode="json", exclude={"tracker"})
+def settings_of(file: TrainingFile) -> dict[str, Any]:
+    """The settings that weights depend on; the fingerprint stands for those of a bundled model."""
+    settings = file.model_dump(mode="json", by_alias=True, exclude={"tracker"})
+    if (name := file.autoencoder_of) is not None:
+        settings["fingerprint"] = fingerprint_of(name, None if file.from_ else "vae")
+    return settings
+
+
+def fingerprint_of(name: str, part: str | None) -> str:
+    """64 hex digits that stand for the files of a bundled model, or of one of its parts."""
+    source = Source.bundled(name)
+    return fingerprint(source) if part is None else fingerprint_of_part(Path(source.place) / part)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,41 +10,53 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.storage.png import save_png
 from cfgsweep.system.files import append, make_folder, open_atomic
 from cfgsweep.training.config import Recipe
 
 
 class Task(Protocol):
-    """A network to be optimised, its loss on a random batch, and its loss on held-out data."""
+    """A network to be optimised, its loss on a random batch, and its measure on data.
+
+    loss_name: of what is minimised, which may weight or add up several errors. measure: of what is compared between
+    held-out data and data that it is trained on.
+    """
 
     name: str
+    loss_name: str
+    measure: str
     network: Any  # an nn.Module of the task's own kind
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
         """The loss of `self.network` on a random batch of so many rows, a scalar."""
         ...
 
-    def held_out_loss(self, network: Any) -> float:
-        """The loss of a network on held-out data, with the same random numbers every time."""
+    def measured(self, network: Any, held_out: bool) -> float:
+        """The measure on held-out data, or on about as much of the training data; the random numbers are fixed."""
         ...
 
-    def sample(self, network: Any, path: Path) -> None:
-        """Writes an image of the network's outputs, for people to judge the training by."""
+    def sample(self, network: Any, heading: str) -> Image.Image:
+        """A sheet of the network's outputs, for people to judge the training by. heading: the beginning of its own."""
         ...
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A report after a step. loss: smoothed over steps. held_out: the held-out loss, at steps that measure it."""
+    """A report after a step.
+
+    loss: smoothed over steps. seconds_per_step: since this process began. held_out, training: the task's measure, at
+    steps that have it.
+    """
 
     task: str
     step: int
@@ -52,6 +64,7 @@ class Progress:
     loss: float
     seconds_per_step: float
     held_out: float | None = None
+    training: float | None = None
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -62,7 +75,7 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def fit(
-    task: Task, recipe: Recipe, folder: Path, *, seed: int, dtype: torch.dtype, report: Callable[[Progress], None]
+    task: Task, recipe: Recipe, folder: Path, *, seed: int, dtype: torch.dtype, report: Callable[[Progress], object]
 ) -> Any:
     """Optimises `task.network`, resuming from a checkpoint in `folder`; returns its exponential moving average.
 
@@ -84,20 +97,39 @@ def fit(
         if not math.isfinite(loss):
             raise _diverged(task, step)
         smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
-        done, held_out = step + 1, None
+        done = step + 1
+        seconds = (time.monotonic() - started) / (done - first)
+        progress = Progress(task.name, done, recipe.steps, smooth, seconds)
         last = done == recipe.steps
         if last or done % recipe.sample_every == 0:
-            held_out = task.held_out_loss(average.module)
-            if not math.isfinite(held_out):
-                raise _diverged(task, step)
-            task.sample(average.module, folder / f"samples-{done:06d}.png")
-        seconds = (time.monotonic() - started) / (done - first)
-        progress = Progress(task.name, done, recipe.steps, smooth, seconds, held_out)
+            before = time.monotonic()
+            progress = _measured(task, average.module, progress)
+            heading = f"{task.name}, step {done} of {recipe.steps}: {measures(task, progress)}."
+            save_png(task.sample(average.module, heading), folder / samples_file(done))
+            started += time.monotonic() - before  # which is no part of a step
         report(progress)
         if last or done % recipe.checkpoint_every == 0:
             _log(folder / "log.jsonl", progress)
             checkpoint.save(done)
     return average.module
+
+
+def samples_file(step: int) -> str:
+    """The name of the sheet of samples after so many steps."""
+    return f"samples-{step:06d}.png"
+
+
+def measures(task: Task, progress: Progress) -> str:
+    """The measure on held-out data beside that on training data, in words."""
+    return f"held-out loss {progress.held_out:.4f}, on training pictures {progress.training:.4f} ({task.measure})"
+
+
+def _measured(task: Task, network: Any, progress: Progress) -> Progress:
+    """The same report with the task's measures. Raises RunFailed where one is not finite."""
+    held_out, training = (task.measured(network, part) for part in (True, False))
+    if not (math.isfinite(held_out) and math.isfinite(training)):
+        raise _diverged(task, progress.step - 1)
+    return replace(progress, held_out=held_out, training=training)
 
 
 def _optimise(

@@ -16,6 +16,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "linear": {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02},
     "cosine": {"beta_schedule": "squaredcos_cap_v2"},
 }
+PREDICTED = {"epsilon": "noise", "v": "v", "x0": "picture", "flow": "velocity"}  # by `prediction`, in words
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction", "x0": "sample"}
 
 
@@ -27,6 +28,7 @@ class Noising:
 
     def __init__(self, noise: Noise, velocity_weight: float):
         self.flow, self.steps = noise.prediction == "flow", noise.steps
+        self.measure = f"mean squared error of the predicted {PREDICTED[noise.prediction]}"
         if self.flow:
             self.config: dict[str, Any] = {"num_train_timesteps": noise.steps}
             return

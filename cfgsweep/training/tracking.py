@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten, unknown_name
-from cfgsweep.training.config import TrainConfig
+from cfgsweep.training.config import TrainingFile
 from cfgsweep.training.loop import Progress
 
 
@@ -16,9 +16,9 @@ class Tracker:
     Raises UserError where the tracker is unknown, or its package is not installed.
     """
 
-    def __init__(self, config: TrainConfig):
-        self.config = config
-        self.kind = _kind(config.tracker) if config.tracker else None
+    def __init__(self, file: TrainingFile):
+        self.file = file
+        self.kind = _kind(file.tracker) if file.tracker else None
         self.trackers: list[Any] = []
 
     def begin(self, folder: Path) -> None:
@@ -27,18 +27,19 @@ class Tracker:
             return
         place = {"logging_dir": str(folder / "tracker")} if self.kind.requires_logging_directory else {}
         try:
-            tracker = self.kind(self.config.name, **place)
+            tracker = self.kind(self.file.name, **place)
             tracker.start()
         except Exception as error:  # such as a missing account or server
-            raise UserError(shorten(str(error)), where="tracker", given=self.config.tracker) from None
+            raise UserError(shorten(str(error)), given=self.file.tracker).at_key("tracker") from None
         self.trackers = [tracker]
 
     def log(self, progress: Progress) -> None:
-        """Logs the training loss of a step, and the held-out loss where it was measured."""
+        """Logs the training loss of a step, and the measures on held-out and training data where it has them."""
         for tracker in self.trackers:
             values = {f"{progress.task}/loss": progress.loss}
-            if progress.held_out is not None:
+            if progress.held_out is not None and progress.training is not None:
                 values[f"{progress.task}/held_out"] = progress.held_out
+                values[f"{progress.task}/training"] = progress.training
             tracker.log(values, step=progress.step)
 
     def close(self) -> None:
@@ -52,8 +53,8 @@ def _kind(name: str) -> Any:
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
     if name not in LOGGER_TYPE_TO_CLASS:
-        raise unknown_name("tracker", name, LOGGER_TYPE_TO_CLASS, "tracker")
+        raise unknown_name("tracker", name, LOGGER_TYPE_TO_CLASS).at_key("tracker")
     if name not in map(str, get_available_trackers()):
         hint = "tensorboard takes tensorboardX" if name == "tensorboard" else ""
-        raise UserError("its package is not installed", where="tracker", given=name, hint=hint)
+        raise UserError("its package is not installed", given=name, hint=hint).at_key("tracker")
     return LOGGER_TYPE_TO_CLASS[name]

@@ -57,7 +57,8 @@ def _read_emoji(data: Data) -> tuple[Pictures, Pictures]:
             where = f"{data.path}, row {number}"
             raise UserError(f"not a captioned picture: {shorten(str(error))}", where=where) from None
     if not all(parts):
-        raise UserError("there is no picture to train on, or none held out", where="data.path", given=str(data.path))
+        problem = "there is no picture to train on, or none held out"
+        raise UserError(problem, given=str(data.path)).at_key("data", "path")
     training, held_out = (Pictures(torch.stack([p for p, _ in part]), [e for _, e in part]) for part in parts)
     return training, held_out
 
@@ -68,9 +69,10 @@ def _emoji_rows(data: Data) -> list[dict]:
         return pq.read_table(data.path, columns=columns).to_pylist()
     except FileNotFoundError:
         hint = f"build the emoji data set: python scripts/build_emoji.py {data.path}"
-        raise UserError("no such file", where="data.path", given=str(data.path), hint=hint) from None
+        raise UserError("no such file", given=str(data.path), hint=hint).at_key("data", "path") from None
     except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(shorten(str(error)), where="data.path", given=str(data.path), allowed=columns) from None
+        refused = UserError(shorten(str(error)), given=str(data.path), allowed=columns)
+        raise refused.at_key("data", "path") from None
 
 
 def _picture(row: dict) -> Picture:

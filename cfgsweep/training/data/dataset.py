@@ -28,6 +28,11 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def some(self, count: int) -> Pictures:
+        """Up to so many of them, from the whole length."""
+        chosen = spread(len(self), count)
+        return Pictures(self.pixels[chosen], self.entries[chosen])
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -42,6 +47,17 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def some(self, count: int) -> Labelled:
+        """Up to so many of them, from the whole length."""
+        chosen = spread(len(self), count)
+        return Labelled(self.pixels[chosen], self.labels[chosen], self.names)
+
+
+def spread(length: int, count: int) -> slice:
+    """Up to `count` places in a sequence, at equal distances."""
+    step = max(1, length // max(1, count))
+    return slice(0, step * count, step)
 
 
 def to_pixels(image: Image.Image) -> torch.Tensor:
@@ -58,3 +74,8 @@ def to_image(pixels: torch.Tensor) -> Image.Image:
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
     """uint8 in [0, 255] to float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1
+
+
+def denormalised(pixels: torch.Tensor) -> torch.Tensor:
+    """Floating-point pixels in [-1, 1] to uint8, cut off at both ends."""
+    return ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -14,6 +14,7 @@ from cfgsweep.training.config import Data
 from cfgsweep.training.data.rows import MOST_PIXELS, Row, Rows, reduced, split_rows
 
 ON_THE_HUB = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
+LAYOUT = "docs/training.md has the layouts of folders and parquet files"
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
@@ -27,7 +28,8 @@ def read_dataset(data: Data, column: str) -> Rows:
 
     place = str(data.path or ON_THE_HUB[str(data.name)])
     if data.path is not None and not data.path.exists():
-        raise UserError("no such folder or file", where="data.path", given=place)
+        hint = "it is looked for from the folder in which the command is given"
+        raise UserError("no such folder or file", given=place, hint=hint).at_key("data", "path")
     try:
         if data.path is None:
             found = datasets.load_dataset(place, streaming=True)
@@ -39,8 +41,8 @@ def read_dataset(data: Data, column: str) -> Rows:
     except CfgsweepError:
         raise
     except Exception as error:  # damaged files raise many kinds of exceptions
-        hint = "" if data.path else "without a network, give data.path: a folder with its IDX files"
-        raise UserError(shorten(str(error), 300), where="data", given=place, hint=hint) from None
+        hint = LAYOUT if data.path else "without a network, give data.path: a folder with its IDX files"
+        raise UserError(shorten(str(error), 300), given=place, hint=hint).at_key("data") from None
     names = next((names for _, names in parts.values()), None)
     own = next((parts[name][0] for name in ("test", "validation") if name in parts), None)
     training = parts.get("train", ([], None))[0]
@@ -54,7 +56,10 @@ def _rows_of(part: Any, column: str, place: str, size: int | None) -> tuple[list
     features = part.features or {}
     if "image" not in features or column not in features:
         missing = column if "image" in features else "image"
-        raise unknown_name("column", missing, list(features), f"data: {place}")
+        error = unknown_name("column", missing, list(features)).at_key("data")
+        remedy = "data.column names the column with the labels or texts" if "image" in features else LAYOUT
+        error.hint = "; ".join(filter(None, (error.hint, remedy)))
+        raise error
     feature = features[column]
     names = feature.names if isinstance(feature, datasets.ClassLabel) else None
     return list(_decoded(part.cast_column("image", datasets.Image(decode=False)), column, size)), names

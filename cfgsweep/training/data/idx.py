@@ -36,7 +36,8 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> tuple[np.ndarray, Pat
     """
     found = sorted(path for path in folder.rglob(f"{name}*") if path.name in (name, f"{name}.gz"))
     if not found:
-        raise UserError("no such file", where="data.path", given=str(folder / name), allowed=[name, f"{name}.gz"])
+        error = UserError("no such file", given=str(folder / name), allowed=[name, f"{name}.gz"])
+        raise error.at_key("data", "path")
     path = found[0]
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

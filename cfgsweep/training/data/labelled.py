@@ -12,6 +12,8 @@ from cfgsweep.training.data.dataset import Labelled
 from cfgsweep.training.data.rows import GREY, Row, as_tensors
 from cfgsweep.training.data.sources import read_rows
 
+UNSEEN = "add pictures of them, or take them out of the held-out part"
+
 
 def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
     """Reads the data; returns the training part and the held-out part, in one channel if every picture is grey.
@@ -26,7 +28,7 @@ def read_labelled(data: Data) -> tuple[Labelled, Labelled]:
     unseen = set(range(len(names))) - set(labels.tolist())
     if unseen:
         given = [names[number] for number in sorted(unseen)]
-        raise UserError("no training picture has these labels", where="data", given=given)
+        raise UserError("no training picture has these labels", given=given, hint=UNSEEN).at_key("data")
     grey = all(row.image.mode in GREY for row in rows.all)
     training, held_out = as_tensors(rows, data.size, "L" if grey else "RGB")
     return Labelled(training, labels, names), Labelled(held_out, held_out_labels, names)
@@ -41,7 +43,7 @@ def _names(rows: Sequence[Row]) -> list[str]:
     if values and all(isinstance(value, int) and value >= 0 for value in values):
         if max(values) >= len(values):
             missing = next(number for number in range(len(values)) if number not in values)
-            raise UserError("no training picture has these labels", where="data", given=[missing])
+            raise UserError("no training picture has these labels", given=[missing], hint=UNSEEN).at_key("data")
         return [str(number) for number in range(len(values))]
     return sorted(map(str, values))
 

@@ -33,8 +33,9 @@ def read_rows(data: Data, column: str) -> Rows:
             rows = read_dataset(data, data.column or column)
     for name, part in (("training", rows.training), ("held-out", rows.held_out)):
         if not part:
-            hint = "give data.held_out a larger share" if name == "held-out" else ""
-            raise UserError(f"there is no {name} picture", where="data", given=str(data.path or data.name), hint=hint)
+            hint = f"give data.held_out a {'larger' if name == 'held-out' else 'smaller'} share, or more pictures"
+            error = UserError(f"there is no {name} picture", given=str(data.path or data.name), hint=hint)
+            raise error.at_key("data")
     return rows
 
 

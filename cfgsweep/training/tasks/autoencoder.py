@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from diffusers import AutoencoderTiny
 from PIL import Image
 from torch.nn import functional as F
 
 from cfgsweep.errors import UserError
-from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Autoencoder
-from cfgsweep.training.data.dataset import Pictures, normalised, to_image
+from cfgsweep.training.data.dataset import Pictures, denormalised, normalised
+from cfgsweep.training.sheet import SampleRow, draw_sheet
 
 CROP = 32  # pixels; small crops of many pictures teach more than whole ones of few, at the same cost
+SHOWN = 12  # pictures of a sheet of samples
 
 
 def build(config: Autoencoder) -> AutoencoderTiny:
@@ -36,13 +35,14 @@ class AutoencoderTask:
     zero, which the denoiser takes for a picture with latents of mean zero. The penalty makes this an average picture.
     """
 
-    name = "autoencoder"
+    name, loss_name, measure = "autoencoder", "reconstruction loss", "mean absolute error on [-1, 1]"
 
     def __init__(self, config: Autoencoder, training: Pictures, held_out: Pictures):
         self.config, self.training, self.held_out = config, training, held_out
         if min(training.pixels.shape[-2:]) < CROP:
             given = "x".join(map(str, training.pixels.shape[-2:]))
-            raise UserError("too small for an autoencoder", where="data", given=given, allowed=f"{CROP} pixels a side")
+            allowed, hint = f"{CROP} pixels a side", "give data.size"
+            raise UserError("too small for an autoencoder", given=given, allowed=allowed, hint=hint).at_key("data")
         self.network = build(config).to(memory_format=torch.channels_last)
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
@@ -55,23 +55,14 @@ class AutoencoderTask:
         off_centre = latents.float().mean((0, 2, 3)).square().sum()
         return _difference(decoded.float(), pixels) + self.config.centring * off_centre
 
-    @torch.no_grad()
-    def held_out_loss(self, network: AutoencoderTiny) -> float:
+    def measured(self, network: AutoencoderTiny, held_out: bool) -> float:
         """Mean absolute error on [-1, 1]."""
-        pixels = normalised(self.held_out.pixels)
-        errors = [
-            (network.decode(network.encode(part).latents).sample - part).abs().mean() * len(part)
-            for part in pixels.split(64)
-        ]
-        return (sum(errors) / len(pixels)).item()
+        part = self.held_out if held_out else self.training.some(len(self.held_out))
+        return reconstruction_error(network, part.pixels)
 
-    @torch.no_grad()
-    def sample(self, network: AutoencoderTiny, path: Path) -> None:
-        """An image of held-out pictures above their reconstructions."""
-        pixels = self.held_out.pixels[:: max(1, len(self.held_out) // 12)][:12]
-        decoded = network.decode(network.encode(normalised(pixels)).latents).sample
-        decoded = ((decoded.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        save_png(sheet(torch.cat([pixels, decoded]), columns=len(pixels)), path)
+    def sample(self, network: AutoencoderTiny, heading: str) -> Image.Image:
+        """Held-out pictures above their reconstructions."""
+        return reconstructions(network, self.held_out, heading)
 
 
 def _random_crops(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -93,11 +84,20 @@ def encode(network: AutoencoderTiny, pixels: torch.Tensor) -> torch.Tensor:
     return torch.cat([network.encode(normalised(part)).latents for part in pixels.split(64)])
 
 
-def sheet(pixels: torch.Tensor, columns: int) -> Image.Image:
-    """An image of pictures in rows of so many columns. pixels: uint8 [pictures, 1 or 3, height, width]."""
-    height, width = pixels.shape[-2:]
-    rows = -(-len(pixels) // columns)
-    canvas = Image.new("RGB", (columns * (width + 2), rows * (height + 2)), "white")
-    for i, picture in enumerate(pixels):
-        canvas.paste(to_image(picture), (i % columns * (width + 2), i // columns * (height + 2)))
-    return canvas
+@torch.no_grad()
+def reconstruction_error(network: AutoencoderTiny, pixels: torch.Tensor) -> float:
+    """Mean absolute error on [-1, 1]. pixels: uint8 [pictures, channels, height, width]."""
+    errors = [
+        (network.decode(network.encode(part).latents).sample - part).abs().mean() * len(part)
+        for part in normalised(pixels).split(64)
+    ]
+    return (sum(errors) / len(pixels)).item()
+
+
+@torch.no_grad()
+def reconstructions(network: AutoencoderTiny, pictures: Pictures, heading: str) -> Image.Image:
+    """A sheet of up to twelve pictures above their reconstructions."""
+    pixels = pictures.some(SHOWN).pixels
+    decoded = network.decode(network.encode(normalised(pixels)).latents).sample
+    rows = [SampleRow("held-out pictures", pixels), SampleRow("reconstructions", denormalised(decoded))]
+    return draw_sheet(heading, [], rows)

@@ -20,12 +20,11 @@ from cfgsweep.models import device as devices
 from cfgsweep.models.families.class_conditional import ClassConditional
 from cfgsweep.models.video import middle_frame
 from cfgsweep.samplers import config_of
-from cfgsweep.storage.png import save_png
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.training.config import Denoiser, TrainConfig
 from cfgsweep.training.data.dataset import Labelled, normalised, to_pixels
 from cfgsweep.training.noise import Noising
-from cfgsweep.training.tasks.autoencoder import sheet
+from cfgsweep.training.sheet import SampleRow, draw_sheet
 
 SAMPLE_SCALES, SAMPLE_STEPS = (0.0, 1.0, 2.0, 4.0), 30
 
@@ -40,7 +39,8 @@ def build_unet(config: Denoiser, pictures: torch.Size, classes: int) -> UNet2DMo
     if height % halved or width % halved:
         hint = "give data.size, or the denoiser fewer levels"
         allowed = f"multiples of {halved}"
-        raise UserError("a side that cannot be halved so often", given=f"{width}x{height}", allowed=allowed, hint=hint)
+        problem, given = "a side that cannot be halved so often", f"{width}x{height}"
+        raise UserError(problem, given=given, allowed=allowed, hint=hint).at_key("data", "size")
     attended = len(config.channels) - 1
     unet = UNet2DModel(
         sample_size=(height, width),
@@ -60,11 +60,12 @@ def build_unet(config: Denoiser, pictures: torch.Size, classes: int) -> UNet2DMo
 class ClassToImageTask:
     """Denoising with condition dropout: some rows have the null label, for predictions without a label."""
 
-    name = "denoiser"
+    name, loss_name = "denoiser", "prediction loss"
 
     def __init__(self, config: TrainConfig, training: Labelled, held_out: Labelled):
         self.config, self.training, self.held_out = config, training, held_out
         self.noising = Noising(config.noise, config.denoiser.velocity_weight)
+        self.measure = self.noising.measure
         self.null_label = len(training.names)
         self.network = build_unet(config.denoiser, training.pixels.shape[1:], self.null_label)
 
@@ -87,16 +88,17 @@ class ClassToImageTask:
         return self.noising.errors(predicted, pixels, noise, timesteps), timesteps
 
     @torch.no_grad()
-    def held_out_loss(self, network: UNet2DModel) -> float:
+    def measured(self, network: UNet2DModel, held_out: bool) -> float:
         """Mean squared error of the prediction with the label, four fixed draws of noise and timestep per picture."""
+        part = self.held_out if held_out else self.training.some(len(self.held_out))
         generator, total = torch.Generator().manual_seed(0), 0.0
-        pixels, labels = self.held_out.pixels.repeat(4, 1, 1, 1), self.held_out.labels.repeat(4)
+        pixels, labels = part.pixels.repeat(4, 1, 1, 1), part.labels.repeat(4)
         for rows in torch.arange(len(pixels)).split(128):
             total += self._errors(network, normalised(pixels[rows]), labels[rows], generator)[0].sum().item()
         return total / len(pixels)
 
-    def sample(self, network: UNet2DModel, path: Path) -> None:
-        """An image of samples: labels across, guidance scales down."""
+    def sample(self, network: UNet2DModel, heading: str) -> Image.Image:
+        """Samples: labels across, guidance scales down."""
         compute = devices.choose("cpu")
         config = config_of(self.noising.saved_scheduler())
         denoiser = ClassConditional.of_unet("model", copy.deepcopy(network), config, compute)
@@ -122,7 +124,9 @@ class ClassToImageTask:
         found = Engine(denoiser, compute, 8).run(Plan(experiments))
         done = {one.experiment: middle_frame(one.image) for one in found if isinstance(one, Finished)}
         black = Image.new("RGB", denoiser.native_size)  # in place of samples that failed
-        save_png(sheet(torch.stack([to_pixels(done.get(e, black)) for e in experiments]), columns=len(shown)), path)
+        pixels = torch.stack([to_pixels(done.get(e, black)) for e in experiments]).split(len(shown))
+        rows = [SampleRow(f"guidance scale {scale:g}", part) for scale, part in zip(SAMPLE_SCALES, pixels, strict=True)]
+        return draw_sheet(heading, [self.training.names[label] for label in shown], rows)
 
     def save(self, network: UNet2DModel, folder: Path) -> None:
         """Saves a DDPMPipeline, with the names of the labels as `id2label` in its index, as in DiT pipelines."""

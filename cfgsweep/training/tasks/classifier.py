@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
-from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Classifier
 from cfgsweep.training.data.dataset import Labelled, normalised
-from cfgsweep.training.tasks.autoencoder import sheet
+from cfgsweep.training.sheet import SampleRow, draw_sheet
 
 
 def build(config: Classifier, pictures: torch.Size, names: list[str]) -> ConvNextForImageClassification:
@@ -36,7 +36,7 @@ def build(config: Classifier, pictures: torch.Size, names: list[str]) -> ConvNex
 class ClassifierTask:
     """Classification of pictures that are shifted by a few pixels and slightly noised."""
 
-    name = "classifier"
+    name, loss_name, measure = "classifier", "cross-entropy", "fraction classified wrongly"
 
     def __init__(self, config: Classifier, training: Labelled, held_out: Labelled):
         self.config, self.training, self.held_out = config, training, held_out
@@ -56,23 +56,27 @@ class ClassifierTask:
         places = torch.randint(2 * reach + 1, (len(pixels), 2), generator=generator).tolist()
         return torch.stack([p[:, y : y + height, x : x + width] for p, (y, x) in zip(around, places, strict=True)])
 
-    @torch.no_grad()
-    def held_out_loss(self, network: Any) -> float:
-        """The fraction of held-out pictures that are classified wrongly."""
-        return 1 - self._is_right(network).float().mean().item()
+    def measured(self, network: Any, held_out: bool) -> float:
+        """The fraction of pictures that are classified wrongly."""
+        part = self.held_out if held_out else self.training.some(len(self.held_out))
+        return 1 - _is_right(network, part).float().mean().item()
 
-    def _is_right(self, network: Any) -> torch.Tensor:
-        """Whether each held-out picture is classified correctly, [pictures]."""
-        predicted = [network(normalised(part)).logits.argmax(1) for part in self.held_out.pixels.split(256)]
-        return torch.cat(predicted) == self.held_out.labels
-
-    @torch.no_grad()
-    def sample(self, network: Any, path: Path) -> None:
-        """An image of the held-out pictures that are classified wrongly, or of the first ones if there is none."""
-        wrong = self.held_out.pixels[~self._is_right(network)]
-        save_png(sheet((wrong if len(wrong) else self.held_out.pixels)[:40], columns=10), path)
+    def sample(self, network: Any, heading: str) -> Image.Image:
+        """The held-out pictures that are classified wrongly, or the first ones if there is none."""
+        wrong = self.held_out.pixels[~_is_right(network, self.held_out)]
+        shown = (wrong if len(wrong) else self.held_out.pixels)[:40]
+        kind = "classified wrongly" if len(wrong) else "none is classified wrongly"
+        rows = [SampleRow(kind if not number else "", part) for number, part in enumerate(shown.split(10))]
+        return draw_sheet(heading, [], rows)
 
     def save(self, network: Any, folder: Path) -> None:
         """Saves a transformers folder, with the accuracy on held-out pictures in its configuration."""
-        network.config.held_out_accuracy = 1 - self.held_out_loss(network)
+        network.config.held_out_accuracy = 1 - self.measured(network, held_out=True)
         network.save_pretrained(folder)
+
+
+@torch.no_grad()
+def _is_right(network: Any, pictures: Labelled) -> torch.Tensor:
+    """Whether each picture is classified correctly, [pictures]."""
+    predicted = [network(normalised(part)).logits.argmax(1) for part in pictures.pixels.split(256)]
+    return torch.cat(predicted) == pictures.labels

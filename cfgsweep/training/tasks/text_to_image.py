@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import (
-    AutoencoderTiny,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
 from tokenizers import pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from cfgsweep.storage.png import save_png
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
 from cfgsweep.training.data.captions import caption, corpus
-from cfgsweep.training.data.dataset import Entry
+from cfgsweep.training.data.dataset import Entry, denormalised, spread
 from cfgsweep.training.noise import Noising
-from cfgsweep.training.tasks.autoencoder import sheet
+from cfgsweep.training.sheet import SampleRow, draw_sheet
 
 SAMPLE_PROMPTS = (
     "mdjrny-v4 style a photograph of an astronaut riding a horse",
@@ -35,7 +31,7 @@ SAMPLE_PROMPTS = (
     "a photograph of an elephant",
     "3d render style a photograph of a robot riding a bicycle",
 )
-
+SAMPLE_SEEDS, SAMPLE_SCALE = range(3), 4.0
 
 BOS, EOS, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
@@ -105,6 +101,11 @@ class LatentSet:
     latents: torch.Tensor
     entries: list[Entry]
 
+    def some(self, count: int) -> LatentSet:
+        """Up to so many of them, from the whole length."""
+        chosen = spread(len(self.entries), count)
+        return LatentSet(self.latents[chosen], self.entries[chosen])
+
 
 @dataclass(frozen=True)
 class Latents:
@@ -118,15 +119,24 @@ class Latents:
 class TextToImageTask:
     """Denoising with condition dropout: some rows have an empty caption, for predictions without one."""
 
-    name = "denoiser"
+    name, loss_name = "denoiser", "prediction loss"
 
-    def __init__(self, config: TrainConfig, latents: Latents, vae: AutoencoderTiny):
+    def __init__(
+        self, config: TrainConfig, latents: Latents, vae: AutoencoderTiny, start: StableDiffusionPipeline | None = None
+    ):
+        """start: what the training begins with, in place of untrained networks and a tokenizer made for the texts."""
         self.config, self.latents, self.vae = config, latents, vae
-        known = latents.training.entries + latents.composites.entries
-        self.tokenizer = build_tokenizer(config.text_encoder, known, config.seed)
         self.noising = Noising(config.noise, config.denoiser.velocity_weight)
-        text_encoder = build_text_encoder(config.text_encoder, self.tokenizer)
-        unet = build_unet(config.denoiser, config.text_encoder.width, latents.training.latents.shape[1:])
+        self.measure = self.noising.measure
+        shape = latents.training.latents.shape[1:]
+        if start is None:
+            known = latents.training.entries + latents.composites.entries
+            self.tokenizer = build_tokenizer(config.text_encoder, known, config.seed)
+            text_encoder = build_text_encoder(config.text_encoder, self.tokenizer)
+            unet = build_unet(config.denoiser, config.text_encoder.width, shape)
+        else:
+            self.tokenizer, text_encoder, unet = start.tokenizer, start.text_encoder, start.unet
+            unet.to(memory_format=torch.channels_last).register_to_config(sample_size=shape[-1])
         self.network = nn.ModuleDict({"text_encoder": text_encoder, "unet": unet})
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
@@ -154,17 +164,26 @@ class TextToImageTask:
         predicted = network["unet"](noisy, timesteps, text, return_dict=False)[0]
         return self.noising.errors(predicted, latents, noise, timesteps), timesteps
 
+    def cut_texts(self) -> int:
+        """The number of different texts, of data without styles, that have more tokens than are read."""
+        texts = {entry.label for entry in self.latents.training.entries if entry.style is None}
+        lengths = [len(ids) for ids in self.tokenizer(sorted(texts)).input_ids] if texts else []
+        return sum(length > self.tokenizer.model_max_length for length in lengths)
+
     def _tokens(self, captions: list[str]) -> torch.Tensor:
         """Token ids [captions, length], padded or cut to the tokenizer's length."""
         settings = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
         return self.tokenizer(captions, max_length=self.tokenizer.model_max_length, **settings).input_ids
 
     @torch.no_grad()
-    def held_out_loss(self, network: nn.ModuleDict) -> float:
+    def measured(self, network: nn.ModuleDict, held_out: bool) -> float:
         """Mean squared error of the prediction, over four fixed draws of noise and timestep per picture."""
+        part = self.latents.held_out
+        if not held_out:
+            part = self.latents.training.some(len(part.entries))
         generator, rng = torch.Generator().manual_seed(0), random.Random(0)
-        captions = [caption(entry, rng) for entry in self.latents.held_out.entries] * 4
-        latents = self.latents.held_out.latents.repeat(4, 1, 1, 1)
+        captions = [caption(entry, rng) for entry in part.entries] * 4
+        latents = part.latents.repeat(4, 1, 1, 1)
         total = 0.0
         for start in range(0, len(latents), 64):
             rows = slice(start, start + 64)
@@ -172,21 +191,34 @@ class TextToImageTask:
             total += errors.sum().item()
         return total / len(captions)
 
-    def sample(self, network: nn.ModuleDict, path: Path) -> None:
-        """An image of samples: fixed prompts down, three seeds across, guidance scale 4."""
-        own = [entry.label for entry in self.latents.held_out.entries[:8]]
-        prompts = SAMPLE_PROMPTS if self.config.data.name == "emoji" else own
+    def sample(self, network: nn.ModuleDict, heading: str) -> Image.Image:
+        """Samples: prompts down, seeds across. Prompts that are captions stand beside their picture."""
+        originals = {} if self.config.data.name == "emoji" else self._originals()
+        prompts = list(originals) or list(SAMPLE_PROMPTS)
         pipeline = self.pipeline(network)
         pipeline.set_progress_bar_config(disable=True)
-        seeds = range(3)
         images = pipeline(
-            [prompt for prompt in prompts for _ in seeds],
+            [prompt for prompt in prompts for _ in SAMPLE_SEEDS],
             num_inference_steps=30,
-            guidance_scale=4.0,
-            generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in seeds],
+            guidance_scale=SAMPLE_SCALE,
+            generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in SAMPLE_SEEDS],
             output_type="pt",
         ).images
-        save_png(sheet((images * 255).round().to(torch.uint8), columns=2 * len(seeds)), path)
+        samples = (images * 255).round().to(torch.uint8).split(len(SAMPLE_SEEDS))
+        rows = [
+            SampleRow(prompt, torch.cat([*originals.get(prompt, []), part]))
+            for prompt, part in zip(prompts, samples, strict=True)
+        ]
+        columns = [*(["data"] if originals else []), *(f"seed {seed}" for seed in SAMPLE_SEEDS)]
+        return draw_sheet(f"{heading} Guidance scale {SAMPLE_SCALE:g}.", columns, rows)
+
+    @torch.no_grad()
+    def _originals(self) -> dict[str, list[torch.Tensor]]:
+        """Some pictures by their captions, most of them held out: as decoded from latents, [1, 3, h, w] in a list."""
+        parts = (self.latents.training.some(2), self.latents.held_out.some(6))
+        entries = [entry for part in parts for entry in part.entries]
+        decoded = self.vae.decode(torch.cat([part.latents for part in parts]) / self.vae.config.scaling_factor).sample
+        return {e.label: [picture[None]] for e, picture in zip(entries, denormalised(decoded), strict=True)}
 
     def save(self, network: nn.ModuleDict, folder: Path) -> None:
         """Saves the pipeline, the U-Net in half precision, other parts in float32.

@@ -1,0 +1,115 @@
+"""What a training file leaves out is chosen from its data; what it says, and whole files, stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cfgsweep.config import yaml_io
+from cfgsweep.models.source import BUNDLED_FOLDER
+from cfgsweep.training.choice import FEW_PICTURES, choices, chosen, shortages
+from cfgsweep.training.config import TrainConfig, TrainingFile
+from tests.support.trainings import label_training
+
+TRAININGS = Path(__file__).parents[2] / "configs/train"
+SHAPES = {"name": "shapes", "data": {"path": "shapes", "size": 64}}
+
+
+def settings(config: TrainingFile) -> dict[str, Any]:
+    return config.model_dump(mode="json", by_alias=True)
+
+
+@pytest.mark.parametrize("pictures", [2, 50, 5000])
+@pytest.mark.parametrize("name", ["digits", "emoji"])
+def test_nothing_is_chosen_for_a_file_with_whole_recipes(name: str, pictures: int) -> None:
+    document = yaml_io.read(TRAININGS / f"{name}.yaml")
+    file = yaml_io.validate(TrainingFile, document)
+    config = chosen(file, pictures, 64)
+    assert settings(config) == settings(TrainConfig.model_validate(document.data))
+    assert choices(file, config) == []
+
+
+@pytest.mark.parametrize("name", ["digits", "emoji"])
+def test_a_shipped_file_still_means_the_recipe_in_the_card_of_its_model(name: str) -> None:
+    """The cards were written when the models were trained, with all defaults of then."""
+    card = (BUNDLED_FOLDER / name / "README.md").read_text()
+    trained = yaml.safe_load(card.split("```yaml\n")[1].split("```")[0])
+    now = settings(chosen(yaml_io.validate(TrainingFile, yaml_io.read(TRAININGS / f"{name}.yaml")), 5000, 64))
+    trained["data"].pop("path", None)
+    assert _differences(trained, now) == []
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The keys of `before` that are otherwise in `now`."""
+    found = [
+        [f"{key}.{inner}" for inner in _differences(value, now[key])]
+        if isinstance(value, dict)
+        else [key] * (value != now[key])
+        for key, value in before.items()
+    ]
+    return [key for keys in found for key in keys]
+
+
+def test_three_lines_are_a_training() -> None:
+    config = chosen(TrainingFile.model_validate(SHAPES), 50, 64)
+    assert config.autoencoder == "emoji"
+    assert all((config.denoiser.recipe.steps, config.denoiser.recipe.batch, config.denoiser.recipe.learning_rate))
+
+
+def test_more_pictures_take_more_steps_and_an_autoencoder_of_their_own() -> None:
+    file = TrainingFile.model_validate(SHAPES)
+    few, many = (chosen(file, count, 64) for count in (FEW_PICTURES - 1, FEW_PICTURES))
+    assert few.autoencoder == "emoji"
+    assert many.autoencoder is not None
+    assert many.autoencoder != "emoji"
+    assert few.denoiser.recipe.steps > chosen(file, 50, 64).denoiser.recipe.steps
+
+
+def test_what_a_file_says_is_kept_and_the_rest_is_chosen() -> None:
+    recipe = {"steps": 400, "ema": 0.5}
+    config = chosen(TrainingFile.model_validate({**SHAPES, "denoiser": {"heads": 4, "recipe": recipe}}), 50, 64)
+    found = config.denoiser
+    assert (found.heads, found.recipe.steps, found.recipe.ema, found.recipe.sample_every) == (4, 400, 0.5, 100)
+    assert found.channels == TrainConfig.model_fields["denoiser"].annotation.model_fields["channels"].default
+
+
+def test_labels_have_a_denoiser_of_pixels_by_the_size_of_their_pictures() -> None:
+    file = TrainingFile.model_validate({"name": "x", "condition": "label", "data": {"name": "digits"}})
+    small, large = (chosen(file, 50, side) for side in (16, 64))
+    assert len(large.denoiser.channels) == len(small.denoiser.channels) + 1
+    assert small.autoencoder is None
+    assert small.classifier is None
+    assert small.noise.prediction == "v"
+    whole = chosen(TrainingFile.model_validate({**label_training(), "noise": {}}), 50, 16)
+    assert whole.noise.prediction == "epsilon"  # as a file with a denoiser has always meant it
+
+
+def test_the_same_file_again_is_what_was_chosen() -> None:
+    """The card has the settings of the training: given as a file they mean the same for any data."""
+    config = chosen(TrainingFile.model_validate({**SHAPES, "from": "emoji"}), 50, 64)
+    again = chosen(TrainingFile.model_validate(config.model_dump(by_alias=True, exclude_unset=True)), 7, 32)
+    assert settings(again) == settings(config)
+
+
+def test_choices_are_told() -> None:
+    file = TrainingFile.model_validate(SHAPES)
+    lines = choices(file, chosen(file, 50, 64))
+    assert any("autoencoder: emoji" in line for line in lines)
+    assert any(line.startswith("denoiser: ") and "steps of" in line and "channels" in line for line in lines)
+    file = TrainingFile.model_validate({**SHAPES, "from": "emoji"})
+    (line,) = choices(file, chosen(file, 50, 64))
+    assert "channels" not in line
+
+
+def test_few_steps_are_told_with_the_usual_number() -> None:
+    file = TrainingFile.model_validate({**SHAPES, "denoiser": {"recipe": {"steps": 20}}})
+    (line,) = shortages(file, chosen(file, 50, 64), 50)
+    usual = chosen(TrainingFile.model_validate(SHAPES), 50, 64).denoiser.recipe
+    assert line.startswith("denoiser.recipe.steps: 20 steps")
+    assert f"{usual.steps} of {usual.batch} are usual" in line
+    for name, pictures in (("digits", 1620), ("emoji", 9235)):
+        file = yaml_io.validate(TrainingFile, yaml_io.read(TRAININGS / f"{name}.yaml"))
+        assert shortages(file, chosen(file, pictures, 64), pictures) == []
