@@ -23,7 +23,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.sweep.titles import title, varying
+from cfgsweep.sweep.titles import Labels, title, varying
 from cfgsweep.sweep.where import chosen
 from cfgsweep.system.display import Lines, html_table
 
@@ -212,7 +212,8 @@ class Run:
         """
         paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames, style), out, format)
         if plot:
-            paths.append(write_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics))
+            labels = GridStyle(**style, of_sweep=self.sweep.labels).titles
+            paths.append(write_plot(*self._measured(), labels, format))
         return paths
 
     def _grids(
@@ -237,7 +238,10 @@ class Run:
 
     def plot(self) -> Image.Image:
         """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""
-        return draw_plot(self._folder, self.sweep.name, self.experiments, self.sweep.metrics)
+        return draw_plot(*self._measured(), Labels(self.sweep.labels))
+
+    def _measured(self) -> tuple[RunFolder, str, list[Experiment], list[str]]:
+        return self._folder, self.sweep.name, self.experiments, self.sweep.metrics
 
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""

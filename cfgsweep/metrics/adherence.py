@@ -18,6 +18,7 @@ class Adherence(PictureMetric):
     """1 if the model's own classifier sees the label that the picture was made for, else 0."""
 
     name = "adherence"
+    unit = "part of the pictures with their label"
 
     def __init__(self, source: Source):
         super().__init__(source)

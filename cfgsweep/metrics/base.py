@@ -24,10 +24,11 @@ class Metric(Registered):
 
     Raises UserError, when it is made, if it cannot be had for this model.
 
-    name: how a sweep file calls it.
+    name: how a sweep file calls it. unit: what its number is, with its range, for the axis of a plot.
     """
 
     registry: ClassVar[Registry[Metric]] = Registry("metric", __package__)
+    unit: ClassVar[str] = ""
 
     def __init__(self, source: Source):
         self.source = source

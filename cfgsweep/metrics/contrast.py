@@ -16,6 +16,7 @@ class Contrast(PictureMetric):
     """Standard deviation of the luminance (ITU-R 601), 0 to 0.5."""
 
     name = "contrast"
+    unit = "standard deviation of luminance, 0 to 0.5"
 
     def measure(self, image: Image.Image, condition: Condition) -> float:
         return ImageStat.Stat(image.convert("L")).stddev[0] / 255

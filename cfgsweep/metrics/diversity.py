@@ -15,6 +15,7 @@ class Diversity(GroupMetric):
     """Mean distance (RMS of all pixels, 0 to 1) between two pictures that differ in nothing but the seed."""
 
     name = "diversity"
+    unit = "RMS distance of pixels, 0 to 1"
 
     def measure(self, images: Sequence[Image.Image]) -> float:
         pairs = [_distance(a, b) for a, b in itertools.combinations([image.convert("RGB") for image in images], 2)]

@@ -16,6 +16,7 @@ class Saturation(PictureMetric):
     """Mean saturation of the colours, 0 to 1 (S of HSV)."""
 
     name = "saturation"
+    unit = "mean saturation (HSV), 0 to 1"
 
     def measure(self, image: Image.Image, condition: Condition) -> float:
         return ImageStat.Stat(image.convert("HSV")).mean[1] / 255

@@ -7,7 +7,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
@@ -20,9 +20,13 @@ from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.context import Branch
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.schedulable import Bounds
-from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.guidance.schedules import SCHEDULES, Schedule
 from cfgsweep.storage.png import refuse_a_finished_picture
 from cfgsweep.system.display import aligned
+from cfgsweep.system.fonts import set_fonts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH = 112  # of the text
 SPACES: dict[str, str] = {
@@ -166,25 +170,47 @@ def _bounds(entry: Any) -> list[str]:
     return []
 
 
-def plot_schedules(names: list[str], path: Path, value: float = 7.5, steps: int = 50) -> None:
-    """Draws schedules over the steps, each scaled to `value`, into a PNG, SVG or PDF.
+def _with_its_mean_matched(schedule: Schedule, value: float, steps: int) -> list[Schedule]:
+    """The schedule with `match_mean`; none where that makes no difference, or its mean is zero."""
+    matched = schedule.model_copy(update={"match_mean": True})
+    try:
+        return [matched] if matched.values(value, steps) != schedule.values(value, steps) else []
+    except UserError:
+        return []
+
+
+def plot_schedules(names: list[str], path: Path) -> None:
+    """Draws schedules over the steps into a PNG, SVG or PDF.
 
     Raises UserError if the file is a picture of a run, or of no such kind.
     """
-    from matplotlib.figure import Figure
-
     refuse_a_finished_picture(path)
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.add_subplot()
-    for index, name in enumerate(names):
-        schedule = SCHEDULES.look_up(name).example(steps)
-        style = ("-", "--", "-.")[index // 10 % 3]
-        axes.plot(schedule.values(value, steps), label=shorten(schedule.title(), 40), linestyle=style)
-    axes.set(xlabel="step", ylabel="guidance scale")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    figure = schedules_figure(names)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         figure.savefig(path)
     except ValueError:
         formats = sorted(figure.canvas.get_supported_filetypes())
         raise UserError("not a kind of picture", where="--plot", given=str(path), allowed=formats) from None
+
+
+def schedules_figure(names: list[str], value: float = 7.5, steps: int = 50) -> Figure:
+    """Curves of schedules over the steps, each scaled to `value`, on one scale.
+
+    One that is alone is drawn with `match_mean`, too, where that makes a difference.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    drawn = [SCHEDULES.look_up(name).example(steps) for name in names]
+    if len(drawn) == 1:
+        drawn += _with_its_mean_matched(drawn[0], value, steps)
+    for index, schedule in enumerate(drawn):
+        style = ("-", "--", "-.")[index // 10 % 3]
+        axes.plot(schedule.values(value, steps), label=shorten(schedule.title(), 40), linestyle=style)
+    axes.set(xlabel=f"step, of {steps}", ylabel="guidance scale", title=f"value {value:g}")
+    axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    set_fonts(figure)
+    return figure

@@ -19,6 +19,8 @@ from matplotlib.text import Text as PageText
 from matplotlib.transforms import Affine2D
 
 from cfgsweep.reports.drawing import PAPER, Box, Drawing, Line, Picture, Text
+from cfgsweep.storage.drawings import PDF, SVG
+from cfgsweep.system.fonts import set_fonts
 
 POINTS_AN_INCH = 72  # a pixel of a drawing is a point of the page
 SETTINGS: Any = {"pdf.fonttype": 42, "pdf.compression": 6, "text.usetex": False, "path.simplify": False}
@@ -35,6 +37,15 @@ def write_pdf(drawing: Drawing, file: BinaryIO, keywords: str) -> None:
         for item in drawing.items:
             figure.add_artist(_artist(item, figure, to_page, Path(folder)), clip=False)
         FigureCanvasPdf(figure).print_pdf(file, metadata=metadata)
+
+
+def write_figure(figure: Figure, kind: str, file: BinaryIO, keywords: str) -> None:
+    """Writes a figure of matplotlib as PDF or SVG, with text as text. The same figure gives the same bytes."""
+    set_fonts(figure)
+    settings: Any = {**SETTINGS, "svg.fonttype": "none", "svg.hashsalt": keywords}
+    of_kind: Any = {PDF: {"Keywords": keywords, "CreationDate": None}, SVG: {"Keywords": [keywords], "Date": None}}
+    with matplotlib.rc_context(settings):
+        figure.savefig(file, format=kind, metadata=of_kind[kind])
 
 
 def _artist(item: Text | Line | Box | Picture, figure: Figure, to_page: Affine2D, folder: Path) -> Artist:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cfgsweep.errors import UserError
+from cfgsweep.metrics.base import METRICS
 from cfgsweep.reports.measure import OVER, Key
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.sweep.titles import Labels, varying
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+X_NAMES = {"value": "value (guidance scale)", "strength": "strength (part of the noise schedule)"}  # others: the name
+GREY, BAND = "#555555", 0.2  # of the legend; how opaque bands are
+LEGEND_COLUMNS = 3
 
 Numbers = Mapping[Key, Mapping[str, list[float]]]
 
@@ -30,15 +35,17 @@ def axis_of(experiments: Sequence[Experiment]) -> str:
     return "value" if "value" in numeric else numeric[0]
 
 
-def plot(name: str, experiments: Sequence[Experiment], metrics: Sequence[str], numbers: Numbers) -> Figure:
+def plot(
+    name: str, experiments: Sequence[Experiment], metrics: Sequence[str], numbers: Numbers, labels: Labels | None = None
+) -> Figure:
     """One panel per metric, with a line for everything else that varies: means, and the standard error around them."""
     from matplotlib.figure import Figure
 
-    over = axis_of(experiments)
-    figure = Figure(figsize=(3.6 * len(metrics), 3.2), layout="constrained", dpi=120)
+    over, labels = axis_of(experiments), labels or Labels()
+    figure = Figure(figsize=(3.6 * len(metrics), 3.6), layout="constrained", dpi=120)
     lines: dict[str, list[tuple[float, Mapping[str, list[float]]]]] = {}
     for key, values in numbers.items():
-        title = ", ".join(axis_label(*part) for part in key if part[0] != over)
+        title = ", ".join(labels.of(*part) for part in key if part[0] != over)
         lines.setdefault(title, []).append((dict(key)[over], values))  # type: ignore[arg-type]
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for title, points in lines.items():
@@ -46,13 +53,40 @@ def plot(name: str, experiments: Sequence[Experiment], metrics: Sequence[str], n
             x = [x for x, _ in known]
             mean, error = np.array([_mean_and_error(found) for _, found in known]).reshape(-1, 2).T
             axes.plot(x, mean, marker="o", markersize=3, label=title)
-            axes.fill_between(x, mean - error, mean + error, alpha=0.2)
-        axes.set(title=metric, xlabel=over)
+            axes.fill_between(x, mean - error, mean + error, alpha=BAND, linewidth=0)
+        axes.set_title(metric, parse_math=False)
+        axes.set_xlabel(labels.get(over, X_NAMES.get(over, over)), parse_math=False)
+        axes.set_ylabel(_unit(metric), fontsize=8)
         axes.grid(alpha=0.3)
-    if len(lines) > 1:
-        figure.axes[0].legend(fontsize=7)
+    _explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)
     return figure
+
+
+def _explain(figure: Figure, experiments: Sequence[Experiment], several: bool) -> None:
+    """The legend: which line is what, over what the means are, and what the bands are."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    lines = list(figure.axes[0].get_lines()) if several else []
+    averaged = [name for name in varying(experiments) if name in OVER]
+    mean = f"mean over {' and '.join(f'{name}s' for name in averaged)}" if averaged else "one picture each"
+    signs: list[Line2D | Patch] = [*lines, Line2D([], [], color=GREY, marker="o", markersize=3)]
+    texts = [*(str(line.get_label()) for line in lines), mean]
+    if averaged:
+        signs.append(Patch(color=GREY, alpha=BAND, linewidth=0))
+        texts.append("standard error of the mean, to both sides")
+    legend = figure.legend(signs, texts, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=7, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _unit(metric: str) -> str:
+    """What the numbers of a metric are; nothing of one whose code is not at hand."""
+    try:
+        return METRICS.look_up(metric).unit
+    except UserError:
+        return ""
 
 
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -24,6 +25,7 @@ from cfgsweep.storage.drawings import (
     MARK,
     PDF,
     PNG,
+    SVG,
     is_any_drawing,
     is_drawing,
     save_drawing,
@@ -37,6 +39,9 @@ from cfgsweep.sweep.titles import Labels
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import make_folder
 from cfgsweep.system.picture_files import NO_PICTURE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -185,19 +190,11 @@ def _write_page(grids: Grids, number: int, path: Path, kind: str, is_ours: bool)
         image = grids.draw(number)
         save_drawing(image, path, what) if is_ours else save_png(image, path, texts={MARK: what})
         return
-    drawing = grids.drawing(number)
-
-    def write(file: BinaryIO, mark: str) -> None:
-        if kind == PDF:
-            from cfgsweep.reports.drawing_pdf import write_pdf
-
-            write_pdf(drawing, file, mark)
-        else:
-            from cfgsweep.reports.drawing_svg import write_svg
-
-            write_svg(drawing, file, mark)
-
-    save_vector_drawing(write, path, what, keep=is_ours)
+    if kind == PDF:
+        from cfgsweep.reports.drawing_pdf import write_pdf as write
+    else:
+        from cfgsweep.reports.drawing_svg import write_svg as write
+    save_vector_drawing(partial(write, grids.drawing(number)), path, what, keep=is_ours)
 
 
 def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> None:
@@ -208,17 +205,38 @@ def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> No
             path.unlink()
 
 
-def draw_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Image.Image:
+def draw_plot(
+    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: Labels
+) -> Image.Image:
     """A plot of the metrics over the swept number. Raises UserError where there are none."""
+    return as_image(_plot(run, name, experiments, metrics, labels))
+
+
+def write_plot(
+    run: RunFolder,
+    name: str,
+    experiments: Sequence[Experiment],
+    metrics: Sequence[str],
+    labels: Labels,
+    kind: str | None = None,
+) -> Path:
+    """Save the plot of `draw_plot` beside the grids. kind: png, pdf or svg."""
+    figure = _plot(run, name, experiments, metrics, labels)
+    path, what = run.grids / f"{name}-metrics.{kind or PNG}", f"metrics {name}"
+    if kind in (PDF, SVG):
+        from cfgsweep.reports.drawing_pdf import write_figure
+
+        save_vector_drawing(partial(write_figure, figure, kind), path, what, keep=True)
+    else:
+        save_drawing(as_image(figure), path, what)
+    return path
+
+
+def _plot(
+    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: Labels
+) -> Figure:
     from cfgsweep.reports.metric_plot import plot
 
     if not metrics:
         raise UserError("this run measured nothing", where="--plot", hint="give the sweep `metrics`, and run it again")
-    return as_image(plot(name, experiments, metrics, means(run, experiments, metrics)))
-
-
-def write_plot(run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str]) -> Path:
-    """Save the plot of `draw_plot` beside the grids."""
-    path = run.grids / f"{name}-metrics.png"
-    save_drawing(draw_plot(run, name, experiments, metrics), path, f"metrics {name}")
-    return path
+    return plot(name, experiments, metrics, means(run, experiments, metrics), labels)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from cfgsweep.guidance import GUIDERS, Guider
 from cfgsweep.guidance.schedules import SCHEDULES
-from cfgsweep.reports.catalogue import usual_branches
+from cfgsweep.reports.catalogue import schedules_figure, usual_branches
 
 
 def test_every_guider_is_listed_with_its_cost_and_source(cli) -> None:
@@ -45,6 +46,17 @@ def test_schedules_are_listed_and_drawn(cli, tmp_path: Path) -> None:
     one = cli("schedules", "cosine", "--plot", tmp_path / "one.svg")
     assert "<svg" in (tmp_path / "one.svg").read_text()
     assert one.out.endswith("one.svg\n")
+
+
+def test_a_schedule_alone_is_drawn_with_its_mean_matched_on_the_same_scale() -> None:
+    (axes,) = schedules_figure(["cosine"], value=7.5).axes
+    curves = {line.get_label(): line.get_ydata() for line in axes.get_lines() if len(line.get_xdata()) > 2}
+    assert list(curves) == ["cosine", "cosine match_mean=True"]
+    assert (max(curves["cosine"]), np.mean(curves["cosine match_mean=True"])) == pytest.approx((7.5, 7.5))
+    assert axes.get_ylim()[1] > max(curves["cosine match_mean=True"]) > 1.5 * max(curves["cosine"])
+    for names in (["constant"], ["cosine", "linear"]):  # whose mean is its value; several
+        (axes,) = schedules_figure(names).axes
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == names
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
