@@ -128,7 +128,11 @@ class Sweep(BaseModel):
     search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
     phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
     metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
-    labels: TitleTexts = Field({}, description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}")
+    labels: TitleTexts = Field(
+        {},
+        description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}",
+        json_schema_extra={"propertyNames": {"pattern": rf"^({'|'.join(AXES)})(\..+)?$"}},
+    )
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def __init__(self, /, **fields: Any) -> None:

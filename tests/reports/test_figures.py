@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from pypdf import PdfReader
 
 import cfgsweep
@@ -208,6 +208,31 @@ def test_labels_of_a_sweep_file_are_drawn_and_change_no_id(sweep_file) -> None:
     assert [e.id for e in expand(labelled, None)] == [e.id for e in experiments_of(sweep_file)]
     style = GridStyle(labels={"value": "scale"}, of_sweep=labelled.labels)
     assert {"T-Norm", "scale 0.1"} <= set(texts_of(drawn(experiments_of(sweep_file), style)))
+
+
+def test_a_label_of_no_axis_is_refused_with_its_line(sweep_file) -> None:
+    with pytest.raises(cfgsweep.UserError, match="did you mean 'guider'") as refused:
+        read_sweep(sweep_file(BASE + "labels:\n  value: scale\n  guidr.tnorm: x\n"))
+    assert "sweep.yaml:8" in str(refused.value)
+
+
+def test_a_run_draws_the_labels_of_its_sweep_and_computes_nothing_for_others(
+    cli, labelled: Path, tmp_path: Path, sweep_file, monkeypatch
+) -> None:
+    texts: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda self, xy, text, *a, **k: (texts.append(text), draw(self, xy, text, *a, **k))
+    )
+    base = f"name: g\nmodel: {labelled}\nlabel: 0\nsteps: 1\nguider: cfg\nvalue: [1, 2]\n"
+    assert cli("run", sweep_file(base + "labels: {value: s}\n"), "--out", tmp_path / "r").code == 0
+    assert {"s 1", "s 2"} <= set(texts)
+    again = cli("run", sweep_file(base + "labels: {value: w}\n"), "--out", tmp_path / "r")
+    assert "2 of 2 pictures were there already" in again.out + again.err
+    assert {"w 1", "w 2"} <= set(texts)
+    texts.clear()
+    assert cli("grid", tmp_path / "r", "--labels", "value.2=II").code == 0
+    assert {"w 1", "II"} <= set(texts)
 
 
 def test_a_grid_is_wrapped_where_it_is_told(sweep_file) -> None:
