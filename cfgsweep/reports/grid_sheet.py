@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -170,11 +171,31 @@ def wrapped(text: str, width: float, size: int, most: int = 12) -> Lines:
     """The text in at most `most` lines that are no wider than `width` pixels; long words are cut if necessary."""
     text, face = face_of(text, size)
     lines: list[str] = []
-    for characters in range(max(4, int(width / face.width("i"))), 3, -1) if text else ():
+    for characters in range(max(4, int(width / _narrowest(text, face))), 3, -1) if text else ():
         lines = _TitleWrapper(characters, max_lines=most, placeholder=" …").wrap(text)
-        if all(face.width(line) <= width for line in lines):
+        if all(_width(line, face) <= width for line in lines):
             break
     return lines, face
+
+
+def _narrowest(text: str, face: Face) -> float:
+    """The width that a character has at least in a text, on average over a word; of Pillow's own font that of an i."""
+    i = face.width("i")
+    if not face.families:
+        return i
+    return max(1.0, min((_word_width(word, face) / len(word) for word in text.split()), default=i))
+
+
+def _width(line: str, face: Face) -> float:
+    """The width of a line; where fonts are shaped by matplotlib, which takes long, from those of its words."""
+    if not face.families:
+        return face.width(line)
+    return sum(_word_width(word, face) for word in line.split(" ")) + line.count(" ") * _word_width(" ", face)
+
+
+@functools.lru_cache(10_000)
+def _word_width(word: str, face: Face) -> float:
+    return face.width(word) if word else 0.0
 
 
 class _TitleWrapper(textwrap.TextWrapper):

@@ -196,6 +196,10 @@ def test_titles_stay_within_their_column() -> None:
     from cfgsweep.reports.grid_sheet import wrapped
 
     font = ImageFont.load_default(15)
+    for text in ("кот сидит на дереве", "猫が木の上に座っている", "القط يجلس على الشجرة", "हिन्दी में बिल्ली का चित्र"):
+        lines, face = wrapped(text, 100, 15)
+        assert 60 < max(face.width(line) for line in lines) <= 100
+        assert "".join("".join(lines).split()) == "".join(text.split())
     for text in ("cosine min_val=0 num_warmup_steps=10", "W" * 40, "a b c", "autoguidance layers=[mid,up.0]"):
         lines, _ = wrapped(text, 100, 15)
         assert lines
