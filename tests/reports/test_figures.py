@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw
 from pypdf import PdfReader
 
@@ -117,6 +119,19 @@ def test_schedules_are_lines_in_vector_files(sweep_file) -> None:
     without = Drawing(drawing.width, drawing.height, [item for item in drawing.items if item not in courses])
     segments = sum(len(one.points) - 1 for one in courses)
     assert line_segments(drawing) - line_segments(without) == segments
+
+
+def test_an_svg_file_has_its_fonts(sweep_file) -> None:
+    """So that a browser draws every character as it is, on any machine."""
+    drawing = drawn(experiments_of(sweep_file), GridStyle(title="猫 and Кот 🦊"))
+    style = next(ElementTree.fromstring(svg_of(drawing)).iter(f"{SVG}style")).text
+    found = re.findall(r"font-family: '([^']+)'; src: url\(data:font/sfnt;base64,([^)]+)\)", style)
+    fonts = {family: set(TTFont(io.BytesIO(base64.b64decode(data))).getBestCmap()) for family, data in found}
+    assert list(fonts) == ["DejaVu Sans", "Noto Sans CJK JP", "Noto Emoji", "Aileron"]
+    assert set(map(ord, "and Кот")) <= fonts["DejaVu Sans"]
+    assert ord("猫") in fonts["Noto Sans CJK JP"]
+    assert ord("🦊") in fonts["Noto Emoji"]
+    assert set(map(ord, "value 0.1 · tnorm")) <= fonts["Aileron"]
 
 
 def test_characters_that_xml_does_not_have_are_left_out(sweep_file) -> None:
