@@ -16,12 +16,14 @@ TASKS = (TEXT_TO_IMAGE, IMAGE_TO_IMAGE, INPAINTING)
 class PictureFile:
     """A picture file of the user's. Files with equal bytes are equal, wherever they are.
 
-    path: None for a mask that is white everywhere. size: width and height in pixels as it is shown.
+    path: None for a mask that is white everywhere. size: width and height in pixels as it is shown. shown: how titles
+    name it where that is not the file's name alone.
     """
 
     sha256: str
     path: str | None = field(compare=False)
     size: tuple[int, int] = field(compare=False)
+    shown: str = field(default="", compare=False)
 
 
 WHITE = PictureFile("", None, (8, 8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ PATH_SCHEMA = {"type": "string", "minLength": 1}
 
 def parse_images(given: Any, info: ValidationInfo) -> list[PictureFile] | None:
     """The pictures of the files. Raises UserError where one cannot be read, or is the same as another."""
-    return None if given is None else [_picture(one, info, number) for number, one in enumerate(spread(given))]
+    if given is None:
+        return None
+    return _told_apart([_picture(one, info, number) for number, one in enumerate(spread(given))])
 
 
 def parse_masks(given: Any, info: ValidationInfo) -> list[PictureFile] | None:
@@ -46,6 +49,19 @@ def _picture(given: Any, info: ValidationInfo, number: int) -> PictureFile:
     return PictureFile(sha256, str(path), image.size)
 
 
+def _told_apart(pictures: list[PictureFile]) -> list[PictureFile]:
+    """Where different pictures have one name, titles have their folders, too."""
+    named: dict[str, set[str]] = {}
+    for picture in pictures:
+        named.setdefault(Path(picture.path or "").stem, set()).add(picture.sha256)
+    return [
+        replace(picture, shown=f"{path.parent.name}/{path.stem}")
+        if len(named[(path := Path(picture.path or "")).stem]) > 1
+        else picture
+        for picture in pictures
+    ]
+
+
 def _has_white(mask: PictureFile) -> bool:
     """Whether anything is white after the pipelines' own rounding, at half of the levels."""
     from cfgsweep.system.input_pictures import input_picture
@@ -60,8 +76,10 @@ def native_size_of(image: PictureFile) -> tuple[int, int]:
 
 
 def picture_title(name: str, picture: PictureFile | None) -> str:
-    """'image cat', by the file's name without folder and ending."""
-    return f"{name} {'none' if picture is None or picture.path is None else Path(picture.path).stem}"
+    """'image cat', by the file's name without ending, and without folder where that is not needed."""
+    if picture is None or picture.path is None:
+        return f"{name} none"
+    return f"{name} {picture.shown or Path(picture.path).stem}"
 
 
 def is_named(picture: PictureFile | None, wanted: Any) -> bool:

@@ -26,6 +26,8 @@ def input_picture(path: Path) -> tuple[Image.Image, str]:
     content = _content(path)
     try:
         image = opened(io.BytesIO(content), FORMATS, most_pixels=MOST_PIXELS)
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise UserError("an animation", given=f"{path}: {frames} frames", allowed="a picture of one frame")
         with damage_told(FORMATS):
             return _as_shown(image), hashlib.sha256(content).hexdigest()
     except TooManyPixels as error:
@@ -36,6 +38,8 @@ def input_picture(path: Path) -> tuple[Image.Image, str]:
 
 
 def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise UserError("a folder, not a picture", given=str(path), allowed="the path of a file")
     if not is_regular(path):
         hint = "the folder of a run that began with it has a copy; where that is gone, give the sweep file the picture"
         raise UserError("no such picture file", given=str(path), hint=hint)

@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from cfgsweep.engine.cost import cost
+from cfgsweep.errors import UserError
 from cfgsweep.execution.job import pictures_of
 from cfgsweep.samplers import FromPicture, PictureFile
 from cfgsweep.sweep.expand import expand
@@ -163,3 +164,26 @@ def test_editing_models_take_no_strength(cli, folder: Path) -> None:
     refused = cli("plan", folder / "s.yaml")
     assert refused.code == 2
     assert "a Flux2Pipeline takes no strength" in refused.err
+
+
+def test_pictures_of_one_name_have_their_folders_in_titles(folder: Path) -> None:
+    for place, original in (("one", "a.png"), ("two", "b.png")):
+        (folder / place).mkdir()
+        (folder / place / "cat.png").write_bytes((folder / original).read_bytes())
+    found = experiments(folder, **{**TO_IMAGE, "image": ["one/cat.png", "two/cat.png"]})
+    titles = [title(e, varying(found)) for e in found]
+    assert titles == ["image one/cat", "image two/cat"]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animation_is_no_picture(folder: Path, kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "a.png", kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(UserError, match="an animation") as refused:
+        experiments(folder, **TO_IMAGE)
+    assert "2 frames" in str(refused.value)
+
+
+def test_a_folder_is_no_picture(folder: Path) -> None:
+    with pytest.raises(UserError, match="a folder, not a picture"):
+        experiments(folder, **{**TO_IMAGE, "image": "."})

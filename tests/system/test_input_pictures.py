@@ -90,7 +90,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (postscript, "not a picture of a kind that is read: PNG, JPEG, WEBP"),
     (pickled, "not a picture of a kind that is read"),
     (lambda path: path.write_bytes(b""), "not a picture of a kind that is read"),
-    (lambda path: path.mkdir(), "no such picture file"),
+    (lambda path: path.mkdir(), "a folder, not a picture"),
     (lambda path: None, "no such picture file"),
 ]
 
