@@ -98,9 +98,14 @@ def read(path: Path) -> Document:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8: {error.reason} at byte {error.start}", where=str(path)) from None
-    document = _parse(text, str(path))
+    return parsed(text, str(path))
+
+
+def parsed(text: str, source: str) -> Document:
+    """Parses YAML of a mapping. Raises UserError if it is none."""
+    document = _parse(text, source)
     if not isinstance(document.data, dict):
-        raise UserError("must be a mapping of keys to values", where=str(path), given=document.data)
+        raise UserError("must be a mapping of keys to values", where=source, given=document.data)
     return document
 
 

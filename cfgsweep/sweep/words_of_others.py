@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cfgsweep.samplers import SAMPLERS as OURS
+
 KEYS = {
     **dict.fromkeys(("guidance_scale", "cfg", "cfg_scale", "scale", "guidance", "true_cfg_scale"), "value"),
     **dict.fromkeys(("num_inference_steps", "sampling_steps"), "steps"),
@@ -33,4 +35,9 @@ SAMPLERS = {
 
 def sampler_called(name: str) -> str | None:
     """The sampler that another tool calls so, whatever the signs and spaces in the name."""
-    return SAMPLERS.get(re.sub(r"[^a-z0-9+]", "", name.lower()).removesuffix("scheduler"))
+    plain = _plain(name).removesuffix("scheduler")
+    return SAMPLERS.get(plain) or next((ours for ours in OURS if _plain(ours) == plain), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9+]", "", name.lower())

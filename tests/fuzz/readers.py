@@ -30,6 +30,7 @@ from tests.fuzz.start import fuzz
 with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from cfgsweep.config import yaml_io
     from cfgsweep.errors import UserError
+    from cfgsweep.execution.sweep_files import convert
     from cfgsweep.models.fingerprint import fingerprint
     from cfgsweep.models.info import ModelInfo
     from cfgsweep.models.recorded.lora_file import METADATA, checked_lora_file
@@ -53,6 +54,7 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
 
 from cfgsweep.models.video import Video
 from cfgsweep.system.picture_files import NO_PICTURE, opened
+from tests.support.foreign_pictures import A1111, COMFY, CUSTOM, WORKFLOW, picture_with
 from tests.support.trainings import label_training
 
 ID = "0123456789abcdef"
@@ -119,6 +121,12 @@ def read_input_picture(content: bytes, place: Path) -> None:
     assert image.mode == "RGB"
 
 
+def read_foreign_picture(content: bytes, place: Path) -> None:
+    """One of another program becomes a sweep file that can be read."""
+    (place / "a.png").write_bytes(with_right_checksums(content))
+    sweeps.read_sweep(convert(place / "a.png").path)
+
+
 def with_right_checksums(content: bytes) -> bytes:
     """A PNG with the checksum of each chunk made right, without which no reader looks further."""
     if not content.startswith(PNG):
@@ -183,6 +191,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "picture": read_picture,
     "training-picture": read_training_picture,
     "input-picture": read_input_picture,
+    "foreign-picture": read_foreign_picture,
     "training-file": read_training_file,
     "training-folder": read_training_folder,
     "checkpoint": read_checkpoint,
@@ -213,6 +222,8 @@ def seeds(place: Path) -> Iterator[tuple[str, bytes]]:
         file = io.BytesIO()
         Image.new("RGB", (8, 8), "red").save(file, kind, exif=TURNED)
         yield from ((reader, file.getvalue()) for reader in of_users)
+    for texts in ({"parameters": A1111}, {"prompt": COMFY}, {"prompt": CUSTOM}, {"workflow": WORKFLOW}):
+        yield "foreign-picture", picture_with(place / "f.png", **texts).read_bytes()
     check(place / "t", config := TrainConfig.model_validate(TRAINING))
     yield "training-folder", config.model_dump_json(exclude={"tracker"}).encode()
     checkpoint(place / "c.pt").save(3)

@@ -1,0 +1,1 @@
+"""Settings that other programs write into their pictures, as a sweep file."""
