@@ -13,6 +13,7 @@ from itertools import islice
 import torch
 
 from cfgsweep.engine.batching import BatchQueue
+from cfgsweep.engine.call_numbers import LATENT_RANGE, PIXEL_RANGE
 from cfgsweep.engine.denoiser_calls import DenoiserCalls
 from cfgsweep.engine.guiding import guide_steps
 from cfgsweep.engine.observer import EngineObserver, Tally
@@ -30,10 +31,13 @@ from cfgsweep.models.threads import one_thread_per_operation
 
 
 class Engine:
-    """Runs plans on one denoiser. `batch_size` is the number of rows of every call of it."""
+    """Runs plans on one denoiser.
 
-    def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int):
-        self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
+    batch_size: rows of every call of it. diagnostics: whether pictures come with the numbers of every call.
+    """
+
+    def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int, diagnostics: bool = False):
+        self.denoiser, self.compute, self.batch_size, self.diagnostics = denoiser, compute, batch_size, diagnostics
 
     def run(self, plan: Plan, observer: EngineObserver | None = None) -> Iterator[Finished | Failed]:
         """Yield the picture of every experiment as it is finished, or why there is none.
@@ -41,7 +45,7 @@ class Engine:
         All experiments have to be of this engine's denoiser. Pictures of one size are made together, since only they
         fit into one batch.
         """
-        run = _Run(self.denoiser, self.compute, self.batch_size, observer or EngineObserver())
+        run = _Run(self, observer or EngineObserver())
         for part in plan.by_size():
             yield from run.results(part)
 
@@ -49,10 +53,11 @@ class Engine:
 class _Run:
     """One run of the engine: the trajectories that are live, what they wait for, and the tally."""
 
-    def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int, observer: EngineObserver):
-        self.denoiser, self.compute, self.batch_size, self.observer = denoiser, compute, batch_size, observer
-        self.calls = DenoiserCalls(denoiser, batch_size)
-        self.queue = BatchQueue(batch_size, self.calls.key)
+    def __init__(self, engine: Engine, observer: EngineObserver):
+        self.denoiser, self.compute, self.batch_size = engine.denoiser, engine.compute, engine.batch_size
+        self.diagnostics, self.observer = engine.diagnostics, observer
+        self.calls = DenoiserCalls(self.denoiser, self.batch_size)
+        self.queue = BatchQueue(self.batch_size, self.calls.key)
         self.pending: list[PendingStep] = []
         self.starts: Iterator[tuple[StartKey, Node]] = iter(())
         self.live, self.most_live = 0, 0
@@ -107,14 +112,23 @@ class _Run:
 
     def _take(self, steps: list[PendingStep]) -> Iterator[Trajectory]:
         """Guide the steps, and move every sampler on."""
-        for step, guided, memory in guide_steps(steps, self.calls.prediction, self.denoiser.own_formula):
+        x0_range = self._x0_range(steps[0]) if self.diagnostics and steps else None
+        found = guide_steps(steps, self.calls.prediction, self.denoiser.own_formula, x0_range)
+        for step, guided, memory, numbers in found:
             parent = step.parent
             if self.observer.traces_steps:
                 x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
                 self.observer.step_guided([e for _, e in step.node.members], parent.node.call, x0)
             move = step.sampler.step_of_zero_init if step.operation == ZERO_STEP else step.sampler.step
             latents = move(guided, parent.latents, parent.node.call)
-            yield Trajectory(step.node, latents, step.sampler, memory, history=step.history, caches=step.caches)
+            history = step.history(numbers)
+            yield Trajectory(step.node, latents, step.sampler, memory, history=history, caches=step.caches)
+
+    def _x0_range(self, step: PendingStep) -> float:
+        """The magnitude beyond which x0 counts as saturated: of pixels, or of latents."""
+        _, e = step.node.members[0]
+        width, height = e.size or self.denoiser.native_size
+        return PIXEL_RANGE if step.parent.latents.shape[-2:] == (height, width) else LATENT_RANGE
 
     def _next_batch(self) -> list[Row]:
         batch = self.queue.next_batch()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
+from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.engine.trace import UNGUIDED
 from cfgsweep.engine.trajectory import Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
@@ -15,10 +18,11 @@ from cfgsweep.sweep.experiment import Experiment
 
 @dataclass(frozen=True)
 class Finished:
-    """The picture of one experiment."""
+    """The picture of one experiment. diagnostics: the numbers of its calls, None where they were not asked for."""
 
     experiment: Experiment
     image: Picture
+    diagnostics: Diagnostics | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Fa
     if reason is not None:
         yield from (Failed(experiment, reason) for experiment in experiments)
         return
+    diagnostics = _diagnostics(trajectory)
     for vae in dict.fromkeys(experiment.vae for experiment in experiments):
         members = [experiment for experiment in experiments if experiment.vae == vae]
         try:
@@ -46,7 +51,13 @@ def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Fa
         except NotFinite as error:
             yield from (Failed(experiment, str(error)) for experiment in members)
         else:
-            yield from (Finished(experiment, image) for experiment in members)
+            yield from (Finished(experiment, image, diagnostics) for experiment in members)
+
+
+def _diagnostics(trajectory: Trajectory) -> Diagnostics | None:
+    rows = [call.numbers for call in trajectory.history.calls] if trajectory.history else []
+    known = [row for row in rows if row is not None]
+    return Diagnostics.of(torch.stack(known).tolist()) if known else None  # read from the device at once
 
 
 def _why_not_finite(trajectory: Trajectory, experiment: Experiment) -> str | None:

@@ -23,22 +23,29 @@ class CallHistory:
     """The calls of the denoiser that led to a trajectory: the names of their predictions, and which were finite.
 
     finite: one boolean tensor per name, still on the device; reading one would wait for the device.
+    numbers: of the guided prediction, see `diagnostics.call_numbers`; None where they were not asked for.
     """
 
     before: CallHistory | None
     call: int
     names: tuple[str, ...]
     finite: list[torch.Tensor]
+    numbers: torch.Tensor | None = None
+
+    @property
+    def calls(self) -> list[CallHistory]:
+        """All calls, the first one first."""
+        found: list[CallHistory] = []
+        link: CallHistory | None = self
+        while link is not None:
+            found.append(link)
+            link = link.before
+        return found[::-1]
 
     def first_not_finite(self) -> tuple[int, str] | None:
         """The first call with a prediction that was not finite, and the name of that prediction."""
-        calls: list[CallHistory] = []
-        link: CallHistory | None = self
-        while link is not None:
-            calls.append(link)
-            link = link.before
-        predictions = [(one.call, name) for one in reversed(calls) for name in one.names]
-        flags = [flag for one in reversed(calls) for flag in one.finite]
+        predictions = [(one.call, name) for one in self.calls for name in one.names]
+        flags = [flag for one in self.calls for flag in one.finite]
         values = torch.stack(flags).tolist() if flags else []
         return next((found for found, finite in zip(predictions, values, strict=True) if not finite), None)
 
@@ -117,11 +124,10 @@ class PendingStep:
     node: Node
     sampler: Sampler
 
-    @property
-    def history(self) -> CallHistory:
-        """The parent's history, and this call."""
+    def history(self, numbers: torch.Tensor | None) -> CallHistory:
+        """The parent's history, and this call. numbers: of its guided prediction."""
         finite = [self.parent.finite[forward_pass] for forward_pass in self.operation.passes]
-        return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite)
+        return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite, numbers)
 
     @property
     def caches(self) -> dict[ForwardPass, Any]:

@@ -75,7 +75,7 @@ class Job:
             if isinstance(result, Failed):
                 self._save_failure(result)
                 return
-            self.session.run_folder.save(result.image, self._record(result, batch_size))
+            self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
             del self.pending[result.experiment]
 
     def _save_failure(self, failed: Failed) -> None:
@@ -113,6 +113,7 @@ class Job:
             **({"frames": frames} if (frames := len(frames_of(finished.image))) > 1 else {}),
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
+            **(finished.diagnostics.means() if finished.diagnostics else {}),
             "fingerprints": {name: self.session.settings.fingerprint(name) for name in weights},
         }
 

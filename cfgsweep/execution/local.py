@@ -89,7 +89,14 @@ class LocalExecutor:
         self._notice_unusual(e.model, size, batch_size)
         self.session.note_batch_size(e.model, size, batch_size)
         _, row_bytes = self._memory(e)
-        return ComputeTask(settings.source(e.model), tuple(experiments), settings.compute, batch_size, row_bytes)
+        return ComputeTask(
+            settings.source(e.model),
+            tuple(experiments),
+            settings.compute,
+            batch_size,
+            row_bytes,
+            settings.diagnostics,
+        )
 
     def _run_model(self, job: Job, model: str, accepted: Callable[[], None]) -> None:
         """Compute the model's pending experiments, one picture size after the other."""

@@ -18,6 +18,7 @@ from cfgsweep.reports.record_rows import rows_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.reports.write_table import table
 from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
@@ -66,6 +67,15 @@ class Result:
             problem = f"failed: {self.reason}" if self.record else "not computed yet"
             raise UserError(f"this experiment has no picture: {problem}", where=self.id)
         return frames_of(self.folder.load_picture(self.record))
+
+    @property
+    def diagnostics(self) -> dict[str, list[float | None]]:
+        """The numbers of the picture's guidance, by their names, one for every call of the denoiser; see `Diagnostics`.
+
+        Empty where the sweep asked for none, or there is no picture.
+        """
+        found = diagnostics_in(self.folder.image_path(self.id)) if isinstance(self.record, DoneRecord) else None
+        return {name: found.column(name) for name in found.fields} if found else {}
 
     def _repr_png_(self) -> bytes | None:
         return self.folder.image_path(self.record.id).read_bytes() if isinstance(self.record, DoneRecord) else None

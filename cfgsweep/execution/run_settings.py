@@ -19,11 +19,19 @@ from cfgsweep.system.display import Display
 class RunSettings:
     """Device, dtype, models, and a batch size for every model and picture size. Nothing here has loaded a model.
 
-    sources: the model that runs, by its name in the sweep.
+    sources: the model that runs, by its name in the sweep. diagnostics: as the sweep says.
     """
 
-    def __init__(self, environment: Environment, compute: Compute, sources: Mapping[str, Source], options: Options):
+    def __init__(
+        self,
+        environment: Environment,
+        compute: Compute,
+        sources: Mapping[str, Source],
+        options: Options,
+        diagnostics: bool = True,
+    ):
         self.environment, self.compute, self.sources, self.options = environment, compute, sources, options
+        self.diagnostics = diagnostics
         self._batch_sizes: dict[tuple[str, tuple[int, int]], int] = {}
         self._row_bytes: dict[tuple[str, tuple[int, int]], int] = {}
         self._fingerprints: dict[str, str] = {}
@@ -37,7 +45,8 @@ class RunSettings:
         """
         environment = Environment(found, display, options.command)
         compute = environment.settle_compute(options.device, options.dtype)
-        settings = cls(environment, compute, resolve_models(sweep, options, compute.device, display), options)
+        sources = resolve_models(sweep, options, compute.device, display)
+        settings = cls(environment, compute, sources, options, sweep.diagnostics)
         settings._check_batch_sizes()
         return settings
 

@@ -29,6 +29,7 @@ class ComputeTask:
 
     batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
     row_bytes: what a row takes on the device.
+    diagnostics: whether pictures come with the numbers of every call.
     compute: its workers are the most that are used; how many changes no pixel.
     """
 
@@ -37,6 +38,7 @@ class ComputeTask:
     compute: Compute
     batch_size: int
     row_bytes: int
+    diagnostics: bool = False
 
 
 def execute(
@@ -55,7 +57,9 @@ def execute(
     denoiser = denoiser or load_model(task.source, task.compute)
     weights, _ = denoiser.memory(task.experiments[0].size or denoiser.native_size)
     compute = with_room(task.compute, task.batch_size, weights, task.row_bytes)
-    yield from Engine(denoiser, compute, task.batch_size).run(plan or Plan(task.experiments), observer)
+    yield from Engine(denoiser, compute, task.batch_size, task.diagnostics).run(
+        plan or Plan(task.experiments), observer
+    )
 
 
 class StepTraces(EngineObserver):

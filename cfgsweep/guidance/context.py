@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cfgsweep.guidance.perturbations import Perturbation
@@ -52,6 +52,18 @@ class StepContext:
     memory: Tensor | None = None
     flow: bool = False
     own_formula: str = "cfg"
+
+    def first_rows(self, count: int) -> StepContext:
+        """The context of these rows alone, without memory."""
+        return replace(
+            self,
+            predictions={name: predicted[:count] for name, predicted in self.predictions.items()},
+            numbers={name: column[:count] for name, column in self.numbers.items()},
+            latents=self.latents[:count],
+            sigma=self.sigma[:count],
+            next_sigma=self.next_sigma[:count],
+            memory=None,
+        )
 
     @functools.cached_property
     def alpha_t(self) -> Tensor:

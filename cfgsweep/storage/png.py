@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
+from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, Video, frames_of
 from cfgsweep.storage.decoding import opened_frames, opened_rgb, text_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RECORD = "cfgsweep"  # the text chunk with the record
+DIAGNOSTICS = "cfgsweep-diagnostics"  # that with the numbers of guidance
+LONG_TEXT = 1000  # characters from which on a text is compressed
 
 
 def pixels_sha256(picture: Picture) -> str:
@@ -49,7 +52,7 @@ def save_png(
         info.add_itxt(RECORD, record.line())
         info.add_itxt("parameters", parameters_line(record))
     for name, text in (texts or {}).items():
-        info.add_itxt(name, text)
+        info.add_itxt(name, text, zip=len(text) >= LONG_TEXT)
     with open_atomic(path) as file:
         if isinstance(picture, Video):
             _save_frames(picture, file, info)
@@ -85,6 +88,15 @@ def record_in(path: Path) -> Record | None:
     except NO_PICTURE:
         return None
     return parse_record(text) if text is not None else None
+
+
+def diagnostics_in(path: Path) -> Diagnostics | None:
+    """The numbers of guidance inside a picture; None where there are none."""
+    try:
+        text = text_of(path, DIAGNOSTICS)
+    except NO_PICTURE:
+        return None
+    return Diagnostics.of_text(text) if text is not None else None
 
 
 def own_record(path: Path) -> DoneRecord | None:

@@ -124,6 +124,10 @@ class DoneRecord(BaseRecord):
     """SHA-256 of the files of every model that predicted, of LoRA files and of autoencoders, by their names"""
     evaluations: dict[str, int] = {}
     """rows through the network: `own`, and `shared` with other experiments"""
+    effective_scale: float | None = None
+    """the mean over all calls of <g - uncond, d> / <d, d>, with d = cond - uncond and the guided prediction g"""
+    off_direction: float | None = None
+    """the mean of the part of g - uncond that is across d, in lengths of d"""
     image: str = ""
     """the picture's path in the run folder"""
     metrics: dict[str, float] = {}

@@ -22,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from cfgsweep.config.yaml_io import dump
+from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, middle_frame
 from cfgsweep.storage import artifacts
@@ -31,7 +32,7 @@ from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.input_copies import keep_inputs
 from cfgsweep.storage.picture_cache import PictureCache, Shape
-from cfgsweep.storage.png import own_record, pixels_sha256, save_png
+from cfgsweep.storage.png import DIAGNOSTICS, diagnostics_in, own_record, pixels_sha256, save_png
 from cfgsweep.storage.record_file import RecordFile
 from cfgsweep.storage.records import (
     DoneRecord,
@@ -217,15 +218,18 @@ class RunFolder:
 
     # Writing ------------------------------------------------------------------------------------------------------
 
-    def save(self, picture: Picture, fields: Mapping[str, object]) -> DoneRecord:
+    def save(
+        self, picture: Picture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
+    ) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
+        diagnostics: are written into the picture's file.
         The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
         sha256 = pixels_sha256(picture)
         record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": sha256})
-        save_png(picture, path, record)
+        save_png(picture, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
         self.pictures.put(path, picture, sha256)
         self.append(record)
         return record
@@ -296,7 +300,8 @@ class RunFolder:
         here = {name for name, record in self.records().items() if isinstance(record, DoneRecord)}
         missing = {ids[record.id]: record for record in whole if ids[record.id] not in here}
         for name, record in missing.items():
-            self.save(other.load_picture(record), record.changed(id=name).as_json())
+            diagnostics = diagnostics_in(other.image_path(record.id))
+            self.save(other.load_picture(record), record.changed(id=name).as_json(), diagnostics)
         return len(missing)
 
     def remove_left_behind(self) -> None:

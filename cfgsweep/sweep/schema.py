@@ -133,6 +133,7 @@ class Sweep(BaseModel):
         description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}",
         json_schema_extra={"propertyNames": {"pattern": rf"^({'|'.join(AXES)})(\..+)?$"}},
     )
+    diagnostics: bool = Field(True, description="whether pictures keep the numbers of their guidance, call by call")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def __init__(self, /, **fields: Any) -> None:

@@ -22,6 +22,8 @@ EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # a
 def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) -> dict[str, Any]:
     """The fields of the sweep for YAML: a single value or a range where an axis is one, empty fields left out.
 
+    So is `diagnostics` where it is true.
+
     places: the paths of picture files; those that the sweep has if None.
     """
     written: dict[str, Any] = {}
@@ -38,7 +40,7 @@ def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) ->
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings | LoadSettings):
             value = value.spec()
-        if field == "negative_prompt" or value not in (None, [], {}, TEXT_TO_IMAGE):
+        if field == "negative_prompt" or (value not in (None, [], {}, TEXT_TO_IMAGE) and value is not True):
             written[field] = value
     return written
 

@@ -64,6 +64,6 @@ def test_latents_of_different_shapes_are_guided_apart(denoiser, sweep_file) -> N
         trajectory = Trajectory(node, *denoiser.start(start.sampling, torch.Generator().manual_seed(0)))
         trajectory.predictions = {needed: torch.randn_like(trajectory.latents) for needed in trajectory.needed}
         steps += pending_steps(trajectory)
-    guided = {step: prediction.shape for step, prediction, _ in guide_steps(steps, "epsilon", "cfg")}
+    guided = {one.step: one.prediction.shape for one in guide_steps(steps, "epsilon", "cfg")}
     assert guided == {step: step.parent.latents.shape for step in steps}
     assert len(set(guided.values())) == 2
