@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.engine.cost import Cost
@@ -61,9 +61,9 @@ class Job:
         self.evaluations, self.batches, self.started = 0, 0, time.monotonic()
         self.failed: list[Failed] = []
 
-    def plan_of(self, model: str) -> Plan:
-        """The plan of the model's pending experiments."""
-        return self.plan.subset(e for e in self.pending if e.model == model)
+    def plan_of(self, chosen: Callable[[Experiment], bool]) -> Plan:
+        """The plan of those pending experiments."""
+        return self.plan.subset(filter(chosen, self.pending))
 
     def pending_part(self, plan: Plan) -> Plan:
         """The part of a plan that is not done yet."""

@@ -16,8 +16,10 @@ from cfgsweep.execution.task import ComputeTask, StepTraces, execute
 from cfgsweep.guidance.perturbations import OtherModel
 from cfgsweep.models import device_memory
 from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.models.family import source_for
 from cfgsweep.models.load import load_model
 from cfgsweep.models.row_memory import is_in_doubt, measured_row_bytes
+from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import varying
 
@@ -33,7 +35,7 @@ class LocalExecutor:
 
     def __init__(self, session: RunSession):
         self.session = session
-        self._loaded: Denoiser | None = None
+        self._loaded: tuple[Source, Denoiser] | None = None
 
     def run(
         self,
@@ -52,8 +54,8 @@ class LocalExecutor:
         pending = self.session.pending(experiments, done)
         fields = varying(experiments) if title_fields is None else title_fields
         job = Job(self.session, experiments, pending, fields, unit)
-        for model in dict.fromkeys(e.model for e in pending):
-            self._run_model(job, model, accepted)
+        for source in dict.fromkeys(map(self._source, pending)):
+            self._run_model(job, source, accepted)
         if not pending:
             accepted()
         return job.summary()
@@ -61,11 +63,11 @@ class LocalExecutor:
     def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[Tensor]]:
         """For every experiment, the x0 (in latents) of every guided prediction. Saves nothing."""
         traces = StepTraces(experiments)
-        for model in dict.fromkeys(e.model for e in experiments):
-            plan = Plan(e for e in experiments if e.model == model)
-            self._note_models(plan, model)
+        for source in dict.fromkeys(map(self._source, experiments)):
+            plan = Plan(e for e in experiments if self._source(e) == source)
+            self._note_models(plan, source)
             for part in plan.by_size():
-                for _ in execute(self.task(part.experiments), traces, self.denoiser(model), part):
+                for _ in execute(self.task(part.experiments), traces, self._loaded_from(source), part):
                     pass
         return traces.x0
 
@@ -75,22 +77,28 @@ class LocalExecutor:
         rows = self._batch_size(e) * self.session.settings.compute.workers
         return max(2, rows // rows_per_step)
 
-    def denoiser(self, name: str) -> Denoiser:
-        """The model that runs under this name, loaded."""
-        if self._loaded is None or self._loaded.name != name:
+    def denoiser(self, e: Experiment) -> Denoiser:
+        """The model of an experiment, loaded."""
+        return self._loaded_from(self._source(e))
+
+    def _source(self, e: Experiment) -> Source:
+        return source_for(self.session.settings.source(e.model), StartKey.of(e).sampling)
+
+    def _loaded_from(self, source: Source) -> Denoiser:
+        if self._loaded is None or self._loaded[0] != source:
             self._loaded = None  # free its memory first
-            self._loaded = load_model(self.session.settings.source(name), self.session.settings.compute)
-        return self._loaded
+            self._loaded = source, load_model(source, self.session.settings.compute)
+        return self._loaded[1]
 
     def task(self, experiments: Sequence[Experiment]) -> ComputeTask:
         """A task of experiments of one model and picture size. Its batch size is written into the folder."""
         settings, (e, *_) = self.session.settings, experiments
         size, batch_size = self._size(e), self._batch_size(e)
-        self._notice_unusual(e.model, size, batch_size)
+        self._notice_unusual(e, batch_size)
         self.session.note_batch_size(e.model, size, batch_size)
         _, row_bytes = self._memory(e)
         return ComputeTask(
-            settings.source(e.model),
+            self._source(e),
             tuple(experiments),
             settings.compute,
             batch_size,
@@ -98,12 +106,12 @@ class LocalExecutor:
             settings.diagnostics,
         )
 
-    def _run_model(self, job: Job, model: str, accepted: Callable[[], None]) -> None:
+    def _run_model(self, job: Job, source: Source, accepted: Callable[[], None]) -> None:
         """Compute the model's pending experiments, one picture size after the other."""
-        plan = job.plan_of(model)
-        check_with_model(plan, self.denoiser(model), self.session.notice_once)
+        plan = job.plan_of(lambda e: self._source(e) == source)
+        check_with_model(plan, self._loaded_from(source), self.session.notice_once)
         accepted()
-        self._note_models(plan, model)
+        self._note_models(plan, source)
         for part in plan.by_size():
             self._run_part(job, part)
 
@@ -125,7 +133,7 @@ class LocalExecutor:
             device_memory.release_memory(task.compute)
 
     def _compute(self, job: Job, task: ComputeTask, plan: Plan) -> None:
-        for result in execute(task, JobObserver(job), self.denoiser(task.source.name), plan):
+        for result in execute(task, JobObserver(job), self._loaded_from(task.source), plan):
             job.save(result, task.batch_size)
         job.show_progress()
 
@@ -140,17 +148,17 @@ class LocalExecutor:
                 job.save(Failed(e, "not enough memory for even one row at a time"), task.batch_size)
             device_memory.release_memory(task.compute)
 
-    def _note_models(self, plan: Plan, model: str) -> None:
+    def _note_models(self, plan: Plan, source: Source) -> None:
         """Compare the models that predict in a plan with those of the folder. They are loaded, and so downloaded."""
-        denoiser = self.denoiser(model)
+        denoiser = self._loaded_from(source)
         for name in dict.fromkeys(name for e in plan.experiments for name in plan.models(e)):
-            predicting = denoiser.perturbed(None if name == model else OtherModel(name))
+            predicting = denoiser.perturbed(None if name == source.name else OtherModel(name))
             self.session.settings.note_model(name, predicting.sampled_fingerprint)
         for name in dict.fromkeys(name for e in plan.experiments for name in e.other_weights):
             self.session.settings.note_model(name, str)  # version 0.1 had none
 
     def _size(self, e: Experiment) -> tuple[int, int]:
-        return e.size or e.native_size or self.denoiser(e.model).native_size
+        return e.size or e.native_size or self.denoiser(e).native_size
 
     def _batch_size(self, e: Experiment) -> int:
         """The settled batch size for pictures like this one, or the default, or less where memory has no room for it.
@@ -162,14 +170,14 @@ class LocalExecutor:
         if settled is not None:
             return settled
         compute, (weights, row) = self.session.settings.compute, self._memory(e)
-        return device_memory.fitting_batch_size(compute, self._default_batch_size(e.model, size), weights, row)
+        return device_memory.fitting_batch_size(compute, self._default_batch_size(e), weights, row)
 
     def _memory(self, e: Experiment) -> tuple[int, int]:
         """Bytes of the weights, and of a row of pictures like this one: measured where that may decide on the batch.
 
         What was measured is written into the folder, so that it is measured once.
         """
-        size, settings, denoiser = self._size(e), self.session.settings, self.denoiser(e.model)
+        size, settings, denoiser = self._size(e), self.session.settings, self.denoiser(e)
         weights, estimate = denoiser.memory(size)
         taken = settings.row_bytes(e.model, size)
         if taken is None and is_in_doubt(settings.compute, weights, estimate):
@@ -179,15 +187,16 @@ class LocalExecutor:
                 self.session.note_row_bytes(e.model, size, taken)
         return weights, estimate if taken is None else taken
 
-    def _default_batch_size(self, model: str, size: tuple[int, int]) -> int:
+    def _default_batch_size(self, e: Experiment) -> int:
         """From the estimate alone, since what is measured is another number every time."""
-        return device_memory.default_batch_size(self.session.settings.compute, self.denoiser(model).memory(size)[1])
+        _, estimate = self.denoiser(e).memory(self._size(e))
+        return device_memory.default_batch_size(self.session.settings.compute, estimate)
 
-    def _notice_unusual(self, model: str, size: tuple[int, int], batch_size: int) -> None:
+    def _notice_unusual(self, e: Experiment, batch_size: int) -> None:
         """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""
-        default = self._default_batch_size(model, size)
+        default, (width, height) = self._default_batch_size(e), self._size(e)
         if batch_size != default and self.session.settings.options.batch_size is None:
             self.session.notice_once(
-                f"{model} at {size[0]}x{size[1]} runs in batches of {batch_size} rows, the default is {default}: "
+                f"{e.model} at {width}x{height} runs in batches of {batch_size} rows, the default is {default}: "
                 "pictures can differ in their last bits from those of folders with other batches"
             )

@@ -46,6 +46,6 @@ def _refusals(
 ) -> Iterator[tuple[tuple[str, GuiderBase], str]]:
     for e in candidates:
         try:
-            check_guiders(Plan([e]), executor.denoiser(e.model))
+            check_guiders(Plan([e]), executor.denoiser(e))
         except UserError as error:
             yield (e.model, e.guider), error.problem

@@ -7,12 +7,12 @@ here imports torch until a model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.source import SINGLE_FILE, Source, read_json
-from cfgsweep.samplers import TEXT_TO_IMAGE
+from cfgsweep.samplers import TEXT_TO_IMAGE, Sampling
 
 if TYPE_CHECKING:
     from cfgsweep.models.denoiser import Denoiser
@@ -72,11 +72,22 @@ def family_of(source: Source) -> Family:
     Raises UserError for a task of a model of labels.
     """
     family = FAMILIES.get(source.pipeline_class(), ANY_PIPELINE)
-    if source.task == TEXT_TO_IMAGE:
+    if source.task == TEXT_TO_IMAGE and not source.recorded:
         return family
     if family.conditioned_on == "label":
         raise UserError(f"models of labels have no {source.task}", where="task", given=source.name)
     return ANY_PIPELINE
+
+
+def source_for(source: Source, sampling: Sampling) -> Source:
+    """The source from which a model is loaded for this way of sampling.
+
+    The denoiser of Stable Diffusion takes no LoRA and no further inputs of its pipeline's call: with them, the pipeline
+    is recorded.
+    """
+    beyond = bool(sampling.loras or sampling.inputs)
+    own = FAMILIES.get(source.pipeline_class()) if beyond else None
+    return replace(source, recorded=True) if own is not None and own.conditioned_on == "prompt" else source
 
 
 def known_family(source: Source | None) -> Family | None:

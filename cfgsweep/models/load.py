@@ -53,4 +53,4 @@ def load_model(source: Source, compute: Compute) -> Denoiser:
 
 def _like(source: Source, other: Source) -> Source:
     """Another model that is loaded as this one is."""
-    return replace(other, settings=source.settings, task=source.task)
+    return replace(other, settings=source.settings, task=source.task, recorded=source.recorded)

@@ -53,7 +53,8 @@ class Source:
 
     name: as records have it. place: a folder, a file or a hub id. revision: of a model on the hub. allow_pickle: load
     weights that are pickles, which can run any code. settings: how, see `LoadSettings`. without_weights: build it from
-    its configurations alone, see `without_weights.py`. task: that it is loaded for.
+    its configurations alone, see `without_weights.py`. task: that it is loaded for. recorded: record its pipeline,
+    though it has a denoiser of its own.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Source:
     settings: LoadSettings = field(default_factory=LoadSettings)
     without_weights: bool = False
     task: Task = TEXT_TO_IMAGE
+    recorded: bool = False
 
     @classmethod
     def of(cls, name: str, revision: str | None = None, allow_pickle: bool = False) -> Source:

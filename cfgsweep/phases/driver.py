@@ -82,8 +82,8 @@ class PhaseDriver:
         self.evaluations, self.batches, self.rounds, self.stopped = 0, 0, 0, False
         self._varying = varying(bases)
         self._distances = {
-            model: distances.choose(distance, partial(executor.denoiser, model))
-            for model in dict.fromkeys(base.model for base in bases)
+            base.model: distances.choose(distance, partial(executor.denoiser, base))
+            for base in {base.model: base for base in reversed(bases)}.values()
         }
         self.states = [
             SearchState(base, self._title(base), make_search(self._distances[base.model].measure_frames))
