@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.run import Result, Run
-    from cfgsweep.execution.run_api import export, grid, open_run, table, verify
+    from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
     from cfgsweep.execution.sweep_files import convert, init
     from cfgsweep.phases.api import PhaseResult, phase
     from cfgsweep.sweep.schema import Sweep
@@ -44,6 +44,7 @@ __all__ = [
     "__version__",
     "allow_code",
     "check",
+    "compare",
     "configs",
     "convert",
     "export",
@@ -67,7 +68,7 @@ _HOMES = {
     "cfgsweep.execution.api": ("check", "plan", "run", "train"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.run": ("Result", "Run"),
-    "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),
+    "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),
     "cfgsweep.execution.sweep_files": ("convert", "init"),
     "cfgsweep.phases.api": ("PhaseResult", "phase"),
     "cfgsweep.sweep.schema": ("Sweep",),

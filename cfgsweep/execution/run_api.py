@@ -11,6 +11,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.system.display import Lines
 
 if TYPE_CHECKING:
+    from cfgsweep.evidence.comparison import Comparisons
     from cfgsweep.execution.run import Run, Verification
 
 
@@ -110,6 +111,28 @@ def table(
         return Lines(content.decode().splitlines())
     write_table(content, file, overwrite)
     return file
+
+
+def compare(
+    run: Run | str | os.PathLike[str],
+    *,
+    baseline: str = "cfg",
+    matched: str = "effective_scale",
+    metrics: Sequence[str] | None = None,
+    where: Sequence[str] | None = None,
+) -> Comparisons:
+    """What guiders do beyond plain guidance of the same strength: paired differences of the metrics, with intervals.
+
+    baseline: the guider that the others are compared with, as titles name it. matched: what is equal in a comparison:
+    effective_scale, or value. metrics: those to compare, all that were measured if not given.
+    where: take only pictures for which these conditions hold, as `Run.where` takes them.
+    Raises UserError where the run has no such guider or metric.
+    """
+    opened = _opened(run, where)
+    records = {name: result.record for name, result in opened.results.items() if result.record is not None}
+    from cfgsweep.evidence.comparison import Comparisons
+
+    return Comparisons.of(opened.experiments, records, baseline, matched, metrics or ())
 
 
 def export(

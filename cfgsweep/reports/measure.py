@@ -112,7 +112,7 @@ def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment
     return list(groups.values())
 
 
-def _is_of_groups(name: str) -> bool:
+def is_of_groups(name: str) -> bool:
     """Is this a metric with one number for a group? False for one whose code is not at hand."""
     try:
         return issubclass(METRICS.look_up(name), GroupMetric)
@@ -128,7 +128,7 @@ def means(
 ) -> dict[Key, dict[str, list[float]]]:
     """Each metric's numbers, for every combination of the settings that vary and are not averaged over."""
     fields = [name for name in varying(experiments) if name not in OVER]
-    of_groups = set(filter(_is_of_groups, metrics))
+    of_groups = set(filter(is_of_groups, metrics))
     records, found = run.records_of(experiments), dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
         values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})

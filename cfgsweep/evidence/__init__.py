@@ -1,0 +1,1 @@
+"""Is a guider more than classifier-free guidance at another scale?"""

@@ -1,0 +1,170 @@
+"""What guiders do beyond plain guidance of the same strength: every cell against its match, metric by metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.evidence.matching import MATCHED, Cell, baseline_of, cells, is_as_strong, nearest
+from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired
+from cfgsweep.reports.measure import OVER, is_of_groups
+from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.display import aligned, html_table
+
+HEAD = ("cell", "against", "scales", "metric", "difference", "95% interval", "wins", "p (Holm)", "verdict")
+SIGNIFICANT = 0.05  # the probability that one of the differences found is none at all
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of a cell, less that of its match. p_corrected: for the number of differences (Holm)."""
+
+    metric: str
+    found: Paired
+    p_corrected: float = 1.0
+
+    @property
+    def verdict(self) -> str:
+        if self.p_corrected >= SIGNIFICANT:
+            return "no difference"
+        return "higher" if self.found.mean > 0 else "lower"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"metric": self.metric, **asdict(self.found), "p_corrected": self.p_corrected, "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A cell and its match. problem: why they are not compared, or empty."""
+
+    cell: Cell
+    match: Cell | None
+    problem: str = ""
+    differences: Sequence[Difference] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cell": self.cell.title,
+            "effective_scale": self.cell.effective_scale,
+            "against": self.match.title if self.match else None,
+            "effective_scale_of_match": self.match.effective_scale if self.match else None,
+            "problem": self.problem or None,
+            "differences": [one.as_json() for one in self.differences],
+        }
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Every cell of another guider against the baseline's cell that matches it best."""
+
+    baseline: str
+    matched: str
+    found: Sequence[Comparison]
+
+    @classmethod
+    def of(
+        cls,
+        experiments: Sequence[Experiment],
+        records: Mapping[str, Record],
+        baseline: str = "cfg",
+        matched: str = "effective_scale",
+        metrics: Sequence[str] = (),
+    ) -> Comparisons:
+        """metrics: those to compare; all that were measured if empty. Raises UserError where one is not there."""
+        if matched not in MATCHED:
+            raise unknown_name("way to match", matched, MATCHED, "--matched")
+        own, others = baseline_of(cells(experiments, records), baseline)
+        names = _names(records, metrics)
+        found = [_compared(cell, nearest(cell, own, matched), matched, names) for cell in others]
+        corrected = iter(holm([one.found.p for comparison in found for one in comparison.differences]))
+        return cls(
+            baseline,
+            matched,
+            [
+                replace(one, differences=[replace(each, p_corrected=next(corrected)) for each in one.differences])
+                for one in found
+            ],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        comparisons = [one.as_json() for one in self.found]
+        return {"baseline": self.baseline, "matched": self.matched, "comparisons": comparisons}
+
+    def lines(self) -> list[str]:
+        """A table of the differences, and the cells that were not compared."""
+        rows = [row for one in self.found for row in _rows(one)]
+        table = aligned([HEAD, *rows]) if rows else []
+        return [*table, *(f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table([row for one in self.found for row in _rows(one)], head=HEAD)
+
+
+def _names(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
+    measured = dict.fromkeys(name for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics)
+    if not measured:
+        raise UserError("this run measured nothing", where="compare", hint="give the sweep `metrics`, and run it again")
+    for name in metrics:
+        if name not in measured:
+            raise unknown_name("metric of this run", name, measured, "--metric")
+    return list(metrics or measured)
+
+
+def _compared(cell: Cell, match: Cell | None, matched: str, metrics: Sequence[str]) -> Comparison:
+    if match is None:
+        return Comparison(cell, None, _why_no_match(cell, matched))
+    if matched == "effective_scale" and not is_as_strong(cell, match):
+        wanted = f"{cell.effective_scale:.4g}"
+        problem = f"nothing as strong: its nearest is {match.title}; run the baseline at value {wanted}, too"
+        return Comparison(cell, match, problem)
+    differences = [one for name in metrics if (one := _difference(name, cell, match)) is not None]
+    if not differences:
+        return Comparison(cell, match, f"fewer than {LEAST_PAIRS} pairs of pictures with the same prompt and seed")
+    return Comparison(cell, match, differences=differences)
+
+
+def _why_no_match(cell: Cell, matched: str) -> str:
+    if matched == "effective_scale" and cell.effective_scale is None:
+        return "it has no effective scale: no unconditional prediction, or a picture of an earlier version"
+    return "the baseline has no cell with its other settings"
+
+
+def _difference(metric: str, cell: Cell, match: Cell) -> Difference | None:
+    """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups."""
+    pairs: dict[object, float] = {}
+    for pair, record in cell.records.items():
+        other = match.records.get(pair)
+        if other is not None and metric in record.metrics and metric in other.metrics:
+            unit = tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed")
+            pairs[unit if is_of_groups(metric) else pair] = record.metrics[metric] - other.metrics[metric]
+    found = paired(list(pairs.values()))
+    return Difference(metric, found) if found is not None else None
+
+
+def _rows(one: Comparison) -> Iterator[tuple[str, ...]]:
+    """One row for each metric; the first has what is compared."""
+    for number, each in enumerate(one.differences):
+        assert one.match is not None
+        compared = (one.cell.title, one.match.title, f"{_scale(one.cell)} / {_scale(one.match)}")
+        found = each.found
+        yield (
+            *(compared if number == 0 else ("", "", "")),
+            each.metric,
+            f"{found.mean:+.4f}",
+            f"[{found.low:+.4f}, {found.high:+.4f}]",
+            f"{found.wins:.0%} of {found.pairs}",
+            f"{each.p_corrected:.3f}",
+            each.verdict,
+        )
+
+
+def _scale(cell: Cell) -> str:
+    return "-" if cell.effective_scale is None else f"{cell.effective_scale:.3g}"

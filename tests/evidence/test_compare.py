@@ -1,0 +1,102 @@
+"""`cfgsweep compare`: guiders against plain guidance of the same effective scale."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cfgsweep
+from tests.support.run_state import records_of
+
+SWEEP = """\
+name: c
+model: digits
+label: [1, 2, 3]
+seed: [1, 2]
+steps: 3
+guider: [cfg, cfg_zero, {cfg: {guidance_rescale: 0.7}}]
+value: [1.5, 3]
+metrics: [contrast, diversity]
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "sweep.yaml").write_text(SWEEP)
+    cfgsweep.run(folder / "sweep.yaml", out=folder / "r", quiet=True)
+    return folder / "r"
+
+
+def comparisons(cli, run: Path, *words: str) -> dict[str, dict[str, Any]]:
+    done = cli("compare", run, "--json", *words)
+    assert done.code == 0, done.err
+    return {one["cell"]: one for one in json.loads(done.out)["comparisons"]}
+
+
+def test_differences_are_those_of_the_records(cli, run: Path) -> None:
+    found = comparisons(cli, run, "--matched", "value")
+    assert found.keys() == {
+        f"{guider} {value}" for guider in ("cfg_zero", "cfg guidance_rescale=0.7") for value in ("1.5", "3")
+    }
+    records = records_of(run)
+
+    def numbers(guider: object, metric: str, value: float) -> np.ndarray:
+        alike = [r for r in records if r["guider"] == guider and r["value"] == value]
+        return np.array([r["metrics"][metric] for r in sorted(alike, key=lambda r: (r["label"], r["seed"]))])
+
+    for value in (1.5, 3):
+        one = found[f"cfg_zero {value}"]
+        assert one["against"] == f"cfg {value}"
+        contrast, diversity = one["differences"]
+        pairs = numbers("cfg_zero", "contrast", value) - numbers("cfg", "contrast", value)
+        assert (contrast["pairs"], contrast["mean"]) == (6, pytest.approx(pairs.mean()))
+        groups = (numbers("cfg_zero", "diversity", value) - numbers("cfg", "diversity", value))[::2]
+        assert (diversity["pairs"], diversity["mean"]) == (3, pytest.approx(groups.mean()))
+
+
+def test_cells_are_matched_by_their_effective_scale(cli, run: Path) -> None:
+    found = comparisons(cli, run)
+    assert found["cfg_zero 3"]["against"] == "cfg 3"
+    weak = found["cfg guidance_rescale=0.7 3"]
+    scales = [r["effective_scale"] for r in records_of(run) if r["value"] == 3 and "rescale" in str(r["guider"])]
+    assert weak["effective_scale"] == pytest.approx(np.mean(scales))
+    assert weak["differences"] == []
+    assert f"value {np.mean(scales):.4g}" in weak["problem"]
+
+
+def test_what_is_asked_for_is_matched_then(cli, run: Path, tmp_path: Path) -> None:
+    """The value that the comparison names, given to the baseline, makes the cells comparable."""
+    (told,) = [line for line in cli("compare", run).out.splitlines() if "guidance_rescale=0.7 3:" in line]
+    value = told.split("value ")[1].split(",")[0]
+    assert cli("run", run, "--set", f"value={value}", "--set", "guider=cfg", "--quiet").code == 0
+    found = comparisons(cli, run)["cfg guidance_rescale=0.7 3"]
+    assert found["against"] == f"cfg {value}"
+    assert [one["metric"] for one in found["differences"]] == ["contrast", "diversity"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--baseline", "cgf"], ["cgf", "did you mean 'cfg'"]),
+        (["--metric", "contrasts"], ["contrasts", "did you mean 'contrast'"]),
+        (["--matched", "scale"], ["scale", "effective_scale"]),
+        (["--where", "guider=cfg_zero"], ["--baseline", "cfg"]),
+    ],
+)
+def test_wrong_words_are_refused(cli, run: Path, words: list[str], told: list[str]) -> None:
+    done = cli("compare", run, *words)
+    assert done.code == 2
+    assert all(part in done.err for part in told)
+
+
+def test_a_run_without_metrics_says_what_to_do(cli, sweep_file, tmp_path: Path) -> None:
+    text = SWEEP.replace("metrics: [contrast, diversity]\n", "").replace("[1, 2, 3]", "1")
+    assert cli("run", sweep_file(text), "--out", tmp_path / "r", "--quiet").code == 0
+    done = cli("compare", tmp_path / "r")
+    assert done.code == 2
+    assert "measured nothing" in done.err
