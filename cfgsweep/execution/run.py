@@ -24,7 +24,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.sweep.titles import Labels, title, varying
+from cfgsweep.sweep.titles import TitleLabels, title, varying
 from cfgsweep.sweep.where import chosen
 from cfgsweep.system.display import Lines, html_table
 
@@ -248,7 +248,7 @@ class Run:
 
     def plot(self) -> Image.Image:
         """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""
-        return draw_plot(*self._measured(), Labels(self.sweep.labels))
+        return draw_plot(*self._measured(), TitleLabels(self.sweep.labels))
 
     def _measured(self) -> tuple[RunFolder, str, list[Experiment], list[str]]:
         return self._folder, self.sweep.name, self.experiments, self.sweep.metrics

@@ -9,7 +9,7 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import axis_follows
-from cfgsweep.sweep.titles import Labels, varying
+from cfgsweep.sweep.titles import TitleLabels, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
 COLUMNS = 12  # a single axis longer than this is wrapped
@@ -92,7 +92,7 @@ def heading_of(experiment: Experiment, fields: Sequence[str]) -> Heading:
     return tuple((field, getattr(experiment, field)) for field in fields)
 
 
-def heading_text(heading: Heading, labels: Labels) -> str:
+def heading_text(heading: Heading, labels: TitleLabels) -> str:
     """'tnorm, value 0.1'."""
     return ", ".join(labels.of(field, value) for field, value in heading)
 

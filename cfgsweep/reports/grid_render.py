@@ -31,7 +31,7 @@ from cfgsweep.reports.grid_sheet import (
 )
 from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import Labels, varying
+from cfgsweep.sweep.titles import TitleLabels, varying
 
 WIDTH = 1600  # pixels, up to which pictures are enlarged
 LARGEST_SCALE = 4
@@ -53,9 +53,11 @@ class Page:
     name: str
 
 
-def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout, labels: Labels | None = None) -> list[Page]:
+def pages_of(
+    name: str, experiments: Sequence[Experiment], layout: Layout, labels: TitleLabels | None = None
+) -> list[Page]:
     """What stands on every page; nothing is drawn."""
-    labels = labels or Labels()
+    labels = labels or TitleLabels()
     settings = _common_settings(experiments, labels)
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
@@ -72,7 +74,7 @@ def pages_of(name: str, experiments: Sequence[Experiment], layout: Layout, label
     ]
 
 
-def _common_settings(experiments: Sequence[Experiment], labels: Labels) -> list[str]:
+def _common_settings(experiments: Sequence[Experiment], labels: TitleLabels) -> list[str]:
     """The settings that all experiments share, for the caption; those that are empty or native are left out."""
     first, differing = experiments[0], set(varying(experiments))
     shared = ((field, getattr(first, field)) for field in CAPTION_FIELDS if field not in differing)

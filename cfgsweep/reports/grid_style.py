@@ -9,7 +9,7 @@ from typing import TypedDict
 from cfgsweep.errors import UserError
 from cfgsweep.reports.grid_names import hash_of
 from cfgsweep.sweep.schema import check_label
-from cfgsweep.sweep.titles import Labels
+from cfgsweep.sweep.titles import TitleLabels
 
 FONT_SIZE = 15  # pixels
 LIMITS = {"font_size": (4, 200), "cell": (8, 4096), "columns": (1, 100)}
@@ -30,7 +30,7 @@ class StyleOptions(TypedDict, total=False):
 class GridStyle:
     """Raises UserError, when it is made, where a number is out of its range or a label is of no axis.
 
-    title: above the grid. labels: what titles say in the place of a name or a value: see `Labels`.
+    title: above the grid. labels: what titles say in the place of a name or a value: see `TitleLabels`.
     font_size: of the titles of rows and columns, in pixels; all other texts and gaps grow with it.
     cell: the width of a cell in pixels; if None, pictures are enlarged by a whole number to fill a page.
     caption: whether what does not vary is written below. columns: after how many columns a grid is wrapped.
@@ -56,9 +56,9 @@ class GridStyle:
                 raise UserError("not a text", where="labels", given=text)
 
     @property
-    def titles(self) -> Labels:
+    def titles(self) -> TitleLabels:
         """The labels: those that were given, and of the sweep file the others."""
-        return Labels({**self.of_sweep, **(self.labels or {})})
+        return TitleLabels({**self.of_sweep, **(self.labels or {})})
 
     def pixels(self, length: float) -> int:
         """A length that grows with the font, in pixels, from that at the usual size."""

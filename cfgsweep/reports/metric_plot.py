@@ -11,7 +11,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.reports.measure import OVER, Key
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import Labels, varying
+from cfgsweep.sweep.titles import TitleLabels, varying
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,12 +36,16 @@ def axis_of(experiments: Sequence[Experiment]) -> str:
 
 
 def plot(
-    name: str, experiments: Sequence[Experiment], metrics: Sequence[str], numbers: Numbers, labels: Labels | None = None
+    name: str,
+    experiments: Sequence[Experiment],
+    metrics: Sequence[str],
+    numbers: Numbers,
+    labels: TitleLabels | None = None,
 ) -> Figure:
     """One panel per metric, with a line for everything else that varies: means, and the standard error around them."""
     from matplotlib.figure import Figure
 
-    over, labels = axis_of(experiments), labels or Labels()
+    over, labels = axis_of(experiments), labels or TitleLabels()
     figure = Figure(figsize=(3.6 * len(metrics), 3.6), layout="constrained", dpi=120)
     lines: dict[str, list[tuple[float, Mapping[str, list[float]]]]] = {}
     for key, values in numbers.items():

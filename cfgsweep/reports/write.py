@@ -35,9 +35,10 @@ from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import Labels
+from cfgsweep.sweep.titles import TitleLabels
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import make_folder
+from cfgsweep.system.machine_errors import is_regular
 from cfgsweep.system.picture_files import NO_PICTURE
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Grids:
         if frames < 1:
             raise UserError("a grid shows frames of videos", where="frames", given=frames, allowed="1 or more")
         style = style or GridStyle()
-        for key in Labels(style.labels or {}).unused(experiments):
+        for key in TitleLabels(style.labels or {}).unused(experiments):
             SilentDisplay().notice(f"labels: {key}: none of the pictures has this value")
         layout = arrange(experiments, rows, cols, pages, style.columns)
         found = pages_of(name, experiments, layout, style.titles)
@@ -142,14 +143,14 @@ def write_grids(grids: Grids, out: Path | None = None, kind: str | None = None) 
 
     They are in the run's folder `grids` if `out` is not given. kind: png, pdf or svg; that of `out` if not given.
 
-    Raises UserError where `out` is of another kind, a finished picture, or a PDF or SVG file that is no drawing of
-    ours, and where the file of a further page is not this page.
+    Raises UserError where `out` is of another kind, or a file that is no drawing of ours, and where the file of a
+    further page is not this page.
     """
     kind = _kind(out, kind)
     first = out or grids.run.grids / f"{grids.name}.{kind}"
     paths = {number: grids.path(number, first) for number in grids.numbers}
     if out is not None:
-        _check_places(grids, first, kind, paths)
+        _check_places(grids, first, paths)
     make_folder(first.parent)
     if out is None:
         _remove_other_pages(grids, first, set(paths.values()))
@@ -171,13 +172,13 @@ def _kind(out: Path | None, kind: str | None) -> str:
     return kind or ending or PNG
 
 
-def _check_places(grids: Grids, first: Path, kind: str, paths: Mapping[int, Path]) -> None:
+def _check_places(grids: Grids, first: Path, paths: Mapping[int, Path]) -> None:
     """Raises UserError where a page would be written over something else that is worth keeping."""
     hint = "remove it, or give another name"
     for number, path in paths.items():
         if path == first:
             refuse_a_finished_picture(first)
-            if kind != PNG and path.exists() and not is_any_drawing(path):
+            if is_regular(path) and path.stat().st_size and not is_any_drawing(path):
                 raise UserError("not a drawing of cfgsweep: it is not overwritten", where=str(path), hint=hint)
         elif path.exists() and not is_drawing(path, grids.title(number)):
             raise UserError("not a page of these grids: it is not overwritten", where=str(path), hint=hint)
@@ -206,7 +207,7 @@ def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> No
 
 
 def draw_plot(
-    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: Labels
+    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: TitleLabels
 ) -> Image.Image:
     """A plot of the metrics over the swept number. Raises UserError where there are none."""
     return as_image(_plot(run, name, experiments, metrics, labels))
@@ -217,7 +218,7 @@ def write_plot(
     name: str,
     experiments: Sequence[Experiment],
     metrics: Sequence[str],
-    labels: Labels,
+    labels: TitleLabels,
     kind: str | None = None,
 ) -> Path:
     """Save the plot of `draw_plot` beside the grids. kind: png, pdf or svg."""
@@ -233,7 +234,7 @@ def write_plot(
 
 
 def _plot(
-    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: Labels
+    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: TitleLabels
 ) -> Figure:
     from cfgsweep.reports.metric_plot import plot
 

@@ -42,9 +42,14 @@ def is_drawing(path: Path, what: str) -> bool:
 
 
 def is_any_drawing(path: Path) -> bool:
-    """Is a PDF or SVG file a drawing of ours, whichever?"""
+    """Is the file a drawing of ours, whichever?"""
     kind = path.suffix.lower().removeprefix(".")
-    return _contains(path, BEGINS[kind], AROUND[kind][0] + MARK.encode() + b":")
+    if kind in BEGINS:
+        return _contains(path, BEGINS[kind], AROUND[kind][0] + MARK.encode() + b":")
+    try:
+        return text_of(path, MARK) is not None
+    except NO_PICTURE:
+        return False
 
 
 def is_whole_vector_drawing(path: Path) -> bool:

@@ -53,7 +53,7 @@ def title(experiment: Experiment, fields: list[str]) -> str:
     return ", ".join(axis_label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()
 
 
-class Labels(dict[str, str]):
+class TitleLabels(dict[str, str]):
     """What titles of drawings say in the place of names and values.
 
     By the name of an axis: `value: guidance scale` turns 'value 0.1' into 'guidance scale 0.1'. By an axis and one of

@@ -110,7 +110,7 @@ def spell_unknown(text: str) -> str:
     unknown = [c for c in dict.fromkeys(text) if not c.isascii() and not _is_invisible(c) and _family_of(c) is None]
     for character in unknown:
         text = text.replace(character, _spelled(character))
-    if new := [_spelled(c) for c in unknown if c not in _told]:
+    if new := [f"{c} ({_spelled(c)})" if c.isprintable() else _spelled(c) for c in unknown if c not in _told]:
         _told.update(unknown)
         shown = ", ".join(new[:5]) + (", …" if len(new) > 5 else "")
         SilentDisplay().notice(f"no font here has {shown}, drawn by number: {HINT}")

@@ -314,6 +314,21 @@ def test_the_command_takes_all_options(cli, run: Path) -> None:
     assert "none of the pictures" in cli("grid", run, "--labels", "guider.tnrm=x").err
 
 
+@pytest.mark.parametrize("content", [b"no picture", None])
+def test_a_png_of_the_users_is_not_overwritten(cli, run: Path, tmp_path: Path, content: bytes | None) -> None:
+    own = tmp_path / "holiday.png"
+    if content is None:
+        Image.new("RGB", (30, 20), "teal").save(own)
+    else:
+        own.write_bytes(content)
+    was = own.read_bytes()
+    assert cli("grid", run, "--out", own).code == 2
+    assert own.read_bytes() == was
+    (tmp_path / "figure.png").touch()
+    for _ in range(2):
+        assert cli("grid", run, "--out", tmp_path / "figure.png").code == 0
+
+
 @pytest.mark.parametrize("kind", ["pdf", "svg"])
 def test_vector_files_of_ours_are_replaced_and_no_others(cli, run: Path, tmp_path: Path, kind: str) -> None:
     place = run / "grids" / f"tnorm.{kind}"

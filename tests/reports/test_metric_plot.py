@@ -18,7 +18,7 @@ from cfgsweep.storage.png import as_image
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
-from cfgsweep.sweep.titles import Labels
+from cfgsweep.sweep.titles import TitleLabels
 
 SCALES = Path(__file__).parents[2] / "outputs/gallery/scales"
 BASE = "name: g\nmodel: emoji\nprompt: a cat\nguider: [tnorm, fullnorm]\nvalue: [0.1, 0.2]\n"
@@ -28,7 +28,7 @@ def experiments_of(sweep_file, extra: str = "") -> list[Experiment]:
     return expand(*read_sweep(sweep_file(BASE + extra)))
 
 
-def plotted(experiments: list[Experiment], values: list[float], labels: Labels | None = None) -> Figure:
+def plotted(experiments: list[Experiment], values: list[float], labels: TitleLabels | None = None) -> Figure:
     """Of two metrics, one of them of no class that is known. values: of the pictures that a point is the mean of."""
     keys = dict.fromkeys((("guider", e.guider), ("value", e.value)) for e in experiments)
     numbers = {key: {"contrast": [key[1][1] + one for one in values], "mine.py:Mine": values} for key in keys}
@@ -67,7 +67,7 @@ def test_every_metric_has_a_unit(name: str) -> None:
 
 
 def test_labels_are_in_plots(sweep_file) -> None:
-    figure = plotted(experiments_of(sweep_file), [0.0], Labels({"value": "w in $", "guider.tnorm": r"$\none$ 猫"}))
+    figure = plotted(experiments_of(sweep_file), [0.0], TitleLabels({"value": "w in $", "guider.tnorm": r"$\none$ 猫"}))
     assert figure.axes[0].get_xlabel() == "w in $"
     assert legend_of(figure)[0] == r"$\none$ 猫"
     as_image(figure)  # dollars are no mathematics

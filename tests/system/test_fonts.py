@@ -84,7 +84,7 @@ def test_a_character_of_no_font_is_spelled_and_told_once(dejavu_alone, capsys) -
     spelled = {"a 猫": "a U+732B", "猫🦊 Кот": "U+732BU+1F98A Кот", "a\u200d猫": "a\u200dU+732B"}
     assert {text: face_of(text, 15)[0] for text in spelled} == spelled
     told = capsys.readouterr().err
-    assert (told.count("U+732B"), told.count("U+1F98A")) == (1, 1)
+    assert (told.count("猫 (U+732B)"), told.count("🦊 (U+1F98A)")) == (1, 1)
     assert "cfgsweep[fonts]" in told
 
 
