@@ -20,9 +20,9 @@ def make_all(registry: Registry[Any], item: Any) -> list[Any]:
     """
     if isinstance(item, Parameters):
         return [item]
-    name, parameters = _name_and_parameters(registry.kind, item)
+    name, parameters = _name_and_parameters(registry, item)
     cls = registry.look_up(name)
-    if isinstance(parameters, list) and cls.shorthand:
+    if isinstance(parameters, list | str) and cls.shorthand:
         parameters = {cls.shorthand: parameters}
     if not isinstance(parameters, dict):
         raise UserError(f"{name} takes named parameters", given=parameters, allowed=f"{{{name}: {{...}}}}")
@@ -33,12 +33,17 @@ def make_all(registry: Registry[Any], item: Any) -> list[Any]:
     return [make(cls, dict(zip(several, values, strict=True))) for values in itertools.product(*several.values())]
 
 
-def _name_and_parameters(kind: str, item: Any) -> tuple[str, Any]:
-    """Of `name`, `{name: parameters}` or `{name: null}`."""
+def _name_and_parameters(registry: Registry[Any], item: Any) -> tuple[str, Any]:
+    """Of `name`, `{name: parameters}`, `{name: null}`, or `{name: short form, parameter: value}`."""
     if isinstance(item, str):
         return item, {}
+    if isinstance(item, dict) and len(item) > 1:
+        named = [key for key in item if key in registry.built_in() and registry[key].shorthand]
+        if len(named) == 1 and not isinstance(item[named[0]], dict):
+            rest = {key: value for key, value in item.items() if key != named[0]}
+            return named[0], {registry[named[0]].shorthand: item[named[0]], **rest}
     if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item)), str):
-        raise UserError(f"not a {kind}", given=item, allowed="a name, or {name: {parameter: value}}")
+        raise UserError(f"not a {registry.kind}", given=item, allowed="a name, or {name: {parameter: value}}")
     ((name, parameters),) = item.items()
     return name, {} if parameters is None else parameters
 

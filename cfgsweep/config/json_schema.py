@@ -14,9 +14,11 @@ def named_schema(registry: Registry[Any], more: Mapping[str, Any] | None = None)
     forms: list[dict[str, Any]] = [{"enum": sorted(registry)}]
     for name, cls in registry.items():
         fields = cls.model_json_schema()["properties"]
-        if cls.shorthand:
-            forms.append(only(name, fields[cls.shorthand]))
         several = {key: field if key in cls.list_valued else one_or_many(field, True) for key, field in fields.items()}
+        if cls.shorthand:
+            short = {name: several[cls.shorthand]}
+            beside = {key: field for key, field in several.items() if key != cls.shorthand}
+            forms.append({**only(name, {}), "properties": {**beside, **short}})
         several = {**(more or {}), **several}
         forms.append(only(name, {"type": ["object", "null"], "properties": several, "additionalProperties": False}))
     return {"anyOf": forms}

@@ -36,7 +36,7 @@ class Parameters(BaseModel):
     registry: where subclasses are registered, one for guiders and one for schedules.
     formula, source: what is computed, and where it comes from (paper or package).
     list_valued: parameters that take a list as one value; for others a list is an axis.
-    shorthand: the parameter that `{name: [...]}` is short for.
+    shorthand: the parameter that `{name: [...]}` or `{name: "text", …}` is short for.
     defaults_version: raised when a default changes, since ids leave out what is at its default.
     formula_version: raised when the same parameters make other pictures, so that old ones are not taken for them.
     foreign_defaults: parameters whose defaults another package may change. Ids always have them.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from cfgsweep.config.base_folder import paths_from
 from cfgsweep.config.yaml_core import Dumper, Loader
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.system.files import naming
@@ -193,8 +194,10 @@ def validate(model: type[T], document: Document) -> T:
 
     Validators find the folder of the document's file as "folder" in the context.
     """
+    folder = Path(document.source).parent
     try:
-        return model.model_validate(document.data, context={"folder": str(Path(document.source).parent)})
+        with paths_from(folder):
+            return model.model_validate(document.data, context={"folder": str(folder)})
     except ValidationError as invalid:
         raise explain(invalid, model, document.where) from None
 

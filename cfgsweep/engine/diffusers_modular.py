@@ -91,9 +91,9 @@ class ModularGuider(BaseGuidance):  # type: ignore[misc]  # diffusers has no typ
         if not follows:  # another run, in which this guider may begin late
             self._memory = None
         self._call = call = Call.find(self.scheduler, step, num_inference_steps, timestep)
-        levels = call.noise_levels if self.guider.noise_interval else ()
+        levels = call.noise_levels if self.guider.needs_noise_levels or self.schedule.needs_sigma else ()
         self._compiled = compile_guider(self.guider, num_inference_steps, sampler_name(self.scheduler), levels)
-        self._scale = self.schedule.values(self.value, num_inference_steps)[call.step]
+        self._scale = self.schedule.values(self.value, num_inference_steps, levels)[call.step]
         self._at_step = self._compiled.at_call(step)
 
     @property

@@ -24,7 +24,7 @@ def unusual_scales(experiments: Sequence[Experiment], counted: bool = True) -> l
     found: dict[_Usual, dict[float, int]] = defaultdict(lambda: defaultdict(int))
     for e in experiments:
         usual = e.guider.usual
-        if usual is not None and (scale := _farthest(e.schedule, e.value, e.performed_steps, usual)) is not None:
+        if usual is not None and (scale := _farthest(e, usual)) is not None:
             found[_Usual(e.guider.name, *usual)][scale] += 1
     return [
         f"{usual.name} at {_told(scales)}{_in(scales.values(), experiments) if counted else ''}: "
@@ -58,13 +58,21 @@ class _Usual(NamedTuple):
     high: float
 
 
-@functools.lru_cache(maxsize=4096)
-def _farthest(schedule: Schedule, value: float, steps: int, usual: tuple[float, float]) -> float | None:
+def _farthest(e: Experiment, usual: tuple[float, float]) -> float | None:
     """The scale of a step that is farthest out; None where all are near the usual ones, or between them and 0."""
-    scales = [value] if isinstance(schedule, Constant) else schedule.values(value, steps)
+    scales = (
+        [e.value]
+        if isinstance(e.schedule, Constant)
+        else _scales_of(e.schedule, e.value, e.performed_steps, e.noise_levels)
+    )
     if min(scales) < 0:
         return min(scales)
     return max(scales) if max(scales) > FAR * usual[1] else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _scales_of(schedule: Schedule, value: float, steps: int, noise_levels: tuple[float, ...]) -> list[float]:
+    return schedule.values(value, steps, noise_levels)
 
 
 def _told(scales: dict[float, int]) -> str:

@@ -86,7 +86,7 @@ class Guider(GuiderBase):
 
     def compile(self, steps: int, steps_of_calls: Sequence[int], noise_levels: tuple[float, ...]) -> CompiledGuider:
         """The guider for a number of steps. See `compile_guider`."""
-        window, values = self.window(steps, noise_levels), self.parameter_values(steps)
+        window, values = self.window(steps, noise_levels), self.parameter_values(steps, noise_levels)
         rows = list(zip(*values.values(), strict=True))
         variants = {row: self._at_step(dict(zip(values, row, strict=True))) for row in dict.fromkeys(rows)}
         at_steps = [variants[row] for row in rows]
@@ -105,11 +105,11 @@ class Guider(GuiderBase):
         """The names of `StepContext.numbers`."""
         return ("scale", *cls.numeric())
 
-    def parameter_values(self, steps: int) -> dict[str, list[float]]:
+    def parameter_values(self, steps: int, noise_levels: Sequence[float] = ()) -> dict[str, list[float]]:
         """Every numeric parameter at every step. Raises UserError where a schedule leaves its bounds."""
         fields = type(self).model_fields
         return {
-            name: numbers(getattr(self, name), fields[name].default, steps, bounds, name)
+            name: numbers(getattr(self, name), fields[name].default, steps, noise_levels, bounds, name)
             for name, bounds in self.numeric().items()
         }
 

@@ -109,6 +109,12 @@ class GuiderBase(Parameters):
         """The lowest and the highest sigma at which guidance is on: `sigma` in sweep files."""
         return self.sigma
 
+    @property
+    def needs_noise_levels(self) -> bool:
+        """Whether `compile` needs the noise levels: for a noise interval, or a parameter's schedule."""
+        schedules = (one for one in self.values_by_name().values() if isinstance(one, Schedule))
+        return self.noise_interval is not None or any(schedule.needs_sigma for schedule in schedules)
+
     @classmethod
     def numeric(cls) -> dict[str, Bounds]:
         """The parameters that may follow a schedule, and their bounds."""
@@ -195,7 +201,7 @@ def _with_rescaling(branches: tuple[Branch, ...], numbers: Mapping[str, float]) 
 def compile_guider(guider: GuiderBase, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> CompiledGuider:
     """The guider compiled for a sampler, by its name, and a number of steps.
 
-    noise_levels: sigma at every step, needed where the guider has a noise interval.
+    noise_levels: sigma at every step, where the guider needs them.
 
     Raises UserError where the window contains no step, or a parameter's schedule leaves its bounds.
     """

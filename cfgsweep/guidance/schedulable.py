@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -59,7 +60,14 @@ Positive = Annotated[Numeric, Bounds(1e-6)]
 ZeroToOne = Annotated[Numeric, Bounds(0, 1)]
 
 
-def numbers(value: float | Schedule, default: float | Schedule, steps: int, bounds: Bounds, name: str) -> list[float]:
+def numbers(
+    value: float | Schedule,
+    default: float | Schedule,
+    steps: int,
+    noise_levels: Sequence[float],
+    bounds: Bounds,
+    name: str,
+) -> list[float]:
     """The number at every step. A schedule without a `max_val` is scaled to the parameter's default.
 
     Raises UserError if that default is 0 or a schedule itself, or if the schedule leaves the bounds.
@@ -72,7 +80,7 @@ def numbers(value: float | Schedule, default: float | Schedule, steps: int, boun
         hint = f"say what it is scaled to: {name}: {{{value.name}: {{max_val: ...}}}}"
         problem = f"{name} is not a number other than 0 by default, which its schedule could be scaled to"
         raise UserError(problem, given=value.spec(), hint=hint)
-    found = value.values(scaled_to, steps)
+    found = value.values(scaled_to, steps, noise_levels)
     if not all(bounds.low <= one <= bounds.high for one in found):
         raise UserError(f"{name}: its schedule leaves the bounds", given=value.spec(), allowed=str(bounds))
     return found

@@ -59,6 +59,6 @@ ARTIFACTS = (
     *(Artifact(pattern, is_whole_vector_drawing, DRAW_AGAIN) for pattern in VECTOR_DRAWINGS),
     Artifact(REPORT_PLOT, is_picture, DRAW_AGAIN),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
-    Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the picture that the run began with"),
+    Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
     *(Artifact(name) for name in LOCKS),
 )

@@ -1,13 +1,18 @@
-"""Copies of the pictures that a run begins with, in its folder: it can be read and gone on with where they are gone."""
+"""Copies of the pictures that a run begins with, and of the files of its schedules, in its folder.
+
+It can be read and gone on with where the files are gone.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cfgsweep.errors import UserError
+from cfgsweep.guidance.schedules import FromFile
 from cfgsweep.samplers import PictureFile
+from cfgsweep.sweep.schedule_files import schedules_from_files
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.files import make_folder, open_atomic
 
@@ -15,24 +20,31 @@ DIGITS = 16  # of the hash, in the name of a copy's folder
 LONGEST_STEM = 150  # bytes
 
 
-def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile, str]:
-    """Copies the files of the sweep's pictures that are not in the folder yet; by picture the copy's place below it.
+def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile | FromFile, str]:
+    """Copies the sweep's files that are not in the folder yet; by picture or schedule the copy's place below it.
 
     folder: of the copies. Raises UserError where a file has changed since the sweep was read.
     """
     places = {}
-    for picture in dict.fromkeys([*(sweep.image or ()), *(sweep.mask or ())]):
-        if picture is None or picture.path is None:
-            continue
-        given = Path(picture.path)
-        if given.resolve().parent.parent == folder.resolve() and given.parent.name != picture.sha256[:DIGITS]:
+    for kept, given, sha256 in _files(sweep):
+        if given.resolve().parent.parent == folder.resolve() and given.parent.name != sha256[:DIGITS]:
             hint = "put it back, or run your own sweep file again, which copies it anew"
-            raise UserError("not the picture that the run began with", where=str(given), hint=hint)
-        copy = folder / picture.sha256[:DIGITS] / _name_of_copy(given)
+            raise UserError("not the file that the run began with", where=str(given), hint=hint)
+        copy = folder / sha256[:DIGITS] / _name_of_copy(given)
         if not is_copy(copy):
-            _copy(picture, copy)
-        places[picture] = f"{folder.name}/{copy.relative_to(folder).as_posix()}"
+            _copy(given, sha256, copy)
+        places[kept] = f"{folder.name}/{copy.relative_to(folder).as_posix()}"
     return places
+
+
+def _files(sweep: Sweep) -> Iterator[tuple[PictureFile | FromFile, Path, str]]:
+    """The sweep's pictures and schedules that have a file, each with its path and its hash."""
+    for picture in dict.fromkeys([*(sweep.image or ()), *(sweep.mask or ())]):
+        if picture is not None and picture.path is not None:
+            yield picture, Path(picture.path), picture.sha256
+    for schedule in dict.fromkeys(schedules_from_files(sweep)):
+        if (sha256 := schedule.sha256()) is not None:
+            yield schedule, Path(schedule.path), sha256
 
 
 def _name_of_copy(given: Path) -> str:
@@ -48,10 +60,10 @@ def is_copy(path: Path) -> bool:
         return False
 
 
-def _copy(picture: PictureFile, copy: Path) -> None:
-    content = Path(str(picture.path)).read_bytes()
-    if hashlib.sha256(content).hexdigest() != picture.sha256:
-        raise UserError("the picture has changed since this command began", given=picture.path)
+def _copy(given: Path, sha256: str, copy: Path) -> None:
+    content = given.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError("the file has changed since this command began", given=str(given))
     make_folder(copy.parent)
     with open_atomic(copy) as file:
         file.write(content)

@@ -6,7 +6,7 @@ environment.json     versions, device, dtype, batch shape, model fingerprints, t
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
 grids/*.png
-inputs/<hash>/*      copies of the pictures that those of the run are made from
+inputs/<hash>/*      copies of the pictures that those of the run are made from, and of files of schedules
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cfgsweep.errors import UserError, error_key
 from cfgsweep.guidance.interface import GuiderBase, compile_guider
+from cfgsweep.guidance.schedules import Expression
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.samplers import TEXT_TO_IMAGE, check_sampler
 from cfgsweep.sweep.experiment import Experiment
@@ -42,6 +43,10 @@ def _check_scales(sweep: Sweep) -> None:
     for schedule in sweep.schedule:
         if schedule.max_val is not None and valued:
             raise UserError("max_val is what `value` sets", given=schedule.spec(), hint=hint).at_key("schedule")
+        if valued and not schedule.uses_value:
+            problem = "nothing is done with the sweep's value"
+            hint = "write `value` where it belongs in the expression, or leave the sweep's out"
+            raise UserError(problem, given=schedule.spec(), hint=hint).at_key("schedule")
     for entry in entries:
         if entry.guider.own_scale is not None and (entry.values is not None or sweep.value is not None):
             raise UserError("guidance_scale is what `value` sets", given=entry.spec(), hint=hint).at_key("guider")
@@ -85,11 +90,15 @@ def check_parts(experiments: Iterable[Experiment]) -> None:
         kinds = {(e.guider, e.performed_steps, e.sampler, e.noise_levels) for e in experiments}
         for guider, steps, sampler, levels in kinds:
             _check_guider(guider, steps, sampler, levels)
-    # The value matters to a schedule only where the schedule is scaled to a mean.
-    values = {(e.schedule, e.performed_steps, e.value if e.schedule.match_mean else None): e.value for e in experiments}
+    # The value matters only to a schedule that is scaled to a mean, or is an expression of the value.
+    values = {(e.schedule, e.performed_steps, e.noise_levels, _value_that_matters(e)): e.value for e in experiments}
     with error_key("schedule"):
-        for (schedule, steps, _), value in values.items():
-            schedule.values(value, steps)
+        for (schedule, steps, levels, _), value in values.items():
+            schedule.values(value, steps, levels)
+
+
+def _value_that_matters(e: Experiment) -> float | None:
+    return e.value if e.schedule.match_mean or isinstance(e.schedule, Expression) else None
 
 
 def _check_guider(guider: GuiderBase, steps: int, sampler: str, noise_levels: tuple[float, ...]) -> None:

@@ -144,7 +144,7 @@ def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, Mode
         own = schedule.own_value()
         value = next(given for given in (own, guider.own_scale, guider.default_scale) if given is not None)
     levels: tuple[float, ...] = ()
-    if guider.noise_interval is not None:
+    if guider.needs_noise_levels or schedule.needs_sigma:
         with error_key("sampler"):
             levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
     settings = {key: one for key, one in cell.items() if key != "group"}

@@ -38,8 +38,8 @@ class Experiment:
     vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
-    noise_levels: sigma / alpha at every step, where the guider has a noise interval. They follow from model, sampler
-        and steps, and are no part of the id.
+    noise_levels: sigma / alpha at every step, where the guider or the schedule needs them. They follow from model,
+        sampler and steps, and are no part of the id.
     """
 
     model: str
@@ -142,7 +142,7 @@ class Experiment:
 
     def scales(self) -> list[float]:
         """The guidance scale at every step that is taken."""
-        return self.schedule.values(self.value, self.performed_steps)
+        return self.schedule.values(self.value, self.performed_steps, self.noise_levels)
 
 
 OPTIONAL = [

@@ -7,24 +7,26 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.config.ranges import as_range
+from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.guider_axis import written as written_guiders
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
+from cfgsweep.sweep.schedule_files import schedule_spec
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.step_cache import cache_spec
 
 EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # axes where nothing is given
 
 
-def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) -> dict[str, Any]:
+def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[str, Any]:
     """The fields of the sweep for YAML: a single value or a range where an axis is one, empty fields left out.
 
     So is `diagnostics` where it is true.
 
-    places: the paths of picture files; those that the sweep has if None.
+    places: the paths of pictures and of schedules' files; those that the sweep has if None.
     """
     written: dict[str, Any] = {}
     for field in Sweep.model_fields:
@@ -45,7 +47,9 @@ def as_written(sweep: Sweep, places: Mapping[PictureFile, str] | None = None) ->
     return written
 
 
-def _plain(field: str, value: Any, places: Mapping[PictureFile, str]) -> Any:
+def _plain(field: str, value: Any, places: Mapping[Any, str]) -> Any:
+    if isinstance(value, Schedule):
+        return schedule_spec(value, places)
     if isinstance(value, Parameters):
         return value.spec()
     if isinstance(value, PictureFile):

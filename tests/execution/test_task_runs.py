@@ -123,9 +123,9 @@ def test_a_damaged_copy_is_told_and_made_again(cli, tiny_model: Path, tmp_path: 
     assert cli("run", file, "--out", run, *CPU).code == 0
     (copy,) = (run / "inputs").glob("*/a.png")
     shutil.copy(tmp_path / "b.png", copy)
-    assert f"{copy.relative_to(run)}: not the picture that the run began with" in cli("verify", run).out
+    assert f"{copy.relative_to(run)}: not the file that the run began with" in cli("verify", run).out
     refused = cli("run", run, *CPU)
-    assert (refused.code, "not the picture that the run began with" in refused.err) == (2, True)
+    assert (refused.code, "not the file that the run began with" in refused.err) == (2, True)
     copy.write_bytes(b"no picture")
     damaged = cli("verify", run)
     assert damaged.code == 2

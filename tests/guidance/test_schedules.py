@@ -77,6 +77,8 @@ REQUIRED = {
     "piecewise": {"steps": [[5, 2.0]]},
     "step": {"after": 1.0},
     "interval": {"outside": 1.0},
+    "expression": {"expression": "value * (1 - u) + step / steps"},
+    "file": {"path": "scales.csv", "numbers": [1.0] * 20},
 }
 
 
@@ -124,7 +126,7 @@ def test_beta_is_infinite_at_an_end_only_where_the_density_is() -> None:
     assert SCHEDULES["beta"](a=2.0, b=3.0).values(3.0, 10)[::9] == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"list"}))
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"list", "file"}))
 @given(value=st.floats(0.01, 20), steps=st.integers(2, 60))
 def test_means_can_be_matched(name: str, value: float, steps: int) -> None:
     """So that schedules can be compared with the constant of the same mean."""

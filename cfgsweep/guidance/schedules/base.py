@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from pydantic import Field
@@ -22,12 +23,13 @@ class Schedule(Parameters):
     max_val: Number | None = Field(None, description="what it is scaled to, where the sweep gives no `value`")
     match_mean: bool = Field(False, description="scale the whole, so that its mean over the steps is the value")
 
-    def values(self, value: float, steps: int) -> list[float]:
+    def values(self, value: float, steps: int, sigmas: Sequence[float] = ()) -> list[float]:
         """One number per step, scaled to `value`: the constant's value, the cosine's maximum.
 
+        sigmas: the noise level at every step, where the schedule needs it.
         Raises UserError if the parameters have no value at this number of steps.
         """
-        numbers = self.shape(value, steps)
+        numbers = self.shape_at(value, steps, sigmas)
         if not self.match_mean:
             return numbers
         mean = sum(numbers) / steps
@@ -38,6 +40,20 @@ class Schedule(Parameters):
     def shape(self, value: float, steps: int) -> list[float]:
         """One number per step, before their mean is matched."""
         raise NotImplementedError
+
+    def shape_at(self, value: float, steps: int, sigmas: Sequence[float]) -> list[float]:
+        """The same, with the noise level at every step, for schedules that depend on it."""
+        return self.shape(value, steps)
+
+    @property
+    def needs_sigma(self) -> bool:
+        """Whether it depends on the noise levels of the steps."""
+        return False
+
+    @property
+    def uses_value(self) -> bool:
+        """Whether it depends on the value that it is scaled to."""
+        return True
 
     @classmethod
     def example(cls, steps: int) -> Self:

@@ -72,7 +72,9 @@ class Listed(Schedule):
 
     def shape(self, value: float, steps: int) -> list[float]:
         if len(self.numbers) != steps:
-            raise UserError("a list needs one number per step", given=f"{len(self.numbers)} numbers for {steps} steps")
+            raise UserError(
+                f"a {self.name} needs one number per step", given=f"{len(self.numbers)} numbers for {steps} steps"
+            )
         return [number * value for number in self.numbers]
 
 
