@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cfgsweep.training.config import Recipe, RecipeSettings, TrainConfig, TrainingFile
+from cfgsweep.training.config import FORM, BundledTextModel, Recipe, RecipeSettings, TrainConfig, TrainingFile
 
-# With fewer pictures with texts than this, the autoencoder is a bundled model's: it has seen more of them.
-FEW_PICTURES = 2000
-SOME_PICTURES = 50  # for which the usual recipes were measured
+FEW_PICTURES = 2000  # with texts; with fewer, a training begins with what a bundled model has learned from more
+BUNDLED: BundledTextModel = "emoji"
+SOME_PICTURES = 50  # for which the usual recipes were measured, see tests/bench/SHAPES.md
 SHEETS, LEAST_BETWEEN_SHEETS = 4, 50  # sheets of samples in a stage, and steps from one to the next
 SHORT = 1 / 4  # of the pictures that the usual steps take; below it a training is told to be short
 WHOLE = {"steps", "batch", "learning_rate"}  # a recipe with these leaves nothing to be chosen
@@ -35,7 +35,7 @@ class Usual:
 
 
 USUAL = {
-    "fine-tuned": Usual(1200, 16, 5e-4),
+    "fine-tuned": Usual(800, 16, 1e-3),
     "texts": Usual(4000, 16, 1e-3),
     "labels": Usual(1000, 32, 1e-3),
     "autoencoder": Usual(1000, 32, 2e-3, (("weight_decay", 0.0), ("ema", 0.0))),
@@ -47,40 +47,56 @@ DENOISERS: dict[str, dict[str, Any]] = {
     "labels": {"channels": [32, 64, 64], "groups": 8},
     "large labels": {"channels": [32, 64, 96, 96], "groups": 8},
 }
+# Of few pictures with texts: without, they are learned by heart, and a text that is new means one of them.
+AUGMENTATION = {"word_dropout": 0.3, "shift": 2}
 LARGE = 32  # pixels; models of labels of larger pictures have one more level
 
 
 def chosen(file: TrainingFile, pictures: int, side: int) -> TrainConfig:
     """The file with everything that it leaves out. pictures: to train on. side: of one, the longer one, in pixels."""
     fields = file.model_dump(exclude_unset=True, by_alias=True)
-    kind = _kind(file)
+    few = file.condition == "text" and pictures < FEW_PICTURES
+    if few and _is_open(file):
+        fields["from"] = BUNDLED
+    kind = _kind(file.condition, fields.get("from"))
     if file.denoiser is None:
         fields["denoiser"] = dict(DENOISERS["large labels" if kind == "labels" and side > LARGE else kind])
         if kind == "labels" and "noise" not in fields:
             fields["noise"] = {"schedule": "cosine", "prediction": "v"}
+    if few and not _given(fields["denoiser"].get("recipe", {})).keys() >= WHOLE:
+        fields["denoiser"] = {**AUGMENTATION, **fields["denoiser"]}
     if file.condition == "text" and file.autoencoder is None:
-        fields["autoencoder"] = file.from_ or ("emoji" if pictures < FEW_PICTURES else {})
-    for key, usual in _usual_recipes(file).items():
+        fields["autoencoder"] = fields.get("from") or (BUNDLED if few else {})
+    for key, usual in _usual_recipes(kind).items():
         if isinstance(part := fields.get(key), dict):
-            part["recipe"] = _recipe(part.get("recipe", {}), usual, pictures)
+            part["recipe"] = _recipe(_given(part.get("recipe", {})), usual, pictures)
     return TrainConfig.model_validate(fields)
 
 
-def _kind(file: TrainingFile) -> str:
-    """The name in USUAL of the denoiser's recipe."""
-    if file.from_ is not None:
+def _is_open(file: TrainingFile) -> bool:
+    """Whether a file says nothing of the weights that it begins with, nor of the form of its networks."""
+    form = file.denoiser is not None and file.denoiser.model_fields_set & set(FORM)
+    return not form and not file.model_fields_set & {"from_", "autoencoder", "text_encoder", "noise"}
+
+
+def _kind(condition: str, start: str | None) -> str:
+    """The name in USUAL of the denoiser's recipe. start: the bundled model whose weights it begins with."""
+    if start is not None:
         return "fine-tuned"
-    return "texts" if file.condition == "text" else "labels"
+    return "texts" if condition == "text" else "labels"
 
 
-def _usual_recipes(file: TrainingFile) -> dict[str, Usual]:
+def _usual_recipes(kind: str) -> dict[str, Usual]:
     """By the key of the part."""
-    return {"autoencoder": USUAL["autoencoder"], "denoiser": USUAL[_kind(file)], "classifier": USUAL["classifier"]}
+    return {"autoencoder": USUAL["autoencoder"], "denoiser": USUAL[kind], "classifier": USUAL["classifier"]}
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _recipe(given: dict[str, Any], usual: Usual, pictures: int) -> dict[str, Any]:
     """What is given, and the usual for what is not; a sheet of samples at least every quarter of the steps."""
-    given = {key: value for key, value in given.items() if value is not None}
     if given.keys() >= WHOLE:
         return given
     recipe = usual.fields(pictures) | given
@@ -91,20 +107,22 @@ def choices(file: TrainingFile, config: TrainConfig) -> list[str]:
     """What was chosen, one line for each part of the file that left something out."""
     before, after = (_recipes(one) for one in (file, config))
     lines = []
-    if config.autoencoder_of and file.autoencoder is None and file.from_ is None:
-        name = config.autoencoder_of
-        hint = f"`from: {name}` would begin with its other weights, too, and take fewer steps"
-        lines.append(f"autoencoder: {name}, a bundled model's, since there are few pictures; {hint}")
+    if config.from_ != file.from_:
+        lines.append(f"from: {config.from_}, a bundled model (`from: null` begins with random weights)")
+    elif config.autoencoder_of != file.autoencoder_of:
+        lines.append(f"autoencoder: {config.autoencoder_of}, a bundled model's (`autoencoder: {{}}` trains one)")
     for key, recipe in after.items():
         if (given := before.get(key)) is None or None in (given.steps, given.batch, given.learning_rate):
-            form = f", channels {list(config.denoiser.channels)}" if _is_new_form(key, file) else ""
-            rate = f"learning rate {recipe.learning_rate:g}"
-            lines.append(f"{key}: {recipe.steps} steps of {recipe.batch} pictures, {rate}{form}")
+            of_form = key == "denoiser" and file.denoiser is None and config.from_ is None
+            form = f", channels {list(config.denoiser.channels)}" if of_form else ""
+            further = f"learning rate {recipe.learning_rate:g}{form}{_augmentation(key, config)}"
+            lines.append(f"{key}: {recipe.steps} steps of {recipe.batch} pictures, {further}")
     return lines
 
 
-def _is_new_form(key: str, file: TrainingFile) -> bool:
-    return key == "denoiser" and file.denoiser is None and file.from_ is None
+def _augmentation(key: str, config: TrainConfig) -> str:
+    settings = {name: getattr(config.denoiser, name) for name in AUGMENTATION if key == "denoiser"}
+    return "".join(f", {name} {value:g}" for name, value in settings.items() if value)
 
 
 def _recipes(file: TrainingFile) -> dict[str, RecipeSettings]:
@@ -113,11 +131,11 @@ def _recipes(file: TrainingFile) -> dict[str, RecipeSettings]:
     return {key: part.recipe for key, part in parts.items() if part is not None and not isinstance(part, str)}
 
 
-def shortages(file: TrainingFile, config: TrainConfig, pictures: int) -> list[str]:
+def shortages(config: TrainConfig, pictures: int) -> list[str]:
     """A warning for each part whose steps are few for so many pictures."""
     lines = []
     for key, recipe in _recipes(config).items():
-        usual = _usual_recipes(file)[key].fields(pictures)
+        usual = _usual_recipes(_kind(config.condition, config.from_))[key].fields(pictures)
         assert isinstance(recipe, Recipe)  # those of a TrainConfig are whole
         if recipe.steps * recipe.batch < SHORT * usual["steps"] * usual["batch"]:
             few = f"{recipe.steps} steps of {recipe.batch} are few for {pictures} pictures"

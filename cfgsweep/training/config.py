@@ -137,6 +137,12 @@ class DenoiserSettings(Strict):
     velocity_weight: UnitInterval = Field(
         0.5, description="of epsilon models: 0: the loss is the error of epsilon, 1: the error of v"
     )
+    word_dropout: UnitInterval | None = Field(
+        None, description="of texts: fraction of the words that are left out of every other one"
+    )
+    shift: int | None = Field(
+        None, ge=0, description="of texts: augmentation: pictures are also seen shifted by up to so many pixels"
+    )
     recipe: RecipeSettings = RecipeSettings()
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ from cfgsweep.training.choice import choices, chosen, shortages
 from cfgsweep.training.config import Autoencoder, Recipe, TrainConfig, TrainingFile
 from cfgsweep.training.data.captioned import read_captioned
 from cfgsweep.training.data.composites import compose
-from cfgsweep.training.data.dataset import Pictures
+from cfgsweep.training.data.dataset import Pictures, with_shifts
 from cfgsweep.training.data.labelled import read_labelled
 from cfgsweep.training.folder import check, remove_temporary, write_down
 from cfgsweep.training.loop import Progress, Task, fit, measures, samples_file
@@ -74,7 +74,7 @@ class Stages:
         self.config = chosen(self.file, pictures, side)
         for line in choices(self.file, self.config):
             self.display.say(f"chosen for {pictures} pictures: {line}")
-        for line in shortages(self.file, self.config, pictures):
+        for line in shortages(self.config, pictures):
             self.display.notice(line)
         return self.config
 
@@ -180,7 +180,7 @@ def train_on_texts(file: TrainingFile, stages: Stages) -> Path:
     vae = _trained_autoencoder(config, stages, training, held_out) if bundled is None else bundled.vae
     if bundled is not None:
         _show_autoencoder(bundled, stages, held_out)
-    latents = _encode_all(vae, training, composites, held_out, as_it_is=config.from_ is not None)
+    latents = _encode_all(config, vae, training, composites, held_out)
     start = bundled.pipeline if bundled is not None and config.from_ else None
     task, network = stages.fit(partial(_denoiser_of_texts, stages, config, latents, vae, start), config.denoiser.recipe)
     return stages.finish({".": partial(task.save, network)}, sizes)
@@ -224,15 +224,17 @@ def _show_autoencoder(bundled: Bundled, stages: Stages, held_out: Pictures) -> N
 
 
 def _encode_all(
-    vae: AutoencoderTiny, training: Pictures, composites: Pictures, held_out: Pictures, as_it_is: bool
+    config: TrainConfig, vae: AutoencoderTiny, training: Pictures, composites: Pictures, held_out: Pictures
 ) -> Latents:
     """Latents scaled to unit standard deviation over the training set; the scale goes into the autoencoder's config.
 
-    as_it_is: the scale is the one that is there, of the denoiser that the training begins with.
+    With `from` the scale is the one that is there, of the denoiser that the training begins with.
     """
-    unscaled = [encode(vae, pictures.pixels) for pictures in (training, composites, held_out)]
-    if not as_it_is:
+    augmented = with_shifts(training, config.denoiser.shift, config.seed) if config.denoiser.shift else training
+    unscaled = [encode(vae, pictures.pixels) for pictures in (augmented, composites, held_out)]
+    if config.from_ is None:
         vae.register_to_config(scaling_factor=1 / unscaled[0].std().item())
-    scale = vae.config.scaling_factor
-    entries = (training.entries, composites.entries, held_out.entries)
-    return Latents(*(LatentSet(latents * scale, of) for latents, of in zip(unscaled, entries, strict=True)))
+    entries = (augmented.entries, composites.entries, held_out.entries)
+    scale, count = vae.config.scaling_factor, len(training)
+    first, *others = (LatentSet(latents * scale, of) for latents, of in zip(unscaled, entries, strict=True))
+    return Latents(first, LatentSet(first.latents[:count], first.entries[:count]), *others)

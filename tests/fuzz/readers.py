@@ -44,7 +44,7 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from cfgsweep.storage.verify import findings, repair
     from cfgsweep.system.display import SilentDisplay
     from cfgsweep.system.input_pictures import input_picture
-    from cfgsweep.training.config import TrainConfig
+    from cfgsweep.training.config import TrainConfig, TrainingFile
     from cfgsweep.training.data.huggingface import FORMATS
     from cfgsweep.training.data.idx import read_idx_folder
     from cfgsweep.training.data.rows import MOST_PIXELS, reduced
@@ -142,7 +142,7 @@ def with_right_checksums(content: bytes) -> bytes:
 
 def read_training_file(content: bytes, place: Path) -> None:
     (place / "t.yaml").write_bytes(content)
-    yaml_io.validate(TrainConfig, yaml_io.read(place / "t.yaml"))
+    yaml_io.validate(TrainingFile, yaml_io.read(place / "t.yaml"))
 
 
 def read_training_folder(content: bytes, place: Path) -> None:

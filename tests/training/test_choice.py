@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 import yaml
 
 from cfgsweep.config import yaml_io
+from cfgsweep.errors import UserError
 from cfgsweep.models.source import BUNDLED_FOLDER
 from cfgsweep.training.choice import FEW_PICTURES, choices, chosen, shortages
 from cfgsweep.training.config import TrainConfig, TrainingFile
+from cfgsweep.training.folder import SETTINGS_FILE, check, settings_of
 from tests.support.trainings import label_training
 
 TRAININGS = Path(__file__).parents[2] / "configs/train"
@@ -55,17 +58,58 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def test_three_lines_are_a_training() -> None:
     config = chosen(TrainingFile.model_validate(SHAPES), 50, 64)
-    assert config.autoencoder == "emoji"
+    assert config.from_ == config.autoencoder == "emoji"
+    assert config.denoiser.word_dropout
+    assert config.denoiser.shift
     assert all((config.denoiser.recipe.steps, config.denoiser.recipe.batch, config.denoiser.recipe.learning_rate))
 
 
 def test_more_pictures_take_more_steps_and_an_autoencoder_of_their_own() -> None:
     file = TrainingFile.model_validate(SHAPES)
     few, many = (chosen(file, count, 64) for count in (FEW_PICTURES - 1, FEW_PICTURES))
-    assert few.autoencoder == "emoji"
+    assert few.from_ == few.autoencoder == "emoji"
+    assert many.from_ is None
     assert many.autoencoder is not None
     assert many.autoencoder != "emoji"
+    assert many.denoiser.shift is None
     assert few.denoiser.recipe.steps > chosen(file, 50, 64).denoiser.recipe.steps
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"from": None},
+        {"autoencoder": "emoji"},
+        {"denoiser": {"channels": [16, 32]}},
+        {"text_encoder": {"width": 32}},
+        {"noise": {"prediction": "v"}},
+    ],
+)
+def test_a_file_that_says_how_it_begins_is_no_fine_tuning(says: dict[str, Any]) -> None:
+    config = chosen(TrainingFile.model_validate({**SHAPES, **says}), 50, 64)
+    assert config.from_ is None
+    assert config.autoencoder == "emoji"
+
+
+def test_whole_recipes_are_not_augmented() -> None:
+    recipe = {"steps": 8, "batch": 8, "learning_rate": 0.002}
+    file = TrainingFile.model_validate({**SHAPES, "from": "emoji", "denoiser": {"recipe": recipe}})
+    found = chosen(file, 50, 64).denoiser
+    assert (found.word_dropout, found.shift) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["digits", "emoji"])
+def test_a_folder_of_before_is_gone_on_with(name: str, tmp_path: Path) -> None:
+    """Its settings have no fields that came later."""
+    file = yaml_io.validate(TrainingFile, yaml_io.read(TRAININGS / f"{name}.yaml"))
+    config = chosen(file, 50, 64)
+    recorded = settings_of(config)
+    del recorded["from"], recorded["denoiser"]["word_dropout"], recorded["denoiser"]["shift"]
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps(recorded))
+    check(tmp_path, file)
+    check(tmp_path, config)
+    with pytest.raises(UserError, match="trained otherwise"):
+        check(tmp_path, config.model_copy(update={"seed": 77}))
 
 
 def test_what_a_file_says_is_kept_and_the_rest_is_chosen() -> None:
@@ -96,20 +140,24 @@ def test_the_same_file_again_is_what_was_chosen() -> None:
 
 def test_choices_are_told() -> None:
     file = TrainingFile.model_validate(SHAPES)
-    lines = choices(file, chosen(file, 50, 64))
-    assert any("autoencoder: emoji" in line for line in lines)
-    assert any(line.startswith("denoiser: ") and "steps of" in line and "channels" in line for line in lines)
+    first, second = choices(file, chosen(file, 50, 64))
+    assert first.startswith("from: emoji, a bundled model (`from: null`")
+    assert second.startswith("denoiser: ")
+    assert all(word in second for word in ("steps of", "word_dropout", "shift"))
     file = TrainingFile.model_validate({**SHAPES, "from": "emoji"})
-    (line,) = choices(file, chosen(file, 50, 64))
-    assert "channels" not in line
+    assert choices(file, chosen(file, 50, 64)) == [second]
+    file = TrainingFile.model_validate({**SHAPES, "from": None})
+    first, second = choices(file, chosen(file, 50, 64))
+    assert first.startswith("autoencoder: emoji")
+    assert "channels" in second
 
 
 def test_few_steps_are_told_with_the_usual_number() -> None:
     file = TrainingFile.model_validate({**SHAPES, "denoiser": {"recipe": {"steps": 20}}})
-    (line,) = shortages(file, chosen(file, 50, 64), 50)
+    (line,) = shortages(chosen(file, 50, 64), 50)
     usual = chosen(TrainingFile.model_validate(SHAPES), 50, 64).denoiser.recipe
     assert line.startswith("denoiser.recipe.steps: 20 steps")
     assert f"{usual.steps} of {usual.batch} are usual" in line
     for name, pictures in (("digits", 1620), ("emoji", 9235)):
         file = yaml_io.validate(TrainingFile, yaml_io.read(TRAININGS / f"{name}.yaml"))
-        assert shortages(file, chosen(file, pictures, 64), pictures) == []
+        assert shortages(chosen(file, pictures, 64), pictures) == []

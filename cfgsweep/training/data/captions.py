@@ -41,6 +41,17 @@ def caption(entry: Entry, rng: random.Random) -> str:
     return " ".join(words).replace(" ,", ",")
 
 
+def with_some_words(text: str, dropout: float, rng: random.Random) -> str:
+    """The text, or every other time without a random part of its words, of which one stays.
+
+    Each word is then learned by itself, and those of a text that was never seen mean what they mean in others.
+    """
+    words = text.split()
+    if rng.random() < 0.5 or not words:
+        return text
+    return " ".join([word for word in words if rng.random() >= dropout] or [rng.choice(words)])
+
+
 def _subject(entry: Entry, rng: random.Random) -> str:
     """The label in a frame, or with some tags, or some tags alone."""
     kind = rng.random()

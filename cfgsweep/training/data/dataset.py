@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
+
+SHIFTED_COPIES = 7  # of every picture
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,23 @@ class Labelled:
         """Up to so many of them, from the whole length."""
         chosen = spread(len(self), count)
         return Labelled(self.pixels[chosen], self.labels[chosen], self.names)
+
+
+def with_shifts(pictures: Pictures, reach: int, seed: int) -> Pictures:
+    """The pictures, and SHIFTED_COPIES of each that are shifted by random numbers of pixels."""
+    generator = torch.Generator().manual_seed(seed)
+    copies = [pictures.pixels]
+    for _ in range(SHIFTED_COPIES):
+        copies.append(torch.cat([shifted(part, reach, generator) for part in pictures.pixels.split(256)]))
+    return Pictures(torch.cat(copies), pictures.entries * len(copies))
+
+
+def shifted(pixels: torch.Tensor, reach: int, generator: torch.Generator) -> torch.Tensor:
+    """Every picture shifted by a random number of pixels; pixels at the edge are repeated. [pictures, c, h, w]."""
+    height, width = pixels.shape[-2:]
+    around = F.pad(pixels.float(), (reach,) * 4, mode="replicate").to(pixels.dtype)
+    places = torch.randint(2 * reach + 1, (len(pixels), 2), generator=generator).tolist()
+    return torch.stack([p[:, y : y + height, x : x + width] for p, (y, x) in zip(around, places, strict=True)])
 
 
 def spread(length: int, count: int) -> slice:

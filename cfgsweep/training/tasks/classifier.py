@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import ConvNextConfig, ConvNextForImageClassification
 
 from cfgsweep.training.config import Classifier
-from cfgsweep.training.data.dataset import Labelled, normalised
+from cfgsweep.training.data.dataset import Labelled, normalised, shifted
 from cfgsweep.training.sheet import SampleRow, draw_sheet
 
 
@@ -44,17 +44,9 @@ class ClassifierTask:
 
     def loss(self, batch: int, generator: torch.Generator) -> torch.Tensor:
         chosen = torch.randint(len(self.training), (batch,), generator=generator)
-        pixels = self._shifted(normalised(self.training.pixels[chosen]), generator)
+        pixels = shifted(normalised(self.training.pixels[chosen]), self.config.shift, generator)
         pixels = pixels + self.config.pixel_noise * torch.randn(pixels.shape, generator=generator)
         return F.cross_entropy(self.network(pixels).logits.float(), self.training.labels[chosen])
-
-    def _shifted(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Every picture shifted by a random number of pixels; pixels at the edge are repeated."""
-        reach = self.config.shift
-        height, width = pixels.shape[-2:]
-        around = F.pad(pixels, (reach,) * 4, mode="replicate")
-        places = torch.randint(2 * reach + 1, (len(pixels), 2), generator=generator).tolist()
-        return torch.stack([p[:, y : y + height, x : x + width] for p, (y, x) in zip(around, places, strict=True)])
 
     def measured(self, network: Any, held_out: bool) -> float:
         """The fraction of pictures that are classified wrongly."""

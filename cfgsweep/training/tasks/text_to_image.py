@@ -16,7 +16,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from cfgsweep.training.config import Denoiser, TextEncoder, TrainConfig
-from cfgsweep.training.data.captions import caption, corpus
+from cfgsweep.training.data.captions import caption, corpus, with_some_words
 from cfgsweep.training.data.dataset import Entry, denormalised, spread
 from cfgsweep.training.noise import Noising
 from cfgsweep.training.sheet import SampleRow, draw_sheet
@@ -109,9 +109,10 @@ class LatentSet:
 
 @dataclass(frozen=True)
 class Latents:
-    """The data of the denoiser."""
+    """The data of the denoiser. known: of `training` those that are no shifted copies, to be measured and shown."""
 
     training: LatentSet
+    known: LatentSet
     composites: LatentSet
     held_out: LatentSet
 
@@ -149,9 +150,13 @@ class TextToImageTask:
             source = self.latents.training if is_single else self.latents.composites
             index = rng.randrange(len(source.entries))
             latents.append(source.latents[index])
-            captions.append(caption(source.entries[index], rng) if keep else "")
+            captions.append(self._caption(source.entries[index], rng) if keep else "")
         errors, timesteps = self._errors(self.network, torch.stack(latents), captions, generator)
         return (self.noising.weight(timesteps) * errors).mean()
+
+    def _caption(self, entry: Entry, rng: random.Random) -> str:
+        text, dropout = caption(entry, rng), self.config.denoiser.word_dropout
+        return with_some_words(text, dropout, rng) if dropout else text
 
     def _errors(
         self, network: nn.ModuleDict, latents: torch.Tensor, captions: list[str], generator: torch.Generator
@@ -166,7 +171,7 @@ class TextToImageTask:
 
     def cut_texts(self) -> int:
         """The number of different texts, of data without styles, that have more tokens than are read."""
-        texts = {entry.label for entry in self.latents.training.entries if entry.style is None}
+        texts = {entry.label for entry in self.latents.known.entries if entry.style is None}
         lengths = [len(ids) for ids in self.tokenizer(sorted(texts)).input_ids] if texts else []
         return sum(length > self.tokenizer.model_max_length for length in lengths)
 
@@ -180,7 +185,7 @@ class TextToImageTask:
         """Mean squared error of the prediction, over four fixed draws of noise and timestep per picture."""
         part = self.latents.held_out
         if not held_out:
-            part = self.latents.training.some(len(part.entries))
+            part = self.latents.known.some(len(part.entries))
         generator, rng = torch.Generator().manual_seed(0), random.Random(0)
         captions = [caption(entry, rng) for entry in part.entries] * 4
         latents = part.latents.repeat(4, 1, 1, 1)
@@ -215,7 +220,7 @@ class TextToImageTask:
     @torch.no_grad()
     def _originals(self) -> dict[str, list[torch.Tensor]]:
         """Some pictures by their captions, most of them held out: as decoded from latents, [1, 3, h, w] in a list."""
-        parts = (self.latents.training.some(2), self.latents.held_out.some(6))
+        parts = (self.latents.known.some(2), self.latents.held_out.some(6))
         entries = [entry for part in parts for entry in part.entries]
         decoded = self.vae.decode(torch.cat([part.latents for part in parts]) / self.vae.config.scaling_factor).sample
         return {e.label: [picture[None]] for e, picture in zip(entries, denormalised(decoded), strict=True)}
