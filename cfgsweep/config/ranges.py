@@ -21,6 +21,7 @@ RANGES = {
 
 # Of A1111: 1-10, with the step in 1-10 (+2), with the number of values in 1-10 [5].
 STEPPED = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*(?:\(\+?(-?[\d.]+)\)|\[(\d+)\])?\s*")
+DOTTED = re.compile(r"\s*(-?\d+)\s*\.\.+\s*(-?\d+)\s*")  # 1..3
 
 
 def spread(given: Any) -> list[Any]:
@@ -105,6 +106,8 @@ def numbers_as_yaml(text: str) -> str | None:
     if (found := STEPPED.fullmatch(text)) is not None:
         first, last, step, count = found.groups()
         return f"{{linspace: [{first}, {last}, {count}]}}" if count else f"{{range: [{first}, {last}, {step or 1}]}}"
+    if (found := DOTTED.fullmatch(text)) is not None:
+        return f"{{range: [{found[1]}, {found[2]}, 1]}}"
     parts = [part.strip() for part in text.split(",")]
     return f"[{', '.join(parts)}]" if len(parts) > 1 and all(map(_is_number, parts)) else None
 

@@ -27,6 +27,7 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import TitleLabels, title, varying
 from cfgsweep.sweep.where import chosen
 from cfgsweep.system.display import Lines, html_table
+from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -98,8 +99,12 @@ class Verification:
         return not self.findings
 
     def summary(self) -> str:
-        whole = f"{self.done} of {self.experiments} pictures are there and whole"
-        whole += f"; {self.others} more are of no sweep in this folder" if self.others else ""
+        whole = f"{self.done} of {counted(self.experiments, 'picture', ('is', 'are'))} there and whole"
+        whole += (
+            f"; {self.others} more {'is' if self.others == 1 else 'are'} of no sweep in this folder"
+            if self.others
+            else ""
+        )
         return whole + (", and nothing is amiss" if self.ok else "")
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display, aligned
 from cfgsweep.system.quiet import quiet_libraries
+from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from cfgsweep.engine.results import Failed
@@ -60,7 +61,7 @@ def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment])
     """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
     done = session.run_folder.done(experiments)
     if done:
-        session.display.say(f"{len(done)} of {len(experiments)} pictures were there already")
+        session.display.say(f"{len(done):,} of {counted(len(experiments), 'picture', ('was', 'were'))} there already")
     if not session.pending(experiments, done):
         return None
     from cfgsweep.execution.local import LocalExecutor
@@ -93,7 +94,8 @@ def _compute(
         summary = executor.run(experiments, accepted=lambda: run_folder.write_sweep(sweep))
     if summary.pictures:
         display.say(
-            f"{summary.pictures} pictures in {summary.seconds:.1f} s, {summary.evaluations} evaluations. "
+            f"{counted(summary.pictures, 'picture')} in {summary.seconds:.1f} s, "
+            f"{counted(summary.evaluations, 'evaluation')}. "
             f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
         )
     return summary.failed
@@ -124,4 +126,5 @@ def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], di
     others = run.others(experiments)
     if others:
         some = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
-        display.notice(f"{len(others)} pictures in {run.folder} are of an earlier sweep and are left alone: {some}")
+        found = f"{counted(len(others), 'picture')} in {run.folder} {'is' if len(others) == 1 else 'are'}"
+        display.notice(f"{found} of an earlier sweep and {'is' if len(others) == 1 else 'are'} left alone: {some}")

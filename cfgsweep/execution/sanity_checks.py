@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from cfgsweep.execution.unusual_scales import idle_scales, unusual_scales
 from cfgsweep.guidance.guiders.perturbation import PerturbedGuider
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.wording import counted
 
 
 def cautions(experiments: Sequence[Experiment]) -> list[str]:
@@ -18,7 +19,9 @@ def cautions(experiments: Sequence[Experiment]) -> list[str]:
     ]
     counts = [(sum(map(concerns, experiments)), sentence) for concerns, sentence in ways]
     idle = idle_scales(experiments, lambda e: not _same_texts(e))
-    without_effect = [f"in {count} of {len(experiments)} experiments {sentence}" for count, sentence in counts if count]
+    without_effect = [
+        f"in {count} of {counted(len(experiments), 'experiment')} {sentence}" for count, sentence in counts if count
+    ]
     return [*without_effect, *idle, *unusual_scales(experiments)]
 
 

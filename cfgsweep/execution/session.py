@@ -17,6 +17,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display
 from cfgsweep.system.locks import held
+from cfgsweep.system.wording import counted
 
 
 class RunSession:
@@ -79,8 +80,8 @@ class RunSession:
                 alike += [] if reason else [record]
         if refused:
             self.display.notice(
-                f"{len(refused)} pictures of {other.folder} are not taken over, since they were made otherwise: "
-                + "; ".join(dict.fromkeys(refused))
+                f"{counted(len(refused), 'picture')} of {other.folder} {'is' if len(refused) == 1 else 'are'} "
+                "not taken over, since made otherwise: " + "; ".join(dict.fromkeys(refused))
             )
         return self.run_folder.copy_pictures(other, alike)
 

@@ -11,6 +11,7 @@ from cfgsweep.config.parameters import compact
 from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.guidance.schedules import Constant, Schedule
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.wording import counted
 
 FAR = 3.0  # times the highest usual scale
 TOLD = 4  # scales, of many
@@ -84,4 +85,4 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _in(counts: Iterable[int], experiments: Sequence[Experiment]) -> str:
-    return f" (in {sum(counts)} of {len(experiments)} experiments)"
+    return f" (in {sum(counts)} of {counted(len(experiments), 'experiment')})"

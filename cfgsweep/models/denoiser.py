@@ -25,6 +25,14 @@ class NotFinite(ArithmeticError):
     """Decoding gave pixels of which some are not finite."""
 
 
+# What diffusers says of a scheduler that a pipeline cannot use, in the words of a sweep file.
+OF_SAMPLERS = {
+    "no attribute 'scale_noise'": "its pipeline cannot begin with a picture with this sampler",
+    "support custom sigmas": "its pipeline sets the noise levels itself, which this sampler does not take",
+    "support custom timestep": "its pipeline sets the steps itself, which this sampler does not take",
+}
+
+
 @contextmanager
 def running(name: str, doing: object = None) -> Iterator[None]:
     """Converts exceptions of a model's own parts to a UserError with the model's name.
@@ -43,7 +51,10 @@ def running(name: str, doing: object = None) -> Iterator[None]:
             raise
         reason = shorten(str(error) or type(error).__name__, 300)
         where, given = ("model", name) if doing is None else (name, doing)
-        raise UserError(f"the model cannot be run: {reason}", where=where, given=given) from error
+        words = next((words for theirs, words in OF_SAMPLERS.items() if theirs in reason), "")
+        hint = "`sampler: model` is the one that the pipeline comes with" if words else ""
+        problem = f"{words} (diffusers: {reason})" if words else reason
+        raise UserError(f"the model cannot be run: {problem}", where=where, given=given, hint=hint) from error
 
 
 @dataclass(eq=False)

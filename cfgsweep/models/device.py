@@ -59,6 +59,13 @@ def accelerator() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
+OTHER_NAMES = {
+    **dict.fromkeys(("gpu", "nvidia", "rocm"), "cuda"),
+    **dict.fromkeys(("metal", "apple"), "mps"),
+    **{"fp16": "float16", "half": "float16", "bf16": "bfloat16", "fp32": "float32", "float": "float32"},
+}
+
+
 def is_here(device: str) -> bool:
     """Whether this machine has a device of that kind."""
     return device == "cpu" or device.split(":")[0] == accelerator()
@@ -72,14 +79,22 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     """
     name = accelerator() or "cpu" if device == "auto" else device
     if name.split(":")[0] not in DEVICES:
-        raise unknown_name("device", name, ["auto", *DEVICES], "--device")
+        raise _unknown("device", name, ["auto", *DEVICES])
     if name != "cpu":
         _refuse_absent(name)
     if dtype == "auto":
         dtype = "float16" if name.startswith("cuda") else "float32"
     if dtype not in DTYPES:
-        raise unknown_name("dtype", dtype, ["auto", *DTYPES], "--dtype")
+        raise _unknown("dtype", dtype, ["auto", *DTYPES])
     return Compute(name, usable_dtype(name, dtype), workers=cores() if name == "cpu" else 1)
+
+
+def _unknown(kind: str, given: str, known: list[str]) -> UserError:
+    """With the name that other programs have for one of the known ones."""
+    error = unknown_name(kind, given, known, f"--{kind}")
+    ours = OTHER_NAMES.get(given.lower().removeprefix("torch."))
+    error.hint = f"did you mean {ours!r}?" if ours else error.hint
+    return error
 
 
 def _refuse_absent(name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cfgsweep.config.instances import make
 from cfgsweep.config.parameters import Parameters
-from cfgsweep.errors import UserError, error_context, unknown_name
+from cfgsweep.errors import UserError, did_you_mean, error_context, unknown_name
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.sweep.experiment import Experiment
 
@@ -49,7 +49,7 @@ class Axis:
         if found.name != self.owner:
             hint = f"every {self.part} of the sweep has to be {self.owner}: leave the others out"
             raise UserError(f"the sweep has a {self.part} without it", where=self.name, given=found.spec(), hint=hint)
-        numeric = [key for key, field in type(found).model_fields.items() if _takes_numbers(found, key, field)]
+        numeric = _numeric(found)
         if self.parameter not in numeric:
             raise unknown_name(f"numeric parameter of {self.owner}", self.parameter, numeric, "search")
 
@@ -62,6 +62,19 @@ class Axis:
         with error_context(f"{self.name} = {value:g}"):
             changed: Any = make(type(before), given)
         return dataclasses.replace(e, **{self.part: changed})
+
+
+def check_name(name: str, guiders: Sequence[Parameters], schedules: Sequence[Parameters]) -> None:
+    """Raises UserError, with the nearest one, where a sweep with these parts has no such setting to search."""
+    parts = {"guider": guiders, "schedule": schedules}
+    try:
+        axis = Axis.of(name, [])
+    except UserError as error:
+        known = [f"{part}.{one.name}.{key}" for part, ones in parts.items() for one in ones for key in _numeric(one)]
+        error.hint = did_you_mean(name, ["value", *known])
+        raise
+    for found in parts.get(axis.part, ()):
+        axis._check(found)
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,11 @@ class AxisPair:
     def at(self, e: Experiment, point: tuple[float, float]) -> Experiment:
         """The experiment with these values of the two settings."""
         return self.up.at(self.across.at(e, point[0]), point[1])
+
+
+def _numeric(found: Parameters) -> list[str]:
+    """The parameters that take any real number."""
+    return [key for key, field in type(found).model_fields.items() if _takes_numbers(found, key, field)]
 
 
 def _takes_numbers(found: Parameters, key: str, field: Any) -> bool:

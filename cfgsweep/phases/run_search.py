@@ -11,7 +11,7 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.unusual_scales import unusual_scales
 from cfgsweep.metrics import distances
-from cfgsweep.phases.axis import Axis, AxisPair
+from cfgsweep.phases.axis import Axis, AxisPair, check_name
 from cfgsweep.phases.curve import Measure
 from cfgsweep.phases.driver import PhaseDriver, Search
 from cfgsweep.phases.line_search import LineSearch
@@ -22,13 +22,14 @@ from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.guider_axis import without_values
+from cfgsweep.sweep.guider_axis import as_entry, without_values
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schema import AXES, Sweep
 from cfgsweep.sweep.titles import varying
 from cfgsweep.sweep.zip_group import ZipGroup
 from cfgsweep.system.display import Display
 from cfgsweep.system.quiet import quiet_libraries
+from cfgsweep.system.wording import counted
 
 
 def folder_for(run: RunFolder) -> Path:
@@ -46,6 +47,8 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
     settings = sweep.phase
     assert settings is not None
     distances.check_name(settings.distance)
+    for name in sweep.search:
+        check_name(name, [one.guider for one in map(as_entry, sweep.guider)], sweep.schedule)
     ranges = ranges_of(sweep)
     session = RunSession.begin(sweep, folder, options, display, scan_run)
     driver = _driver(session, sweep, ranges, settings.distance)
@@ -56,7 +59,7 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
         if scan_run is not None and scan_run.folder.resolve() != folder.resolve():
             copied = session.copy_pictures(scan_run)
             session.write_environment()
-            display.say(f"{copied} pictures of {scan_run.folder} are taken over")
+            display.say(f"{counted(copied, 'picture')} of {scan_run.folder} taken over")
         driver.run(settings.max_evaluations, display)
         display.close()
         return _write_report(session.run_folder, sweep, driver, ranges)

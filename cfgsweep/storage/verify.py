@@ -13,6 +13,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.take_over import take_over_legacy_ids
 from cfgsweep.system.display import Display
 from cfgsweep.system.files import is_left_behind
+from cfgsweep.system.wording import counted
 
 
 def findings(run: RunFolder) -> Iterator[str]:
@@ -69,10 +70,16 @@ def repair(run: RunFolder, display: Display) -> None:
         run.write_environment(environment.model_dump(exclude_none=True))
         display.notice(f"{run.environment_file} was lost: what it said is taken from the pictures' records")
     if restored:
-        display.notice(f"{restored} pictures had lost their records, and have them back from the pictures themselves")
+        display.notice(_back(counted(restored, "picture"), restored == 1))
     renamed = take_over_legacy_ids(run)
     if renamed:
-        display.notice(f"{renamed} pictures had ids of an earlier version and are renamed")
+        display.notice(f"{counted(renamed, 'picture')} had ids of an earlier version, and the new ones now")
+
+
+def _back(pictures: str, one: bool) -> str:
+    if one:
+        return f"{pictures} had lost its record, and has it back from the picture itself"
+    return f"{pictures} had lost their records, and have them back from the pictures themselves"
 
 
 def _restore_records(run: RunFolder) -> int:

@@ -11,7 +11,7 @@ from cfgsweep.errors import UserError, did_you_mean
 from cfgsweep.samplers import StepCache
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
-from cfgsweep.sweep.pictures import is_named
+from cfgsweep.sweep.pictures import is_named, native_size_of
 from cfgsweep.sweep.step_cache import CACHES, parse_caches
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
@@ -54,10 +54,14 @@ def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _values(cell: Mapping[str, Any], name: str) -> list[Any]:
-    """The value of a field; the native size can be named in several ways."""
-    if name != "size" or cell["size"] is not None:
+    """The value of a field; sizes can be named in several ways."""
+    if name != "size":
         return [cell[name]]
-    return [None, "native", *([native] if (native := cell.get("native_size")) else [])]
+    size, image = cell["size"], cell.get("image")
+    native = cell.get("native_size") if image is None else native_size_of(image)
+    names = [None, "native"] if size in (None, native) else []
+    sides = size or native
+    return [*names, *([sides, f"{sides[0]}x{sides[1]}"] if sides else [])]
 
 
 def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any]]) -> str:

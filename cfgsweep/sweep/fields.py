@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from cfgsweep.sweep.guider_axis import parse_guiders
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
-from cfgsweep.sweep.words_of_others import sampler_called
+from cfgsweep.sweep.words_of_others import TASK_NAMES, sampler_called
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
 LONGEST_SIDE = 8192  # of a picture, in pixels
@@ -35,6 +36,8 @@ def _known_sampler(name: Any) -> str:
         error = unknown_name("sampler", str(name), SAMPLERS)
         if (ours := sampler_called(str(name))) is not None:
             error.hint = f"did you mean {ours!r}?"
+        elif "sde" in str(name).lower():
+            error.hint = "there is no sampler of an SDE; euler_a and ddpm are those that draw noise at every step"
         raise error
     return name
 
@@ -47,7 +50,10 @@ def _known_metric(name: Any) -> str:
 
 def _known_task(name: Any) -> str:
     if not isinstance(name, str) or name not in TASKS:
-        raise unknown_name("task", str(name), TASKS)
+        error = unknown_name("task", str(name), TASKS)
+        if (ours := TASK_NAMES.get(re.sub(r"[^a-z0-9]", "", str(name).lower()))) is not None:
+            error.hint = f"did you mean {ours!r}?"
+        raise error
     return name
 
 
@@ -66,7 +72,9 @@ def _size(given: Any) -> Size:
     )
     if not fine or any(side % 8 for side in sides):
         allowed = f"native, a side, or [width, height]; sides are multiples of 8, from 8 to {LONGEST_SIDE}"
-        raise UserError("not a size", given=given, allowed=allowed)
+        spelt = re.fullmatch(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*", given) if isinstance(given, str) else None
+        hint = f"did you mean [{spelt[1]}, {spelt[2]}]?" if spelt else ""
+        raise UserError("not a size", given=given, allowed=allowed, hint=hint)
     return sides[0], sides[1]
 
 

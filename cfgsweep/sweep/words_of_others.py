@@ -31,6 +31,11 @@ SAMPLERS = {
     **dict.fromkeys(("klms", "lmsdiscrete"), "lms"),
     **dict.fromkeys(("unipcmultistep", "unipcbh2"), "unipc"),
 }
+TASK_NAMES = {
+    **dict.fromkeys(("img2img", "image2image", "imagetoimage", "i2i"), "image-to-image"),
+    **dict.fromkeys(("inpaint", "inpainting", "fill"), "inpainting"),
+    **dict.fromkeys(("txt2img", "text2image", "texttoimage", "t2i"), "text-to-image"),
+}  # without signs and spaces
 
 
 def sampler_called(name: str) -> str | None:

@@ -18,7 +18,7 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
         ),
         (
             "guider: {cfg: {original_formulation: true}}\nvalue: 0\n",
-            "scale 0 is no guidance (in 1 of 1 experiments): cfg original_formulation=True gives",
+            "scale 0 is no guidance (in 1 of 1 experiment): cfg original_formulation=True gives",
         ),
         (
             "guider: tnorm\nvalue: [0.1, 7.5]\n",
@@ -26,7 +26,7 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
         ),
         (
             "guider: cfg\nvalue: -3\n",
-            "cfg at -3 (in 1 of 1 experiments): guidance away from the prompt; usual scales are 1 to 15",
+            "cfg at -3 (in 1 of 1 experiment): guidance away from the prompt; usual scales are 1 to 15",
         ),
         ("guider: cfg\nvalue: 3\nschedule: {linear: {min_val: -1}}\n", "cfg at -1 (in 1 of 1"),
         (
@@ -37,8 +37,8 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
         ("guider: tnorm\nvalue: {range: [1, 10, 1]}\n", "tnorm at 1, 2, 3, 4, … (in 10 of 10"),
         ("guider: [tnorm, prednorm, cfg]\nvalue: [0.1, 0.8]\n", None),
         ("guider: cfg\nvalue: 0\n", None),
-        ("guider: tnorm\nnegative_prompt: a cat\n", "in 1 of 1 experiments prompt and negative prompt are the same"),
-        ("guider: perp_neg\n", "in 1 of 1 experiments perp_neg has no negative prompt"),
+        ("guider: tnorm\nnegative_prompt: a cat\n", "in 1 of 1 experiment prompt and negative prompt are the same"),
+        ("guider: perp_neg\n", "in 1 of 1 experiment perp_neg has no negative prompt"),
         ("guider: {pag: {pag_scale: [0, 1]}}\n", "in 1 of 2 experiments the push away"),
         ("guider: pag\nvalue: [1, 2]\n", None),
         ("guider: pag\nnegative_prompt: a cat\n", None),
@@ -78,7 +78,7 @@ def test_impossible_settings_are_refused(cli, sweep_file, text: str, message: li
 def test_a_run_and_a_search_tell_of_unusual_scales_too(cli, sweep_file, tmp_path) -> None:
     file = sweep_file(BASE.replace("steps: 10", "steps: 1") + "guider: tnorm\nvalue: 7.5\n")
     ran = cli("run", file, "--out", tmp_path / "run", "--quiet")
-    assert "NOTICE: tnorm at 7.5 (in 1 of 1 experiments): far from its usual scales" in ran.err
+    assert "NOTICE: tnorm at 7.5 (in 1 of 1 experiment): far from its usual scales" in ran.err
     stopped = ("--set", "phase.max_evaluations=1", "--quiet", "--out", tmp_path / "phase", "--scan", "5")
     searched = cli("phase", file, "--low", "0.1", "--high", "20", *stopped)
     assert "NOTICE: tnorm at 20: far from its usual scales, 0.05 to 0.3" in searched.err

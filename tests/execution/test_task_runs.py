@@ -142,8 +142,8 @@ def test_a_changed_file_is_another_experiment(cli, tiny_model: Path, tmp_path: P
     assert cfgsweep.plan(file, out=run).pending == 1
     again = cli("run", file, "--out", run, *CPU)
     assert again.code == 0
-    assert "pictures in" in again.err
-    assert "are of an earlier sweep and are left alone" in again.err
+    assert "1 picture in" in again.err
+    assert "is of an earlier sweep and is left alone" in again.err
     new, old = records_of(run)
     assert new["input_image"]["path"] == old["input_image"]["path"]
     assert new["input_image"]["sha256"] != old["input_image"]["sha256"]

@@ -101,7 +101,7 @@ def test_damage_in_any_frame_is_found_and_repaired(cli, finished: Path, run: Pat
 def test_a_lost_record_comes_back_from_the_video(cli, finished: Path, run: Path) -> None:
     lines = (run / "experiments.jsonl").read_text().splitlines(keepends=True)
     (run / "experiments.jsonl").write_text("".join(lines[1:]))
-    assert "pictures had lost their records" in cli("run", finished / "s.yaml", "--out", run, *CPU).err
+    assert "1 picture had lost its record, and has it back" in cli("run", finished / "s.yaml", "--out", run, *CPU).err
     assert state_of(run) == state_of(finished / "r")
 
 
