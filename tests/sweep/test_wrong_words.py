@@ -11,6 +11,7 @@ from PIL import Image
 from cfgsweep.errors import UserError
 from cfgsweep.models.denoiser import running
 from cfgsweep.system.wording import counted
+from tests.support import tiny_pipelines
 
 SWEEP = "name: s\nmodel: emoji\nprompt: a cat\nguider: cfg\nsteps: 1\n"
 
@@ -87,3 +88,16 @@ def test_what_diffusers_says_of_a_sampler_is_told_in_our_words(theirs: str, ours
     assert refused.value.problem.startswith("the model cannot be run: its pipeline")
     assert ours in refused.value.problem
     assert "`sampler: model`" in refused.value.hint
+
+
+@pytest.mark.slow
+def test_a_pipeline_that_cannot_begin_with_a_picture_with_a_sampler_says_so(
+    cli, saved, sweep_file, tmp_path: Path
+) -> None:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "a.png")
+    task = {"task": "image-to-image", "image": "a.png", "size": 32, "steps": 4, "sampler": "dpm++2m"}
+    fields = {**yaml.safe_load(SWEEP), "model": str(saved(tiny_pipelines.build("sd3"))), **task}
+    refused = cli("run", sweep_file(yaml.safe_dump(fields)), "--out", tmp_path / "run", "--quiet")
+    assert refused.code == 2
+    assert "its pipeline cannot begin with a picture with this sampler" in refused.err
+    assert "`sampler: model` is the one that the pipeline comes with" in refused.err
