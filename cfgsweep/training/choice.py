@@ -59,12 +59,12 @@ def chosen(file: TrainingFile, pictures: int, side: int) -> TrainConfig:
     if few and _is_open(file):
         fields["from"] = BUNDLED
     kind = _kind(file.condition, fields.get("from"))
-    if file.denoiser is None:
-        fields["denoiser"] = dict(DENOISERS["large labels" if kind == "labels" and side > LARGE else kind])
+    if not _is_whole(fields.get("denoiser", {})):
+        form = DENOISERS["large labels" if kind == "labels" and side > LARGE else kind]
+        chosen_too = {**(AUGMENTATION if few else {}), **({} if _has_form(file) else form)}
+        fields["denoiser"] = chosen_too | fields.get("denoiser", {})
         if kind == "labels" and "noise" not in fields:
             fields["noise"] = {"schedule": "cosine", "prediction": "v"}
-    if few and not _given(fields["denoiser"].get("recipe", {})).keys() >= WHOLE:
-        fields["denoiser"] = {**AUGMENTATION, **fields["denoiser"]}
     if file.condition == "text" and file.autoencoder is None:
         fields["autoencoder"] = fields.get("from") or (BUNDLED if few else {})
     for key, usual in _usual_recipes(kind).items():
@@ -75,8 +75,16 @@ def chosen(file: TrainingFile, pictures: int, side: int) -> TrainConfig:
 
 def _is_open(file: TrainingFile) -> bool:
     """Whether a file says nothing of the weights that it begins with, nor of the form of its networks."""
-    form = file.denoiser is not None and file.denoiser.model_fields_set & set(FORM)
-    return not form and not file.model_fields_set & {"from_", "autoencoder", "text_encoder", "noise"}
+    return not _has_form(file) and not file.model_fields_set & {"from_", "autoencoder", "text_encoder", "noise"}
+
+
+def _has_form(file: TrainingFile) -> bool:
+    return file.denoiser is not None and bool(file.denoiser.model_fields_set & set(FORM))
+
+
+def _is_whole(part: dict[str, Any]) -> bool:
+    """Whether the recipe of a part leaves nothing to be chosen."""
+    return _given(part.get("recipe", {})).keys() >= WHOLE
 
 
 def _kind(condition: str, start: str | None) -> str:
@@ -113,7 +121,7 @@ def choices(file: TrainingFile, config: TrainConfig) -> list[str]:
         lines.append(f"autoencoder: {config.autoencoder_of}, a bundled model's (`autoencoder: {{}}` trains one)")
     for key, recipe in after.items():
         if (given := before.get(key)) is None or None in (given.steps, given.batch, given.learning_rate):
-            of_form = key == "denoiser" and file.denoiser is None and config.from_ is None
+            of_form = key == "denoiser" and not _has_form(file) and config.from_ is None
             form = f", channels {list(config.denoiser.channels)}" if of_form else ""
             further = f"learning rate {recipe.learning_rate:g}{form}{_augmentation(key, config)}"
             lines.append(f"{key}: {recipe.steps} steps of {recipe.batch} pictures, {further}")

@@ -68,8 +68,12 @@ def remove_temporary(folder: Path) -> None:
 
 
 def settings_of(file: TrainingFile) -> dict[str, Any]:
-    """The settings that weights depend on; the fingerprint stands for those of a bundled model."""
-    settings = file.model_dump(mode="json", by_alias=True, exclude={"tracker"})
+    """The settings that weights depend on, of a file from which not all is chosen yet those that it says.
+
+    The fingerprint stands for those of a bundled model.
+    """
+    partly = not isinstance(file, TrainConfig)
+    settings = file.model_dump(mode="json", by_alias=True, exclude={"tracker"}, exclude_unset=partly)
     if (name := file.autoencoder_of) is not None:
         settings["fingerprint"] = fingerprint_of(name, None if file.from_ else "vae")
     return settings

@@ -171,9 +171,10 @@ def train_on_texts(file: TrainingFile, stages: Stages) -> Path:
     training, held_out = read_captioned(file.data)
     composites = compose(training, file.data.composites, file.seed)
     sizes = {"training": len(training), "composites": len(composites), "held out": len(held_out)}
-    stages.display.say(
-        f"{len(training)} pictures and {len(composites)} composites to train on, {len(held_out)} held out"
-    )
+    if not len(composites):
+        del sizes["composites"]
+    added = f" and {len(composites)} composites" if len(composites) else ""
+    stages.display.say(f"{len(training)} pictures{added} to train on, {len(held_out)} held out")
     _check_sides(training)
     config = stages.choose(len(training) + len(composites), max(training.pixels.shape[-2:]))
     bundled = load(config.autoencoder_of) if config.autoencoder_of else None

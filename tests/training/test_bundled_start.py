@@ -92,6 +92,7 @@ def test_the_training_tells_what_it_does(cli, training, tmp_path: Path) -> None:
     last = json.loads(lines[-1])
     assert 0 < last["training"] < 1
     assert 0 < last["held_out"] < 1
+    assert last["training"] != last["held_out"]
     for stage in ("autoencoder", "denoiser"):
         assert str(out / f"{stage}.png") in told.out
         with Image.open(out / f"{stage}.png") as sheet:

@@ -14,7 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.source import BUNDLED_FOLDER
 from cfgsweep.training.choice import FEW_PICTURES, choices, chosen, shortages
 from cfgsweep.training.config import TrainConfig, TrainingFile
-from cfgsweep.training.folder import SETTINGS_FILE, check, settings_of
+from cfgsweep.training.folder import SETTINGS_FILE, check, settings_of, write_down
 from tests.support.trainings import label_training
 
 TRAININGS = Path(__file__).parents[2] / "configs/train"
@@ -110,6 +110,34 @@ def test_a_folder_of_before_is_gone_on_with(name: str, tmp_path: Path) -> None:
     check(tmp_path, config)
     with pytest.raises(UserError, match="trained otherwise"):
         check(tmp_path, config.model_copy(update={"seed": 77}))
+
+
+@pytest.mark.parametrize("changes", [{"from": None}, {"condition": "label", "data": {"name": "digits"}}])
+def test_another_number_of_steps_is_the_same_training_but_for_the_steps(changes: dict[str, Any]) -> None:
+    steps = {"denoiser": {"recipe": {"steps": 400}}}
+    one, other = (
+        settings(chosen(TrainingFile.model_validate({**SHAPES, **changes, **more}), 50, 64)) for more in ({}, steps)
+    )
+    assert set(_differences(one, other)) == {"denoiser.recipe.steps", "denoiser.recipe.sample_every"}
+
+
+@pytest.mark.parametrize(
+    "says", [{}, {"from": None}, {"autoencoder": {}}, {"condition": "label"}, {"denoiser": {"recipe": {"steps": 9}}}]
+)
+def test_the_file_goes_on_with_what_was_chosen_for_it(tmp_path: Path, says: dict[str, Any]) -> None:
+    file = TrainingFile.model_validate({**SHAPES, **says})
+    write_down(tmp_path, chosen(file, 50, 64))
+    check(tmp_path, file)
+    check(tmp_path, chosen(file, 50, 64))
+    with pytest.raises(UserError, match="trained otherwise"):
+        check(tmp_path, TrainingFile.model_validate({**SHAPES, **says, "seed": 3}))
+
+
+def test_other_choices_for_other_data_are_refused_in_the_same_folder(tmp_path: Path) -> None:
+    file = TrainingFile.model_validate(SHAPES)
+    write_down(tmp_path, chosen(file, 50, 64))
+    with pytest.raises(UserError, match="trained otherwise"):
+        check(tmp_path, chosen(file, 500, 64))
 
 
 def test_what_a_file_says_is_kept_and_the_rest_is_chosen() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -80,11 +81,12 @@ def test_a_picture_in_the_folder_is_named(cli, tmp_path: Path, monkeypatch) -> N
 
 
 @pytest.mark.slow
-def test_texts_that_are_too_long_are_told(cli, tmp_path: Path, monkeypatch) -> None:
+def test_texts_that_are_too_long_and_pictures_that_are_too_strange_are_told(cli, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "photos").mkdir()
-    lines = []
+    lines, rng = [], np.random.default_rng(0)
     for number in range(20):
-        Image.new("RGB", (32, 32), "red").save(tmp_path / f"photos/{number}.png")
+        noise = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)  # which no autoencoder of emoji can reconstruct
+        Image.fromarray(noise).save(tmp_path / f"photos/{number}.png")
         lines.append(f'{{"file_name": "{number}.png", "text": "{"very " * (30 if number < 2 else 3)}red {number}"}}\n')
     (tmp_path / "photos/metadata.jsonl").write_text("".join(lines))
     (tmp_path / "train.yaml").write_text(HEAD + "from: emoji\ndata: {path: photos, held_out: 0.2}\n")
@@ -92,6 +94,9 @@ def test_texts_that_are_too_long_are_told(cli, tmp_path: Path, monkeypatch) -> N
     told = cli("train", "train.yaml", "--set", "denoiser.recipe.steps=1", "--set", "denoiser.recipe.batch=2")
     assert told.code == 0
     assert "2 texts have more than the 24 tokens that are read" in told.err
+    assert "the autoencoder of emoji reconstructs these pictures poorly; `autoencoder: {}` trains one" in told.err
+    assert "composites" not in told.out
+    assert "composites" not in Path("outputs/train/x/model/README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["digits", "emoji"])
