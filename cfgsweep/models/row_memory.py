@@ -23,6 +23,7 @@ from cfgsweep.models.threads import one_thread_per_operation
 from cfgsweep.samplers import Sampling
 
 DOUBT = 16  # times the estimate; the largest factor that tests/bench/REAL_SIZE.md has found is 7
+CPU_WORKSPACES = 3  # times the estimate: what four rows take in tests/bench/REAL_SIZE.md, on two models
 STATUS, PEAK_BEGINS_ANEW = Path("/proc/self/status"), (Path("/proc/self/clear_refs"), "5")
 
 
@@ -37,8 +38,9 @@ def measured_row_bytes(
 ) -> int | None:
     """By how many bytes two rows take more than one at their peak; None on a device that does not tell.
 
-    On a CPU it is not less than the estimate: a process that uses freed memory again does not grow. Where memory does
-    not suffice for two rows, it is more than there is.
+    On a CPU it is not less than CPU_WORKSPACES times the estimate: a process that uses freed memory again does not
+    grow, and the workspaces of four rows are more than twice those of two. Where memory does not suffice for two rows,
+    it is more than there is.
     """
     if not _tells_peak(compute):
         return None
@@ -51,6 +53,7 @@ def measured_row_bytes(
 
     try:
         with one_thread_per_operation(compute):
+            predict(1)()  # what is made once in a process is not counted
             one, two = (_peak_bytes(compute, predict(rows)) for rows in (1, 2))
     except (RuntimeError, MemoryError) as error:
         if not device_memory.is_out_of_memory(error):
@@ -58,12 +61,11 @@ def measured_row_bytes(
         return device_memory.memory_bytes(compute)
     finally:
         device_memory.release_memory(compute)
-    return max(estimate if compute.device == "cpu" else 1, two - one)
+    return max(CPU_WORKSPACES * estimate if compute.device == "cpu" else 1, two - one)
 
 
 def _peak_bytes(compute: Compute, call: Callable[[], object]) -> int:
     """The most bytes that a call takes at one time, beyond what was taken before."""
-    call()  # what is made once for a batch shape, such as a trace, is not counted
     if compute.device != "cpu":
         torch.cuda.reset_peak_memory_stats(compute.device)
         before = torch.cuda.memory_allocated(compute.device)
