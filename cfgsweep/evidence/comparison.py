@@ -8,7 +8,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.matching import MATCHED, Cell, baseline_of, cells, is_as_strong, nearest
-from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired
+from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, pairs_needed
 from cfgsweep.reports.measure import OVER, is_of_groups
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
@@ -28,8 +28,10 @@ class Difference:
 
     @property
     def verdict(self) -> str:
+        if self.found.is_equal:
+            return "equal"
         if self.p_corrected >= SIGNIFICANT:
-            return "no difference"
+            return "not shown"
         return "higher" if self.found.mean > 0 else "lower"
 
     def as_json(self) -> dict[str, Any]:
@@ -79,15 +81,7 @@ class Comparisons:
         own, others = baseline_of(cells(experiments, records), baseline)
         names = _names(records, metrics)
         found = [_compared(cell, nearest(cell, own, matched), matched, names) for cell in others]
-        corrected = iter(holm([one.found.p for comparison in found for one in comparison.differences]))
-        return cls(
-            baseline,
-            matched,
-            [
-                replace(one, differences=[replace(each, p_corrected=next(corrected)) for each in one.differences])
-                for one in found
-            ],
-        )
+        return cls(baseline, matched, _corrected(found))
 
     def as_json(self) -> dict[str, Any]:
         comparisons = [one.as_json() for one in self.found]
@@ -97,7 +91,18 @@ class Comparisons:
         """A table of the differences, and the cells that were not compared."""
         rows = [row for one in self.found for row in _rows(one)]
         table = aligned([HEAD, *rows]) if rows else []
-        return [*table, *(f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)]
+        return [*table, *self._notes(), *(f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)]
+
+    def _notes(self) -> Iterator[str]:
+        """What the table cannot show, and what is missing for the cells that are not in it."""
+        pairs = [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
+        if pairs and min(pairs) < (least := pairs_needed(len(pairs), SIGNIFICANT)):
+            yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs; see evidence.md"
+        if self.matched == "effective_scale":
+            weak = (one.cell for one in self.found if one.match and not is_as_strong(one.cell, one.match))
+            missing = ", ".join(f"{cell.effective_scale:.4g}" for cell in weak)
+            if missing:
+                yield f"what {self.baseline} lacks: --set guider={self.baseline} --set 'value=[{missing}]'"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -106,6 +111,16 @@ class Comparisons:
 
     def _repr_html_(self) -> str:
         return html_table([row for one in self.found for row in _rows(one)], head=HEAD)
+
+
+def _corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """With the p values of all differences that are not equal in every pair corrected for their number."""
+    differences = [one for comparison in found for one in comparison.differences if not one.found.is_equal]
+    corrected = dict(zip(map(id, differences), holm([one.found.p for one in differences]), strict=True))
+    return [
+        replace(one, differences=[replace(each, p_corrected=corrected.get(id(each), 1.0)) for each in one.differences])
+        for one in found
+    ]
 
 
 def _names(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
@@ -122,9 +137,9 @@ def _compared(cell: Cell, match: Cell | None, matched: str, metrics: Sequence[st
     if match is None:
         return Comparison(cell, None, _why_no_match(cell, matched))
     if matched == "effective_scale" and not is_as_strong(cell, match):
-        wanted = f"{cell.effective_scale:.4g}"
-        problem = f"nothing as strong: its nearest is {match.title}; run the baseline at value {wanted}, too"
-        return Comparison(cell, match, problem)
+        return Comparison(
+            cell, match, f"nothing is as strong, {cell.effective_scale:.4g}: its nearest is {match.title}"
+        )
     differences = [one for name in metrics if (one := _difference(name, cell, match)) is not None]
     if not differences:
         return Comparison(cell, match, f"fewer than {LEAST_PAIRS} pairs of pictures with the same prompt and seed")

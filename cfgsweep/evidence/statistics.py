@@ -30,6 +30,11 @@ class Paired:
     wins_high: float
     p: float
 
+    @property
+    def is_equal(self) -> bool:
+        """Whether both numbers are the same in every pair."""
+        return self.mean == self.low == self.high == 0
+
 
 def paired(differences: Sequence[float]) -> Paired | None:
     """The differences of LEAST_PAIRS pairs or more; None where there are fewer.
@@ -76,6 +81,11 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
     return float(middle - half), float(middle + half)
+
+
+def pairs_needed(differences: int, significant: float) -> int:
+    """The least number of pairs of which one of so many differences can be shown: all of them higher, or all lower."""
+    return next(pairs for pairs in range(LEAST_PAIRS, 64) if differences * 2.0 ** (1 - pairs) < significant)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -155,4 +155,4 @@ def export(
 
 def _opened(run: Run | str | os.PathLike[str], where: Sequence[str] | None = None) -> Run:
     opened = open_run(run) if isinstance(run, str | os.PathLike) else run
-    return opened.where(*where) if where else opened
+    return opened.where(*([where] if isinstance(where, str) else where)) if where else opened

@@ -109,7 +109,7 @@ def read_settings(picture: Path) -> ForeignSettings:
         raise UserError("no such picture file", where=str(picture)) from None
     except DamagedPicture as error:
         hint = "other kinds of pictures lose these settings when they are saved again"
-        raise UserError(f"cannot be read: {error}", where=str(picture), allowed="a PNG", hint=hint) from None
+        raise UserError(f"cannot be read: {error.args[0]}", where=str(picture), allowed="a PNG", hint=hint) from None
     if parameters and parameters.strip():
         return parse_parameters(parameters)
     for number, graph in enumerate(graphs):

@@ -9,6 +9,7 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import axis_follows
+from cfgsweep.sweep.schema import AXES
 from cfgsweep.sweep.titles import TitleLabels, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
@@ -48,7 +49,8 @@ def arrange(
 
     An axis that only changes when another does, as a zipped one, goes where that one goes.
 
-    Raises UserError where a given axis does not vary, or is given twice.
+    One that does not vary may be given, for its title. Raises UserError where there is no such axis, or it is given
+    twice.
     """
     fields = varying(experiments)
     _check_given(fields, {"--rows": rows, "--cols": cols, "--pages": pages})
@@ -67,8 +69,8 @@ def arrange(
 
 def _check_given(fields: Sequence[str], given: dict[str, str | None]) -> None:
     for flag, name in given.items():
-        if name is not None and name not in fields:
-            raise unknown_name("axis (of those that vary)", name, fields, flag)
+        if name is not None and name not in AXES:
+            raise unknown_name("axis", name, fields or AXES, flag)
     named = [name for name in given.values() if name is not None]
     if len(set(named)) < len(named):
         raise UserError("an axis goes one way only", where=", ".join(given), given=named)

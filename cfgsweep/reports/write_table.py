@@ -23,8 +23,10 @@ def table(run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[s
     measured. Programs get all fields of the records, people those that vary.
 
     metrics: those of the sweep; others that are in the records follow them.
-    Raises UserError where no picture was tried yet.
+    Raises UserError where there is no such form, or no picture was tried yet.
     """
+    if form not in FORMS:
+        raise unknown_name("form of table", form, FORMS, "form")
     records = run.records_of(experiments)
     tried = [(e, records[e.id]) for e in experiments if e.id in records]
     if not tried:
@@ -53,8 +55,6 @@ def _outcome(record: Record) -> dict[str, object]:
 
 def form_of(form: str | None, out: Path | None) -> str:
     """The form that is asked for, or that of the file's name, or text. Raises UserError where it is none of them."""
-    if form is not None and form not in FORMS:
-        raise unknown_name("form of table", form, FORMS, "form")
     if out is None:
         return form or "text"
     found = SUFFIXES.get(out.suffix.lower())

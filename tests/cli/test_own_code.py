@@ -133,6 +133,26 @@ def test_an_exception_in_a_formula_of_one_s_own_has_its_file_and_line(cli, here:
     assert "Traceback" not in failed.err
 
 
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("shape(self, value, steps):\n        return [1 / 0]", "line 6"),
+        ("other(self):\n        pass", "NotImplementedError"),
+    ],
+)
+def test_an_exception_in_a_schedule_of_one_s_own_is_told(
+    cli, here: Path, tiny_model: Path, method: str, told: str
+) -> None:
+    text = "from cfgsweep.guidance.schedules import Schedule\n\n\nclass Wrong(Schedule):\n    def "
+    Path("wrong.py").write_text(text + method + "\n")
+    config = write_sweep(tiny_model, guider="cfg", schedule="wrong.py:Wrong", value=4.0)
+    for command in ("plan", "run"):
+        done = cli(command, config, "--allow-code", "--out", here / "r")
+        assert done.code == 2
+        assert "wrong.py" in done.err
+        assert told in done.err
+
+
 def test_a_file_that_only_a_record_names_is_not_run(cli, here: Path, tiny_model: Path) -> None:
     """Also as a parameter of a guider that is ours, and though code is allowed for the sweep at hand."""
     text = "from cfgsweep.guidance.schedules import Schedule\n\nclass Half(Schedule):\n"

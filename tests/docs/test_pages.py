@@ -28,6 +28,7 @@ from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.training.config import TrainingFile
+from tests.support.foreign_pictures import A1111, picture_with
 from tests.support.shapes import write_shapes
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,7 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
     """In the order of the page, in a folder of its own."""
     write_files(page, tmp_path)
     write_shapes(tmp_path / "shapes")  # the pictures of docs/training.md
+    picture_with(tmp_path / "picture.png", parameters=A1111)
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS[page]:
         words = shlex.split(command, comments=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +67,16 @@ def test_cells_are_matched_by_their_effective_scale(cli, run: Path) -> None:
     scales = [r["effective_scale"] for r in records_of(run) if r["value"] == 3 and "rescale" in str(r["guider"])]
     assert weak["effective_scale"] == pytest.approx(np.mean(scales))
     assert weak["differences"] == []
-    assert f"value {np.mean(scales):.4g}" in weak["problem"]
+    assert f"{np.mean(scales):.4g}" in weak["problem"]
 
 
 def test_what_is_asked_for_is_matched_then(cli, run: Path, tmp_path: Path) -> None:
     """The value that the comparison names, given to the baseline, makes the cells comparable."""
-    (told,) = [line for line in cli("compare", run).out.splitlines() if "guidance_rescale=0.7 3:" in line]
-    value = told.split("value ")[1].split(",")[0]
-    assert cli("run", run, "--set", f"value={value}", "--set", "guider=cfg", "--quiet").code == 0
+    (told,) = [line for line in cli("compare", run).out.splitlines() if line.startswith("what cfg lacks: ")]
+    assert cli("run", run, *shlex.split(told.removeprefix("what cfg lacks: ")), "--quiet").code == 0
+    assert "what cfg lacks" not in cli("compare", run).out
     found = comparisons(cli, run)["cfg guidance_rescale=0.7 3"]
-    assert found["against"] == f"cfg {value}"
+    assert found["against"] == f"cfg {found['effective_scale']:.4g}"
     assert [one["metric"] for one in found["differences"]] == ["contrast", "diversity"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfgsweep.evidence import statistics
-from cfgsweep.evidence.statistics import holm, paired
+from cfgsweep.evidence.statistics import holm, paired, pairs_needed
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,14 @@ def test_few_pairs_are_flipped_exactly() -> None:
     found = paired([0.1, 0.2, 0.3, 0.4])
     assert found is not None
     assert found.p == pytest.approx(2 / 16)
+
+
+def test_so_many_pairs_are_needed_that_flips_can_show_one() -> None:
+    """With one pair fewer, the least p that flips give is not below the level after the correction."""
+    for differences in (1, 3, 20):
+        pairs = pairs_needed(differences, 0.05)
+        least = [holm([2.0 ** (1 - n)] * differences)[0] for n in (pairs - 1, pairs)]
+        assert least[0] >= 0.05 > least[1]
 
 
 def test_equal_pairs_are_no_difference() -> None:

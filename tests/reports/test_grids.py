@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from cfgsweep.errors import UserError
 from cfgsweep.reports import grid_render, write
 from cfgsweep.reports.drawing_png import paint
-from cfgsweep.reports.grid_layout import Layout, arrange
+from cfgsweep.reports.grid_layout import Layout, arrange, heading_of
 from cfgsweep.reports.grid_render import page_drawing, pages_of
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
@@ -160,9 +161,13 @@ def test_a_long_prompt_is_wrapped_not_cut_off(sweep_file, written) -> None:
     assert any("word24" in text for text in written)
 
 
-def test_an_axis_that_does_not_vary_is_refused(sweep_file) -> None:
-    with pytest.raises(Exception, match="unknown axis"):
-        arrange(experiments_of(sweep_file), rows="steps")
+def test_an_axis_that_does_not_vary_may_be_given_for_its_title(sweep_file) -> None:
+    found = experiments_of(sweep_file)
+    layout = arrange(found, rows="steps")
+    assert layout.rows[0] == "steps"
+    assert {heading_of(e, ["steps"]) for e in found} == {(("steps", found[0].steps),)}
+    with pytest.raises(UserError, match="unknown axis"):
+        arrange(found, rows="stesp")
 
 
 @pytest.mark.slow

@@ -142,3 +142,10 @@ def test_a_run_without_pictures_says_so(cli, sweep_file, tmp_path: Path) -> None
     done = cli("table", tmp_path / "r")
     assert done.code == 2
     assert "no picture is done yet" in done.err
+
+
+def test_python_s_words_are_refused_in_words(run: Path) -> None:
+    opened = cfgsweep.open_run(run)
+    with pytest.raises(cfgsweep.UserError, match="unknown form of table 'md'"):
+        opened.table("md")
+    assert cfgsweep.table(opened, where="value=3") == cfgsweep.table(opened, where=["value=3"])

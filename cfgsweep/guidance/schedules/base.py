@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cfgsweep.config.parameters import Number, Parameters
 from cfgsweep.config.registry import Registry
+from cfgsweep.config.user_code import errors_of
 from cfgsweep.errors import UserError
 
 
@@ -29,7 +30,8 @@ class Schedule(Parameters):
         sigmas: the noise level at every step, where the schedule needs it.
         Raises UserError if the parameters have no value at this number of steps.
         """
-        numbers = self.shape_at(value, steps, sigmas)
+        with errors_of(type(self)):
+            numbers = self.shape_at(value, steps, sigmas)
         if not self.match_mean:
             return numbers
         mean = sum(numbers) / steps
