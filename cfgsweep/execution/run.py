@@ -105,6 +105,8 @@ class Verification:
             if self.others
             else ""
         )
+        left = self.experiments - self.done
+        whole += f", {left} {'is' if left == 1 else 'are'} still to be computed" if self.ok and left else ""
         return whole + (", and nothing is amiss" if self.ok else "")
 
     def __str__(self) -> str:
@@ -228,7 +230,7 @@ class Run:
         paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames, style), out, format)
         if plot:
             labels = GridStyle(**style, of_sweep=self.sweep.labels).titles
-            paths.append(write_plot(*self._measured(), labels, format))
+            paths.append(write_plot(*self._measured(), labels, format, style.get("title"), self.chosen))
         return paths
 
     def _grids(

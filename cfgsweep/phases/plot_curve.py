@@ -43,7 +43,7 @@ def figure_of_searches(report: Report, run: RunFolder) -> Figure:
 
 def _slopes(axes: Axes, report: Report, search: Report) -> None:
     """Distance per unit of value over the range, constant between two points."""
-    axes.set(xlabel=report["search"], ylabel=f"{report['distance']} distance per unit")
+    axes.set(xlabel=report["search"], ylabel=f"{report['distance']} distance per unit\n(logarithmic above the mean)")
     if search["points"]:
         axes.stairs(
             search["slopes"]["per_unit"], search["slopes"]["values"], color=INK, label="how fast the picture changes"

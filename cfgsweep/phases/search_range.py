@@ -40,7 +40,8 @@ class SearchRange:
         high = _at(settings.high, place) if settings.high else (own[-1] if own else None)
         if low is None or high is None:
             missing = "low" if low is None else "high"
-            raise UserError("is missing", where=f"phase.{missing}", allowed="a number: where to search")
+            hint = f"on the command line --{missing}; or give `value` two numbers or more"
+            raise UserError("is missing", where=f"phase.{missing}", allowed="a number: where to search", hint=hint)
         if not math.isfinite(high - low):
             raise UserError("too wide a range for floating point", where="phase", given=[low, high])
         if not low < high:

@@ -69,6 +69,7 @@ def as_parquet(rows: Rows) -> bytes:
 FORMS: dict[str, Callable[[Rows], bytes]] = {
     **{"text": as_text, "markdown": as_markdown, "latex": as_latex, "csv": as_csv, "parquet": as_parquet},
 }
+ENDS = ("low", "high")  # of an interval
 FOR_PROGRAMS = ("csv", "parquet")
 SUFFIXES = {".txt": "text", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".parquet": "parquet"}
 
@@ -109,7 +110,8 @@ def _arrow(rows: Rows) -> pyarrow.Table:
 
     found = [_flat(row) for row in rows]
     names = dict.fromkeys(name for row in found for name in row)
-    return pyarrow.table({name: _array([row.get(name) for row in found]) for name in names})
+    ends = {f"{name}.{end}" for row in rows for name, one in row.items() if isinstance(one, Estimate) for end in ENDS}
+    return pyarrow.table({name: _array([row.get(name) for row in found], name in ends) for name in names})
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,8 +120,8 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, Estimate):
             width = value.half_width
-            low, high = (None, None) if width is None else (value.mean - width, value.mean + width)
-            flat |= {name: value.mean, f"{name}.low": low, f"{name}.high": high}
+            ends = (None, None) if width is None else (value.mean - width, value.mean + width)
+            flat |= {name: value.mean, **{f"{name}.{end}": at for end, at in zip(ENDS, ends, strict=True)}}
         else:
             flat[name] = _plain(value)
     return flat
@@ -129,10 +131,15 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _array(values: Sequence[Any]) -> pyarrow.Array:
-    """A column. Values of several types, such as labels that are numbers and names, become texts."""
+def _array(values: Sequence[Any], is_end: bool) -> pyarrow.Array:
+    """A column. Values of several types, such as labels that are numbers and names, become texts.
+
+    is_end: of an interval, so that it has numbers also where none has an interval.
+    """
     import pyarrow
 
+    if is_end:
+        return pyarrow.array(values, pyarrow.float64())
     try:
         return pyarrow.array(values)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):

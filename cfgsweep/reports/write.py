@@ -39,7 +39,6 @@ from cfgsweep.sweep.titles import TitleLabels
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import make_folder
 from cfgsweep.system.machine_errors import is_regular
-from cfgsweep.system.picture_files import NO_PICTURE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,10 +109,14 @@ class Grids:
 
     def _picture(self, experiment: Experiment) -> Image.Image | None:
         record = self.done.get(experiment.id)
-        try:
-            return self._shown(self.run.load_picture(record)) if record is not None else None
-        except NO_PICTURE:
+        if record is None:
             return None
+        if self.run.is_whole(record):
+            return self._shown(self.run.load_picture(record))
+        if self.run.image_path(record.id).exists():
+            hint = "it is not drawn; `cfgsweep verify` tells more"
+            SilentDisplay().notice(f"{record.image} is not the picture that its record has: {hint}")
+        return None
 
     def _shown(self, picture: Picture) -> Image.Image:
         """The frames of a picture that a cell shows, side by side."""
@@ -220,9 +223,15 @@ def write_plot(
     metrics: Sequence[str],
     labels: TitleLabels,
     kind: str | None = None,
+    title: str | None = None,
+    where: Sequence[str] = (),
 ) -> Path:
-    """Save the plot of `draw_plot` beside the grids. kind: png, pdf or svg."""
-    figure = _plot(run, name, experiments, metrics, labels)
+    """Save the plot of `draw_plot` beside the grids.
+
+    kind: png, pdf or svg. title: above it, the name if None. where: the conditions by which experiments were chosen.
+    """
+    figure = _plot(run, title or name, experiments, metrics, labels)
+    name = grid_name(name, None, None, None, 1, where)
     path, what = run.grids / f"{name}-metrics.{kind or PNG}", f"metrics {name}"
     if kind in (PDF, SVG):
         from cfgsweep.reports.drawing_pdf import write_figure

@@ -44,6 +44,7 @@ class GuiderEntry:
 def parse_guiders(given: Any) -> list[GuiderBase | GuiderEntry]:
     """The entries of the axis; a guider itself where it has no value of its own and is of no group.
 
+    One that is named, too, is of no group.
     Errors have the place in the list.
     """
     found: list[GuiderBase | GuiderEntry] = []
@@ -53,7 +54,8 @@ def parse_guiders(given: Any) -> list[GuiderBase | GuiderEntry]:
         except UserError as error:
             place = (index,) if isinstance(given, list) else ()
             raise error.at_key(*place, *error.inside) from None
-    return found
+    named = {as_entry(one).guider for one in found if not as_entry(one).group}
+    return [one for one in found if not as_entry(one).group or as_entry(one).guider not in named]
 
 
 def _entries(item: Any) -> Sequence[GuiderBase | GuiderEntry]:

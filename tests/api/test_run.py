@@ -80,7 +80,7 @@ def test_the_grid_is_the_one_in_the_folder(run) -> None:
     with pytest.raises(cfgsweep.UserError, match="several pages"):
         run.grid(pages="guider")
     with pytest.raises(cfgsweep.UserError, match="unknown axis"):
-        run.grid(rows="seed")
+        run.grid(rows="sead")
 
 
 def test_grids_are_written_where_the_command_writes_them(run, tmp_path) -> None:

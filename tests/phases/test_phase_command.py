@@ -42,7 +42,7 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     sweep, _ = read_sweep(sweep_file(text))
     session = RunSession.begin(sweep, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
     executor = LocalExecutor(session)
-    executor._loaded = Mixture(str(folder), COLOURS)  # type: ignore[assignment]
+    executor._loaded = session.settings.source(str(folder)), Mixture(str(folder), COLOURS)  # type: ignore[assignment]
     bases = [replace(e, native_size=None) for e in session.expand(sweep.model_copy(update={"value": [0.0]}))]
     session.run_folder.create()
     begin = partial(LineSearch, SearchRange.of(sweep).scan, SearchRange.of(sweep).tolerance)
@@ -53,7 +53,7 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
 def test_transitions_are_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
     driver = driver_for(tiny_model, sweep_file, tmp_path)
     driver.run(None, SilentDisplay())
-    denoiser, seen = driver.executor.denoiser(str(tiny_model)), 0
+    denoiser, seen = driver.executor.denoiser(driver.states[0].base), 0
     engine = Engine(denoiser, device.choose(DEVICE, "float32"), 8)
     for state in driver.states:
         values = np.linspace(0, 6, 121).tolist()

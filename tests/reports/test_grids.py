@@ -307,3 +307,24 @@ def test_a_drawing_of_version_0_1_is_replaced_where_it_shows_the_same(cli, begun
     Image.open(begun / "grids/g.png").save(begun / "grids/g.png")
     assert not cli("grid", begun).err
     assert [path.name for path in (begun / "grids").iterdir()] == ["g.png"]
+
+
+def test_another_picture_in_the_place_of_one_is_not_drawn(cli, tmp_path: Path, sweep_file) -> None:
+    path = sweep_file(BASE + "steps: 2\nseed: [1, 2]\n")
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    first = min((tmp_path / "r" / "images").iterdir())
+    Image.new("RGB", Image.open(first).size, "red").save(first)
+    done = cli("grid", tmp_path / "r", "--out", tmp_path / "g.png")
+    assert done.code == 0
+    assert f"images/{first.name} is not the picture that its record has" in done.err
+    assert (255, 0, 0) not in {colour for _, colour in Image.open(tmp_path / "g.png").getcolors(2**24) or ()}
+
+
+def test_a_plot_of_a_part_has_its_own_file_and_title(cli, tmp_path: Path, sweep_file) -> None:
+    path = sweep_file(BASE + "steps: 2\nmetrics: [contrast]\n")
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    for words in ([], ["--where", "guider=tnorm"]):
+        assert cli("grid", tmp_path / "r", "--plot", "--format", "svg", "--title", "Mine", *words).code == 0
+    plots = {file.name: file.read_text() for file in (tmp_path / "r" / "grids").glob("*-metrics.svg")}
+    assert sorted(name.partition("-")[2] for name in plots) == ["guider=tnorm-metrics.svg", "metrics.svg"]
+    assert all(">Mine<" in text for text in plots.values())

@@ -149,3 +149,9 @@ def test_python_s_words_are_refused_in_words(run: Path) -> None:
     with pytest.raises(cfgsweep.UserError, match="unknown form of table 'md'"):
         opened.table("md")
     assert cfgsweep.table(opened, where="value=3") == cfgsweep.table(opened, where=["value=3"])
+
+
+def test_ends_of_intervals_are_numbers_also_where_there_are_none(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(as_parquet([{"contrast": Estimate(0.5, None)}]))
+    read = parquet.read_table(tmp_path / "t.parquet")
+    assert [str(field.type) for field in read.schema] == ["double"] * 3

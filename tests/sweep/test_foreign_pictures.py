@@ -21,7 +21,7 @@ from tests.support.foreign_pictures import A1111, COMFY, CUSTOM, WORKFLOW, pictu
 
 FROM_A1111 = {
     **{"name": "converted-fox", "model": "dreamshaper_8.safetensors", "negative_prompt": "blurry, text\nlowres"},
-    **{"prompt": "a red fox, (detailed:1.2), \nin the snow", "seed": 965400086, "steps": 25, "value": 6.5},
+    **{"prompt": "a red fox, (detailed:1.2),\nin the snow", "seed": 965400086, "steps": 25, "value": 6.5},
     **{"sampler": "dpm++2m_karras", "size": [512, 768], "guider": "cfg"},
 }
 FROM_COMFY = {

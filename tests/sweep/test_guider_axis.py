@@ -85,6 +85,12 @@ def test_they_are_allowed_by_the_schema_and_written_as_they_were(sweep_file, gui
     jsonschema.validate(written, schema())
 
 
+def test_a_guider_that_is_named_is_not_of_the_group_too() -> None:
+    found = expand(Sweep(**BASE, guider=[{"cfg": {"value": [3, 7]}}, "all"]))
+    assert [e.value for e in found if e.guider.name == "cfg"] == [3, 7]
+    assert len({e.guider.name for e in found}) > 10
+
+
 def test_ranges_and_groups_stay_as_they_were_given() -> None:
     ranged = {"cfg": {"value": {"range": [1.0, 10.0, 0.5]}}}
     assert as_written(Sweep(**BASE, guider=["all", ranged]))["guider"] == ["all", ranged]

@@ -39,8 +39,8 @@ def parse_parameters(text: str) -> ForeignSettings:
     return ForeignSettings(
         OURS if "Guider" in settings else "A1111",
         guider=guider if is_known else "cfg",
-        prompt=LORA.sub("", prompt).strip(),
-        negative_prompt=LORA.sub("", negative).strip(),
+        prompt=_without_loras(prompt),
+        negative_prompt=_without_loras(negative),
         model=settings.get("Model", "") or settings.get("Model hash", ""),
         sampler=settings.get("Sampler", ""),
         schedule=settings.get("Schedule type", ""),
@@ -51,6 +51,11 @@ def parse_parameters(text: str) -> ForeignSettings:
         loras=[(name, _scale(scale)) for name, scale in LORA.findall(prompt)],
         others=others,
     )
+
+
+def _without_loras(text: str) -> str:
+    """The text without the tags, and without the spaces before them."""
+    return re.sub(rf" *{LORA.pattern}", "", text).strip()
 
 
 def _unquoted(value: str) -> str:
