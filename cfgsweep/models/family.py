@@ -85,8 +85,12 @@ def source_for(source: Source, sampling: Sampling) -> Source:
     The denoiser of Stable Diffusion takes no LoRA and no further inputs of its pipeline's call: with them, the pipeline
     is recorded.
     """
-    beyond = bool(sampling.loras or sampling.inputs)
-    own = FAMILIES.get(source.pipeline_class()) if beyond else None
+    if not (sampling.loras or sampling.inputs):
+        return source
+    try:
+        own = FAMILIES.get(source.pipeline_class())
+    except Exception:  # its files cannot be had: what loads the model says so
+        return source
     return replace(source, recorded=True) if own is not None and own.conditioned_on == "prompt" else source
 
 
