@@ -70,7 +70,8 @@ def test_a_pickled_task_is_the_same_task(task: ComputeTask) -> None:
     assert [e.id for e in again.experiments] == [e.id for e in task.experiments]
     kept: list[Experiment] = [e for e in again.experiments if e.guider.name == "pag"]
     assert kept[0].guider.pag_scale.name == "linear"  # type: ignore[attr-defined]
-    assert {field.name for field in fields(task)} == {"source", "experiments", "compute", "batch_size"}
+    names = {"source", "experiments", "compute", "batch_size", "row_bytes", "diagnostics"}
+    assert {field.name for field in fields(task)} == names
 
 
 def test_results_come_as_they_are_finished_and_the_observer_sees_every_evaluation(task: ComputeTask) -> None:

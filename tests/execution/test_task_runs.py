@@ -106,7 +106,10 @@ def test_a_folder_has_copies_and_goes_on_without_the_files(cli, tiny_model: Path
     assert (cli("verify", run).code, cli("grid", run).code) == (1, 0)  # a file of somebody's
     (run / "inputs/notes.txt").unlink()
     verified = cli("verify", run)
-    assert (verified.code, verified.out) == (0, "1 of 4 pictures are there and whole, and nothing is amiss\n")
+    assert (verified.code, verified.out) == (
+        0,
+        "1 of 4 pictures are there and whole, 3 are still to be computed, and nothing is amiss\n",
+    )
     refused = cli("run", file, "--out", run, *CPU)
     assert refused.code == 2
     assert "no such picture file" in refused.err
