@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,8 @@ def test_models_of_labels_refuse_both(cli, labelled: Path, tmp_path: Path, sweep
         done = cli("run", sweep_file(text), "--out", tmp_path / key, *CPU)
         assert done.code == 2
         assert key in done.err
+
+
+def test_check_tells_which_models_take_lora(cli) -> None:
+    for model, takes in (("emoji", True), ("digits", False)):
+        assert json.loads(cli("check", model, "--json").out)["lora"] is takes
