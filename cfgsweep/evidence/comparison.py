@@ -97,7 +97,8 @@ class Comparisons:
         """What the table cannot show, and what is missing for the cells that are not in it."""
         pairs = [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
         if pairs and min(pairs) < (least := pairs_needed(len(pairs), SIGNIFICANT)):
-            yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs; see evidence.md"
+            needed = "more seeds or prompts are needed"
+            yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs: {needed}"
         if self.matched == "effective_scale":
             weak = (one.cell for one in self.found if one.match and not is_as_strong(one.cell, one.match))
             missing = ", ".join(f"{cell.effective_scale:.4g}" for cell in weak)

@@ -16,7 +16,7 @@ from cfgsweep.execution.task import ComputeTask, StepTraces, execute
 from cfgsweep.guidance.perturbations import OtherModel
 from cfgsweep.models import device_memory
 from cfgsweep.models.denoiser import Denoiser
-from cfgsweep.models.family import source_for
+from cfgsweep.models.family import recorded_where_possible
 from cfgsweep.models.load import load_model
 from cfgsweep.models.row_memory import is_in_doubt, measured_row_bytes
 from cfgsweep.models.source import Source
@@ -35,6 +35,7 @@ class LocalExecutor:
 
     def __init__(self, session: RunSession):
         self.session = session
+        self._sources: dict[tuple[str, bool], Source] = {}  # by model, and whether there are LoRAs or further inputs
         self._loaded: tuple[Source, Denoiser] | None = None
 
     def run(
@@ -82,7 +83,11 @@ class LocalExecutor:
         return self._loaded_from(self._source(e))
 
     def _source(self, e: Experiment) -> Source:
-        return source_for(self.session.settings.source(e.model), StartKey.of(e).sampling)
+        key = e.model, bool(e.lora or e.call)
+        if key not in self._sources:
+            source = self.session.settings.source(e.model)
+            self._sources[key] = recorded_where_possible(source) if key[1] else source
+        return self._sources[key]
 
     def _loaded_from(self, source: Source) -> Denoiser:
         if self._loaded is None or self._loaded[0] != source:

@@ -108,7 +108,7 @@ def report(denoiser: Denoiser) -> ModelReport:
         calls=1,
         layers=_layers({"network": denoiser.network}),
         inputs=[],
-        lora=denoiser.conditioned_on == "prompt",  # see `source_for`
+        lora=denoiser.conditioned_on == "prompt",  # see `recorded_where_possible`
         tasks=tasks_of(SINGLE_FILE) if denoiser.conditioned_on == "prompt" else [],
         difference=None,
     )

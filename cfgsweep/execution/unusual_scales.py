@@ -17,10 +17,10 @@ FAR = 3.0  # times the highest usual scale
 TOLD = 4  # scales, of many
 
 
-def unusual_scales(experiments: Sequence[Experiment], counted: bool = True) -> list[str]:
+def unusual_scales(experiments: Sequence[Experiment], says_how_many: bool = True) -> list[str]:
     """A sentence for every guider whose scale is negative in some experiments, or far above the usual ones.
 
-    counted: it says in how many of the experiments.
+    says_how_many: it says in how many of the experiments.
     """
     found: dict[_Usual, dict[float, int]] = defaultdict(lambda: defaultdict(int))
     for e in experiments:
@@ -28,7 +28,7 @@ def unusual_scales(experiments: Sequence[Experiment], counted: bool = True) -> l
         if usual is not None and (scale := _farthest(e, usual)) is not None:
             found[_Usual(e.guider.name, *usual)][scale] += 1
     return [
-        f"{usual.name} at {_told(scales)}{_in(scales.values(), experiments) if counted else ''}: "
+        f"{usual.name} at {_told(scales)}{_in(scales.values(), experiments) if says_how_many else ''}: "
         + ("guidance away from the prompt; usual scales are" if max(scales) < 0 else "far from its usual scales,")
         + f" {usual.low:g} to {usual.high:g}"
         for usual, scales in found.items()

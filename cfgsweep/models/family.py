@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.source import SINGLE_FILE, Source, read_json
-from cfgsweep.samplers import TEXT_TO_IMAGE, Sampling
+from cfgsweep.samplers import TEXT_TO_IMAGE
 
 if TYPE_CHECKING:
     from cfgsweep.models.denoiser import Denoiser
@@ -79,14 +79,11 @@ def family_of(source: Source) -> Family:
     return ANY_PIPELINE
 
 
-def source_for(source: Source, sampling: Sampling) -> Source:
-    """The source from which a model is loaded for this way of sampling.
+def recorded_where_possible(source: Source) -> Source:
+    """The source from which a model is loaded for LoRA, or further inputs of its pipeline's call.
 
-    The denoiser of Stable Diffusion takes no LoRA and no further inputs of its pipeline's call: with them, the pipeline
-    is recorded.
+    The denoiser of Stable Diffusion takes neither, and its pipeline is recorded then.
     """
-    if not (sampling.loras or sampling.inputs):
-        return source
     try:
         own = FAMILIES.get(source.pipeline_class())
     except Exception:  # its files cannot be had: what loads the model says so

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import ConfigDict
 
 from cfgsweep.config import user_code
 from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, run_folder_of
@@ -17,6 +18,7 @@ from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_api import open_run
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
+from cfgsweep.storage.report_fields import TransitionFields
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system import display as displays
 from cfgsweep.system.picture_files import opened
@@ -24,33 +26,16 @@ from cfgsweep.system.picture_files import opened
 Numbers = float | Sequence[float]  # two where a map is searched
 
 
-@dataclass(frozen=True)
-class FoundTransition:
-    """A value at which the picture changes fast. `title` names the search: what else varies in the sweep.
+class FoundTransition(TransitionFields):
+    """A value at which the picture changes fast, with the fields of phase.json; see docs/fields.md.
 
-    location: where the picture is half-way from the one at `before` to the one at `after`.
-    width: from 10 % to 90 % of that way. size: the distance of both sides. steepness: in mean slopes of the range.
-    parting_step: the step at which both sides part; None where the search was stopped early.
-    The uncertainties, prominence and verdict_margin are those of docs/phase.md; None in reports of earlier versions,
-    which have the steepness in median slopes of the scan.
+    Those that an earlier version's report lacks are None.
     """
 
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
     title: str
-    location: float
-    width: float
-    size: float
-    steepness: float
-    verdict: str
-    before: float
-    after: float
-    parting_step: int | None
-    prominence: float | None = None
-    location_uncertainty: float | None = None
-    width_uncertainty: float | None = None
-    size_uncertainty: float | None = None
-    steepness_low: float | None = None
-    steepness_high: float | None = None
-    verdict_margin: float | None = None
+    """of the search: what else varies in the sweep"""
 
 
 @dataclass(frozen=True)
@@ -63,9 +48,8 @@ class PhaseResult:
     @property
     def transitions(self) -> list[FoundTransition]:
         """Those of all searches, in the order of the searches and by rising value."""
-        names = [name for name in FoundTransition.__dataclass_fields__ if name != "title"]
         return [
-            FoundTransition(search["title"], **{name: found[name] for name in names if name in found})
+            FoundTransition(title=search["title"], **found)
             for search in self.report["searches"]
             for found in search["transitions"]
         ]

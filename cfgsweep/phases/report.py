@@ -15,11 +15,10 @@ from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.map_search import MapSearch
 from cfgsweep.phases.search_range import SearchRange
 from cfgsweep.phases.transitions import ABRUPT, Transition
+from cfgsweep.storage.report_fields import OLD_ABRUPT, OLD_UNIT
 from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]
-
-OLD_UNIT, OLD_ABRUPT = "median slopes of the scan", 10.0  # in reports that do not say
 
 
 def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], distance: str) -> Report:

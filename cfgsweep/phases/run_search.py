@@ -52,7 +52,7 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
     ranges = ranges_of(sweep)
     session = RunSession.begin(sweep, folder, options, display, scan_run)
     driver = _driver(session, sweep, ranges, settings.distance)
-    for notice in unusual_scales(_at_the_ends(driver, ranges), counted=False):
+    for notice in unusual_scales(_at_the_ends(driver, ranges), says_how_many=False):
         display.notice(notice)
     with session.at_work():
         session.run_folder.write_sweep(sweep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ class Grids:
     name: in those of files. numbers: of the pages that are drawn, from 1: the first, and those with a picture; with
         `empty_pages` all.
     frames: how many frames of a video are shown.
-    done: the records of the pictures, by the experiments' ids.
+    done: the records of the pictures, by the experiments' ids. told: pictures of which there was a notice.
     """
 
     run: RunFolder
@@ -62,6 +62,7 @@ class Grids:
     frames: int
     done: Mapping[str, DoneRecord]
     style: GridStyle
+    told: set[str] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -113,7 +114,8 @@ class Grids:
             return None
         if self.run.is_whole(record):
             return self._shown(self.run.load_picture(record))
-        if self.run.image_path(record.id).exists():
+        if self.run.image_path(record.id).exists() and record.id not in self.told:
+            self.told.add(record.id)
             hint = "it is not drawn; `cfgsweep verify` tells more"
             SilentDisplay().notice(f"{record.image} is not the picture that its record has: {hint}")
         return None

@@ -95,9 +95,9 @@ class DoneRecord(BaseRecord):
     task: str = "text-to-image"
     """`text-to-image`, `image-to-image` or `inpainting`"""
     input_image: dict[str, str] | None = None
-    """the picture that this one is made from: `path`, and `sha256` of its pixels"""
+    """the picture that this one is made from: `path`, and `sha256` of the file"""
     mask: dict[str, str] | None = None
-    """the mask of inpainting: `path`, and `sha256` of its pixels"""
+    """the mask of inpainting: `path`, and `sha256` of the file"""
     strength: float | None = None
     """how much of the steps are done on the input image, from 0 to 1"""
     call: dict[str, Any] = {}

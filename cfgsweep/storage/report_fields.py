@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Numbers = Annotated[list[float], Field(min_length=2, max_length=2)]
 Place = float | Numbers  # a value of a line, the two of a map
 
+OLD_UNIT, OLD_ABRUPT = "median slopes of the scan", 10.0  # of version 0.1, whose reports do not say
+
 
 class _Fields(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -144,9 +146,9 @@ class ReportFields(_Fields):
     """how exactly a location was to be known"""
     distance: str
     """what makes two pictures different"""
-    steepness_in: str = "median slopes of the scan"
+    steepness_in: str = OLD_UNIT
     """the unit of the steepness; of lines, since version 0.2"""
-    abrupt_from: float = 10.0
+    abrupt_from: float = OLD_ABRUPT
     """the steepness from which on a transition is abrupt; of lines, since version 0.2"""
     finished: bool = True
     """false where the search was stopped by `max_evaluations`"""

@@ -59,7 +59,9 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """
     zipped = {name: group for group in sweep.zip for name in group.axes}
     columns: list[list[dict[str, Any]]] = []
-    for name in AXES if "value" in zipped else AXES[:-1]:
+    for name in AXES:
+        if name == "value" and name not in zipped:
+            continue
         group = zipped.get(name, ZipGroup((name,)))
         if name == min(group.axes, key=AXES.index):
             rows = group.rows([sweep.axis(member) for member in group.axes])

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import cfgsweep
-from tests.support.run_state import records_of
+from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
 name: c
@@ -27,10 +26,7 @@ metrics: [contrast, diversity]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("compare")
-    (folder / "sweep.yaml").write_text(SWEEP)
-    cfgsweep.run(folder / "sweep.yaml", out=folder / "r", quiet=True)
-    return folder / "r"
+    return run_of(SWEEP, tmp_path_factory.mktemp("compare"))
 
 
 def comparisons(cli, run: Path, *words: str) -> dict[str, dict[str, Any]]:

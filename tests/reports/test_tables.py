@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from scipy import stats
 import cfgsweep
 from cfgsweep.reports.mean_rows import Estimate, estimate
 from cfgsweep.reports.table_forms import as_csv, as_latex, as_markdown, as_parquet, as_text
+from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
 name: t
@@ -30,14 +29,7 @@ metrics: [contrast]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tables")
-    (folder / "sweep.yaml").write_text(SWEEP)
-    cfgsweep.run(folder / "sweep.yaml", out=folder / "r", quiet=True)
-    return folder / "r"
-
-
-def records(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+    return run_of(SWEEP, tmp_path_factory.mktemp("tables"))
 
 
 def test_means_and_intervals_are_those_of_the_records(cli, run: Path, tmp_path: Path) -> None:
@@ -49,7 +41,7 @@ def test_means_and_intervals_are_those_of_the_records(cli, run: Path, tmp_path: 
     for row in rows:
         numbers = [
             record["metrics"]["contrast"]
-            for record in records(run)
+            for record in records_of(run)
             if record["value"] == float(row["value"])
             and ("0.5" in str(record["guider"])) == (row["guider.guidance_rescale"] == "0.5")
         ]
@@ -66,7 +58,7 @@ def test_one_number_has_no_interval_and_none_no_mean() -> None:
 def test_each_picture_has_a_row_with_every_field_of_its_record(cli, run: Path, tmp_path: Path) -> None:
     assert cli("table", run, "--each", "--parquet", "--out", tmp_path / "t").code == 0
     rows = parquet.read_table(tmp_path / "t").to_pylist()
-    for row, record in zip(rows, records(run), strict=True):
+    for row, record in zip(rows, records_of(run), strict=True):
         same = record.keys() - {"guider", "evaluations", "fingerprints", "metrics"}
         assert {name: row[name] for name in same} == {name: record[name] for name in same}
         assert row["contrast"] == record["metrics"]["contrast"]
