@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -44,10 +44,10 @@ def expand(
     names = {name: (runs_as or {}).get(name, name) for name in sweep.model}
     with document.error_context() if document else nullcontext():
         known = model_infos(names.values(), sweep.revision) if models is None else models
-        cells = [_as_model_has_it(cell, known[names[cell["model"]]], sweep.task) for cell in _cells(sweep)]
-        cells = [cell for cell in cells if _runs(cell)]
-        cells = _without_excluded(sweep, cells)
-        experiments = [_experiment(sweep, {**cell, "model": names[cell["model"]]}, known) for cell in cells]
+        cells = (_as_model_has_it(cell, known[names[cell["model"]]], sweep.task) for cell in _cells(sweep))
+        kept = _without_excluded(sweep, list(filter(_runs, cells)))
+        alike = {"revision": sweep.revision, "load": sweep.load.id_settings()}
+        experiments = [_experiment(cell, {**alike, "model": names[cell["model"]]}, known) for cell in kept]
         check(sweep, experiments, known, merged=bool(runs_as))
     return list(dict.fromkeys(experiments))
 
@@ -55,7 +55,8 @@ def expand(
 def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
     """Every combination of the axes, zipped ones together, the last axis fastest.
 
-    Guiders that have values of their own are combined with these. `group` is that of the guider.
+    Guiders that have values of their own are combined with these. `group` is that of the guider, `needs_levels` whether
+    it needs the noise levels.
     """
     zipped = {name: group for group in sweep.zip for name in group.axes}
     columns: list[list[dict[str, Any]]] = []
@@ -65,19 +66,30 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
         group = zipped.get(name, ZipGroup((name,)))
         if name == min(group.axes, key=AXES.index):
             rows = group.rows([sweep.axis(member) for member in group.axes])
-            columns.append([dict(zip(group.axes, row, strict=True)) for row in rows])
-    values = {one: [None] if "value" in zipped else as_entry(one).values or sweep.axis("value") for one in sweep.guider}
-    _check_count(columns, values)
+            columns.append([_with_entry(dict(zip(group.axes, row, strict=True))) for row in rows])
+    usual = [None] if "value" in zipped else sweep.axis("value")
+    _check_count(columns, len(usual))
     for parts in itertools.product(*columns):
         cell = {name: value for part in parts for name, value in part.items()}
-        entry = as_entry(cell["guider"])
-        for value in values[cell["guider"]]:
-            yield {"value": value, **cell, "guider": entry.guider, "group": entry.group}
+        for value in cell.pop("values") or usual:
+            yield {"value": value, **cell}  # a zipped value is in the cell
 
 
-def _check_count(columns: list[list[dict[str, Any]]], values: Mapping[Any, Sequence[float | None]]) -> None:
-    """Raises UserError where there would be too many experiments."""
-    numbers = (sum(len(values[row["guider"]]) if "guider" in row else 1 for row in column) for column in columns)
+def _with_entry(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of an axis, with what the entry of its guider says, if it has one."""
+    if "guider" not in row:
+        return row
+    entry = as_entry(row["guider"])
+    needs_levels = entry.guider.needs_noise_levels
+    further = {"group": entry.group, "values": entry.values, "needs_levels": needs_levels}
+    return {**row, "guider": entry.guider, **further}
+
+
+def _check_count(columns: list[list[dict[str, Any]]], values: int) -> None:
+    """Raises UserError where there would be too many experiments. values: of guiders without values of their own."""
+    numbers = (
+        sum(len(row["values"] or range(values)) if "guider" in row else 1 for row in column) for column in columns
+    )
     if (count := math.prod(numbers)) > MOST_EXPERIMENTS:
         raise UserError("too many experiments", given=f"{count:,}", allowed=f"at most {MOST_EXPERIMENTS:,}")
 
@@ -140,16 +152,18 @@ def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[st
     return kept
 
 
-def _experiment(sweep: Sweep, cell: Mapping[str, Any], models: Mapping[str, ModelInfo]) -> Experiment:
+def _experiment(cell: dict[str, Any], more: Mapping[str, Any], models: Mapping[str, ModelInfo]) -> Experiment:
+    """more: fields beside those of the cell, or in their place."""
+    settings = {**cell, **more}
+    del settings["group"]
     guider, schedule, value = cell["guider"], cell["schedule"], cell["value"]
     if value is None:
         own = schedule.own_value()
         value = next(given for given in (own, guider.own_scale, guider.default_scale) if given is not None)
     levels: tuple[float, ...] = ()
-    if guider.needs_noise_levels or schedule.needs_sigma:
+    if settings.pop("needs_levels") or schedule.needs_sigma:
         with error_key("sampler"):
-            levels = models[cell["model"]].noise_levels(cell["sampler"], cell["steps"])
-    settings = {key: one for key, one in cell.items() if key != "group"}
-    settings |= {"value": float(value), "revision": sweep.revision, "load": sweep.load.id_settings()}
+            levels = models[settings["model"]].noise_levels(cell["sampler"], cell["steps"])
+    settings["value"] = float(value)
     found = Experiment(**settings)
     return replace(found, noise_levels=levels[-found.performed_steps :]) if levels and found.performed_steps else found

@@ -81,7 +81,7 @@ def _values(item: Any, number: int) -> list[StepCache | None]:
     if name in NEEDED and NEEDED[name] not in settings:
         hint = "they belong to the model: a list of numbers, or flux for those of FLUX.1"
         raise UserError(f"{name} needs {NEEDED[name]}", given=settings, hint=hint).at_key(number)
-    columns = [_column(name, str(key), value, number) for key, value in sorted(settings.items())]
+    columns = [_column(name, str(key), settings[key], number) for key in sorted(settings, key=str)]
     return [StepCache(name, tuple(one for one in chosen if one is not None)) for chosen in itertools.product(*columns)]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from cfgsweep.errors import UserError
 from cfgsweep.system.files import naming
-from cfgsweep.system.machine_errors import is_regular
+from cfgsweep.system.machine_errors import is_regular, status_of
 from cfgsweep.system.picture_files import DamagedPicture, TooManyPixels, damage_told, opened
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -38,7 +39,8 @@ def input_picture(path: Path) -> tuple[Image.Image, str]:
 
 
 def _content(path: Path) -> bytes:
-    if path.is_dir():
+    status = status_of(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
         raise UserError("a folder, not a picture", given=str(path), allowed="the path of a file")
     if not is_regular(path):
         hint = "the folder of a run that began with it has a copy; where that is gone, give the sweep file the picture"

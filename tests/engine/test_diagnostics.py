@@ -18,6 +18,7 @@ from cfgsweep.guidance.apply import guide
 from cfgsweep.guidance.context import StepContext
 from cfgsweep.samplers import SAMPLERS, PredictionKind
 from cfgsweep.storage.png import diagnostics_in
+from cfgsweep.storage.run_folder import RunFolder
 from tests.support import tiny_models as tiny
 from tests.support.guidance_steps import step_context
 from tests.support.run_state import records_of
@@ -164,3 +165,13 @@ def test_a_text_gives_back_what_it_was_made_of() -> None:
     found = Diagnostics.of([[math.nan, 1 / 3] + [0.0] * 10])
     assert Diagnostics.of_text(found.as_text()) == found
     assert json.loads(found.as_text())["calls"][0][:2] == [None, 0.333333]
+
+
+def test_a_copy_in_another_folder_keeps_them(tiny_model: Path, cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(SWEEP.format(model=tiny_model, sampler="euler", guider="apg", value=3))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    original, copy = RunFolder(tmp_path / "r"), RunFolder(tmp_path / "copy")
+    copy.create()
+    assert copy.copy_pictures(original, original.done(cfgsweep.open_run(tmp_path / "r").experiments).values()) == 1
+    (first,), (second,) = ((folder / "images").iterdir() for folder in (tmp_path / "r", tmp_path / "copy"))
+    assert diagnostics_in(second) == diagnostics_in(first) is not None

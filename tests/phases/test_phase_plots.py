@@ -55,3 +55,14 @@ def test_without_a_transition_pictures_of_the_whole_range_are_shown(report: dict
     titles = [axes.get_title() for axes in pictures]
     assert (titles[0], titles[-1], len(titles)) == ("0.01", "0.3", 6)
     assert "no transition" in texts(figure)
+
+
+def test_pictures_are_titled_by_the_values_at_which_they_were_made(report: dict[str, Any]) -> None:
+    figure = figure_of_searches(report, RunFolder(FOLDER))
+    titles = [axes.get_title() for axes in figure.findobj(lambda one: hasattr(one, "get_images")) if axes.get_images()]
+    points = {point["image"]: point["value"] for point in report["searches"][0]["points"]}
+    expected = []
+    for transition in report["searches"][0]["transitions"]:
+        before, _, after = (points[image] for image in transition["images"])
+        expected += [f"{before:.5g}", "half-way", f"{after:.5g}"]
+    assert titles == expected

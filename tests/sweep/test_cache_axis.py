@@ -87,6 +87,7 @@ def test_a_bare_name_excludes_a_cache_with_any_settings() -> None:
 
 
 WRONG = [
+    ({"first_block": {"": 1, None: 2}}, "unknown setting"),
     ([], "the axis is empty"),
     ("first", "unknown step cache 'first'"),
     ({"first_block": {}, "mag": {}}, "not a step cache"),

@@ -184,6 +184,11 @@ def test_an_animation_is_no_picture(folder: Path, kind: str) -> None:
     assert "2 frames" in str(refused.value)
 
 
+def test_a_name_that_is_too_long_is_that_of_no_file(folder: Path) -> None:
+    with pytest.raises(UserError, match="no such picture file"):
+        experiments(folder, **{**TO_IMAGE, "image": "é" * 200 + ".png"})
+
+
 def test_a_folder_is_no_picture(folder: Path) -> None:
     with pytest.raises(UserError, match="a folder, not a picture"):
         experiments(folder, **{**TO_IMAGE, "image": "."})

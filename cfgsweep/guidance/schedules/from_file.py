@@ -16,6 +16,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.guidance.schedules.stepwise import Listed
 from cfgsweep.system.files import is_utf8
+from cfgsweep.system.machine_errors import is_regular
 
 MOST_BYTES = 2**20
 SEPARATORS = (",", ";", "\t")
@@ -83,7 +84,7 @@ class FromFile(Listed):
 
     def sha256(self) -> str | None:
         """Of the file; None where it is gone. Raises UserError where it has other numbers than it had when read."""
-        if not Path(self.path).is_file():
+        if not is_regular(Path(self.path)):
             return None
         content = _content(Path(self.path))
         if _column(content, self.path, self.column) != self.numbers:
@@ -98,7 +99,7 @@ def read_column(path: Path, column: str | None) -> tuple[float, ...]:
 
 def _content(path: Path) -> bytes:
     try:
-        if not path.is_file():
+        if not is_regular(path):
             raise UserError("there is no such file", given=str(path))
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
