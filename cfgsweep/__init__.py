@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         run,
         train,
     )
+    from cfgsweep.execution.evidence_api import compare_ratings, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
@@ -45,6 +46,7 @@ __all__ = [
     "allow_code",
     "check",
     "compare",
+    "compare_ratings",
     "configs",
     "convert",
     "export",
@@ -54,6 +56,7 @@ __all__ = [
     "open_run",
     "phase",
     "plan",
+    "rate",
     "run",
     "schedules",
     "schema",
@@ -66,6 +69,7 @@ _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": ("check", "plan", "run", "train"),
+    "cfgsweep.execution.evidence_api": ("compare_ratings", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import cfgsweep
 from cfgsweep.cli.options import Json, RunArgument, Where, tell_all
+from cfgsweep.errors import UserError
 
 
 def compare(
     run: RunArgument,
+    more_answers: Annotated[
+        list[Path] | None,
+        typer.Argument(help="further files for --ratings", metavar="[ANSWERS]...", show_default=False),
+    ] = None,
     baseline: Annotated[str, typer.Option(help="the guider that the others are compared with")] = "cfg",
     matched: Annotated[str, typer.Option(help="what is equal: effective_scale, or value")] = "effective_scale",
     metric: Annotated[list[str] | None, typer.Option(help="only this one; may be repeated", show_default=False)] = None,
+    ratings: Annotated[
+        list[Path] | None, typer.Option(help="answers from the page of `cfgsweep rate`", show_default=False)
+    ] = None,
+    by_cell: Annotated[bool, typer.Option("--by-cell", help="of ratings: every cell by itself")] = False,
     as_json: Json = False,
     where: Where = None,
 ) -> None:
     """Tell what guiders do beyond plain guidance of the same strength, with 95% intervals."""
+    answers = [*(ratings or ()), *(more_answers or ())]
+    if more_answers and not ratings:
+        raise UserError(
+            "files of answers", where="compare", given=str(more_answers[0]), hint="they come after --ratings"
+        )
+    if answers:
+        rated = cfgsweep.compare_ratings(run, answers, over="cell" if by_cell else None)
+        tell_all([json.dumps(rated.as_json())] if as_json else rated.lines())
+        return
     found = cfgsweep.compare(run, baseline=baseline, matched=matched, metrics=metric, where=where)
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())

@@ -47,7 +47,7 @@ def paired(differences: Sequence[float]) -> Paired | None:
         return None
     low, high = _interval(found)
     wins = float((found > 0).mean() + (found == 0).mean() / 2)
-    wins_low, wins_high = _wilson(wins, len(found))
+    wins_low, wins_high = wilson(wins, len(found))
     return Paired(len(found), float(found.mean()), low, high, wins, wins_low, wins_high, _p_of_flips(found))
 
 
@@ -73,7 +73,7 @@ def _p_of_flips(found: np.ndarray) -> float:
     return float(tested.pvalue)
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
+def wilson(share: float, count: int) -> tuple[float, float]:
     """Wilson's score interval of a share of a number of pairs."""
     from scipy.stats import norm
 

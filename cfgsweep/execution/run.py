@@ -148,6 +148,11 @@ class Run:
     def folder(self) -> Path:
         return self._folder.folder
 
+    @property
+    def run_folder(self) -> RunFolder:
+        """The folder with what is known of its files."""
+        return self._folder
+
     @cached_property
     def results(self) -> dict[str, Result]:
         """Every experiment of the sweep by its id, done or not."""

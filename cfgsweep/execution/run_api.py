@@ -27,7 +27,7 @@ def verify(run: Run | str | os.PathLike[str], *, where: Sequence[str] | None = N
 
     where: count only the pictures for which these conditions hold, as `Run.where` takes them.
     """
-    return _opened(run, where).verify()
+    return opened_run(run, where).verify()
 
 
 def grid(
@@ -65,7 +65,7 @@ def grid(
     columns: after how many pictures a row goes on below; if None, after 12 at most.
     Returns the paths of the files.
     """
-    return _opened(run, where).write_grids(
+    return opened_run(run, where).write_grids(
         rows,
         cols,
         pages,
@@ -106,7 +106,7 @@ def table(
     chosen = form_of(form, file)
     if file is None and chosen == "parquet":
         raise UserError("Parquet is not text", where="form", given=chosen, hint="give --out FILE")
-    content = _opened(run, where).table(chosen, each)
+    content = opened_run(run, where).table(chosen, each)
     if file is None:
         return Lines(content.decode().splitlines())
     write_table(content, file, overwrite)
@@ -128,7 +128,7 @@ def compare(
     where: take only pictures for which these conditions hold, as `Run.where` takes them.
     Raises UserError where the run has no such guider or metric.
     """
-    opened = _opened(run, where)
+    opened = opened_run(run, where)
     records = {name: result.record for name, result in opened.results.items() if result.record is not None}
     from cfgsweep.evidence.comparison import Comparisons
 
@@ -150,9 +150,9 @@ def export(
     """
     if not mp4:
         raise UserError("not said what to write", where="export", allowed="--mp4")
-    return _opened(run, where).export_mp4(Path(out) if out is not None else None)
+    return opened_run(run, where).export_mp4(Path(out) if out is not None else None)
 
 
-def _opened(run: Run | str | os.PathLike[str], where: Sequence[str] | None = None) -> Run:
+def opened_run(run: Run | str | os.PathLike[str], where: Sequence[str] | None = None) -> Run:
     opened = open_run(run) if isinstance(run, str | os.PathLike) else run
     return opened.where(*([where] if isinstance(where, str) else where)) if where else opened

@@ -12,14 +12,16 @@ from pathlib import Path
 from cfgsweep.storage.drawings import is_whole_vector_drawing
 from cfgsweep.storage.input_copies import is_copy
 from cfgsweep.storage.png import hash_of_file
+from cfgsweep.storage.rating_files import is_answers, is_key, is_page
 from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
-IMAGES, GRIDS, VIDEOS, INPUTS = "images", "grids", "videos", "inputs"  # folders
+IMAGES, GRIDS, VIDEOS, INPUTS, RATE = "images", "grids", "videos", "inputs", "rate"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
+RATING_PAGE, RATING_KEYS, ANSWERS = f"{RATE}/index.html", f"{RATE}/key-*.json", f"{RATE}/answers*.json"
 DRAWINGS, VECTOR_DRAWINGS = f"{GRIDS}/[!.]*.png", (f"{GRIDS}/[!.]*.pdf", f"{GRIDS}/[!.]*.svg")
 
 
@@ -58,6 +60,9 @@ ARTIFACTS = (
     Artifact(DRAWINGS, is_picture, DRAW_AGAIN),
     *(Artifact(pattern, is_whole_vector_drawing, DRAW_AGAIN) for pattern in VECTOR_DRAWINGS),
     Artifact(REPORT_PLOT, is_picture, DRAW_AGAIN),
+    Artifact(RATING_PAGE, is_page, "no whole page of ratings; `cfgsweep rate` writes it again"),
+    Artifact(RATING_KEYS, is_key, "no whole key; answers to its page cannot be read without"),
+    Artifact(ANSWERS, is_answers, "no whole answers: save them from the page again"),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
     *(Artifact(name) for name in LOCKS),

@@ -54,10 +54,21 @@ def save_png(
     for name, text in (texts or {}).items():
         info.add_itxt(name, text, zip=len(text) >= LONG_TEXT)
     with open_atomic(path) as file:
-        if isinstance(picture, Video):
-            _save_frames(picture, file, info)
-        else:
-            picture.save(file, "PNG", pnginfo=info)
+        _write(picture, file, info)
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """The same file without any text in it, so that it does not tell how the picture was made."""
+    file = io.BytesIO()
+    _write(picture, file, PngImagePlugin.PngInfo())
+    return file.getvalue()
+
+
+def _write(picture: Picture, file: BinaryIO, info: PngImagePlugin.PngInfo) -> None:
+    if isinstance(picture, Video):
+        _save_frames(picture, file, info)
+    else:
+        picture.save(file, "PNG", pnginfo=info)
 
 
 def _save_frames(video: Video, file: BinaryIO, info: PngImagePlugin.PngInfo) -> None:

@@ -9,6 +9,7 @@ grids/*.png
 inputs/<hash>/*      copies of the pictures that those of the run are made from, and of files of schedules
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
+rate/index.html, rate/key-<page>.json   what `cfgsweep rate` writes; answers to it may be beside them
 
 The names are in `artifacts.py`.
 """
@@ -63,6 +64,7 @@ class RunFolder:
         self.folder = folder
         self.images, self.grids = folder / artifacts.IMAGES, folder / artifacts.GRIDS
         self.videos, self.inputs = folder / artifacts.VIDEOS, folder / artifacts.INPUTS
+        self.ratings, self.rating_page_file = folder / artifacts.RATE, folder / artifacts.RATING_PAGE
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
@@ -90,7 +92,7 @@ class RunFolder:
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        folders = (self.images, self.grids, self.videos, self.inputs)
+        folders = (self.images, self.grids, self.videos, self.inputs, self.ratings)
         for path in (*folders, *self.inputs.glob("*"), *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
@@ -164,6 +166,10 @@ class RunFolder:
     def image_place(self, experiment_id: str) -> str:
         """A picture's path in the folder, as records and reports have it."""
         return self.image_path(experiment_id).relative_to(self.folder).as_posix()
+
+    def rating_key_file(self, page: str) -> Path:
+        """Where the key of a page of ratings is, or would be, by the page's id."""
+        return self.folder / artifacts.RATING_KEYS.replace("*", page)
 
     def _recorded_shape(self, path: Path) -> Shape | None:
         """The size and the number of frames that a picture's record has."""
@@ -306,7 +312,7 @@ class RunFolder:
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (self.folder, self.images, self.grids, self.videos, *self.inputs.glob("*")):
+        for folder in (self.folder, self.images, self.grids, self.videos, self.ratings, *self.inputs.glob("*")):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

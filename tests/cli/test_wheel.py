@@ -57,6 +57,8 @@ def test_the_wheel_is_a_whole_product(command, installed: Path, tmp_path: Path) 
     command("-m", "cfgsweep", "run", "tnorm", "--set", "steps=2", "--set", "value=[0.1]", "--device", "cpu")
     assert len(list((tmp_path / "outputs/tnorm/images").glob("*.png"))) == 2
     assert (tmp_path / "outputs/tnorm/grids/tnorm.png").is_file()
+    command("-m", "cfgsweep", "rate", "outputs/tnorm", "--cell", "tnorm 0.1", "--cell", "fullnorm 0.1", "--pairs", "2")
+    assert (tmp_path / "outputs/tnorm/rate/index.html").is_file()
     typed = command(
         "-c", "import cfgsweep, pathlib; print(pathlib.Path(cfgsweep.__file__).with_name('py.typed').stat())"
     )

@@ -1,0 +1,63 @@
+"""One HTML file in which a person compares pictures without knowing whose they are. It loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from random import Random
+from string import Template
+
+from cfgsweep.evidence.rating_pairs import Shown
+from cfgsweep.models.video import Picture
+from cfgsweep.storage.png import png_bytes
+from cfgsweep.storage.rating_files import RatingKey
+
+
+def page_of(key: RatingKey, shown: list[Shown], load: Callable[[str], Picture]) -> str:
+    """The page as text. load: a picture by its id.
+
+    The pictures are inside, without their records, in an order that tells nothing. Texts of the run are in JSON alone.
+    """
+    ids = sorted({picture for pair in key.pairs for picture in pair.pictures})
+    Random(key.seed).shuffle(ids)
+    place = {name: number for number, name in enumerate(ids)}
+    pairs = [
+        {"id": pair.id, "left": place[pair.left_picture], "right": place[pair.right_picture], "text": one.choice.text}
+        for pair, one in zip(key.pairs, shown, strict=True)
+    ]
+    pictures = [base64.b64encode(png_bytes(load(name))).decode() for name in ids]
+    data = {"id": key.page, "question": key.question, "pairs": pairs, "pictures": pictures}
+    style, script = _asset("rate.css"), _asset("rate.js")
+    return Template(_asset("rate.html")).substitute(
+        policy=_policy(style, script), style=style, script=script, data=_in_html(data)
+    )
+
+
+def _asset(name: str) -> str:
+    return files("cfgsweep.evidence").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _in_html(data: object) -> str:
+    """JSON in which no text can end the element that it is in."""
+    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy: this style, this script, pictures inside the page, and nothing else."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src {_hash_of(style)}",
+            f"script-src {_hash_of(script)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

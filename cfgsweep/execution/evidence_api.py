@@ -1,0 +1,96 @@
+"""Blind ratings of a run's pictures, as functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfgsweep.errors import UserError
+from cfgsweep.execution.run_api import opened_run
+from cfgsweep.storage.records import DoneRecord
+from cfgsweep.system.wording import counted
+
+if TYPE_CHECKING:
+    from cfgsweep.evidence.rated import Rated
+    from cfgsweep.execution.run import Run
+    from cfgsweep.models.video import Picture
+
+QUESTION = "Which picture is better?"
+
+
+@dataclass(frozen=True)
+class RatingPage:
+    """A page that was written: its file, how many pairs it has, and how many of them are earlier ones again."""
+
+    path: Path
+    pairs: int
+    repeated: int
+
+    def __str__(self) -> str:
+        size = f"{self.path.stat().st_size / 2**10:,.0f} kB"
+        repeated = f", {self.repeated} of them an earlier one again" if self.repeated else ""
+        return f"{self.path}: {counted(self.pairs, 'pair')}{repeated}, {size}"
+
+
+def rate(
+    run: Run | str | os.PathLike[str],
+    *,
+    pairs: int = 100,
+    baseline: str = "cfg",
+    matched: str = "effective_scale",
+    cells: Sequence[str] | None = None,
+    question: str = QUESTION,
+    seed: int = 0,
+    where: Sequence[str] | None = None,
+) -> RatingPage:
+    """Write a page on which a person compares pictures without knowing whose they are: `rate/index.html` in the folder.
+
+    pairs: how many. baseline, matched: which cells are compared, as `compare` has it. cells: compare these with each
+    other instead, named as `compare` names them. question: what is asked. seed: of the choice of pairs and of sides.
+    where: take only pictures for which these conditions hold, as `Run.where` takes them.
+    Raises UserError where there is nothing to compare, or a picture is damaged.
+    """
+    from cfgsweep.evidence.rating_contest import Contest
+    from cfgsweep.evidence.rating_page import page_of
+    from cfgsweep.evidence.rating_pairs import key_of, pairs_to_show
+    from cfgsweep.storage.rating_files import write_key, write_page
+
+    opened = opened_run(run, where)
+    records = {name: result.record for name, result in opened.results.items() if result.record is not None}
+    of = Contest.among(opened.experiments, records, cells) if cells else None
+    contest = of or Contest.matched_to(opened.experiments, records, baseline, matched)
+    shown = pairs_to_show(contest, pairs, seed)
+    key = key_of(contest, shown, seed, question)
+    by_id = {record.id: record for record in records.values() if isinstance(record, DoneRecord)}
+    page = page_of(key, shown, lambda name: _picture(opened, by_id[name]))
+    write_key(key, opened.run_folder.rating_key_file(key.page))  # first: without it, answers to the page are worthless
+    write_page(page, opened.run_folder.rating_page_file)
+    return RatingPage(
+        opened.run_folder.rating_page_file, len(shown), sum(pair.repeats is not None for pair in key.pairs)
+    )
+
+
+def compare_ratings(
+    run: Run | str | os.PathLike[str],
+    answers: Sequence[str | os.PathLike[str]],
+    *,
+    over: str | None = None,
+) -> Rated:
+    """What people prefer, by the files of answers that they saved from pages of `rate`: win rates and strengths.
+
+    over: `guider` takes all cells of a guider together, the default where they were compared with a baseline; `cell`
+    takes each by itself. Raises UserError where a file is damaged, or of a page of another run.
+    """
+    from cfgsweep.evidence.rated import Rated
+
+    return Rated.of(opened_run(run).run_folder, [Path(file) for file in answers], over)
+
+
+def _picture(opened: Run, record: DoneRecord) -> Picture:
+    if not opened.run_folder.is_whole(record):
+        hint = "`cfgsweep run` makes it again"
+        raise UserError("a picture is damaged or missing", where=str(opened.folder / record.image), hint=hint)
+    return opened.run_folder.load_picture(record)
