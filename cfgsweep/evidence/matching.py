@@ -9,8 +9,8 @@ from statistics import fmean
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.reports.measure import OVER
 from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import AXES
 
 STRENGTH = ("guider", "schedule", "value")  # what guidance is; the other settings of two cells that match are equal
 TOLERANCE = 0.05  # of the effective scale, or of 1 where that is larger

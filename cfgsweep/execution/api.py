@@ -14,8 +14,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
+from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.guider_axis import GuiderEntry
-from cfgsweep.sweep.schema import TEXTS, Sweep, as_yaml, read_sweep
+from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.display import choose, import_progress_bars
 

@@ -24,7 +24,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.sweep.titles import TitleLabels, title, varying
+from cfgsweep.sweep.titles import TitleLabels, axes_of, title, varying
 from cfgsweep.sweep.where import chosen
 from cfgsweep.system.display import Lines, html_table
 from cfgsweep.system.wording import counted
@@ -234,8 +234,9 @@ class Run:
         """
         paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames, style), out, format)
         if plot:
-            labels = GridStyle(**style, of_sweep=self.sweep.labels).titles
-            paths.append(write_plot(*self._measured(), labels, format, style.get("title"), self.chosen))
+            paths.append(
+                write_plot(*self._measured(), self._look(style).titles, format, style.get("title"), self.chosen)
+            )
         return paths
 
     def _grids(
@@ -247,9 +248,12 @@ class Run:
         frames: int,
         style: StyleOptions,
     ) -> Grids:
-        look = GridStyle(**style, of_sweep=self.sweep.labels)
+        look = self._look(style)
         name, experiments = self.sweep.name, self.experiments
         return Grids.of(self._folder, name, experiments, rows, cols, pages, empty_pages, frames, self.chosen, look)
+
+    def _look(self, style: StyleOptions) -> GridStyle:
+        return GridStyle(**style, of_sweep=self.sweep.labels, axes=axes_of(self.experiments))
 
     def export_mp4(self, out: Path | None = None) -> list[Path]:
         """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.

@@ -20,7 +20,7 @@ from cfgsweep.phases.transitions import Transition
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.sweep.checks import check_parts
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.sweep.titles import axis_label, title, varying
 from cfgsweep.system.display import Display
 
 
@@ -86,7 +86,7 @@ class PhaseDriver:
             for base in {base.model: base for base in reversed(bases)}.values()
         }
         self.states = [
-            SearchState(base, self._title(base), make_search(self._distances[base.model].measure_frames))
+            SearchState(base, title(base, self._varying), make_search(self._distances[base.model].measure_frames))
             for base in bases
         ]
         for state in self.states:
@@ -111,9 +111,6 @@ class PhaseDriver:
             self.evaluations = planned
             self._add_round(points)
         self._trace_transitions()
-
-    def _title(self, base: Experiment) -> str:
-        return ", ".join(axis_label(name, getattr(base, name)) for name in self._varying) or base.guider.title()
 
     def _check_points(self, state: SearchState) -> None:
         for point in state.search.next_points(1):

@@ -21,10 +21,11 @@ from cfgsweep.phases.plot_map import draw_maps
 from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.guider_axis import as_entry, without_values
 from cfgsweep.sweep.phase_settings import PhaseSettings
-from cfgsweep.sweep.schema import AXES, Sweep
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import varying
 from cfgsweep.sweep.zip_group import ZipGroup
 from cfgsweep.system.display import Display
@@ -110,9 +111,12 @@ def _write_report(folder: RunFolder, sweep: Sweep, driver: PhaseDriver, ranges: 
 
 def _sweep_of(sweep: Sweep, ranges: list[SearchRange], experiments: Sequence[Experiment]) -> Sweep:
     """The sweep of exactly these experiments: the axes in which they differ are zipped."""
-    fields = [name for name in varying(experiments) if name != "model" or len(sweep.model) > 1]
+    differing = [name for name in varying(experiments) if name != "model" or len(sweep.model) > 1]
+    variables = {name: [e.value_of(name) for e in experiments] for name in differing if name not in AXES}
+    fields = [name for name in AXES if name in differing or (name == "prompt" and variables and sweep.prompt)]
     listed: dict[str, Any] = {name: [getattr(e, name) for e in experiments] for name in fields}
     constant = {name: [getattr(experiments[0], name)] for name in AXES if name not in fields and name != "model"}
+    listed["vars"], fields = variables, [*fields, *variables]
     assert sweep.phase is not None
     limits = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
     phase = sweep.phase.model_copy(update={**limits, "scan": [len(one.scan) for one in ranges]})

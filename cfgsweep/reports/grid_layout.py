@@ -9,8 +9,7 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import axis_follows
-from cfgsweep.sweep.schema import AXES
-from cfgsweep.sweep.titles import TitleLabels, varying
+from cfgsweep.sweep.titles import TitleLabels, axes_of, varying
 
 ROWS_A_PAGE, COLUMNS_A_PAGE = 40, 40
 COLUMNS = 12  # a single axis longer than this is wrapped
@@ -53,10 +52,10 @@ def arrange(
     twice.
     """
     fields = varying(experiments)
-    _check_given(fields, {"--rows": rows, "--cols": cols, "--pages": pages})
+    _check_given(fields, axes_of(experiments), {"--rows": rows, "--cols": cols, "--pages": pages})
     free = [name for name in fields if name not in (rows, cols, pages)]
     if cols is None and free and (len(fields) > 1 or rows is None):
-        counts = {name: len({getattr(e, name) for e in experiments}) for name in free}
+        counts = {name: len({e.value_of(name) for e in experiments}) for name in free}
         cols = max(free, key=lambda name: (counts[name], name == "value"))
         free.remove(cols)
     layout = Layout([rows] if rows else [], [cols] if cols else [], [pages] if pages else [], wrap)
@@ -67,10 +66,10 @@ def arrange(
     return layout
 
 
-def _check_given(fields: Sequence[str], given: dict[str, str | None]) -> None:
+def _check_given(fields: Sequence[str], axes: Sequence[str], given: dict[str, str | None]) -> None:
     for flag, name in given.items():
-        if name is not None and name not in AXES:
-            raise unknown_name("axis", name, fields or AXES, flag)
+        if name is not None and name not in axes:
+            raise unknown_name("axis", name, fields or axes, flag)
     named = [name for name in given.values() if name is not None]
     if len(set(named)) < len(named):
         raise UserError("an axis goes one way only", where=", ".join(given), given=named)
@@ -91,7 +90,7 @@ def split_into_sheets(members: Sequence[Experiment], layout: Layout) -> list[lis
 
 def heading_of(experiment: Experiment, fields: Sequence[str]) -> Heading:
     """The experiment's values of these fields."""
-    return tuple((field, getattr(experiment, field)) for field in fields)
+    return tuple((field, experiment.value_of(field)) for field in fields)
 
 
 def heading_text(heading: Heading, labels: TitleLabels) -> str:

@@ -77,8 +77,12 @@ def pages_of(
 def _common_settings(experiments: Sequence[Experiment], labels: TitleLabels) -> list[str]:
     """The settings that all experiments share, for the caption; those that are empty or native are left out."""
     first, differing = experiments[0], set(varying(experiments))
-    shared = ((field, getattr(first, field)) for field in CAPTION_FIELDS if field not in differing)
-    return [labels.of(field, value) for field, value in shared if value not in (None, "", ())]
+    fields = [*CAPTION_FIELDS, *(name for name, _ in first.vars)]
+    shared = ((field, first.value_of(field)) for field in fields if field not in differing)
+    found = {field: labels.of(field, value) for field, value in shared if value not in (None, "", ())}
+    if first.template is not None and "prompt" in found:
+        found["prompt"] = first.template
+    return list(found.values())
 
 
 def page_drawing(page: Page, layout: Layout, picture: LoadPicture, style: GridStyle | None = None) -> Drawing:

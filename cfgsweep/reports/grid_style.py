@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TypedDict
 
 from cfgsweep.errors import UserError
 from cfgsweep.reports.grid_names import hash_of
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.schema import check_label
 from cfgsweep.sweep.titles import TitleLabels
 
 FONT_SIZE = 15  # pixels
+ASKED_FOR = 6  # how many of the fields of a style are options of the command
 LIMITS = {"font_size": (4, 200), "cell": (8, 4096), "columns": (1, 100)}
 
 
@@ -43,6 +45,7 @@ class GridStyle:
     caption: bool = True
     columns: int | None = None
     of_sweep: Mapping[str, str] = field(default_factory=dict)  # labels of the sweep file, below those given
+    axes: Sequence[str] = AXES  # those that labels can be of
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -51,7 +54,7 @@ class GridStyle:
             if given is not None and not (is_whole and low <= given <= high):
                 raise UserError("not a size", where=name, given=given, allowed=f"{low} to {high}")
         for key, text in (self.labels or {}).items():
-            check_label(key)
+            check_label(key, self.axes)
             if not isinstance(text, str):
                 raise UserError("not a text", where="labels", given=text)
 
@@ -67,5 +70,5 @@ class GridStyle:
     @property
     def name(self) -> str:
         """'style-1a2b3c' for names of files; empty where nothing was asked for."""
-        given = astuple(self)[:-1]
-        return "" if given == astuple(GridStyle())[:-1] else f"style-{hash_of(repr(given))}"
+        given = astuple(self)[:ASKED_FOR]
+        return "" if given == astuple(GridStyle())[:ASKED_FOR] else f"style-{hash_of(repr(given))}"

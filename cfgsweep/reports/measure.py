@@ -108,7 +108,7 @@ def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment
     groups: dict[tuple, list[Experiment]] = {}
     fields = [name for name in varying(experiments) if name != "seed"]
     for e in experiments:
-        groups.setdefault(tuple(getattr(e, name) for name in fields), []).append(e)
+        groups.setdefault(tuple(e.value_of(name) for name in fields), []).append(e)
     return list(groups.values())
 
 
@@ -131,7 +131,7 @@ def means(
     of_groups = set(filter(is_of_groups, metrics))
     records, found = run.records_of(experiments), dict[Key, dict[str, list[float]]]()
     for alike in differing_in_seed(experiments):
-        values = found.setdefault(tuple((name, getattr(alike[0], name)) for name in fields), {})
+        values = found.setdefault(tuple((name, alike[0].value_of(name)) for name in fields), {})
         tried = (records.get(e.id) for e in alike)
         measured = [record.metrics for record in tried if isinstance(record, DoneRecord)]
         for name in metrics:

@@ -29,7 +29,7 @@ def axis_of(experiments: Sequence[Experiment]) -> str:
     Raises UserError if no number varies.
     """
     fields = [name for name in varying(experiments) if name not in OVER]
-    numeric = [name for name in fields if isinstance(getattr(experiments[0], name), int | float)]
+    numeric = [name for name in fields if isinstance(experiments[0].value_of(name), int | float)]
     if not numeric:
         raise UserError("no number varies that metrics could be drawn over", where="--plot", given=fields)
     return "value" if "value" in numeric else numeric[0]

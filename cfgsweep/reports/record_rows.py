@@ -35,7 +35,7 @@ def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]
                 row |= {f"{NESTED[field]}{key}": inner for key, inner in value.items()}
             else:
                 row[field] = value
-        rows.append(row)
+        rows.append({**{name: value for name, value in e.vars if name not in row}, **row})
     return rows
 
 

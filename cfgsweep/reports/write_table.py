@@ -43,7 +43,7 @@ def table(run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[s
 def _short_rows(tried: Sequence[tuple[Experiment, Record]]) -> Rows:
     """The settings that vary, the metrics, and the picture's file or why there is none."""
     fields = varying([e for e, _ in tried])
-    settings = settings_rows([{field: getattr(e, field) for field in fields} for e, _ in tried])
+    settings = settings_rows([{field: e.value_of(field) for field in fields} for e, _ in tried])
     return [row | _outcome(record) for row, (_, record) in zip(settings, tried, strict=True)]
 
 

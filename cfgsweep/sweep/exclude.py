@@ -34,7 +34,7 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
         call = as_mapping(cell[name])
         wanted = wanted if isinstance(wanted, list) else [wanted]
         return any(isinstance(inputs, dict) and _inputs_match(call, inputs) for inputs in wanted)
-    return any(_field_matches(value, wanted) for value in _values(cell, name))
+    return any(field_matches(value, wanted) for value in _values(cell, name))
 
 
 def _is_cache(cache: StepCache | None, wanted: Any) -> bool:
@@ -50,7 +50,7 @@ def _is_cache(cache: StepCache | None, wanted: Any) -> bool:
 def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     if not wanted:
         return not call
-    return all(name in call and (call[name] == one or _field_matches(call[name], one)) for name, one in wanted.items())
+    return all(name in call and (call[name] == one or field_matches(call[name], one)) for name, one in wanted.items())
 
 
 def _values(cell: Mapping[str, Any], name: str) -> list[Any]:
@@ -77,13 +77,13 @@ def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any
     return ""
 
 
-def _field_matches(value: Any, wanted: Any) -> bool:
+def field_matches(value: Any, wanted: Any) -> bool:
     """Is the value equal to the wanted one, in a list of wanted ones, or in the range of a comparison ('> 0.2')?
 
     A guider's or schedule's bare name matches it with any parameters.
     """
     if isinstance(wanted, list) and not isinstance(value, tuple):
-        return any(_field_matches(value, one) for one in wanted)
+        return any(field_matches(value, one) for one in wanted)
     if isinstance(value, Parameters):
         return wanted in (value.name, value.spec())
     if isinstance(value, tuple):

@@ -14,14 +14,17 @@ from cfgsweep.errors import UserError, error_key
 from cfgsweep.models.info import ModelInfo, model_infos
 from cfgsweep.models.tasks import rounds_up, settled_strength
 from cfgsweep.samplers import Task, usual_name
+from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.checks import check
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.guider_axis import as_entry
 from cfgsweep.sweep.pictures import native_size_of
-from cfgsweep.sweep.schema import AXES, Sweep
+from cfgsweep.sweep.schema import Sweep
+from cfgsweep.sweep.variables import filled, names_in
 from cfgsweep.sweep.zip_group import ZipGroup
 
+VARS = "vars"
 MOST_EXPERIMENTS = 1_000_000  # which take a gigabyte or two
 
 
@@ -59,23 +62,33 @@ def _cells(sweep: Sweep) -> Iterator[dict[str, Any]]:
     it needs the noise levels.
     """
     zipped = {name: group for group in sweep.zip for name in group.axes}
-    columns: list[list[dict[str, Any]]] = []
-    for name in AXES:
+    columns: list[list[dict[Any, Any]]] = []  # by an axis, or by (VARS, the name of a variable)
+    for name in sweep.axes:
         if name == "value" and name not in zipped:
             continue
         group = zipped.get(name, ZipGroup((name,)))
-        if name == min(group.axes, key=AXES.index):
+        if name == min(group.axes, key=sweep.axes.index):
             rows = group.rows([sweep.axis(member) for member in group.axes])
-            columns.append([_with_entry(dict(zip(group.axes, row, strict=True))) for row in rows])
+            keys = [(VARS, name) if name in sweep.vars else name for name in group.axes]
+            columns.append([_with_entry(dict(zip(keys, row, strict=True))) for row in rows])
     usual = [None] if "value" in zipped else sweep.axis("value")
     _check_count(columns, len(usual))
     for parts in itertools.product(*columns):
         cell = {name: value for part in parts for name, value in part.items()}
+        if sweep.vars:
+            cell |= _with_texts(cell, {name: cell.pop((VARS, name)) for name in sweep.vars})
         for value in cell.pop("values") or usual:
             yield {"value": value, **cell}  # a zipped value is in the cell
 
 
-def _with_entry(row: dict[str, Any]) -> dict[str, Any]:
+def _with_texts(cell: Mapping[Any, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of a cell with the values of its variables."""
+    is_template = not variables.keys().isdisjoint(names_in(cell["prompt"]))
+    texts = {name: filled(cell[name], variables) for name in TEXTS}
+    return {**texts, "template": cell["prompt"] if is_template else None, VARS: tuple(variables.items())}
+
+
+def _with_entry(row: dict[Any, Any]) -> dict[Any, Any]:
     """A row of an axis, with what the entry of its guider says, if it has one."""
     if "guider" not in row:
         return row
@@ -85,7 +98,7 @@ def _with_entry(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "guider": entry.guider, **further}
 
 
-def _check_count(columns: list[list[dict[str, Any]]], values: int) -> None:
+def _check_count(columns: list[list[dict[Any, Any]]], values: int) -> None:
     """Raises UserError where there would be too many experiments. values: of guiders without values of their own."""
     numbers = (
         sum(len(row["values"] or range(values)) if "guider" in row else 1 for row in column) for column in columns
@@ -135,17 +148,18 @@ def _negative_prompt(given: str | None, model: ModelInfo) -> str | None:
 
 def _without_excluded(sweep: Sweep, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cells that match no exclusion. Raises UserError where an exclusion matches no cell, or nothing is left."""
+    named = [{**cell, **dict(cell[VARS])} for cell in cells] if sweep.vars and sweep.exclude else cells
     kept, used = [], [False] * len(sweep.exclude)
-    for cell in cells:
+    for cell, fields in zip(cells, named, strict=True):
         with error_key("exclude"):
-            matching = [number for number, conditions in enumerate(sweep.exclude) if matches(cell, conditions)]
+            matching = [number for number, conditions in enumerate(sweep.exclude) if matches(fields, conditions)]
         for number in matching:
             used[number] = True
         if not matching:
             kept.append(cell)
     if not all(used):
         number = used.index(False)
-        hint = nearest_name(sweep.exclude[number], cells)
+        hint = nearest_name(sweep.exclude[number], named)
         raise UserError("excludes nothing", given=sweep.exclude[number], hint=hint).at_key("exclude", number)
     if not kept:
         raise UserError("every cell is excluded").at_key("exclude")

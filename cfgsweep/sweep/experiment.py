@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
@@ -15,6 +16,7 @@ from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, FromPicture, Loras, PictureFile, PipelineInputs, StepCache, Task
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
+from cfgsweep.sweep.variables import Variables
 
 Conditions = tuple[Condition, Condition, Condition]
 
@@ -38,6 +40,8 @@ class Experiment:
     vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
+    vars: the variables of the prompt with their values; template: the prompt with their names, where it has any. They
+        are in the prompt, and no part of the id.
     noise_levels: sigma / alpha at every step, where the guider or the schedule needs them. They follow from model,
         sampler and steps, and are no part of the id.
     """
@@ -63,11 +67,19 @@ class Experiment:
     cache: StepCache | None = None
     vae: str | None = None
     load: tuple[tuple[str, str], ...] = ()
+    vars: Variables = field(default=(), compare=False, repr=False)
+    template: str | None = field(default=None, compare=False, repr=False)
     rounds_up: bool = field(default=False, compare=False, repr=False)
     native_size: Size = field(default=None, compare=False, repr=False)
     negatives_apart: bool = field(default=False, compare=False, repr=False)
     noise_levels: tuple[float, ...] = field(default=(), compare=False, repr=False)
     _id: list[str] = field(default_factory=list, init=False, compare=False, repr=False)  # once it was asked for
+
+    def value_of(self, axis: str) -> Any:
+        """The value of an axis; None of a variable that this experiment does not have."""
+        if axis in SETTINGS:
+            return getattr(self, axis)
+        return next((value for name, value in self.vars if name == axis), None)
 
     @property
     def id(self) -> str:
@@ -145,6 +157,7 @@ class Experiment:
         return self.schedule.values(self.value, self.performed_steps, self.noise_levels)
 
 
+SETTINGS = frozenset(each.name for each in dataclasses.fields(Experiment))
 OPTIONAL = [
     (each.name, each.default)
     for each in dataclasses.fields(Experiment)

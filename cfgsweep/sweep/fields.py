@@ -23,6 +23,7 @@ from cfgsweep.sweep.guider_axis import parse_guiders
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
+from cfgsweep.sweep.variables import LONGEST, VARIABLES_SCHEMA, parse_variables
 from cfgsweep.sweep.words_of_others import TASK_NAMES, sampler_called
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
 
@@ -83,14 +84,24 @@ class _OneOrMany:
 
     item: the schema of one value where pydantic's own is too wide. A function where it lists a registry, so that the
         registry is filled only when a schema is made.
+    files: whether values are read from files, too. least: how many a list has at least.
     """
 
-    def __init__(self, item: dict[str, Any] | Callable[[], dict[str, Any]] | None = None, numeric: bool = False):
-        self.item, self.numeric = item, numeric
+    def __init__(
+        self,
+        item: dict[str, Any] | Callable[[], dict[str, Any]] | None = None,
+        numeric: bool = False,
+        files: bool = False,
+        least: int = 1,
+    ):
+        self.item, self.numeric, self.files, self.least = item, numeric, files, least
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         item = self.item() if callable(self.item) else self.item
-        return one_or_many(item or handler(schema).get("items", {}), self.numeric)
+        item = item or handler(schema).get("items", {})
+        found = one_or_many({"anyOf": [item, reference("File")]} if self.files else item, self.numeric)
+        found["anyOf"][1]["minItems"] = self.least
+        return found
 
 
 def _label(given: Any) -> Any:
@@ -125,7 +136,7 @@ def _seed_of_torch(seed: int) -> int:
 
 
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), AfterValidator(_no_reserved_name)]
-Text = Annotated[str, Field(max_length=10_000)]
+Text = Annotated[str, Field(max_length=LONGEST)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Label = int | str
 Seed = Annotated[int, BeforeValidator(number), AfterValidator(_seed_of_torch), WithJsonSchema(SEED_SCHEMA)]
@@ -137,11 +148,11 @@ Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
 Metrics = Annotated[
     list[Annotated[str, BeforeValidator(_known_metric)]],
     BeforeValidator(lambda given: spread(given) if given != [] else given),  # an empty list is allowed
-    _OneOrMany(lambda: {"enum": sorted(METRICS)}),
+    _OneOrMany(lambda: {"enum": sorted(METRICS)}, least=0),
 ]
 Names = Annotated[list[Name], Many, _OneOrMany()]
-Texts = Annotated[list[Text], Many, _OneOrMany()]
-NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany()]
+Texts = Annotated[list[Text], Many, _OneOrMany(files=True)]
+NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany(files=True)]
 Vaes = Annotated[list[Name | None], Many, _OneOrMany()]
 Calls = Annotated[list[Any], BeforeValidator(parse_calls), WithJsonSchema(CALL_SCHEMA)]
 LoraFiles = Annotated[list[Any], BeforeValidator(parse_loras), WithJsonSchema(LORA_SCHEMA)]
@@ -154,10 +165,10 @@ StepCaches = Annotated[list[Any], BeforeValidator(parse_caches), WithJsonSchema(
 Labels = Annotated[
     list[Annotated[Label, BeforeValidator(_label)]],
     Many,
-    _OneOrMany({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}, numeric=True),
+    _OneOrMany({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}, True, True),
 ]
 Numbers = Annotated[list[Number], Many, _OneOrMany(numeric=True)]
-Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True)]
+Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True, files=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]
 Samplers = Annotated[list[Sampler], Many, _OneOrMany({"enum": sorted(SAMPLERS)})]
 Sizes = Annotated[list[Size], BeforeValidator(_sizes), _OneOrMany(SIZE_SCHEMA)]
@@ -174,4 +185,5 @@ CONDITIONS_SCHEMA = {"anyOf": [OBJECT, {"type": "array", "items": OBJECT}]}
 
 Groups = Annotated[list[ZipGroup], BeforeValidator(parse_groups), WithJsonSchema(GROUPS_SCHEMA)]
 Conditions = Annotated[list[dict[str, Any]], BeforeValidator(_conditions), WithJsonSchema(CONDITIONS_SCHEMA)]
+Variables = Annotated[dict[str, list[Any]], BeforeValidator(parse_variables), WithJsonSchema(VARIABLES_SCHEMA)]
 TitleTexts = Annotated[dict[Name, Annotated[str, Field(max_length=500)]], Field(max_length=1000)]

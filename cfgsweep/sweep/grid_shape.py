@@ -50,7 +50,7 @@ def _columns(experiments: Sequence[Experiment], names: Sequence[str]) -> Columns
     columns = {}
     for name in names:
         numbers: dict[object, int] = {}
-        columns[name] = [numbers.setdefault(getattr(e, name), len(numbers)) for e in experiments]
+        columns[name] = [numbers.setdefault(e.value_of(name), len(numbers)) for e in experiments]
     return columns
 
 

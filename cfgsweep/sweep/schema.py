@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +28,9 @@ from cfgsweep.guidance.schedules import SCHEDULES, Constant
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep import words_of_others
+from cfgsweep.sweep.axes import AXES, TEXTS, with_variables
 from cfgsweep.sweep.call_inputs import as_mapping
+from cfgsweep.sweep.experiment import SETTINGS as TAKEN
 from cfgsweep.sweep.fields import (
     Axes,
     Calls,
@@ -55,34 +57,14 @@ from cfgsweep.sweep.fields import (
     Texts,
     TitleTexts,
     Vaes,
+    Variables,
 )
 from cfgsweep.sweep.guider_axis import VALUE, GuiderEntry, check_values, entry_values
 from cfgsweep.sweep.phase_settings import PhaseSettings
+from cfgsweep.sweep.prompt_files import with_files_read
 from cfgsweep.sweep.step_cache import cache_spec
-
-AXES = (
-    "model",
-    "label",
-    "prompt",
-    "negative_prompt",
-    "image",
-    "mask",
-    "strength",
-    "seed",
-    "steps",
-    "sampler",
-    "size",
-    "call",
-    "lora",
-    "cache",
-    "vae",
-    "guider",
-    "schedule",
-    "value",
-)
-
-
-TEXTS = ("prompt", "negative_prompt")
+from cfgsweep.sweep.text_file import FILE_SCHEMA
+from cfgsweep.sweep.variables import VARIABLE, check_variables
 
 
 class Sweep(BaseModel):
@@ -104,6 +86,7 @@ class Sweep(BaseModel):
     prompt: Texts | None = Field(None, description="for models that read texts")
     label: Labels | None = Field(None, description="for models of labels: a class by its number or name")
     negative_prompt: NegativeTexts = [""]
+    vars: Variables = Field({}, description="variables of prompts: {style: [oil, ink]} fills {style}")
     task: TaskName = Field(TEXT_TO_IMAGE, description="image-to-image and inpainting begin with `image`")
     image: Images | None = Field(None, description="picture files, by paths from the sweep file's folder")
     mask: Masks | None = Field(None, description="of inpainting: picture files, white where the image is made anew")
@@ -131,7 +114,7 @@ class Sweep(BaseModel):
     labels: TitleTexts = Field(
         {},
         description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}",
-        json_schema_extra={"propertyNames": {"pattern": rf"^({'|'.join(AXES)})(\..+)?$"}},
+        json_schema_extra={"propertyNames": {"pattern": rf"^{VARIABLE.pattern}(\..+)?$"}},
     )
     diagnostics: bool = Field(True, description="whether pictures keep the numbers of their guidance, call by call")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
@@ -151,21 +134,32 @@ class Sweep(BaseModel):
     # With this mark of pydantic's, `model_validate` does not call __init__, so that errors of a file keep their lines.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, given: Any) -> Any:
+        return with_files_read(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _check_fields_together(self) -> Sweep:
         _check_conditions(self)
         _check_task(self)
+        _check_variables(self)
         _check_zip(self)
         check_values(self.guider, self.value, self.zip)
         _check_duplicates(self)
         _check_exclude(self)
         for key in self.labels:
-            check_label(key)
+            check_label(key, self.axes)
         return self
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of all axes: with those of the variables, after the prompt."""
+        return with_variables(self.vars)
 
     def axis(self, name: str) -> list[Any]:
         """The values of an axis. [None] stands for an axis that is not given, as a `value` left to the guiders."""
-        values = getattr(self, name)
+        values = self.vars[name] if name in self.vars else getattr(self, name)
         return [None] if values is None else values
 
 
@@ -186,7 +180,7 @@ def schema() -> dict[str, Any]:
     named = named_schema(GUIDERS, {VALUE: one_or_many({"type": "number"}, True)})
     guiders = {"anyOf": [named, prefix, pattern_schema(FILE_PATTERN), {"enum": list(GROUPS)}]}
     schedules = {"anyOf": [named_schema(SCHEDULES), pattern_schema(FILE_PATTERN)]}
-    definitions = {"Guider": guiders, "Schedule": schedules, "Range": range_schema()}
+    definitions = {"Guider": guiders, "Schedule": schedules, "Range": range_schema(), "File": FILE_SCHEMA}
     return bundled(Sweep.model_json_schema(), definitions)
 
 
@@ -235,14 +229,24 @@ def _check_task(sweep: Sweep) -> None:
         raise UserError(f"models of labels have no {sweep.task}", given=sweep.task).at_key("task")
 
 
+def _check_variables(sweep: Sweep) -> None:
+    """Raises UserError where the name of a variable is taken, or it is not used as it has to be."""
+    for name in sweep.vars:
+        if name in TAKEN:
+            problem = "the name of an axis or another setting"
+            raise UserError(problem, given=name, hint="give the variable another name").at_key("vars", name)
+    zipped = {name for group in sweep.zip for name in group.axes}
+    check_variables(sweep.vars, sweep.prompt or [], sweep.negative_prompt, zipped)
+
+
 def _check_zip(sweep: Sweep) -> None:
     """Raises UserError where zipped axes are unknown, in two groups, or not equally long and not in a cycle."""
     zipped: set[str] = set()
     for number, group in enumerate(sweep.zip):
         key = ("zip", number)
         for name in group.axes:
-            if name not in AXES:
-                raise unknown_name("axis", name, AXES).at_key(*key)
+            if name not in sweep.axes:
+                raise unknown_name("axis", name, sweep.axes).at_key(*key)
             if name in zipped:
                 raise UserError(f"{name!r} is zipped twice").at_key(*key)
             zipped.add(name)
@@ -255,13 +259,13 @@ def _check_zip(sweep: Sweep) -> None:
 def _check_duplicates(sweep: Sweep) -> None:
     """Raises UserError where an axis that is not zipped has a value twice."""
     zipped = {name for group in sweep.zip for name in group.axes}
-    for name in AXES:
+    for name in sweep.axes:
         seen: set[Any] = set()
         for index, value in enumerate([] if name in zipped else sweep.axis(name)):
             several = entry_values(value) if name == "guider" else (value,)
             if seen.intersection(several) or len(set(several)) < len(several):
                 error = UserError("the same value twice", given=_told(name, value), allowed="distinct values")
-                raise error.at_key(name, index)
+                raise error.at_key(*(["vars"] if name in sweep.vars else []), name, index)
             seen.update(several)
 
 
@@ -280,15 +284,15 @@ def _check_exclude(sweep: Sweep) -> None:
     """Raises UserError where an exclusion names an unknown field."""
     for number, conditions in enumerate(sweep.exclude):
         for field in conditions:
-            if field not in AXES:
-                raise unknown_name("field", field, AXES).at_key("exclude", number, field)
+            if field not in sweep.axes:
+                raise unknown_name("field", field, sweep.axes).at_key("exclude", number, field)
 
 
-def check_label(key: str) -> None:
+def check_label(key: str, axes: Sequence[str] = AXES) -> None:
     """Raises UserError where a key of `labels` is not AXIS or AXIS.VALUE."""
     name, dot, value = key.partition(".")
-    if name not in AXES:
-        raise unknown_name("axis", name, AXES).at_key("labels", key)
+    if name not in axes:
+        raise unknown_name("axis", name, axes).at_key("labels", key)
     if dot and not value:
         allowed = "AXIS or AXIS.VALUE, such as value or guider.tnorm"
         raise UserError("not the name of a title", given=key, allowed=allowed).at_key("labels", key)

@@ -10,12 +10,13 @@ from cfgsweep.config.ranges import as_range
 from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.guider_axis import written as written_guiders
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schedule_files import schedule_spec
-from cfgsweep.sweep.schema import AXES, Sweep
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.step_cache import cache_spec
 
 EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # axes where nothing is given
@@ -38,6 +39,8 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
             plain = [_plain(field, one, places or {}) for one in value] if value != EMPTY.get(field) else []
             plain = [given] if (given := as_range(plain)) else plain
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
+        elif field == "vars":
+            value = {name: as_range(values) or values for name, values in value.items()}
         elif field == "zip":
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings | LoadSettings):

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters, compact
+from cfgsweep.sweep.axes import AXES, with_variables
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.lora import lora_title
 from cfgsweep.sweep.pictures import picture_title
-from cfgsweep.sweep.schema import AXES
 from cfgsweep.sweep.step_cache import cache_title
 
 
 def varying(experiments: Sequence[Experiment]) -> list[str]:
-    """Names of the fields in which the experiments differ, in the order of a sweep file."""
-    return [name for name in AXES if _differ(attrgetter(name), experiments)]
+    """Names of the axes in which the experiments differ, in the order of a sweep file.
+
+    Prompts that differ in their variables alone do not differ by themselves.
+    """
+    return [name for name in axes_of(experiments) if _differ(_by_itself(name), experiments)]
+
+
+def axes_of(experiments: Iterable[Experiment]) -> tuple[str, ...]:
+    """The names of the axes that the experiments can have, with those of their variables."""
+    several = {e.vars for e in experiments}
+    return with_variables(dict.fromkeys(name for variables in several for name, _ in variables)) if several else AXES
+
+
+def _by_itself(name: str) -> Callable[[Experiment], Any]:
+    """What an experiment has of an axis; of a prompt with variables, the names of these in their place."""
+    if name == "prompt":
+        return lambda e: e.template or e.prompt
+    return attrgetter(name) if name in AXES else lambda e: e.value_of(name)
 
 
 def _differ(value_of: Callable[[Experiment], Any], experiments: Sequence[Experiment]) -> bool:
@@ -35,6 +51,8 @@ def axis_label(name: str, value: Any) -> str:
         return ("" if name == "prompt" else "not ") + ("given" if value is None else value or '""')
     if name == "call":
         return ", ".join(f"{key}={compact(one)}" for key, one in value) or "no further inputs"
+    if value is None and name not in AXES:
+        return f"no {name}"
     if name == "vae":
         return f"vae {'of the model' if value is None else value}"
     if name == "lora":
@@ -50,7 +68,7 @@ def axis_label(name: str, value: Any) -> str:
 
 def title(experiment: Experiment, fields: list[str]) -> str:
     """The experiment's values of these fields in one line; the guider where there are no fields."""
-    return ", ".join(axis_label(name, getattr(experiment, name)) for name in fields) or experiment.guider.title()
+    return ", ".join(axis_label(name, experiment.value_of(name)) for name in fields) or experiment.guider.title()
 
 
 class TitleLabels(dict[str, str]):
@@ -73,7 +91,7 @@ class TitleLabels(dict[str, str]):
         """Keys that name a value which none of the experiments has."""
         names = {key.partition(".")[0] for key in self if "." in key}
         known = {
-            key for name in names for value in {getattr(e, name) for e in experiments} for key in _keys(name, value)
+            key for name in names for value in {e.value_of(name) for e in experiments} for key in _keys(name, value)
         }
         return [key for key in self if "." in key and key not in known]
 

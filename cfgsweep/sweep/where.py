@@ -8,19 +8,20 @@ from typing import Any
 
 from cfgsweep.config.yaml_io import given_value
 from cfgsweep.errors import UserError, error_context, unknown_name
+from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.exclude import matches, nearest_name
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import AXES, TEXTS
+from cfgsweep.sweep.titles import axes_of
 
-FIELDS = (*AXES, "native_size")
 CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|==?)\s*(.*)", re.DOTALL)
 ALLOWED = "FIELD=VALUE, FIELD=VALUE,VALUE, or a number's FIELD>VALUE, and likewise <, >=, <="
 
 
 def chosen(experiments: Sequence[Experiment], where: Sequence[str]) -> list[Experiment]:
     """Those for which all conditions hold. Raises UserError where one is malformed, or none is left."""
-    conditions = [_parsed(one) for one in where]
-    cells = {e: {name: getattr(e, name) for name in FIELDS} for e in experiments}
+    axes = axes_of(experiments)
+    conditions = [_parsed(one, axes) for one in where]
+    cells = {e: {name: e.value_of(name) for name in (*axes, "native_size")} for e in experiments}
     with error_context("--where"):
         kept = [e for e, cell in cells.items() if all(matches(cell, condition) for condition in conditions)]
     if not kept:
@@ -30,14 +31,14 @@ def chosen(experiments: Sequence[Experiment], where: Sequence[str]) -> list[Expe
     return kept
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str, axes: Sequence[str]) -> dict[str, Any]:
     """The condition as an entry of `exclude`."""
     found = CONDITION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise UserError("not a condition", where="--where", given=text, allowed=ALLOWED)
     name, sign, wanted = found.groups()
-    if name not in AXES:
-        raise unknown_name("field", name, AXES, "--where")
+    if name not in axes:
+        raise unknown_name("field", name, axes, "--where")
     if sign not in ("=", "=="):
         return {name: f"{sign} {wanted}"}
     value = given_value(wanted, "--where", is_text=name in TEXTS)

@@ -42,6 +42,8 @@ with atheris.instrument_imports(include=["cfgsweep", "PIL.PngImagePlugin"]):
     from cfgsweep.storage.records import DoneRecord
     from cfgsweep.storage.run_folder import RunFolder
     from cfgsweep.storage.verify import findings, repair
+    from cfgsweep.sweep.schema import Sweep
+    from cfgsweep.sweep.serialize import as_written
     from cfgsweep.system.display import SilentDisplay
     from cfgsweep.system.input_pictures import input_picture
     from cfgsweep.training.config import TrainConfig, TrainingFile
@@ -183,6 +185,14 @@ def read_idx(content: bytes, place: Path) -> None:
     read_idx_folder(place, list("0123456789"))
 
 
+def read_prompts(content: bytes, place: Path) -> None:
+    """Texts in a file, whose kind the first byte says; the sweep with them can be written and read again."""
+    path = place / f"p.{('txt', 'csv', 'tsv', 'jsonl')[content[0] % 4] if content else 'txt'}"
+    path.write_bytes(content[1:])
+    sweep = Sweep(name="x", model="emoji", guider="cfg", prompt={"file": path})
+    assert Sweep(**as_written(sweep)) == sweep
+
+
 READERS: dict[str, Callable[[bytes, Path], None]] = {
     "sweep": lambda content, place: sweeps.one(content, place / "sweep.yaml"),
     "records": lambda content, place: read_run(content, place, "experiments.jsonl"),
@@ -198,6 +208,7 @@ READERS: dict[str, Callable[[bytes, Path], None]] = {
     "lora": read_lora,
     "model": read_model,
     "idx": read_idx,
+    "prompts": read_prompts,
 }
 TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # by a quarter
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -248,6 +259,10 @@ def seeds(place: Path) -> Iterator[tuple[str, bytes]]:
             )
         ),
     )
+    table = b'prompt,negative_prompt,seed,value\n"a, b",c,1,2.5\n'
+    json_line = b'{"prompt": "a", "seed": 1, "size": [8, 8]}\n'
+    for number, text in enumerate((b"a cat\na dog\n", table, table.replace(b",", b"\t"), json_line)):
+        yield "prompts", bytes([number]) + text
     header = bytes((0, 0, 8, 3, *(0, 0, 0, 1), *(0, 0, 0, 2), *(0, 0, 0, 2)))
     yield "idx", b"|||".join([header + bytes(4), bytes((0, 0, 8, 1, 0, 0, 0, 1, 7))] * 2)
 

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["cfgsweep", "yaml"]):
     from cfgsweep.phases.axis import Axis
     from cfgsweep.phases.search_range import ranges_of
     from cfgsweep.sweep.expand import expand
-    from cfgsweep.sweep.schema import AXES, read_sweep, schema
+    from cfgsweep.sweep.schema import read_sweep, schema
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MOST = 2000  # experiments to expand: more of the same shows nothing new
@@ -35,7 +35,7 @@ def one(content: bytes, path: Path) -> None:
     with contextlib.suppress(UserError):
         sweep, document = read_sweep(path)
         count = 1
-        for name in AXES:
+        for name in sweep.axes:
             count *= len(sweep.axis(name))
         if count > MOST:
             return

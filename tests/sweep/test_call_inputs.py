@@ -47,8 +47,10 @@ def test_lists_of_values_are_axes(written: Any, calls: list[dict[str, Any]]) -> 
 
 
 def test_the_schema_takes_what_is_read() -> None:
+    whole = schema()
     schema_of_call, schema_of_negatives = (
-        jsonschema.Draft202012Validator(schema()["properties"][name]) for name in ("call", "negative_prompt")
+        jsonschema.Draft202012Validator({**whole["properties"][name], "$defs": whole["$defs"]})
+        for name in ("call", "negative_prompt")
     )
     for written in (TWO, {"a": [[1, 2]]}, [{"a": 1}, {"b": None}], {"a": {"linspace": [1, 2, 3]}}):
         assert schema_of_call.is_valid(written)

@@ -23,7 +23,7 @@ from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import AXES, Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep, schema
 from tests.support.json_schema_strategies import of_schema
 
 EXAMPLES = int(os.environ.get("CFGSWEEP_TEST_EXAMPLES", "200"))
@@ -31,7 +31,7 @@ MOST = 2000  # experiments that are expanded; larger sweeps are only read
 
 
 def plan(sweep: Sweep, document: Document) -> None:
-    if math.prod(len(sweep.axis(name)) for name in AXES) <= MOST:
+    if math.prod(len(sweep.axis(name)) for name in sweep.axes) <= MOST:
         experiments = expand(sweep, document)
         assert cost(experiments).evaluations <= cost(experiments).unshared
         cautions(experiments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfgsweep.config.ranges import numbers_as_yaml
-from cfgsweep.sweep.schema import AXES
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.words_of_others import KEYS, sampler_called
 
 SWEEP = "name: s\nmodel: emoji\nprompt: a cat\nguider: cfg\n"

@@ -15,11 +15,10 @@ from cfgsweep.config.base_folder import base_folder
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.guidance.schedules.stepwise import Listed
-from cfgsweep.system.files import is_utf8
+from cfgsweep.system.input_files import content_of, is_path, separator_of
 from cfgsweep.system.machine_errors import is_regular
 
 MOST_BYTES = 2**20
-SEPARATORS = (",", ";", "\t")
 
 
 class FromFile(Listed):
@@ -42,7 +41,7 @@ class FromFile(Listed):
         if not isinstance(given, dict) or given.get("numbers") or not isinstance(given.get("path"), str):
             return given
         name, column = given["path"], given.get("column")
-        if not name or "\x00" in name or not is_utf8(name):
+        if not is_path(name):
             raise UserError("not the path of a file", given=name)
         path = (base_folder() / name).expanduser()
         column = str(column) if isinstance(column, int) and not isinstance(column, bool) else column
@@ -86,7 +85,7 @@ class FromFile(Listed):
         """Of the file; None where it is gone. Raises UserError where it has other numbers than it had when read."""
         if not is_regular(Path(self.path)):
             return None
-        content = _content(Path(self.path))
+        content = content_of(Path(self.path), MOST_BYTES)
         if _column(content, self.path, self.column) != self.numbers:
             raise UserError("the file has changed since this command began", given=self.path)
         return hashlib.sha256(content).hexdigest()
@@ -94,20 +93,7 @@ class FromFile(Listed):
 
 def read_column(path: Path, column: str | None) -> tuple[float, ...]:
     """The numbers of a column. Raises UserError, with the line, where a cell is none."""
-    return _column(_content(path), str(path), column)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if not is_regular(path):
-            raise UserError("there is no such file", given=str(path))
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", given=str(path)) from None
-    if len(content) > MOST_BYTES:
-        raise UserError("file too large", given=str(path), allowed=f"at most {MOST_BYTES} bytes")
-    return content
+    return _column(content_of(path, MOST_BYTES), str(path), column)
 
 
 def _column(content: bytes, path: str, column: str | None) -> tuple[float, ...]:
@@ -125,8 +111,7 @@ def _rows(content: bytes, path: str) -> list[tuple[int, list[str]]]:
     try:
         lines = content.decode("utf-8-sig").splitlines()
         first = next((line for line in lines if line.strip()), "")
-        separator = max(SEPARATORS, key=first.count)
-        reader = csv.reader(lines, delimiter=separator)
+        reader = csv.reader(lines, delimiter=separator_of(first))
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"not a CSV file: {shorten(str(error))}", given=path) from None
