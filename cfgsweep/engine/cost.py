@@ -59,7 +59,7 @@ def costs_of_starts(
 
 def _cost_key(start: StartKey, members: Sequence[Experiment]) -> Hashable:
     """What the cost depends on. Guiders and schedules are compared by identity, which is quick; the plan holds them."""
-    guidance = ((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels) for e in members)
+    guidance = ((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels, e.fork, e.start) for e in members)
     return (start.sampling.sampler, start.sampling.performed_steps, *guidance)
 
 

@@ -19,8 +19,8 @@ from cfgsweep.engine.guiding import guide_steps
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import Node, StartKey
+from cfgsweep.engine.restarts import begin_with_picture, restarted
 from cfgsweep.engine.results import Failed, Finished, decode
-from cfgsweep.engine.trace import ZERO_STEP
 from cfgsweep.engine.trajectory import PendingStep, Row, Trajectory, deliver, pending_steps
 from cfgsweep.engine.workers import Workers
 from cfgsweep.guidance.perturbations import BlurredInput
@@ -108,7 +108,10 @@ class _Run:
 
     def _begin(self, start: StartKey, node: Node) -> Trajectory:
         generator = torch.Generator().manual_seed(start.seed)
-        return Trajectory(node, *self.denoiser.start(start.sampling, generator))
+        latents, sampler = self.denoiser.start(start.sampling, generator)
+        if start.turn is not None:
+            latents, sampler = begin_with_picture(self.denoiser, start.turn, node.members[0][1], latents)
+        return Trajectory(node, latents, sampler)
 
     def _take(self, steps: list[PendingStep]) -> Iterator[Trajectory]:
         """Guide the steps, and move every sampler on."""
@@ -119,10 +122,14 @@ class _Run:
             if self.observer.traces_steps:
                 x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
                 self.observer.step_guided([e for _, e in step.node.members], parent.node.call, x0)
-            move = step.sampler.step_of_zero_init if step.operation == ZERO_STEP else step.sampler.step
+            move = step.sampler.step if step.operation.passes else step.sampler.step_of_zero_init
             latents = move(guided, parent.latents, parent.node.call)
+            sampler = step.sampler
+            if step.operation.restart is not None:
+                x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
+                latents, sampler, memory = restarted(step, latents, x0, memory, self.denoiser)
             history = step.history(numbers)
-            yield Trajectory(step.node, latents, step.sampler, memory, history=history, caches=step.caches)
+            yield Trajectory(step.node, latents, sampler, memory, history=history, caches=step.caches)
 
     def _x0_range(self, step: PendingStep) -> float:
         """The magnitude beyond which x0 counts as saturated: of pixels, or of latents."""

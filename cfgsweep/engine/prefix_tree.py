@@ -7,23 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.engine.trace import ForwardPass, GuidanceOp, GuidanceTrace
-from cfgsweep.samplers import Sampling
+from cfgsweep.samplers import Sampling, UTurn
 from cfgsweep.sweep.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
 class StartKey:
-    """What the first latents and the sampler depend on: experiments with equal keys begin as one trajectory."""
+    """What the first latents and the sampler depend on: experiments with equal keys begin as one trajectory.
+
+    turn: a U-turn of a picture that is given by its file.
+    """
 
     model: str
     revision: str | None
     seed: int
     sampling: Sampling
+    turn: UTurn | None = None
 
     @classmethod
     def of(cls, e: Experiment) -> StartKey:
         sampling = Sampling(e.sampler, e.steps, e.size, e.call, e.lora, e.begins_with, e.cache)
-        return cls(e.model, e.revision, e.seed, sampling)
+        return cls(e.model, e.revision, e.seed, sampling, e.start if e.start and e.start.image else None)
 
 
 Member = tuple[GuidanceTrace, Experiment]

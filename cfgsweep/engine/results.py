@@ -55,7 +55,10 @@ def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Fa
 
 
 def _diagnostics(trajectory: Trajectory) -> Diagnostics | None:
-    rows = [call.numbers for call in trajectory.history.calls] if trajectory.history else []
+    """Of the calls from noise, or from a U-turn, to the picture."""
+    trace, _ = trajectory.node.members[0]
+    calls = trajectory.history.calls[-trace.own_calls :] if trajectory.history else []
+    rows = [call.numbers for call in calls]
     known = [row for row in rows if row is not None]
     return Diagnostics.of(torch.stack(known).tolist()) if known else None  # read from the device at once
 
@@ -64,7 +67,8 @@ def _why_not_finite(trajectory: Trajectory, experiment: Experiment) -> str | Non
     found = trajectory.history.first_not_finite() if trajectory.history else None
     if found is not None:
         call, name = found
-        step = SAMPLERS[experiment.sampler].steps_of_calls(experiment.performed_steps)[call]
+        place = trajectory.node.members[0][0].place(call)
+        step = SAMPLERS[experiment.sampler].steps_of_calls(experiment.performed_steps)[place]
         which = "the prediction" if name == UNGUIDED else f"the prediction {name!r}"
         return f"step {step}: {which} is not finite"
     if not bool(trajectory.latents.isfinite().all()):

@@ -16,7 +16,7 @@ from typing import NamedTuple, overload
 from cfgsweep.guidance import COND, Branch
 from cfgsweep.guidance.interface import CompiledGuider, GuiderBase, compile_guider
 from cfgsweep.guidance.perturbations import BlurredInput, Condition, Perturbation
-from cfgsweep.samplers import SAMPLERS
+from cfgsweep.samplers import SAMPLERS, Restart, restart_of_fork, restart_of_turn
 from cfgsweep.sweep.experiment import Conditions, Experiment
 
 UNGUIDED = "unguided"  # the name of the prediction that is taken as it is
@@ -42,12 +42,14 @@ class GuidanceOp(NamedTuple):
         are.
     numbers: the values of `guider.number_names()`.
     names: the guider's names for the predictions of the passes.
+    restart: what happens to the latents after the step.
     """
 
     guider: GuiderBase | None
     numbers: tuple[float, ...]
     names: tuple[str, ...]
     passes: tuple[ForwardPass, ...]
+    restart: Restart | None = None
 
 
 ZERO_STEP = GuidanceOp(None, (), (), ())
@@ -56,11 +58,13 @@ ZERO_STEP = GuidanceOp(None, (), (), ())
 class GuidanceTrace(Sequence[GuidanceOp]):
     """The operation of an experiment at every call, reduced to what it really does there.
 
+    A U-turn takes the last calls again, and does at each what was done there before.
+
     Operations are made when they are looked up. A trace keeps only the scales, and shares the rest with all experiments
     that have the guider and the number of steps in common: a hundred thousand traces of fifty calls fit into memory.
     """
 
-    __slots__ = ("compiled", "conditions", "scales", "unguided")
+    __slots__ = ("before", "compiled", "conditions", "fork", "scales", "turn", "unguided")
 
     def __init__(self, e: Experiment):
         self.compiled = compile_guider(e.guider, e.performed_steps, e.sampler, e.noise_levels)
@@ -69,9 +73,21 @@ class GuidanceTrace(Sequence[GuidanceOp]):
         self.scales = array("d", scales if len(calls) == len(scales) else [scales[step] for step in calls])
         self.conditions = e.conditions
         self.unguided = e.conditions[0] == e.conditions[1] and e.guider.differences_only
+        self.fork = e.fork and restart_of_fork(e.fork, e.sampler, e.steps)
+        self.turn = e.start and restart_of_turn(e.start, e.sampler, e.steps)
+        self.before = 0 if e.start and e.start.image else len(self.scales)  # the calls before a U-turn
 
     def __len__(self) -> int:
-        return len(self.scales)
+        return self.before + (len(self.scales) - self.turn.call if self.turn else 0)
+
+    @property
+    def own_calls(self) -> int:
+        """How many calls lead to the picture from where it begins: from noise, or from a U-turn."""
+        return len(self) - (self.before if self.turn else 0)
+
+    def place(self, call: int) -> int:
+        """The number that a call has on the sampler's whole way."""
+        return call - self.before + self.turn.call if self.turn and call >= self.before else call
 
     @overload
     def __getitem__(self, call: int) -> GuidanceOp: ...
@@ -82,6 +98,16 @@ class GuidanceTrace(Sequence[GuidanceOp]):
             return [self[one] for one in range(*call.indices(len(self)))]
         if not 0 <= call < len(self):
             raise IndexError(call)
+        operation, restart = self._operation(self.place(call)), self._restart_after(call)
+        return operation if restart is None else operation._replace(restart=restart)
+
+    def _restart_after(self, call: int) -> Restart | None:
+        if self.fork and call + 1 == self.fork.call:
+            return self.fork
+        return self.turn if call + 1 == self.before else None
+
+    def _operation(self, call: int) -> GuidanceOp:
+        """call: on the sampler's whole way."""
         if call < self.compiled.zero_calls:
             return ZERO_STEP
         if call not in self.compiled.window or self.unguided:
@@ -100,20 +126,27 @@ class GuidanceTrace(Sequence[GuidanceOp]):
     def has_no_effect(self) -> bool:
         """Whether the conditional prediction is the result at every call."""
         unguided = _unguided(COND, self.conditions)
-        return self.compiled.zero_calls == 0 and all(operation == unguided for operation in self)
+        operations = map(self._operation, range(len(self.scales)))
+        return self.compiled.zero_calls == 0 and all(operation == unguided for operation in operations)
 
     def evaluations_from(self, call: int) -> int:
         """The number of predictions that this experiment alone needs from a call on."""
+        way = self._evaluations_from(call) if call < self.before else 0
+        return way + (self._evaluations_from(self.place(max(call, self.before))) if self.turn else 0)
+
+    def _evaluations_from(self, call: int) -> int:
+        """From a call of the sampler's whole way to its end."""
         window, first = self.compiled.window, max(call, self.compiled.zero_calls)
         guided = range(max(first, window.start), window.stop)
+        left = max(0, len(self.scales) - first)
         if self.unguided or not guided:
-            return max(0, len(self) - first)
-        return max(0, len(self) - first - len(guided)) + self._guided_evaluations(guided)
+            return left
+        return max(0, left - len(guided)) + self._guided_evaluations(guided)
 
     def _guided_evaluations(self, calls: range) -> int:
         """Where only the scale varies, calls are counted by their special scales instead of one by one."""
         if self.compiled.varies:
-            return sum(len(set(self[call].passes)) for call in calls)
+            return sum(len(set(self._operation(call).passes)) for call in calls)
         usual, savings = _pass_counts(self.compiled, self.conditions)
         total = usual * len(calls)
         for scale, saved in savings:

@@ -14,6 +14,7 @@ from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models.video import frames_of
+from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.step_cache import cache_spec
@@ -136,6 +137,7 @@ class Job:
             **({"lora": [lora._asdict() for lora in e.lora]} if e.lora else {}),
             **({"cache": cache_spec(e.cache)} if e.cache else {}),
             **({"vae": e.vae} if e.vae else {}),
+            **{name: _given(turn) for name in ("fork", "start") if (turn := getattr(e, name)) is not None},
             **({"load": {name: json.loads(value) for name, value in e.load}} if e.load else {}),
             "model": e.model,
             "revision": e.revision,
@@ -161,9 +163,19 @@ def share_saved(planned: Cost) -> str:
     return f"{1 - planned.evaluations / planned.unshared:.0%} saved by sharing"
 
 
+def _given(turn: UTurn | Fork) -> dict[str, object]:
+    """The fields of a U-turn or a fork that are not at their default."""
+    given = {key: value for key, value in turn._asdict().items() if value != turn._field_defaults.get(key)}
+    return {key: _file(value) if isinstance(value, PictureFile) else value for key, value in given.items()}
+
+
+def _file(picture: PictureFile) -> dict[str, str | None]:
+    return {"path": picture.path, "sha256": picture.sha256}
+
+
 def pictures_of(e: Experiment) -> dict[str, object]:
     """The fields of a record about the pictures that an experiment begins with; none of those of noise alone."""
     files = {"input_image": e.image, "mask": e.mask}
-    found = {name: {"path": file.path, "sha256": file.sha256} for name, file in files.items() if file is not None}
+    found = {name: _file(file) for name, file in files.items() if file is not None}
     strength = {} if e.strength is None else {"strength": e.strength}
     return {"task": e.task, **found, **strength} if found else {}

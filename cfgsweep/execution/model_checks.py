@@ -20,6 +20,9 @@ def check_with_model(plan: Plan, denoiser: Denoiser, notice: Callable[[str], Non
     texts = {text for e in plan.experiments for text in e.conditions[:2]}
     for text in sorted(map(str, filter(denoiser.is_cut_short, texts))):
         notice(f"{denoiser.name} cannot read all of this prompt and leaves out its end: {shorten(text)}")
+    if not denoiser.restarts and any(e.start or e.fork for e in plan.experiments):
+        problem = f"{denoiser.name} runs as diffusers' own pipeline does, which has no U-turns and no forks"
+        raise UserError(problem, where="start, fork", given=denoiser.name)
     for sampling in dict.fromkeys(start.sampling for start in plan.starts):
         denoiser.check_sampling(sampling)
     for vae in dict.fromkeys(e.vae for e in plan.experiments if e.vae is not None):

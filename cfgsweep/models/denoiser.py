@@ -93,6 +93,7 @@ class Denoiser(Protocol):
     name: str
     scheduler_config: Mapping[str, Any]
     load_other: Callable[[str], Any] | None  # loads another model by its name onto the same device
+    restarts: bool  # whether its latents can be noised between two steps, for U-turns and forks
 
     @property
     def native_size(self) -> tuple[int, int]:

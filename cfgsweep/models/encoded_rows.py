@@ -34,6 +34,7 @@ class EncodedRows(ABC):
     scheduler_config: Mapping[str, Any]
     native_size: tuple[int, int]
     own_formula = "cfg"
+    restarts = True
 
     @abstractmethod
     def encode(self, condition: Condition) -> torch.Tensor:

@@ -33,6 +33,11 @@ class ModelInfo:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its pipeline is recorded, and not run by a denoiser of its own."""
+        return self.negatives_apart
+
     @classmethod
     def read(cls, name: str, revision: str | None = None) -> ModelInfo:
         """Reads a model's files, without downloading any. Raises UserError where one is damaged.

@@ -38,7 +38,7 @@ LARGEST_SCALE = 4
 MISSING_SIZE = (64, 64)  # of the cells of a sheet without any picture
 CAPTION_FIELDS = (
     *("label", "prompt", "negative_prompt", "model", "guider", "schedule", "value"),
-    *("image", "mask", "strength", "sampler", "steps", "seed", "size", "call", "lora", "cache", "vae"),
+    *("image", "mask", "strength", "sampler", "steps", "seed", "size", "call", "lora", "cache", "vae", "fork", "start"),
 )
 
 LoadPicture = Callable[[Experiment], Image.Image | None]

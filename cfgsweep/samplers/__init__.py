@@ -30,8 +30,10 @@ from cfgsweep.samplers.schedulers import (
     usual_name,
 )
 from cfgsweep.samplers.table import HIGHER_ORDER, OWN_SAMPLER, PREDICTION_TYPES, SAMPLERS, PredictionKind, SamplerKind
+from cfgsweep.samplers.turns import HALF, Fork, Restart, UTurn, restart_of_fork, restart_of_turn
 
 __all__ = [
+    "HALF",
     "HIGHER_ORDER",
     "IMAGE_TO_IMAGE",
     "INPAINTING",
@@ -44,6 +46,7 @@ __all__ = [
     "TASKS",
     "TEXT_TO_IMAGE",
     "WHITE",
+    "Fork",
     "FromPicture",
     "Lora",
     "Loras",
@@ -52,11 +55,13 @@ __all__ = [
     "PictureLayout",
     "PipelineInputs",
     "PredictionKind",
+    "Restart",
     "Sampler",
     "SamplerKind",
     "Sampling",
     "StepCache",
     "Task",
+    "UTurn",
     "build_scheduler",
     "check_sampler",
     "config_of",
@@ -66,6 +71,8 @@ __all__ = [
     "noised",
     "performed_steps",
     "predicted_by",
+    "restart_of_fork",
+    "restart_of_turn",
     "thawed",
     "usual_name",
 ]

@@ -80,6 +80,20 @@ class Sampler:
             raise UserError(f"too many steps for {name} on this model", given=steps, allowed=f"{allowed} or fewer")
         return cls(scheduler, generator)
 
+    @classmethod
+    def start_late(
+        cls, name: str, model_config: Mapping[str, Any], steps: int, generator: torch.Generator, place: int, call: int
+    ) -> Sampler:
+        """A sampler that begins at a later place among its timesteps, as pipelines of image-to-image begin.
+
+        call: the number by which its first call will be asked for.
+        """
+        sampler = cls.start(name, model_config, steps, generator)
+        if hasattr(sampler.scheduler, "set_begin_index"):
+            sampler.scheduler.set_begin_index(place)
+        sampler.first = place - call
+        return sampler
+
     def fork(self) -> Sampler:
         """An independent copy. Lists are copied; tensors are shared, since schedulers never write into them."""
         twin = copy.copy(self.scheduler)
@@ -145,6 +159,27 @@ class Sampler:
 
     def _mixed(self, latents: torch.Tensor, call: int) -> torch.Tensor:
         return self.mixed_in[call].mixed(latents) if self.mixed_in else latents
+
+    def noised(self, picture: torch.Tensor, noise: torch.Tensor, call: int) -> torch.Tensor:
+        """Latents of a picture with noise, as the call takes them. Before the sampler's first call."""
+        timestep = self.timestep(call)[None]
+        if hasattr(self.scheduler, "scale_noise"):
+            noisy: torch.Tensor = self.scheduler.scale_noise(picture, timestep, noise)
+        else:
+            noisy = self.scheduler.add_noise(picture, noise, timestep)
+        return noisy
+
+    def renewed(
+        self, latents: torch.Tensor, x0: torch.Tensor, noise: torch.Tensor, share: float, call: int
+    ) -> torch.Tensor:
+        """The latents with a share of their noise's variance drawn anew; the noise level stays.
+
+        latents = c (x0 + sigma eps) becomes c (x0 + sigma (sqrt(1 - share) eps + sqrt(share) noise)).
+        """
+        sigma = self.sigmas_at(call)[0]
+        factor = self.length(call) / self._input_scale(call) / math.hypot(1, sigma)
+        clean = factor * x0
+        return clean + (1 - share) ** 0.5 * (latents - clean) + factor * sigma * share**0.5 * noise
 
     def step_of_zero_init(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         """The latents after a call that leaves the denoiser's input as it is, but for the sampler's own noise.

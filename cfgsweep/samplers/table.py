@@ -22,6 +22,8 @@ class SamplerKind:
     flow: the scheduler class for flow models, where there is one, and flow_options its options.
     predictions: the kinds of prediction that the scheduler class takes.
     higher_order: whether a step is made of more than one prediction, so that none of them leaves the latents in place.
+    draws: whether noise is drawn at every step but the last.
+    begins_late: whether it can begin at any step; pndm's first step is made otherwise than the others.
     """
 
     scheduler: str | None
@@ -31,6 +33,8 @@ class SamplerKind:
     flow_options: Mapping[str, Any] = field(default_factory=dict)
     predictions: tuple[PredictionKind, ...] = ("epsilon", "x0", "v")
     higher_order: bool = False
+    draws: bool = False
+    begins_late: bool = True
 
     def takes(self, prediction: PredictionKind) -> bool:
         """Whether models with this kind of prediction can be sampled."""
@@ -57,9 +61,9 @@ DPM_PLUS_PLUS = {"algorithm_type": "dpmsolver++"}
 SAMPLERS: dict[str, SamplerKind] = {
     OWN_SAMPLER: SamplerKind(None),
     "euler": SamplerKind("EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
-    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", predictions=("epsilon", "v")),
+    "euler_a": SamplerKind("EulerAncestralDiscreteScheduler", predictions=("epsilon", "v"), draws=True),
     "ddim": SamplerKind("DDIMScheduler"),
-    "ddpm": SamplerKind("DDPMScheduler"),
+    "ddpm": SamplerKind("DDPMScheduler", draws=True),
     "dpm++2m": SamplerKind(
         "DPMSolverMultistepScheduler",
         DPM_PLUS_PLUS,
@@ -77,7 +81,12 @@ SAMPLERS: dict[str, SamplerKind] = {
         "HeunDiscreteScheduler", calls="heun", flow="FlowMatchHeunDiscreteScheduler", higher_order=True
     ),
     "pndm": SamplerKind(
-        "PNDMScheduler", {"skip_prk_steps": True}, calls="pndm", predictions=("epsilon", "v"), higher_order=True
+        "PNDMScheduler",
+        {"skip_prk_steps": True},
+        calls="pndm",
+        predictions=("epsilon", "v"),
+        higher_order=True,
+        begins_late=False,
     ),
     "unipc": SamplerKind(
         "UniPCMultistepScheduler", flow="UniPCMultistepScheduler", flow_options=AS_FLOW, higher_order=True

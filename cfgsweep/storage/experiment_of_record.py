@@ -17,7 +17,7 @@ from cfgsweep.models.fingerprint import fingerprint
 from cfgsweep.models.info import ModelInfo
 from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.models.source import find_source
-from cfgsweep.samplers import PictureFile
+from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.experiment import Experiment
@@ -60,6 +60,8 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
         settings["call"] = frozen_inputs(fields.get("call") or {})
         (settings["lora"],) = parse_loras([fields.get("lora") or None])
         (settings["cache"],) = parse_caches([fields.get("cache")])
+        settings["fork"] = Fork(**found) if (found := fields.get("fork")) else None
+        settings["start"] = _turn(fields.get("start"))
         settings["load"] = LoadSettings(**fields.get("load") or {}).id_settings()
         guider = _parsed("guider", json.dumps(fields["guider"]))
         schedule = _parsed("schedule", json.dumps(fields["schedule"]))
@@ -73,6 +75,11 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
 def _file(found: Mapping[str, str] | None) -> PictureFile | None:
     """A picture as a record names it. Its size in pixels is not known, and decides nothing."""
     return None if found is None else PictureFile(found["sha256"], found["path"], (8, 8))
+
+
+def _turn(found: Mapping[str, Any] | None) -> UTurn | None:
+    """A U-turn as a record has it: the picture's file with its hash."""
+    return None if found is None else UTurn(**{**found, "image": _file(found.get("image"))})
 
 
 class _NativeSizes:

@@ -39,7 +39,8 @@ def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile | FromFile, s
 
 def _files(sweep: Sweep) -> Iterator[tuple[PictureFile | FromFile, Path, str]]:
     """The sweep's pictures and schedules that have a file, each with its path and its hash."""
-    for picture in dict.fromkeys([*(sweep.image or ()), *(sweep.mask or ())]):
+    turned = [turn.image for turn in sweep.start if turn is not None]
+    for picture in dict.fromkeys([*(sweep.image or ()), *(sweep.mask or ()), *turned]):
         if picture is not None and picture.path is not None:
             yield picture, Path(picture.path), picture.sha256
     for schedule in dict.fromkeys(schedules_from_files(sweep)):

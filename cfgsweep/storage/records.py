@@ -108,6 +108,10 @@ class DoneRecord(BaseRecord):
     """the step cache of diffusers and its parameters"""
     vae: str | None = None
     """another autoencoder than the model's own"""
+    fork: dict[str, Any] | None = None
+    """where the way of the latents is split: `at`, with `seed` unless it is 0, and `amount` where it is given"""
+    start: dict[str, Any] | None = None
+    """a U-turn: `noise`, with `seed` unless it is 0, and the `path` and `sha256` of `image` where it is a file's"""
     load: dict[str, Any] = {}
     """how the model was loaded: quantization, offload and so on"""
     model: str

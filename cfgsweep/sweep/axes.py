@@ -20,6 +20,8 @@ AXES = (
     "lora",
     "cache",
     "vae",
+    "fork",
+    "start",
     "guider",
     "schedule",
     "value",

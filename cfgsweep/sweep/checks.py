@@ -15,6 +15,7 @@ from cfgsweep.samplers import TEXT_TO_IMAGE, check_sampler
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.guider_axis import as_entry
 from cfgsweep.sweep.schema import Sweep
+from cfgsweep.sweep.turn_checks import check_turns
 
 
 def check(
@@ -30,6 +31,7 @@ def check(
     _check_conditions(sweep, [models[name] for name in sorted(used)])
     _check_samplers({(e.model, e.sampler) for e in experiments}, models)
     _check_strengths(experiments)
+    check_turns(experiments, models)
     check_parts(experiments)
     if sweep.zip and not merged and len({e.id for e in experiments}) < len(experiments):
         raise UserError("the zipped axes name one experiment twice").at_key("zip")

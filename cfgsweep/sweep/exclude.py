@@ -8,11 +8,12 @@ from typing import Any
 
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError, did_you_mean
-from cfgsweep.samplers import StepCache
+from cfgsweep.samplers import Fork, StepCache, UTurn
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.lora import parse_loras
 from cfgsweep.sweep.pictures import is_named, native_size_of
 from cfgsweep.sweep.step_cache import CACHES, parse_caches
+from cfgsweep.sweep.turns import NONE, number_of, parse_forks, parse_starts
 
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -30,6 +31,8 @@ def _holds(cell: Mapping[str, Any], name: str, wanted: Any) -> bool:
         return any(is_named(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
     if name == "cache":
         return any(_is_cache(cell[name], one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+    if name in ("fork", "start"):
+        return any(_is_turn(cell[name], one, name) for one in (wanted if isinstance(wanted, list) else [wanted]))
     if name == "call":
         call = as_mapping(cell[name])
         wanted = wanted if isinstance(wanted, list) else [wanted]
@@ -45,6 +48,18 @@ def _is_cache(cache: StepCache | None, wanted: Any) -> bool:
         return cache in parse_caches(wanted)
     except UserError as error:
         raise error.at_key() from None  # its place in the list of one
+
+
+def _is_turn(value: UTurn | Fork | None, wanted: Any, name: str) -> bool:
+    """Numbers and comparisons are about the noise of a U-turn and the place of a fork, whichever its seed is."""
+    if isinstance(wanted, dict):
+        parsed = parse_forks(wanted) if name == "fork" else parse_starts(wanted, None)
+        return value in parsed
+    if wanted in (None, NONE):
+        return value is None
+    if value is None and name == "fork":
+        return False
+    return field_matches(0.0 if value is None else number_of(value), wanted)
 
 
 def _inputs_match(call: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

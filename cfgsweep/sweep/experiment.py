@@ -13,7 +13,18 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.guidance.perturbations import Condition, NegativePrompt
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, FromPicture, Loras, PictureFile, PipelineInputs, StepCache, Task
+from cfgsweep.samplers import (
+    SAMPLERS,
+    TEXT_TO_IMAGE,
+    Fork,
+    FromPicture,
+    Loras,
+    PictureFile,
+    PipelineInputs,
+    StepCache,
+    Task,
+    UTurn,
+)
 from cfgsweep.sweep.fields import Label, Size
 from cfgsweep.sweep.legacy_ids import legacy_id
 from cfgsweep.sweep.variables import Variables
@@ -37,6 +48,7 @@ class Experiment:
     rounds_up: whether the model's pipeline rounds the number of steps up that it takes at a strength.
     call: further inputs of the pipeline's call. lora: the LoRA files that are used, with their scales.
     cache: by which steps reuse what earlier ones computed.
+    fork, start: where the way of the latents is split, and a U-turn of the finished picture; see `Fork` and `UTurn`.
     vae: an autoencoder in the place of the model's own. load: settings of loading that can change pixels.
     native_size: the model's, where its files are on this machine; no part of the id.
     negatives_apart: whether the model's pipeline may encode a negative prompt otherwise than a prompt.
@@ -66,6 +78,8 @@ class Experiment:
     lora: Loras = ()
     cache: StepCache | None = None
     vae: str | None = None
+    fork: Fork | None = None
+    start: UTurn | None = None
     load: tuple[tuple[str, str], ...] = ()
     vars: Variables = field(default=(), compare=False, repr=False)
     template: str | None = field(default=None, compare=False, repr=False)
@@ -104,7 +118,8 @@ class Experiment:
     def legacy_id(self) -> str | None:
         """The id in run folders of version 0.1; None where other pictures have been made of these settings since."""
         changed = self.guider.formula_changed or self.schedule.formula_changed or self._latents_moved_before()
-        if changed or self.image or self.call or self.lora or self.cache or self.vae or self.load:
+        added = (self.image, self.call, self.lora, self.cache, self.vae, self.load, self.fork, self.start)
+        if changed or any(added):
             return None
         return legacy_id({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
@@ -145,6 +160,13 @@ class Experiment:
         if self.image is None:
             return None
         return FromPicture(self.image, self.strength, self.mask, self.rounds_up)
+
+    @property
+    def origin(self) -> Experiment | None:
+        """The experiment without its U-turn, or else without its fork; None where it has neither."""
+        if self.start is not None:
+            return dataclasses.replace(self, start=None)
+        return None if self.fork is None else dataclasses.replace(self, fork=None)
 
     @property
     def performed_steps(self) -> int:

@@ -23,6 +23,7 @@ from cfgsweep.sweep.guider_axis import parse_guiders
 from cfgsweep.sweep.lora import LORA_SCHEMA, parse_loras
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, parse_masks
 from cfgsweep.sweep.step_cache import CACHE_SCHEMA, parse_caches
+from cfgsweep.sweep.turns import FORK_SCHEMA, START_SCHEMA, parse_forks, parse_starts
 from cfgsweep.sweep.variables import LONGEST, VARIABLES_SCHEMA, parse_variables
 from cfgsweep.sweep.words_of_others import TASK_NAMES, sampler_called
 from cfgsweep.sweep.zip_group import GROUPS_SCHEMA, ZipGroup, parse_groups
@@ -161,6 +162,8 @@ Strength = Annotated[float, BeforeValidator(number), Field(gt=0, le=1)]
 Strengths = Annotated[list[Strength], Many, _OneOrMany({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, True)]
 Images = Annotated[list[PictureFile], BeforeValidator(parse_images), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
 Masks = Annotated[list[PictureFile], BeforeValidator(parse_masks), WithJsonSchema(one_or_many(PATH_SCHEMA, False))]
+Starts = Annotated[list[Any], BeforeValidator(parse_starts), WithJsonSchema(START_SCHEMA)]
+Forks = Annotated[list[Any], BeforeValidator(parse_forks), WithJsonSchema(FORK_SCHEMA)]
 StepCaches = Annotated[list[Any], BeforeValidator(parse_caches), WithJsonSchema(CACHE_SCHEMA)]
 Labels = Annotated[
     list[Annotated[Label, BeforeValidator(_label)]],

@@ -17,7 +17,7 @@ FOLDER = "folder"  # the key of the sweep file's folder in the context of a vali
 PATH_SCHEMA = {"type": "string", "minLength": 1}
 
 
-def parse_images(given: Any, info: ValidationInfo) -> list[PictureFile] | None:
+def parse_images(given: Any, info: ValidationInfo | None) -> list[PictureFile] | None:
     """The pictures of the files. Raises UserError where one cannot be read, or is the same as another."""
     if given is None:
         return None
@@ -34,14 +34,14 @@ def parse_masks(given: Any, info: ValidationInfo) -> list[PictureFile] | None:
     return found
 
 
-def _picture(given: Any, info: ValidationInfo, number: int) -> PictureFile:
+def _picture(given: Any, info: ValidationInfo | None, number: int) -> PictureFile:
     from cfgsweep.system.input_pictures import input_picture  # imports Pillow, which most sweeps do not need
 
     if isinstance(given, PictureFile):  # parsed already
         return given
     if not isinstance(given, str) or not given or "\x00" in given or not is_utf8(given):
         raise UserError("not the path of a picture", given=given, allowed="a path, or a list of paths").at_key(number)
-    path = Path((info.context or {}).get(FOLDER, ""), given).expanduser()
+    path = Path(((info and info.context) or {}).get(FOLDER, ""), given).expanduser()
     with error_key(number):
         image, sha256 = input_picture(path)
     if min(image.size) < 8:

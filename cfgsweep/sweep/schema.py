@@ -35,6 +35,7 @@ from cfgsweep.sweep.fields import (
     Axes,
     Calls,
     Conditions,
+    Forks,
     Groups,
     Guiders,
     Images,
@@ -50,6 +51,7 @@ from cfgsweep.sweep.fields import (
     Schedules,
     Seeds,
     Sizes,
+    Starts,
     StepCaches,
     StepCounts,
     Strengths,
@@ -64,6 +66,7 @@ from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.prompt_files import with_files_read
 from cfgsweep.sweep.step_cache import cache_spec
 from cfgsweep.sweep.text_file import FILE_SCHEMA
+from cfgsweep.sweep.turns import turn_spec
 from cfgsweep.sweep.variables import VARIABLE, check_variables
 
 
@@ -99,6 +102,8 @@ class Sweep(BaseModel):
     lora: LoraFiles = Field([()], description="LoRA files and their scales; several at once in a list of their own")
     cache: StepCaches = Field([None], description="caches of diffusers by which steps reuse what earlier ones computed")
     vae: Vaes = Field([None], description="hub id or folder of an autoencoder; null is the model's own")
+    fork: Forks = Field([None], description="splits the way of the latents at a step: {at: [0.2, 0.5], seeds: 8}")
+    start: Starts = Field([None], description="noises the picture again and denoises it: {noise: [0, 0.3, 0.6]}")
     load: LoadSettings = Field(LoadSettings(), description="how the model is loaded, passed on to diffusers")
     guider: Guiders
     schedule: Schedules = [Constant()]
@@ -275,6 +280,8 @@ def _told(name: str, value: Any) -> Any:
         return value.path
     if name == "cache":
         return cache_spec(value)
+    if name in ("fork", "start"):
+        return turn_spec(value)
     return (
         value.spec() if isinstance(value, Parameters | GuiderEntry) else as_mapping(value) if name == "call" else value
     )

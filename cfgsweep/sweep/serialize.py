@@ -18,8 +18,10 @@ from cfgsweep.sweep.phase_settings import PhaseSettings
 from cfgsweep.sweep.schedule_files import schedule_spec
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.step_cache import cache_spec
+from cfgsweep.sweep.turns import turn_spec
 
-EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None]}  # axes where nothing is given
+# Axes where nothing is given.
+EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None], "fork": [None], "start": [None]}
 
 
 def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def _plain(field: str, value: Any, places: Mapping[Any, str]) -> Any:
         return lora_spec(value)
     if field == "cache":
         return cache_spec(value)
+    if field in ("fork", "start"):
+        return turn_spec(value, places)
     if field == "call":  # a list would be read as several values
         return {name: [one] if isinstance(one, list) else one for name, one in as_mapping(value).items()}
     return value

@@ -12,6 +12,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.lora import lora_title
 from cfgsweep.sweep.pictures import picture_title
 from cfgsweep.sweep.step_cache import cache_title
+from cfgsweep.sweep.turns import turn_title
 
 
 def varying(experiments: Sequence[Experiment]) -> list[str]:
@@ -61,6 +62,8 @@ def axis_label(name: str, value: Any) -> str:
         return picture_title(name, value)
     if name == "cache":
         return cache_title(value)
+    if name in ("fork", "start"):
+        return turn_title(name, value)
     if name == "sampler":
         return str(value)
     return f"{name} {compact(value)}"

@@ -55,6 +55,7 @@ class RecordedRows:
     tried: the way of sampling with which things are tried out.
     """
 
+    restarts = False
     tried: Sampling = NATIVE
     takes_loras = True  # not where it predicts in the place of another model, whose they are
 
