@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
     from cfgsweep.execution.sweep_files import convert, init
-    from cfgsweep.phases.api import PhaseResult, phase
+    from cfgsweep.phases.api import PhaseResult, phase, window
     from cfgsweep.sweep.schema import Sweep
 
     __version__: str
@@ -63,6 +63,7 @@ __all__ = [
     "table",
     "train",
     "verify",
+    "window",
 ]
 
 _HOMES = {
@@ -74,7 +75,7 @@ _HOMES = {
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),
     "cfgsweep.execution.sweep_files": ("convert", "init"),
-    "cfgsweep.phases.api": ("PhaseResult", "phase"),
+    "cfgsweep.phases.api": ("PhaseResult", "phase", "window"),
     "cfgsweep.sweep.schema": ("Sweep",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

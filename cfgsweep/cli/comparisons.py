@@ -1,4 +1,4 @@
-"""The command that compares guiders."""
+"""The commands that draw conclusions from the metrics of a run."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def compare(
         return
     found = cfgsweep.compare(run, baseline=baseline, matched=matched, metrics=metric, where=where)
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
+
+
+def window(
+    run: RunArgument,
+    metric: Annotated[str, typer.Option(help="one that the run has measured")] = "kept",
+    as_json: Json = False,
+    where: Where = None,
+) -> None:
+    """Tell where in time something is decided: by U-turns or forks, with 95% intervals."""
+    found = cfgsweep.window(run, metric=metric, where=where, draw=not as_json)
+    tell_all([json.dumps(found.as_json())] if as_json else [*found.lines(), found.plot_file])

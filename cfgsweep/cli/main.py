@@ -18,7 +18,7 @@ from cfgsweep.system.machine_errors import in_words, is_of_machine
 # In the order in which --help lists them.
 COMMANDS = (
     *(files.init, runs.run, runs.plan, runs.phase, runs.verify),
-    *(drawing.grid, tables.table, comparisons.compare, ratings.rate, runs.export),
+    *(drawing.grid, tables.table, comparisons.compare, ratings.rate, comparisons.window, runs.export),
     *(catalogues.guiders, catalogues.schedules, models.check, catalogues.schema, catalogues.configs, models.train),
     files.convert,
 )

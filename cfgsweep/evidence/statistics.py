@@ -45,13 +45,14 @@ def paired(differences: Sequence[float]) -> Paired | None:
     found = np.asarray(differences, float)
     if len(found) < LEAST_PAIRS:
         return None
-    low, high = _interval(found)
+    low, high = mean_interval(found)
     wins = float((found > 0).mean() + (found == 0).mean() / 2)
     wins_low, wins_high = wilson(wins, len(found))
     return Paired(len(found), float(found.mean()), low, high, wins, wins_low, wins_high, _p_of_flips(found))
 
 
-def _interval(found: np.ndarray) -> tuple[float, float]:
+def mean_interval(found: np.ndarray) -> tuple[float, float]:
+    """The interval of the mean of independent numbers, two or more, by the bootstrap (BCa)."""
     if np.ptp(found) == 0:
         return float(found[0]), float(found[0])
     from scipy.stats import bootstrap

@@ -50,6 +50,19 @@ class PictureMetric(Metric):
         return fmean(self.measure(frame, condition) for frame in frames_of(picture))
 
 
+class OriginMetric(Metric):
+    """A number for each U-turn and each fork, beside the picture that it comes from."""
+
+    def measure(self, image: Image.Image, origin: Image.Image) -> float:
+        """Measures an RGB picture; `origin` is the one without the U-turn or the fork."""
+        raise NotImplementedError
+
+    def measure_frames(self, picture: Picture, origin: Picture) -> float:
+        """The mean over all frames of both."""
+        pairs = zip(frames_of(picture), frames_of(origin), strict=False)
+        return fmean(self.measure(frame, other) for frame, other in pairs)
+
+
 class GroupMetric(Metric):
     """One number for all pictures that differ in the seed alone; each of their records has it.
 

@@ -16,8 +16,10 @@ from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of,
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_api import open_run
+from cfgsweep.phases.plot_windows import write_windows
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
+from cfgsweep.phases.windows import Windows
 from cfgsweep.storage.report_fields import TransitionFields
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system import display as displays
@@ -81,6 +83,28 @@ class PhaseResult:
         return displays.html_table(rows, self.report["name"], head)
 
 
+@dataclass(frozen=True)
+class WindowResult:
+    """The windows of a run. plot_file: None where none was drawn."""
+
+    windows: Windows
+    plot_file: Path | None
+
+    def lines(self) -> list[str]:
+        return self.windows.lines()
+
+    def as_json(self) -> dict[str, Any]:
+        return self.windows.as_json()
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.windows._repr_html_()
+
+
 def phase(
     sweep: SweepLike | Run,
     *,
@@ -136,3 +160,20 @@ def phase(
             return PhaseResult(find_phases(found, run, folder, options, display), folder)
     finally:
         display.close()
+
+
+def window(
+    run: Run | str | os.PathLike[str], *, metric: str = "kept", where: Sequence[str] | None = None, draw: bool = True
+) -> WindowResult:
+    """Where a metric changes over the noise of U-turns or the place of forks: half-way where, and within which width.
+
+    metric: one that the run has measured. where: take only pictures for which these conditions hold, as `Run.where`
+    takes them. draw: whether the plot is written into the run's folder, as grids/NAME-window.png.
+
+    Raises UserError where neither `start` nor `fork` varies, or the metric was not measured.
+    """
+    opened = open_run(run) if isinstance(run, str | os.PathLike) else run
+    chosen = opened.where(*([where] if isinstance(where, str) else where)) if where else opened
+    records = {name: result.record for name, result in chosen.results.items() if result.record is not None}
+    windows = Windows.of(chosen.experiments, records, metric)
+    return WindowResult(windows, write_windows(RunFolder(chosen.folder), chosen.sweep.name, windows) if draw else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cfgsweep.metrics.base import METRICS
 from cfgsweep.reports.measure import OVER, Key
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import TitleLabels, varying
+from cfgsweep.sweep.turns import number_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,11 +25,13 @@ Numbers = Mapping[Key, Mapping[str, list[float]]]
 
 
 def axis_of(experiments: Sequence[Experiment]) -> str:
-    """The setting on the x axis: `value` if it varies, else the first number that does.
+    """The setting on the x axis: U-turns or forks if they vary, then `value`, else the first number that does.
 
     Raises UserError if no number varies.
     """
     fields = [name for name in varying(experiments) if name not in OVER]
+    if turns := [name for name in ("start", "fork") if name in fields]:
+        return turns[0]
     numeric = [name for name in fields if isinstance(experiments[0].value_of(name), int | float)]
     if not numeric:
         raise UserError("no number varies that metrics could be drawn over", where="--plot", given=fields)
@@ -50,7 +53,7 @@ def plot(
     lines: dict[str, list[tuple[float, Mapping[str, list[float]]]]] = {}
     for key, values in numbers.items():
         title = ", ".join(labels.of(*part) for part in key if part[0] != over)
-        lines.setdefault(title, []).append((dict(key)[over], values))  # type: ignore[arg-type]
+        lines.setdefault(title, []).append((_place(over, dict(key)[over]), values))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         for title, points in lines.items():
             known = sorted((x, values[metric]) for x, values in points if values.get(metric))
@@ -65,6 +68,11 @@ def plot(
     _explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)
     return figure
+
+
+def _place(over: str, value: Any) -> float:
+    """Where a setting is on the x axis: at no noise without a U-turn, at the last step without a fork."""
+    return {"start": 0.0, "fork": 1.0}[over] if value is None else number_of(value)
 
 
 def _explain(figure: Figure, experiments: Sequence[Experiment], several: bool) -> None:

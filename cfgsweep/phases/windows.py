@@ -1,0 +1,181 @@
+"""Where in time something is decided: the window of a metric over the noise of U-turns, or the place of forks.
+
+As in Sclocchi, Favero, Wyart 2025 (PNAS, arXiv 2402.16991), Li and Chen 2024 (critical windows, arXiv 2403.01633), and
+Behjoo and Chertkov 2026 (U-turns, arXiv 2602.04404): pictures are noised to a level and denoised, and one asks which
+of them keep a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cfgsweep.errors import UserError
+from cfgsweep.evidence.statistics import CONFIDENCE, RESAMPLES, SEED, mean_interval, wilson
+from cfgsweep.phases.curve import Curve
+from cfgsweep.phases.transitions import Shape
+from cfgsweep.reports.measure import OVER
+from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.system.display import aligned, html_table
+
+LEAST = 5  # pictures, and points of the curve no fewer than 3
+HEAD = ("setting", "pictures", "first", "last", "half-way at", "95% interval", "width", "95% interval")
+
+
+@dataclass(frozen=True)
+class Point:
+    """The mean of a metric at one place, over pictures, with its 95% interval.
+
+    Wilson's where every number is 0 or 1, else the bootstrap's.
+    """
+
+    at: float
+    mean: float
+    low: float
+    high: float
+
+
+class Estimate(NamedTuple):
+    """A number with its 95% interval, by the bootstrap over pictures."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a metric changes from the first place to the last: half-way at `location`, 10 to 90 % within `width`.
+
+    ends: where 10 and 90 % are reached first. All are None where the intervals of the first and the last point overlap:
+    no change is shown.
+    """
+
+    title: str
+    pictures: int
+    points: Sequence[Point]
+    location: Estimate | None
+    width: Estimate | None
+    ends: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, title: str, places: Sequence[float], numbers: np.ndarray) -> Window:
+        """numbers: [pictures, places], of places by rising value."""
+        points = [_point(at, column) for at, column in zip(places, numbers.T, strict=True)]
+        first, last = points[0], points[-1]
+        if first.low <= last.high and last.low <= first.high:
+            return cls(title, len(numbers), points, None, None)
+        found = _location_and_width(places, numbers.mean(axis=0))
+        rng = np.random.default_rng(SEED)
+        drawn = (numbers[rng.integers(len(numbers), size=len(numbers))] for _ in range(RESAMPLES // 10))
+        spread = np.array([_location_and_width(places, some.mean(axis=0)) for some in drawn])
+        bounds = np.nanpercentile(spread, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
+        location, width = (Estimate(value, *map(float, pair)) for value, pair in zip(found, bounds.T, strict=True))
+        return cls(title, len(numbers), points, location, width, _ends(_curve(places, numbers.mean(axis=0))))
+
+    def row(self) -> tuple[str, ...]:
+        ends = (f"{self.points[0].mean:.2f}", f"{self.points[-1].mean:.2f}")
+        if self.location is None or self.width is None:
+            return (self.title, str(self.pictures), *ends, "no change shown", "", "", "")
+        both = (self.location, self.width)
+        cells = (cell for one in both for cell in (f"{one.value:.3f}", f"[{one.low:.3f}, {one.high:.3f}]"))
+        return (self.title, str(self.pictures), *ends, *cells)
+
+    def as_json(self) -> dict[str, Any]:
+        found = {name: one and one._asdict() for name, one in (("location", self.location), ("width", self.width))}
+        points = [asdict(point) for point in self.points]
+        return {"title": self.title, "pictures": self.pictures, "points": points, **found, "ends": self.ends}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a run, one for every combination of its other settings. over: `start` or `fork`."""
+
+    metric: str
+    over: str
+    found: Sequence[Window]
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment], records: Mapping[str, Record], metric: str) -> Windows:
+        """Raises UserError where neither `start` nor `fork` varies, or the metric was not measured often enough."""
+        names = varying(experiments)
+        over = next((name for name in ("start", "fork") if name in names), None)
+        if over is None:
+            hint = "give `start: {noise: [0, 0.1, ...]}` or `fork: {at: [...]}` several values"
+            raise UserError("neither U-turns nor forks vary in this run", where="window", given=names, hint=hint)
+        fields = [name for name in names if name not in (*OVER, over)]
+        groups: dict[tuple[Any, ...], dict[Any, dict[float, list[float]]]] = {}
+        for e in experiments:
+            record = records.get(e.id)
+            number = record.metrics.get(metric) if isinstance(record, DoneRecord) else None
+            if number is not None:
+                settings = tuple(e.value_of(name) for name in fields)
+                picture = tuple(getattr(e, name) for name in OVER)
+                at = groups.setdefault(settings, {}).setdefault(picture, {})
+                at.setdefault(_place(e, over), []).append(number)
+        found = [_window(fields, settings, pictures) for settings, pictures in groups.items()]
+        if not found:
+            hint = f"give the sweep `metrics: {metric}`, and run it again"
+            raise UserError("was not measured in this run", where="--metric", given=metric, hint=hint)
+        return cls(metric, over, found)
+
+    def lines(self) -> list[str]:
+        """A table of the windows."""
+        what = "the noise of the U-turn" if self.over == "start" else "the steps before the fork, of all"
+        return [*aligned([HEAD, *(one.row() for one in self.found)]), "", f"{self.metric} over {what}"]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        return html_table([one.row() for one in self.found], f"{self.metric} over {self.over}", HEAD)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"metric": self.metric, "over": self.over, "windows": [one.as_json() for one in self.found]}
+
+
+def _place(e: Experiment, over: str) -> float:
+    """The noise of a U-turn, 0 without one; the share of the steps before a fork, 1 without one."""
+    if over == "start":
+        return e.start.noise if e.start else 0.0
+    return e.fork.step(e.steps) / e.steps if e.fork else 1.0
+
+
+def _window(fields: Sequence[str], settings: Sequence[Any], pictures: Mapping[Any, dict[float, list[float]]]) -> Window:
+    """Of the pictures that have a number at every place."""
+    title = ", ".join(map(axis_label, fields, settings)) or "all"
+    places = sorted({at for found in pictures.values() for at in found})
+    whole = [[float(np.mean(found[at])) for at in places] for found in pictures.values() if len(found) == len(places)]
+    if len(whole) < LEAST or len(places) < 3:
+        given = f"{title}: {len(whole)} pictures at {len(places)} places"
+        raise UserError("too few for a window", where="window", given=given, allowed=f"{LEAST} at 3 or more")
+    return Window.of(title, places, np.array(whole))
+
+
+def _point(at: float, numbers: np.ndarray) -> Point:
+    shares = bool(np.isin(numbers, (0.0, 1.0)).all())
+    mean = float(numbers.mean())
+    low, high = wilson(mean, len(numbers)) if shares else mean_interval(numbers)
+    return Point(at, mean, low, high)
+
+
+def _curve(places: Sequence[float], means: np.ndarray) -> Curve:
+    return Curve(places, [np.array([mean]) for mean in means], lambda a, b: float(np.abs(a - b).max()))
+
+
+def _ends(curve: Curve) -> tuple[float, float]:
+    begin, end = (curve.crossing(0, len(curve.values) - 1, share)[1] for share in (0.1, 0.9))
+    return begin, end
+
+
+def _location_and_width(places: Sequence[float], means: np.ndarray) -> tuple[float, float]:
+    """Those of the whole curve as of a transition; not numbers where its ends are the same."""
+    if means[0] == means[-1]:
+        return float("nan"), float("nan")
+    shape = Shape.of(_curve(places, means), 0, len(places) - 1)
+    return shape.location, shape.width
