@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cfgsweep.config.parameters import compact
+from cfgsweep.phases.plot_distribution import draw_distributions
 from cfgsweep.phases.report import Report, at_edge, location_text, verdict_text
 from cfgsweep.phases.stretches import STEEP
 from cfgsweep.storage.png import as_image
@@ -27,8 +28,13 @@ def draw_searches(report: Report, run: RunFolder) -> Image.Image:
 
 def figure_of_searches(report: Report, run: RunFolder) -> Figure:
     searches = report["searches"][:MOST]
-    figure = Figure(figsize=(12, 4.6 * len(searches)), layout="constrained")
-    for part, search in zip(figure.subfigures(len(searches), 1, squeeze=False)[:, 0], searches, strict=True):
+    over_seeds = 3.2 * len(report.get("distributions", []))
+    figure = Figure(figsize=(12, 4.6 * len(searches) + over_seeds), layout="constrained")
+    heights = [*([over_seeds] if over_seeds else []), *[4.6] * len(searches)]
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    if over_seeds:
+        draw_distributions(parts[0], report)
+    for part, search in zip(parts[-len(searches) :], searches, strict=True):
         part.suptitle(f"{report['name']}: {search['title']}", fontsize=11)
         above, below = part.subfigures(2, 1, height_ratios=[3, 2])
         left, right = above.subplots(1, 2, width_ratios=[3, 1])

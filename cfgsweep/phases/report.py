@@ -10,12 +10,14 @@ from typing import Any
 
 from cfgsweep.config.parameters import compact
 from cfgsweep.engine.cost import cost
+from cfgsweep.phases.distribution import LEAST_SEEDS, distribution, summary
 from cfgsweep.phases.driver import PhaseDriver, SearchState
 from cfgsweep.phases.line_search import LineSearch
 from cfgsweep.phases.map_search import MapSearch
 from cfgsweep.phases.search_range import SearchRange
 from cfgsweep.phases.transitions import ABRUPT, Transition
 from cfgsweep.storage.report_fields import OLD_ABRUPT, OLD_UNIT
+from cfgsweep.sweep.titles import axis_label, varying
 from cfgsweep.system.display import aligned
 
 Report = dict[str, Any]
@@ -23,6 +25,8 @@ Report = dict[str, Any]
 
 def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], distance: str) -> Report:
     """The content of phase.json. In the report of a map, what belongs to a range is a list of two."""
+    searches = [_search_report(state) for state in driver.states]
+    seeds = _distributions(driver.states, searches, ranges[0].high) if len(ranges) == 1 else []
     where = {key: [getattr(one, key) for one in ranges] for key in ("low", "high", "tolerance")}
     return {
         "name": name,
@@ -32,8 +36,21 @@ def as_json(name: str, driver: PhaseDriver, ranges: Sequence[SearchRange], dista
         **({"steepness_in": "mean slopes", "abrupt_from": ABRUPT} if len(ranges) == 1 else {}),
         "finished": not driver.stopped,
         "evaluations": {"spent": driver.evaluations, "sweep_as_fine": _as_fine(driver, ranges)},
-        "searches": [_search_report(state) for state in driver.states],
+        **({"distributions": seeds} if seeds else {}),
+        "searches": searches,
     }
+
+
+def _distributions(states: Sequence[SearchState], searches: Sequence[Report], high: float) -> list[Report]:
+    """One for all searches that differ in the seed alone, if they are enough."""
+    fields = [name for name in varying([state.base for state in states]) if name != "seed"]
+    groups: dict[tuple[Any, ...], list[list[Report]]] = {}
+    for state, search in zip(states, searches, strict=True):
+        if search["points"]:
+            settings = tuple(axis_label(name, state.base.value_of(name)) for name in fields)
+            groups.setdefault(settings or (state.base.guider.title(),), []).append(search["transitions"])
+    several = {settings: found for settings, found in groups.items() if len(found) >= LEAST_SEEDS}
+    return [distribution(", ".join(settings), found, high) for settings, found in several.items()]
 
 
 def _as_fine(driver: PhaseDriver, ranges: Sequence[SearchRange]) -> int:
@@ -116,7 +133,8 @@ def table(report: Report) -> list[str]:
     notes += [
         edge_note(report, t) for search in report["searches"] for t in search["transitions"] if at_edge(report, t)
     ]
-    return [*aligned(rows), "", *notes, _costs(report)]
+    seeds = [line for found in report.get("distributions", []) for line in ["", *summary(found)]]
+    return [*aligned(rows), "", *notes, _costs(report), *seeds]
 
 
 def at_edge(report: Report, t: Report) -> bool:

@@ -131,6 +131,61 @@ class SearchFields(_Fields):
     """in how many cells the plane was divided; of maps"""
 
 
+class Median(_Fields):
+    median: float | None
+    """of all seeds that have it; null without one"""
+    low: float | None
+    """where its 95% interval begins, by the bootstrap; null of fewer than 3 numbers"""
+    high: float | None
+    """where it ends"""
+
+
+class Ratio(Median):
+    ratios: list[float]
+    """of every seed with two transitions"""
+
+
+class SeedShare(_Fields):
+    count: int
+    """how many seeds"""
+    of: int
+    """of how many"""
+    share: float | None
+    """both divided"""
+    low: float | None
+    """where its 95% interval begins (Wilson)"""
+    high: float | None
+    """where it ends"""
+
+
+class NearTwice(SeedShare):
+    within: float
+    """how near, as a share of twice the first location"""
+    by_chance: float | None
+    """the same share where the later transitions are those of the other seeds"""
+
+
+class DistributionFields(_Fields):
+    title: str
+    """the settings in which the searches differ, apart from the seed"""
+    seeds: int
+    """how many searches"""
+    locations: list[list[float]]
+    """of the transitions of every search"""
+    with_transition: SeedShare
+    """seeds with a transition"""
+    with_abrupt: SeedShare
+    """seeds with an abrupt one"""
+    with_second: SeedShare
+    """seeds with two or more"""
+    first: Median
+    """the location of the first transition"""
+    second_to_first: Ratio
+    """the second location divided by the first"""
+    near_twice: NearTwice
+    """seeds with a transition near twice their first, of those whose range goes so far"""
+
+
 class ReportFields(_Fields):
     """phase.json, the report of `cfgsweep phase`."""
 
@@ -154,6 +209,8 @@ class ReportFields(_Fields):
     """false where the search was stopped by `max_evaluations`"""
     evaluations: Evaluations
     """what it cost"""
+    distributions: list[DistributionFields] = []
+    """transitions over seeds, one for all searches that differ in the seed alone, if they are 3 or more; of lines"""
     searches: list[SearchFields]
     """one for every combination of the other axes"""
 
