@@ -19,9 +19,15 @@ def compare(
         list[Path] | None,
         typer.Argument(help="further files for --ratings", metavar="[ANSWERS]...", show_default=False),
     ] = None,
-    baseline: Annotated[str, typer.Option(help="the guider that the others are compared with")] = "cfg",
-    matched: Annotated[str, typer.Option(help="what is equal: effective_scale, or value")] = "effective_scale",
+    baseline: Annotated[str | None, typer.Option(help="what the others are compared with; cfg if not given")] = None,
+    matched: Annotated[
+        str | None, typer.Option(help="what is equal: effective_scale (the default), evaluations, value, or a metric")
+    ] = None,
     metric: Annotated[list[str] | None, typer.Option(help="only this one; may be repeated", show_default=False)] = None,
+    over: Annotated[str, typer.Option(help="the setting that is compared")] = "guider",
+    paired: Annotated[
+        str | None, typer.Option(help="what pictures of a pair have in common; seed,label,prompt if not given")
+    ] = None,
     ratings: Annotated[
         list[Path] | None, typer.Option(help="answers from the page of `cfgsweep rate`", show_default=False)
     ] = None,
@@ -39,7 +45,10 @@ def compare(
         rated = cfgsweep.compare_ratings(run, answers, over="cell" if by_cell else None)
         tell_all([json.dumps(rated.as_json())] if as_json else rated.lines())
         return
-    found = cfgsweep.compare(run, baseline=baseline, matched=matched, metrics=metric, where=where)
+    pairs = None if paired is None else [name.strip() for name in paired.split(",")]
+    found = cfgsweep.compare(
+        run, baseline=baseline, matched=matched, metrics=metric, over=over, paired=pairs, where=where
+    )
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 

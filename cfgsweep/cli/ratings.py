@@ -13,8 +13,10 @@ from cfgsweep.cli.options import RunArgument, Where, tell_all
 def rate(
     run: RunArgument,
     pairs: Annotated[int, typer.Option(help="how many pairs of pictures")] = 100,
-    baseline: Annotated[str, typer.Option(help="the guider that the others are compared with")] = "cfg",
-    matched: Annotated[str, typer.Option(help="what is equal: effective_scale, or value")] = "effective_scale",
+    baseline: Annotated[str | None, typer.Option(help="what the others are compared with; cfg if not given")] = None,
+    matched: Annotated[
+        str | None, typer.Option(help="what is equal: effective_scale (the default), evaluations, value, or a metric")
+    ] = None,
     cell: Annotated[
         list[str] | None,
         typer.Option(help="compare these with each other instead: --cell 'cfg 2' --cell 'apg 3'", show_default=False),

@@ -43,7 +43,13 @@ class Diagnostics:
         return [row[place] for row in self.calls]
 
     def means(self) -> dict[str, float]:
-        """The means of OF_RECORDS over the calls at which they are defined."""
+        """The means of OF_RECORDS over the calls that predict something; of none where one of them is not defined.
+
+        A guider without an unconditional prediction has no effective scale, also where it leaves some steps unguided.
+        """
+        predicted = self.column("cond_norm"), self.column("uncond_norm"), self.column("effective_scale")
+        if any(scale is None and (cond or uncond) for cond, uncond, scale in zip(*predicted, strict=True)):
+            return {}
         known = {name: [value for value in self.column(name) if value is not None] for name in OF_RECORDS}
         return {name: float(f"{fmean(values):.6g}") for name, values in known.items() if values}
 

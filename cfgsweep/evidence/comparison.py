@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.matching import MATCHED, Cell, baseline_of, cells, is_as_strong, nearest
+from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
+from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, pairs_needed
 from cfgsweep.reports.measure import OVER, is_of_groups
 from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import aligned, html_table
 
@@ -60,32 +63,51 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Every cell of another guider against the baseline's cell that matches it best."""
+    """Every other cell against the baseline's cell that matches it best.
+
+    over: the setting in which they differ. baseline: its value in the cells that the others are compared with.
+    matched: what is equal. pairs: the settings that two pictures of a pair have in common.
+    """
 
     baseline: str
     matched: str
     found: Sequence[Comparison]
+    over: str = "guider"
+    pairs: Sequence[str] = OVER
 
     @classmethod
     def of(
         cls,
         experiments: Sequence[Experiment],
         records: Mapping[str, Record],
-        baseline: str = "cfg",
-        matched: str = "effective_scale",
+        settings: CompareSettings | None = None,
+        baseline: str | None = None,
+        matched: str | None = None,
         metrics: Sequence[str] = (),
+        over: str = "guider",
+        pairs: Sequence[str] | None = None,
     ) -> Comparisons:
-        """metrics: those to compare; all that were measured if empty. Raises UserError where one is not there."""
-        if matched not in MATCHED:
-            raise unknown_name("way to match", matched, MATCHED, "--matched")
-        own, others = baseline_of(cells(experiments, records), baseline)
-        names = _names(records, metrics)
-        found = [_compared(cell, nearest(cell, own, matched), matched, names) for cell in others]
-        return cls(baseline, matched, _corrected(found))
+        """settings: of the sweep, for what is None.
+
+        metrics: those to compare; all that were measured if empty. Raises UserError where one is not there.
+        """
+        settings = settings or CompareSettings()
+        matched, pairs = matched or settings.matched, OVER if pairs is None else pairs
+        names, all_cells = _names(records, metrics), cells(experiments, records)
+        _check(over, pairs)
+        if baseline is None:
+            others = over != "guider" and all_cells
+            baseline = names_of(all_cells[0], over)[-1] if others else settings.baseline.title()
+        own, others = apart(all_cells, over, baseline)
+        way = way_called(matched, _names(records, ()))
+        free = way.free if over == "guider" else (over, *(name for name in way.free if name in ("value", "steps")))
+        found = [_compared(cell, nearest(cell, own, way, free), way, names, pairs) for cell in others]
+        return cls(baseline, matched, _corrected(found), over, pairs)
 
     def as_json(self) -> dict[str, Any]:
         comparisons = [one.as_json() for one in self.found]
-        return {"baseline": self.baseline, "matched": self.matched, "comparisons": comparisons}
+        settings = {"over": self.over, "baseline": self.baseline, "matched": self.matched, "paired": list(self.pairs)}
+        return {**settings, "comparisons": comparisons}
 
     def lines(self) -> list[str]:
         """A table of the differences, and the cells that were not compared."""
@@ -99,9 +121,9 @@ class Comparisons:
         if pairs and min(pairs) < (least := pairs_needed(len(pairs), SIGNIFICANT)):
             needed = "more seeds or prompts are needed"
             yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs: {needed}"
-        if self.matched == "effective_scale":
-            weak = (one.cell for one in self.found if one.match and not is_as_strong(one.cell, one.match))
-            missing = ", ".join(f"{cell.effective_scale:.4g}" for cell in weak)
+        if self.matched == EFFECTIVE_SCALE and self.over == "guider":
+            lacking = (one.cell.effective_scale for one in self.found if one.match and not one.differences)
+            missing = ", ".join(dict.fromkeys(f"{scale:.4g}" for scale in lacking if scale is not None))
             if missing:
                 yield f"what {self.baseline} lacks: --set guider={self.baseline} --set 'value=[{missing}]'"
 
@@ -134,34 +156,43 @@ def _names(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
     return list(metrics or measured)
 
 
-def _compared(cell: Cell, match: Cell | None, matched: str, metrics: Sequence[str]) -> Comparison:
+def _check(over: str, pairs: Sequence[str]) -> None:
+    """Raises UserError where one of the words is none that is known."""
+    if over not in OF_CELLS:
+        raise unknown_name("setting to compare over", over, OF_CELLS, "--over")
+    for name in pairs:
+        if name not in OVER:
+            raise unknown_name("setting of a pair", name, OVER, "--paired")
+
+
+def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
     if match is None:
-        return Comparison(cell, None, _why_no_match(cell, matched))
-    if matched == "effective_scale" and not is_as_strong(cell, match):
+        number = way.number(cell)
         return Comparison(
-            cell, match, f"nothing is as strong, {cell.effective_scale:.4g}: its nearest is {match.title}"
+            cell, None, way.undefined if number is None else "the baseline has no cell with its other settings"
         )
-    differences = [one for name in metrics if (one := _difference(name, cell, match)) is not None]
+    if not way.is_match(cell, match):
+        problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
+        return Comparison(cell, match, problem)
+    differences = [one for name in metrics if (one := _difference(name, cell, match, pairs)) is not None]
     if not differences:
-        return Comparison(cell, match, f"fewer than {LEAST_PAIRS} pairs of pictures with the same prompt and seed")
+        return Comparison(cell, match, f"fewer than {LEAST_PAIRS} pairs with the same {' and '.join(pairs)}")
     return Comparison(cell, match, differences=differences)
 
 
-def _why_no_match(cell: Cell, matched: str) -> str:
-    if matched == "effective_scale" and cell.effective_scale is None:
-        return "it has no effective scale: no unconditional prediction, or a picture of an earlier version"
-    return "the baseline has no cell with its other settings"
+def _difference(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> Difference | None:
+    """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups.
 
-
-def _difference(metric: str, cell: Cell, match: Cell) -> Difference | None:
-    """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups."""
-    pairs: dict[object, float] = {}
+    pairs: what makes a pair. Pictures that have all of that in common count as one, by the mean of their differences.
+    """
+    units: dict[object, list[float]] = {}
+    of_one = [name for name in OVER if name in pairs and not (name == "seed" and is_of_groups(metric))]
     for pair, record in cell.records.items():
         other = match.records.get(pair)
         if other is not None and metric in record.metrics and metric in other.metrics:
-            unit = tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed")
-            pairs[unit if is_of_groups(metric) else pair] = record.metrics[metric] - other.metrics[metric]
-    found = paired(list(pairs.values()))
+            unit = tuple(value for name, value in zip(OVER, pair, strict=True) if name in of_one)
+            units.setdefault(unit, []).append(record.metrics[metric] - other.metrics[metric])
+    found = paired([fmean(differences) for differences in units.values()])
     return Difference(metric, found) if found is not None else None
 
 

@@ -1,94 +1,139 @@
-"""For every cell of a guider the cell of plain guidance that it is compared with: at the same effective scale."""
+"""Ways to match: what is equal in a guider's cell and the cell of the baseline that it is compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
 
-from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.reports.measure import OVER
-from cfgsweep.storage.records import DoneRecord, Record
-from cfgsweep.sweep.axes import AXES
-from cfgsweep.sweep.experiment import Experiment
-
-STRENGTH = ("guider", "schedule", "value")  # what guidance is; the other settings of two cells that match are equal
-TOLERANCE = 0.05  # of the effective scale, or of 1 where that is larger
-MATCHED = ("effective_scale", "value")
-
-Pair = tuple[object, ...]  # the prompt, label and seed of a picture
+from cfgsweep.errors import unknown_name
+from cfgsweep.evidence.cells import GUIDANCE, Cell
+from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, EVALUATIONS, VALUE
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The finished pictures that have all settings in common but prompt, label and seed.
+class Way(ABC):
+    """A number that two cells have in common, nearly.
 
-    records: by their prompt, label and seed. example: one of the experiments.
+    told: what a cell that has another one is not. free: the settings in which the two cells may differ.
     """
 
-    example: Experiment
-    records: Mapping[Pair, DoneRecord]
+    free: tuple[str, ...] = GUIDANCE
+    told = ""
+    undefined = ""
 
-    @property
-    def effective_scale(self) -> float | None:
-        """The mean over all pictures; None where it is not defined, or was not kept."""
-        scales = [record.effective_scale for record in self.records.values()]
-        known = [scale for scale in scales if scale is not None]
-        return fmean(known) if known else None
+    @abstractmethod
+    def number(self, cell: Cell) -> float | None:
+        """None where it is not defined."""
 
-    @property
-    def context(self) -> tuple[object, ...]:
-        """The settings beside guidance, prompt, label and seed."""
-        return tuple(getattr(self.example, name) for name in AXES if name not in (*STRENGTH, *OVER))
+    @abstractmethod
+    def tolerance(self, cell: Cell) -> float:
+        """How far the number of the baseline's cell may be off."""
 
-    @property
-    def title(self) -> str:
-        e = self.example
-        schedule = "" if e.schedule.title() == "constant" else f" {e.schedule.title()}"
-        return e.guider.title() + schedule + ("" if e.value is None else f" {e.value:.5g}")
+    def distance(self, cell: Cell, other: Cell) -> float:
+        """Infinite where a number is not defined."""
+        a, b = self.number(cell), self.number(other)
+        return math.inf if a is None or b is None else abs(a - b)
 
+    def rank(self, cell: Cell, other: Cell) -> tuple[float, ...]:
+        """Lower for a better match."""
+        return (self.distance(cell, other),)
 
-def cells(experiments: Sequence[Experiment], records: Mapping[str, Record]) -> list[Cell]:
-    """The cells that have pictures, in the order of the experiments."""
-    fields = [name for name in AXES if name not in OVER]
-    found: dict[tuple[object, ...], tuple[Experiment, dict[Pair, DoneRecord]]] = {}
-    for e in experiments:
-        record = records.get(e.id)
-        if isinstance(record, DoneRecord):
-            _, pairs = found.setdefault(tuple(getattr(e, name) for name in fields), (e, {}))
-            pairs[tuple(getattr(e, name) for name in OVER)] = record
-    return [Cell(example, pairs) for example, pairs in found.values()]
+    def is_match(self, cell: Cell, other: Cell) -> bool:
+        return self.distance(cell, other) <= self.tolerance(cell)
 
 
-def baseline_of(found: Iterable[Cell], baseline: str) -> tuple[list[Cell], list[Cell]]:
-    """The cells of the baseline, and the others. baseline: a guider as titles name it, such as `cfg`.
+class ByEffectiveScale(Way):
+    told = "as strong"
+    undefined = "it has no effective scale: no unconditional prediction, or a picture of an earlier version"
 
-    Raises UserError where there is none of either.
-    """
-    own: list[Cell] = []
-    others: list[Cell] = []
-    for cell in found:
-        (own if cell.example.guider.title() == baseline else others).append(cell)
-    if not own:
-        titles = dict.fromkeys(cell.example.guider.title() for cell in others)
-        raise unknown_name("guider of this run's pictures", baseline, titles, "--baseline")
-    if not others:
-        raise UserError("this run has pictures of the baseline alone", where="--baseline", given=baseline)
-    return own, others
+    def number(self, cell: Cell) -> float | None:
+        return cell.effective_scale
+
+    def tolerance(self, cell: Cell) -> float:
+        """5% of the scale, or of 1 where that is larger."""
+        return 0.05 * max(1.0, abs(cell.effective_scale or 0.0))
 
 
-def nearest(cell: Cell, baseline: Sequence[Cell], matched: str) -> Cell | None:
-    """The cell of the baseline that matches best; None where there is none with the other settings of the cell."""
-    alike = [other for other in baseline if other.context == cell.context]
-    if matched == "value":
-        strength = cell.example.value, cell.example.schedule
-        return next((o for o in alike if (o.example.value, o.example.schedule) == strength), None)
-    wanted = cell.effective_scale
-    known = [(abs(scale - wanted), o) for o in alike if wanted is not None and (scale := o.effective_scale) is not None]
-    return min(known, key=lambda one: one[0])[1] if known else None
+class ByEvaluations(Way):
+    """Of the cells with as many evaluations, the one that is nearest in strength, where that is defined."""
+
+    free = (*GUIDANCE, "steps")
+    told = "as costly"
+    undefined = "its records do not have their evaluations"
+
+    def number(self, cell: Cell) -> float | None:
+        return cell.evaluations
+
+    def tolerance(self, cell: Cell) -> float:
+        """5% of them, or one more or less."""
+        return max(1.0, 0.05 * (cell.evaluations or 0.0))
+
+    def rank(self, cell: Cell, other: Cell) -> tuple[float, ...]:
+        excess = max(0.0, self.distance(cell, other) - self.tolerance(cell))
+        return excess, ByEffectiveScale().distance(cell, other), self.distance(cell, other)
 
 
-def is_as_strong(cell: Cell, other: Cell) -> bool:
-    """Whether the effective scales of both are equal, within TOLERANCE."""
-    a, b = cell.effective_scale, other.effective_scale
-    return a is not None and b is not None and abs(a - b) <= TOLERANCE * max(1.0, abs(a))
+class ByValue(Way):
+    """The same value and the same schedule."""
+
+    free = ("guider", "value")
+    told = "of its value"
+
+    def number(self, cell: Cell) -> float | None:
+        return cell.example.value
+
+    def tolerance(self, cell: Cell) -> float:
+        return 0.0
+
+
+class ByMetric(Way):
+    """The mean of a metric."""
+
+    def __init__(self, metric: str):
+        self.metric = metric
+        self.told = f"equal in {metric}"
+        self.undefined = f"its pictures have no {metric}"
+
+    def number(self, cell: Cell) -> float | None:
+        numbers = cell.numbers(self.metric)
+        return fmean(numbers) if numbers else None
+
+    def tolerance(self, cell: Cell) -> float:
+        """A tenth of the standard deviation over the cell's pictures, half of what is called a small effect."""
+        numbers = cell.numbers(self.metric)
+        return stdev(numbers) / 10 if len(numbers) > 1 else 0.0
+
+
+WAYS: dict[str, type[Way]] = {EFFECTIVE_SCALE: ByEffectiveScale, EVALUATIONS: ByEvaluations, VALUE: ByValue}
+
+
+def way_called(matched: str, metrics: Sequence[str]) -> Way:
+    """The way of this name, or by the metric of this name. Raises UserError where it is none that is measured."""
+    if matched not in (*WAYS, *metrics):
+        raise unknown_name("way to match", matched, (*WAYS, *metrics), "--matched")
+    return WAYS[matched]() if matched in WAYS else ByMetric(matched)
+
+
+def metrics_of(found: Iterable[Cell]) -> list[str]:
+    """The metrics that pictures of the cells have."""
+    return list(dict.fromkeys(name for cell in found for record in cell.records.values() for name in record.metrics))
+
+
+def alike(cell: Cell, baseline: Sequence[Cell], free: Sequence[str]) -> list[Cell]:
+    """The cells of the baseline with the other settings of the cell."""
+    context = cell.context(free)
+    return [other for other in baseline if other.context(free) == context]
+
+
+def nearest(cell: Cell, baseline: Sequence[Cell], way: Way, free: Sequence[str]) -> Cell | None:
+    """The cell of the baseline that matches best; None where none has the other settings, or a number to match."""
+    known = [other for other in alike(cell, baseline, free) if math.isfinite(way.distance(cell, other))]
+    return min(known, key=lambda other: way.rank(cell, other), default=None)
+
+
+def match_of(cell: Cell, baseline: Sequence[Cell], matched: str) -> Cell | None:
+    """The cell of the baseline that matches; None where none does. Raises UserError where there is no such way."""
+    way = way_called(matched, metrics_of([cell]))
+    match = nearest(cell, baseline, way, way.free)
+    return match if match is not None and way.is_match(cell, match) else None

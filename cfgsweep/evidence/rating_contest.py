@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.matched_cells import match_of, names_of
-from cfgsweep.evidence.matching import Cell, Pair, baseline_of, cells
+from cfgsweep.evidence.cells import Cell, Pair, apart, cells
+from cfgsweep.evidence.matching import match_of
 from cfgsweep.reports.measure import OVER
 from cfgsweep.storage.rating_files import RatedCell
 from cfgsweep.storage.records import Record
@@ -50,20 +50,20 @@ class Contest:
     ) -> Contest:
         """Every cell of another guider, against the cell of the baseline that matches it."""
         found = cells(experiments, records)
-        own, others = baseline_of(found, baseline)
+        own, others = apart(found, "guider", baseline)
         matches = [(cell, match_of(cell, own, matched)) for cell in others]
         place = {id(cell): number for number, cell in enumerate(found)}
         compared = [(place[id(cell)], place[id(match)]) for cell, match in matches if match is not None]
         if not compared:
             hint = "`cfgsweep compare` says what is missing; --matched value takes cells of the same value"
             raise UserError("no cell has a match in the baseline", where="--baseline", given=baseline, hint=hint)
-        return cls(found, names_of(found), compared, baseline, matched)
+        return cls(found, [cell.title for cell in found], compared, baseline, matched)
 
     @classmethod
     def among(cls, experiments: Sequence[Experiment], records: Mapping[str, Record], chosen: Sequence[str]) -> Contest:
         """Each of the chosen cells against each other one."""
         found = cells(experiments, records)
-        names = names_of(found)
+        names = [cell.title for cell in found]
         for name in chosen:
             if name not in names:
                 raise unknown_name("cell of this run", name, names, "--cell")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
+from cfgsweep.evidence.controls import most_controls
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.planned_samplers import check_samplers_of_pipelines
 from cfgsweep.execution.sanity_checks import cautions
@@ -28,6 +29,7 @@ class PlanSummary:
     axes: how many values each axis has that varies.
     pending: experiments without a whole picture in the folder.
     evaluations: rows through the denoiser for the pending experiments; evaluations_unshared without prefix sharing.
+    controls: how many pictures `compare` adds at most, and their evaluations.
     """
 
     name: str
@@ -38,6 +40,8 @@ class PlanSummary:
     evaluations_unshared: int
     cautions: list[str]
     shape: str  # in words: which axes multiply, and which follow others
+    controls: int = 0
+    control_evaluations: int = 0
 
     def as_json(self) -> dict[str, object]:
         """The numbers, the names of the axes and the cautions."""
@@ -52,13 +56,15 @@ class PlanSummary:
 
     def _rows(self) -> list[tuple[str, int, str]]:
         saved = 1 - self.evaluations / self.evaluations_unshared if self.evaluations_unshared else 0.0
-        return [
+        rows = [
             ("experiments", self.experiments, ""),
             ("done already", self.experiments - self.pending, ""),
             ("to do", self.pending, ""),
             ("evaluations", self.evaluations, ""),
             ("without sharing", self.evaluations_unshared, f"{saved:.0%} saved"),
         ]
+        note = f"at most, for `compare`, with {self.control_evaluations:,} evaluations"
+        return rows + ([("controls", self.controls, note)] if self.controls else [])
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -80,6 +86,7 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
     to_do = cost(pending)
     check_samplers_of_pipelines(pending)
     shape = GridShape.of(experiments)
+    controls, of_controls = most_controls(sweep.compare, experiments) if sweep.compare else (0, 0)
     return PlanSummary(
         name=sweep.name,
         axes=shape.counts,
@@ -87,6 +94,8 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None) -> Plan
         pending=len(pending),
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
+        controls=controls,
+        control_evaluations=of_controls,
         cautions=[*cautions(experiments), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),
     )

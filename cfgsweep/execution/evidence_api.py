@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import opened_run
 from cfgsweep.storage.records import DoneRecord
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def rate(
     run: Run | str | os.PathLike[str],
     *,
     pairs: int = 100,
-    baseline: str = "cfg",
-    matched: str = "effective_scale",
+    baseline: str | None = None,
+    matched: str | None = None,
     cells: Sequence[str] | None = None,
     question: str = QUESTION,
     seed: int = 0,
@@ -59,9 +60,13 @@ def rate(
     from cfgsweep.storage.rating_files import write_key, write_page
 
     opened = opened_run(run, where)
-    records = {name: result.record for name, result in opened.results.items() if result.record is not None}
-    of = Contest.among(opened.experiments, records, cells) if cells else None
-    contest = of or Contest.matched_to(opened.experiments, records, baseline, matched)
+    experiments, records, settings = opened.compared()
+    if cells:
+        contest = Contest.among(experiments, records, cells)
+    else:
+        usual = settings or CompareSettings()
+        baseline, matched = baseline or usual.baseline.title(), matched or usual.matched
+        contest = Contest.matched_to(experiments, records, baseline, matched)
     shown = pairs_to_show(contest, pairs, seed)
     key = key_of(contest, shown, seed, question)
     by_id = {record.id: record for record in records.values() if isinstance(record, DoneRecord)}

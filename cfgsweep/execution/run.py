@@ -17,11 +17,13 @@ from cfgsweep.reports.grid_style import GridStyle, StyleOptions
 from cfgsweep.reports.record_rows import rows_of
 from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
 from cfgsweep.reports.write_table import table
-from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.open_run import controls_of_run, sweep_of_run
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
+from cfgsweep.sweep.axes import AXES
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.titles import TitleLabels, axes_of, title, varying
@@ -113,6 +115,11 @@ class Verification:
         return "\n".join([*self.findings, self.summary()])
 
 
+def _beside_guidance(e: Experiment) -> tuple[object, ...]:
+    """The settings in which a control is equal to what it is compared with."""
+    return tuple(getattr(e, name) for name in AXES if name not in ("guider", "schedule", "value", "steps"))
+
+
 class Run:
     """A run folder as it was when it was opened. Iterating over it gives the finished pictures in the sweep's order."""
 
@@ -142,7 +149,14 @@ class Run:
         """
         part = Run(self._folder, self.sweep, chosen(self.experiments, conditions))
         part.chosen = [*self.chosen, *conditions]
+        kept = set(map(_beside_guidance, part.experiments))
+        part.controls = [e for e in self.controls if _beside_guidance(e) in kept]
         return part
+
+    @cached_property
+    def controls(self) -> list[Experiment]:
+        """What `compare:` added to the sweep, of which there are pictures: plain guidance that matches its cells."""
+        return controls_of_run(self._folder, self.experiments)
 
     @property
     def folder(self) -> Path:
@@ -255,6 +269,11 @@ class Run:
     def _look(self, style: StyleOptions) -> GridStyle:
         return GridStyle(**style, of_sweep=self.sweep.labels, axes=axes_of(self.experiments))
 
+    def compared(self) -> tuple[list[Experiment], dict[str, Record], CompareSettings | None]:
+        """The experiments and their controls, their records by id, and the sweep's settings of the comparison."""
+        both = [*self.experiments, *self.controls]
+        return both, self._folder.records_of(both), self.sweep.compare
+
     def export_mp4(self, out: Path | None = None) -> list[Path]:
         """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.
 
@@ -272,7 +291,7 @@ class Run:
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""
         found = Lines(findings(self._folder))
-        others = 0 if self.chosen else len(self._folder.others(self.experiments))
+        others = 0 if self.chosen else len(self._folder.others([*self.experiments, *self.controls]))
         return Verification(found, sum(map(self._is_seen_whole, self.experiments)), len(self.experiments), others)
 
     def _is_seen_whole(self, experiment: Experiment) -> bool:

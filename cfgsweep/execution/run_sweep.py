@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfgsweep.errors import RunFailed
+from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.execution.control_waves import add_controls
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
@@ -15,7 +16,9 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
+from cfgsweep.storage.open_run import controls_of_run
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display, aligned
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from cfgsweep.engine.results import Failed
     from cfgsweep.execution.local import LocalExecutor
 
+MOST_SENTENCES = 24  # of a comparison that a run tells
 DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
 
 
@@ -47,21 +51,27 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
         try:
-            failed = _compute(session, executor, sweep, experiments)
+            failed = _compute(session, executor, experiments, lambda: session.run_folder.write_sweep(sweep))
+            if sweep.compare is not None:
+                failed = [*failed, *_compare(session, executor, sweep, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
             raise
         display.close()
         grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
+        if sweep.compare is not None:
+            _tell_comparison(session.run_folder, sweep.compare, experiments, display)
     return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
 
 
-def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment]) -> LocalExecutor | None:
+def _executor_of_missing(
+    session: RunSession, experiments: Sequence[Experiment], unit: str = "picture"
+) -> LocalExecutor | None:
     """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
     done = session.run_folder.done(experiments)
     if done:
-        session.display.say(f"{len(done):,} of {counted(len(experiments), 'picture', ('was', 'were'))} there already")
+        session.display.say(f"{len(done):,} of {counted(len(experiments), unit, ('was', 'were'))} there already")
     if not session.pending(experiments, done):
         return None
     from cfgsweep.execution.local import LocalExecutor
@@ -78,27 +88,69 @@ def _without_what_models_refuse(
 
 
 def _compute(
-    session: RunSession, executor: LocalExecutor | None, sweep: Sweep, experiments: Sequence[Experiment]
+    session: RunSession,
+    executor: LocalExecutor | None,
+    experiments: Sequence[Experiment],
+    accepted: Callable[[], None] = lambda: None,
+    unit: str = "picture",
 ) -> Sequence[Failed]:
     """Compute the pictures that are missing, and return those that could not be.
 
-    The sweep becomes that of the folder, unless a model refuses it.
+    accepted: called unless a model refuses the experiments. unit: what is counted.
     """
-    display, run_folder = session.display, session.run_folder
+    display = session.display
     if executor is None:
-        run_folder.write_sweep(sweep)
+        accepted()
         return ()
     from cfgsweep.execution.job import share_saved
 
     with quiet_libraries("torch"):
-        summary = executor.run(experiments, accepted=lambda: run_folder.write_sweep(sweep))
+        summary = executor.run(experiments, unit=f"{unit}s", accepted=accepted)
     if summary.pictures:
         display.say(
-            f"{counted(summary.pictures, 'picture')} in {summary.seconds:.1f} s, "
+            f"{counted(summary.pictures, unit)} in {summary.seconds:.1f} s, "
             f"{counted(summary.evaluations, 'evaluation')}. "
             f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
         )
     return summary.failed
+
+
+def _compare(
+    session: RunSession,
+    executor: LocalExecutor | None,
+    sweep: Sweep,
+    experiments: Sequence[Experiment],
+    metrics: RunMetrics,
+) -> Sequence[Failed]:
+    """Add the pictures that the sweep's are compared with, and tell what the comparison found."""
+    metrics.measure(session.run_folder)
+    failed: list[Failed] = []
+
+    def compute(controls: Sequence[Experiment]) -> None:
+        nonlocal executor
+        executor = executor or _executor_of_missing(session, controls, "control")
+        failed.extend(_compute(session, executor, controls, unit="control"))
+
+    add_controls(session, sweep, experiments, compute)
+    return failed
+
+
+def _tell_comparison(
+    run: RunFolder, settings: CompareSettings, experiments: Sequence[Experiment], display: Display
+) -> None:
+    from cfgsweep.evidence.comparison import Comparisons  # imports numpy
+    from cfgsweep.evidence.verdicts import sentences
+
+    both = [*experiments, *controls_of_run(run, experiments)]
+    try:
+        found = list(sentences(Comparisons.of(both, run.records_of(both), settings)))
+    except UserError as error:  # of a run that has no pictures to compare
+        display.notice(f"not compared: {error.problem}")
+        return
+    for sentence in found[:MOST_SENTENCES]:
+        display.say(sentence)
+    if len(found) > MOST_SENTENCES:
+        display.say(f"and {len(found) - MOST_SENTENCES} more: `cfgsweep compare {run.folder}` tells all")
 
 
 def _write_reports(
@@ -123,7 +175,7 @@ def _write_what_there_is(run: RunFolder, sweep: Sweep, experiments: Sequence[Exp
 
 def _notice_other_pictures(run: RunFolder, experiments: Sequence[Experiment], display: Display) -> None:
     """Name pictures in the folder that are not of this sweep. They are left alone."""
-    others = run.others(experiments)
+    others = run.others([*experiments, *controls_of_run(run, experiments)])
     if others:
         some = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
         found = f"{counted(len(others), 'picture')} in {run.folder} {'is' if len(others) == 1 else 'are'}"

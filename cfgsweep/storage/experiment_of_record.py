@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cfgsweep.config.instances import make
@@ -70,6 +71,19 @@ def _candidates(record: Record, native: Size) -> Iterator[Experiment]:
             yield Experiment(**settings, guider=guider, schedule=schedule, size=size, native_size=native)
     except (KeyError, TypeError, ValueError, AttributeError):  # fields of another type; UserError is a ValueError
         return
+
+
+def control_of_record(record: DoneRecord, of: Experiment) -> Experiment | None:
+    """The experiment of a control's record. of: the one that it was added for; None where they do not fit."""
+    try:
+        guider = _parsed("guider", json.dumps(record.guider))
+        schedule = _parsed("schedule", json.dumps(record.schedule))
+    except (TypeError, ValueError):
+        return None
+    if record.value is None:
+        return None
+    twin = replace(of, guider=guider, schedule=schedule, value=record.value, steps=record.steps, noise_levels=())
+    return twin if record.id in (twin.id, *twin.other_ids) else None
 
 
 def _file(found: Mapping[str, str] | None) -> PictureFile | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from cfgsweep.config.absent import without_code
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.storage.experiment_of_record import control_of_record
 from cfgsweep.storage.names_in_records import names_in_records
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
@@ -45,7 +47,8 @@ def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experim
     """These and those of earlier sweeps that have a record, in the order of the largest sweep."""
     found = [experiments]
     for path in run.earlier_sweeps():
-        if not run.others([e for each in found for e in each]):
+        known = [e for each in found for e in each]
+        if not run.others([*known, *controls_of_run(run, known)]):
             break
         with suppress(UserError):  # a file that it names may be gone since
             _, earlier = _read(run, path)
@@ -60,6 +63,16 @@ def _read(run: RunFolder, path: Path) -> tuple[Sweep, list[Experiment]]:
     with without_code(names_in_records(run.records().values()), SCHEDULES):
         sweep, document = read_sweep(path)
         return sweep, expand(sweep, document, runs_as(sweep, run))
+
+
+def controls_of_run(run: RunFolder, experiments: Sequence[Experiment]) -> list[Experiment]:
+    """The experiments that `compare:` added to these, of those that have pictures."""
+    by_id, found = {e.id: e for e in experiments}, dict[Experiment, None]()
+    for record in run.records().values():
+        if isinstance(record, DoneRecord) and record.control_of in by_id and record.id not in by_id:
+            control = control_of_record(record, by_id[record.control_of])
+            found |= {control: None} if control else {}
+    return list(found)
 
 
 def unreadable_sweeps(run: RunFolder) -> Iterator[tuple[Path, str]]:

@@ -136,6 +136,8 @@ class DoneRecord(BaseRecord):
     """the picture's path in the run folder"""
     metrics: dict[str, float] = {}
     """the numbers that were measured, by the names of the metrics"""
+    control_of: str | None = None
+    """the id of the experiment that this picture was added for, by `compare:`, to compare it with"""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from cfgsweep.samplers import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE, Picture
 from cfgsweep.sweep import words_of_others
 from cfgsweep.sweep.axes import AXES, TEXTS, with_variables
 from cfgsweep.sweep.call_inputs import as_mapping
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.experiment import SETTINGS as TAKEN
 from cfgsweep.sweep.fields import (
     Axes,
@@ -116,6 +117,9 @@ class Sweep(BaseModel):
     search: Axes = Field([], description="what `cfgsweep phase` varies: value, guider.NAME.PARAMETER; two for a map")
     phase: PhaseSettings | None = Field(None, description="how `cfgsweep phase` searches")
     metrics: Metrics = Field([], description="what `cfgsweep run` measures of the pictures")
+    compare: CompareSettings | None = Field(
+        None, description="adds plain guidance that matches each cell, to compare it with: see `cfgsweep compare`"
+    )
     labels: TitleTexts = Field(
         {},
         description="what titles say: {value: guidance scale, guider.tnorm: T-Norm}",
@@ -155,6 +159,8 @@ class Sweep(BaseModel):
         _check_exclude(self)
         for key in self.labels:
             check_label(key, self.axes)
+        if self.compare is not None:
+            self.compare.check(self.metrics, self.diagnostics)
         return self
 
     @property

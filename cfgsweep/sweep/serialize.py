@@ -12,6 +12,7 @@ from cfgsweep.models.load_settings import LoadSettings
 from cfgsweep.samplers import TEXT_TO_IMAGE, PictureFile
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.call_inputs import as_mapping
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.guider_axis import written as written_guiders
 from cfgsweep.sweep.lora import lora_spec
 from cfgsweep.sweep.phase_settings import PhaseSettings
@@ -45,7 +46,7 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
             value = {name: as_range(values) or values for name, values in value.items()}
         elif field == "zip":
             value = [group.spec() for group in value]
-        elif isinstance(value, PhaseSettings | LoadSettings):
+        elif isinstance(value, PhaseSettings | LoadSettings | CompareSettings):
             value = value.spec()
         if field == "negative_prompt" or (value not in (None, [], {}, TEXT_TO_IMAGE) and value is not True):
             written[field] = value

@@ -130,6 +130,18 @@ def test_outside_of_its_window_a_guider_is_at_scale_one(tiny_model: Path, cli, s
     assert result.record.as_json()["effective_scale"] == pytest.approx(2, rel=1e-4)
 
 
+def test_a_part_without_guidance_makes_no_scale_of_one_that_is_undefined(
+    tiny_model: Path, cli, sweep_file, tmp_path: Path
+) -> None:
+    """At a scale of 1 PAG predicts nothing without the prompt, in the steps in which it guides."""
+    path = sweep_file(SWEEP.format(model=tiny_model, sampler="euler", guider="{pag: {stop: 0.5}}", value=1))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    (result,) = cfgsweep.open_run(tmp_path / "r")
+    assert result.diagnostics["effective_scale"] == [None, None, 1, 1]
+    assert result.record is not None
+    assert "effective_scale" not in result.record.as_json()
+
+
 def test_neighbours_change_no_number(tiny_model: Path, cli, sweep_file, tmp_path: Path) -> None:
     text = SWEEP.format(model=tiny_model, sampler="euler", guider="[apg, tnorm, cfg_zero]", value="[0.2, 3]")
     assert cli("run", sweep_file(text + "seed: [1, 2, 3]\n"), "--out", tmp_path / "all", "--quiet").code == 0

@@ -97,3 +97,51 @@ def test_a_run_without_metrics_says_what_to_do(cli, sweep_file, tmp_path: Path) 
     done = cli("compare", tmp_path / "r")
     assert done.code == 2
     assert "measured nothing" in done.err
+
+
+OVER_SAMPLERS = """\
+name: s
+model: digits
+label: [1, 2, 3]
+seed: [1, 2]
+steps: 3
+sampler: [euler, ddim]
+guider: [cfg, cfg_zero]
+value: 3
+metrics: [contrast]
+"""
+
+
+def test_another_setting_is_compared(cli, sweep_file, tmp_path: Path) -> None:
+    assert cli("run", sweep_file(OVER_SAMPLERS), "--out", tmp_path / "r", "--quiet").code == 0
+    found = comparisons(cli, tmp_path / "r", "--over", "sampler")
+    assert {name: one["against"] for name, one in found.items()} == {
+        "cfg 3, ddim": "cfg 3, euler",
+        "cfg_zero 3, ddim": "cfg_zero 3, euler",
+    }
+    found = comparisons(cli, tmp_path / "r", "--over", "sampler", "--baseline", "ddim", "--matched", "value")
+    assert found["cfg 3, euler"]["against"] == "cfg 3, ddim"
+
+
+def test_pictures_that_have_less_in_common_count_as_one(cli, run: Path) -> None:
+    each = comparisons(cli, run, "--matched", "value")["cfg_zero 3"]["differences"][0]
+    by_label = comparisons(cli, run, "--matched", "value", "--paired", "label")["cfg_zero 3"]["differences"][0]
+    assert (each["pairs"], by_label["pairs"]) == (6, 3)
+    assert by_label["mean"] == pytest.approx(each["mean"])
+
+
+@pytest.mark.parametrize("words", [["--over", "samplers"], ["--paired", "seeds"], ["--paired", "label,steps"]])
+def test_unknown_settings_are_refused(cli, run: Path, words: list[str]) -> None:
+    done = cli("compare", run, *words)
+    assert done.code == 2
+    assert words[0] in done.err
+
+
+def test_a_schedule_is_compared_with_the_constant_scale(cli, sweep_file, tmp_path: Path) -> None:
+    text = SWEEP.replace(
+        "guider: [cfg, cfg_zero, {cfg: {guidance_rescale: 0.7}}]", "guider: cfg\nschedule: [constant, cosine]"
+    )
+    assert cli("run", sweep_file(text), "--out", tmp_path / "r", "--quiet").code == 0
+    found = comparisons(cli, tmp_path / "r", "--where", "value>1")
+    assert found.keys() == {"cfg cosine 1.5", "cfg cosine 3"}
+    assert all("cosine" not in one["against"] for one in found.values())

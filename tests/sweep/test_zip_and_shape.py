@@ -110,4 +110,5 @@ def test_plan_prints_the_shape_and_json_keeps_its_keys(sweep_file, cli, tmp_path
     assert found["axes"] == {"seed": 2, "guider": 2, "value": 2}
     assert list(found) == [
         *("name", "axes", "experiments", "pending", "evaluations", "evaluations_unshared", "cautions"),
+        *("controls", "control_evaluations"),
     ]

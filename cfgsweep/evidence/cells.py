@@ -1,0 +1,103 @@
+"""Cells: the finished pictures of a run that have all settings in common but prompt, label and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.reports.measure import OVER
+from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.axes import AXES
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import axis_label, varying
+
+GUIDANCE = ("guider", "schedule", "value")
+OF_CELLS = tuple(name for name in AXES if name not in OVER)
+
+Pair = tuple[object, ...]  # the seed, label and prompt of a picture, in the order of OVER
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Finished pictures that have all settings in common but prompt, label and seed.
+
+    example: one of the experiments. records: by their seed, label and prompt. title: the settings that vary.
+    """
+
+    example: Experiment
+    records: Mapping[Pair, DoneRecord]
+    title: str = ""
+
+    @property
+    def effective_scale(self) -> float | None:
+        """The mean over all pictures; None where it is not defined, or was not kept."""
+        return _mean(record.effective_scale for record in self.records.values())
+
+    @property
+    def evaluations(self) -> float | None:
+        """Evaluations of the denoiser for one picture that shares none, the mean over all pictures."""
+        return _mean(sum(record.evaluations.values()) or None for record in self.records.values())
+
+    def numbers(self, metric: str) -> list[float]:
+        """A metric of all pictures that have it."""
+        return [record.metrics[metric] for record in self.records.values() if metric in record.metrics]
+
+    def context(self, free: Sequence[str]) -> tuple[object, ...]:
+        """The settings beside those in `free`, prompt, label and seed."""
+        return tuple(getattr(self.example, name) for name in OF_CELLS if name not in free)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the guidance scale is the same at all steps."""
+        return self.example.schedule.name == "constant"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def cells(experiments: Sequence[Experiment], records: Mapping[str, Record]) -> list[Cell]:
+    """The cells that have pictures, in the order of the experiments."""
+    found: dict[tuple[object, ...], tuple[Experiment, dict[Pair, DoneRecord]]] = {}
+    for e in experiments:
+        record = records.get(e.id)
+        if isinstance(record, DoneRecord):
+            _, pairs = found.setdefault(tuple(getattr(e, name) for name in OF_CELLS), (e, {}))
+            pairs[tuple(getattr(e, name) for name in OVER)] = record
+    varied = [name for name in varying([e for e, _ in found.values()]) if name in OF_CELLS and name not in GUIDANCE]
+    return [Cell(example, pairs, _title(example, varied)) for example, pairs in found.values()]
+
+
+def _title(e: Experiment, varied: Sequence[str]) -> str:
+    """'apg cosine 3, 20 steps': the guider, its schedule unless that is constant, its value, and what varies beside."""
+    schedule = "" if e.schedule.title() == "constant" else f" {e.schedule.title()}"
+    return ", ".join([f"{e.guider.title()}{schedule} {e.value:.5g}", *(axis_label(n, getattr(e, n)) for n in varied)])
+
+
+def apart(found: Iterable[Cell], over: str, baseline: str) -> tuple[list[Cell], list[Cell]]:
+    """The cells of the baseline, and the others.
+
+    over: the setting that tells them apart. baseline: its value, as titles have it. A guider with several schedules is
+    the baseline with a constant one. Raises UserError where there is none of either.
+    """
+    found = list(found)
+    own = [cell for cell in found if baseline in names_of(cell, over)]
+    if not own:
+        names = dict.fromkeys(names_of(cell, over)[-1] for cell in found)
+        raise unknown_name(f"{over} of this run's pictures", baseline, names, "--baseline")
+    if over == "guider" and any(cell.is_constant for cell in own):
+        own = [cell for cell in own if cell.is_constant]
+    kept = set(map(id, own))
+    others = [cell for cell in found if id(cell) not in kept]
+    if not others:
+        raise UserError("this run has pictures of the baseline alone", where="--baseline", given=baseline)
+    return own, others
+
+
+def names_of(cell: Cell, over: str) -> list[str]:
+    """How a cell's value of a setting can be named: 'sampler euler' or 'euler'."""
+    label = axis_label(over, getattr(cell.example, over))
+    return [label, label.removeprefix(f"{over} ")]
