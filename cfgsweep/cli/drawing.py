@@ -30,6 +30,12 @@ def grid(
     cell: Annotated[int | None, typer.Option(help="the width of a cell in pixels")] = None,
     no_caption: Annotated[bool, typer.Option("--no-caption", help="leave out the settings that do not vary")] = False,
     columns: Annotated[int | None, typer.Option(help="wrap rows of pictures after so many  [default: 12]")] = None,
+    inside: Annotated[
+        str | None, typer.Option(help="an axis whose pictures are in one cell, beside each other", show_default=False)
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="an axis over which a cell shows the mean picture", show_default=False)
+    ] = None,
     plot: Annotated[bool, typer.Option("--plot", help="draw the run's metrics over the swept value, too")] = False,
     empty_pages: Annotated[bool, typer.Option("--empty-pages", help="draw also pages without a picture")] = False,
     frames: Annotated[int, typer.Option(min=1, help="how many frames of a video to show; 1: the middle one")] = 1,
@@ -53,6 +59,8 @@ def grid(
         cell=cell,
         caption=not no_caption,
         columns=columns,
+        inside=inside,
+        mean=mean,
     )
     tell_all(files)
 

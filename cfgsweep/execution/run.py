@@ -210,7 +210,7 @@ class Run:
         """The pictures as a titled grid. Raises UserError where that takes several pages: see `grids`.
 
         frames: how many frames of a video are shown, side by side; the middle one if it is 1.
-        title, labels, font_size, cell, caption, columns: how it looks, as `cfgsweep.grid` has it.
+        title, labels, font_size, cell, caption, columns, inside, mean: how it looks, as `cfgsweep.grid` has it.
         """
         grids = self._grids(rows, cols, pages, False, frames, style)
         if len(grids.numbers) > 1:

@@ -48,6 +48,8 @@ def grid(
     cell: int | None = None,
     caption: bool = True,
     columns: int | None = None,
+    inside: str | None = None,
+    mean: str | None = None,
 ) -> list[Path]:
     """Render a run's pictures as titled grids, and write them as files; `Run.grid` gives one as an image.
 
@@ -63,6 +65,8 @@ def grid(
     font_size: of titles, in pixels (points in PDF files); 15 if not given. cell: the width of a picture's cell.
     caption: whether the settings that do not vary are written below.
     columns: after how many pictures a row goes on below; if None, after 12 at most.
+    inside: an axis whose pictures are beside each other in one cell. mean: an axis over which a cell shows the mean
+        picture, of the levels as they are (sRGB, not linear light).
     Returns the paths of the files.
     """
     return opened_run(run, where).write_grids(
@@ -80,6 +84,8 @@ def grid(
         cell=cell,
         caption=caption,
         columns=columns,
+        inside=inside,
+        mean=mean,
     )
 
 

@@ -15,10 +15,18 @@ REFUSED = re.compile(r"[^\w=.,+-]+")
 
 
 def grid_name(
-    name: str, rows: str | None, cols: str | None, pages: str | None, frames: int, where: Sequence[str]
+    name: str,
+    rows: str | None,
+    cols: str | None,
+    pages: str | None,
+    frames: int,
+    where: Sequence[str],
+    inside: str | None = None,
+    mean: str | None = None,
 ) -> str:
     """The name of a run's grids; with anything that was asked for it is another than that of the automatic ones."""
-    axes = {"rows": rows, "cols": cols, "pages": pages, "frames": None if frames == 1 else frames}
+    axes = {"rows": rows, "cols": cols, "pages": pages, "inside": inside, "mean": mean}
+    axes["frames"] = None if frames == 1 else str(frames)
     asked = [f"{way}={axis}" for way, axis in axes.items() if axis is not None]
     return "-".join([name, *map(_as_file_name, [*asked, *where])])
 

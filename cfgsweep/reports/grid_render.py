@@ -54,11 +54,19 @@ class Page:
 
 
 def pages_of(
-    name: str, experiments: Sequence[Experiment], layout: Layout, labels: TitleLabels | None = None
+    name: str,
+    experiments: Sequence[Experiment],
+    layout: Layout,
+    labels: TitleLabels | None = None,
+    hidden: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> list[Page]:
-    """What stands on every page; nothing is drawn."""
+    """What stands on every page; nothing is drawn.
+
+    hidden: axes that vary within cells. notes: what captions say of them.
+    """
     labels = labels or TitleLabels()
-    settings = _common_settings(experiments, labels)
+    settings = [*notes, *_common_settings(experiments, labels, hidden)]
     pages: dict[Heading, list[Experiment]] = {}
     for experiment in experiments:
         pages.setdefault(heading_of(experiment, layout.pages), []).append(experiment)
@@ -74,9 +82,9 @@ def pages_of(
     ]
 
 
-def _common_settings(experiments: Sequence[Experiment], labels: TitleLabels) -> list[str]:
+def _common_settings(experiments: Sequence[Experiment], labels: TitleLabels, hidden: Sequence[str]) -> list[str]:
     """The settings that all experiments share, for the caption; those that are empty or native are left out."""
-    first, differing = experiments[0], set(varying(experiments))
+    first, differing = experiments[0], {*varying(experiments), *hidden}
     fields = [*CAPTION_FIELDS, *(name for name, _ in first.vars)]
     shared = ((field, first.value_of(field)) for field in fields if field not in differing)
     found = {field: labels.of(field, value) for field, value in shared if value not in (None, "", ())}

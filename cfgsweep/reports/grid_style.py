@@ -26,6 +26,8 @@ class StyleOptions(TypedDict, total=False):
     cell: int | None
     caption: bool
     columns: int | None
+    inside: str | None
+    mean: str | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class GridStyle:
     font_size: of the titles of rows and columns, in pixels; all other texts and gaps grow with it.
     cell: the width of a cell in pixels; if None, pictures are enlarged by a whole number to fill a page.
     caption: whether what does not vary is written below. columns: after how many columns a grid is wrapped.
+    inside, mean: axes whose pictures are in one cell, beside each other or as their mean.
     """
 
     title: str | None = None
@@ -44,6 +47,8 @@ class GridStyle:
     cell: int | None = None
     caption: bool = True
     columns: int | None = None
+    inside: str | None = None
+    mean: str | None = None
     of_sweep: Mapping[str, str] = field(default_factory=dict)  # labels of the sweep file, below those given
     axes: Sequence[str] = AXES  # those that labels can be of
 

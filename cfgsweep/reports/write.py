@@ -15,6 +15,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.drawing import Drawing
 from cfgsweep.reports.drawing_png import paint
+from cfgsweep.reports.grid_cells import Cells
 from cfgsweep.reports.grid_layout import Layout, arrange
 from cfgsweep.reports.grid_names import grid_name
 from cfgsweep.reports.grid_render import Page, page_drawing, pages_of
@@ -62,6 +63,7 @@ class Grids:
     frames: int
     done: Mapping[str, DoneRecord]
     style: GridStyle
+    cells: Cells
     told: set[str] = field(default_factory=set)
 
     @classmethod
@@ -87,18 +89,23 @@ class Grids:
         style = style or GridStyle()
         for key in TitleLabels(style.labels or {}).unused(experiments):
             SilentDisplay().notice(f"labels: {key}: none of the pictures has this value")
-        layout = arrange(experiments, rows, cols, pages, style.columns)
-        found = pages_of(name, experiments, layout, style.titles)
+        cells = Cells.of(experiments, style)
+        for flag, axis in (("--rows", rows), ("--cols", cols), ("--pages", pages)):
+            if axis in cells.hidden:
+                raise UserError("this axis is within the cells", where=flag, given=axis)
+        layout = arrange(cells.experiments, rows, cols, pages, style.columns)
+        found = pages_of(name, cells.experiments, layout, style.titles, cells.hidden, cells.notes)
 
         records = run.records_of(experiments)
         done = {name: record for name, record in records.items() if isinstance(record, DoneRecord)}
 
         def has_picture(page: Page) -> bool:
-            return any(e.id in done for e in page.experiments)
+            return any(member.id in done for e in page.experiments for member in cells.members(e))
 
         numbers = [n for n, page in enumerate(found, 1) if empty_pages or n == 1 or has_picture(page)]
-        full_name = "-".join(filter(None, [grid_name(name, rows, cols, pages, frames, where), style.name]))
-        return cls(run, full_name, layout, found, numbers, frames, done, style)
+        own_name = grid_name(name, rows, cols, pages, frames, where, style.inside, style.mean)
+        full_name = "-".join(filter(None, [own_name, style.name]))
+        return cls(run, full_name, layout, found, numbers, frames, done, style, cells)
 
     def drawing(self, number: int) -> Drawing:
         """What stands where on a page. Cells without a picture are left empty."""
@@ -109,6 +116,10 @@ class Grids:
         return paint(self.drawing(number))
 
     def _picture(self, experiment: Experiment) -> Image.Image | None:
+        """What a cell shows."""
+        return self.cells.picture(experiment, self._picture_of)
+
+    def _picture_of(self, experiment: Experiment) -> Image.Image | None:
         record = self.done.get(experiment.id)
         if record is None:
             return None
