@@ -14,6 +14,9 @@ from cfgsweep.errors import UserError
 
 def grid(
     run: RunArgument,
+    what: Annotated[
+        str | None, typer.Argument(help="after --plot: metrics or diagnostics", metavar="[PLOT]", show_default=False)
+    ] = None,
     rows: Annotated[str | None, typer.Option(help="the axis that goes down")] = None,
     cols: Annotated[str | None, typer.Option(help="the axis that goes across")] = None,
     pages: Annotated[str | None, typer.Option(help="the axis that gets a page for each value")] = None,
@@ -42,13 +45,15 @@ def grid(
     where: Where = None,
 ) -> None:
     """Render a run's pictures as titled grids: PNG, PDF or SVG."""
+    if what is not None and not plot:
+        raise UserError("not an option of grids", where="grid", given=what, allowed=f"--plot {what}, for a plot")
     files = cfgsweep.grid(
         run,
         rows=rows,
         cols=cols,
         pages=pages,
         out=out,
-        plot=plot,
+        plot=plot and (what or True),
         empty_pages=empty_pages,
         frames=frames,
         where=where,

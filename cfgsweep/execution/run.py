@@ -15,10 +15,10 @@ from cfgsweep.execution.export import export_mp4
 from cfgsweep.models.video import frames_of
 from cfgsweep.reports.grid_style import GridStyle, StyleOptions
 from cfgsweep.reports.record_rows import rows_of
-from cfgsweep.reports.write import Grids, draw_plot, write_grids, write_plot
+from cfgsweep.reports.write import METRICS, Grids, plotted, write_grids, write_plot
 from cfgsweep.reports.write_table import table
 from cfgsweep.storage.open_run import controls_of_run, sweep_of_run
-from cfgsweep.storage.png import diagnostics_in
+from cfgsweep.storage.png import as_image, diagnostics_in
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
@@ -236,7 +236,7 @@ class Run:
         cols: str | None = None,
         pages: str | None = None,
         out: Path | None = None,
-        plot: bool = False,
+        plot: bool | str = False,
         empty_pages: bool = False,
         frames: int = 1,
         format: str | None = None,
@@ -244,13 +244,13 @@ class Run:
     ) -> list[Path]:
         """The same in files, `out`, `out-2` and so on, in the run's own folder if not given; returns their paths.
 
-        format: png, pdf or svg; that of `out` if not given.
+        format: png, pdf or svg; that of `out` if not given. plot: `metrics` (True) or `diagnostics`, to be drawn, too.
         """
+        look, what = self._look(style), plot if isinstance(plot, str) else METRICS
+        figure = plotted(*self._measured(look.title), look.titles, what) if plot else None
         paths = write_grids(self._grids(rows, cols, pages, empty_pages, frames, style), out, format)
-        if plot:
-            paths.append(
-                write_plot(*self._measured(), self._look(style).titles, format, style.get("title"), self.chosen)
-            )
+        if figure is not None:
+            paths.append(write_plot(self._folder, figure, self.sweep.name, what, format, self.chosen))
         return paths
 
     def _grids(
@@ -281,12 +281,15 @@ class Run:
         """
         return export_mp4(self._folder, self.experiments, out)
 
-    def plot(self) -> Image.Image:
-        """The metrics of the run over the swept value. Raises UserError where the sweep measures none."""
-        return draw_plot(*self._measured(), TitleLabels(self.sweep.labels))
+    def plot(self, what: str = METRICS) -> Image.Image:
+        """The metrics of the run over the swept value, or what guidance did, call by call, with `diagnostics`.
 
-    def _measured(self) -> tuple[RunFolder, str, list[Experiment], list[str]]:
-        return self._folder, self.sweep.name, self.experiments, self.sweep.metrics
+        Raises UserError where there is nothing to draw.
+        """
+        return as_image(plotted(*self._measured(), TitleLabels(self.sweep.labels), what))
+
+    def _measured(self, title: str | None = None) -> tuple[RunFolder, str, list[Experiment], list[str]]:
+        return self._folder, title or self.sweep.name, self.experiments, self.sweep.metrics
 
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""

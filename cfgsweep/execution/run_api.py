@@ -37,7 +37,7 @@ def grid(
     cols: str | None = None,
     pages: str | None = None,
     out: str | os.PathLike[str] | None = None,
-    plot: bool = False,
+    plot: bool | str = False,
     empty_pages: bool = False,
     frames: int = 1,
     where: Sequence[str] | None = None,
@@ -54,7 +54,8 @@ def grid(
     """Render a run's pictures as titled grids, and write them as files; `Run.grid` gives one as an image.
 
     rows, cols, pages: the axes that go down, across and onto pages of their own.
-    out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too.
+    out: the file to write, in the run's folder `grids` if not given. plot: draw the metrics over the swept value, too,
+        or what guidance did, call by call, with "diagnostics".
     format: png, pdf or svg; if None, that of the name of `out`, or png. In PDF and SVG files text can be searched, and
         pictures keep their own pixels.
     empty_pages: also draw pages after the first that have no picture yet.

@@ -65,7 +65,7 @@ def plot(
         axes.set_xlabel(labels.get(over, X_NAMES.get(over, over)), parse_math=False)
         axes.set_ylabel(_unit(metric), fontsize=8)
         axes.grid(alpha=0.3)
-    _explain(figure, experiments, several=len(lines) > 1)
+    explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)
     return figure
 
@@ -75,7 +75,7 @@ def _place(over: str, value: Any) -> float:
     return {"start": 0.0, "fork": 1.0}[over] if value is None else number_of(value)
 
 
-def _explain(figure: Figure, experiments: Sequence[Experiment], several: bool) -> None:
+def explain(figure: Figure, experiments: Sequence[Experiment], several: bool, marker: str = "o") -> None:
     """The legend: which line is what, over what the means are, and what the bands are."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -83,7 +83,7 @@ def _explain(figure: Figure, experiments: Sequence[Experiment], several: bool) -
     lines = list(figure.axes[0].get_lines()) if several else []
     averaged = [name for name in varying(experiments) if name in OVER]
     mean = f"mean over {' and '.join(f'{name}s' for name in averaged)}" if averaged else "one picture each"
-    signs: list[Line2D | Patch] = [*lines, Line2D([], [], color=GREY, marker="o", markersize=3)]
+    signs: list[Line2D | Patch] = [*lines, Line2D([], [], color=GREY, marker=marker, markersize=3)]
     texts = [*(str(line.get_label()) for line in lines), mean]
     if averaged:
         signs.append(Patch(color=GREY, alpha=BAND, linewidth=0))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.models.video import Picture, chosen_frames
 from cfgsweep.reports.drawing import Drawing
 from cfgsweep.reports.drawing_png import paint
@@ -43,6 +43,9 @@ from cfgsweep.system.machine_errors import is_regular
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+PLOTS = METRICS, DIAGNOSTICS = "metrics", "diagnostics"
 
 
 @dataclass(frozen=True)
@@ -222,42 +225,41 @@ def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> No
             path.unlink()
 
 
-def draw_plot(
-    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: TitleLabels
-) -> Image.Image:
-    """A plot of the metrics over the swept number. Raises UserError where there are none."""
-    return as_image(_plot(run, name, experiments, metrics, labels))
+def write_plot(run: RunFolder, figure: Figure, name: str, what: str, kind: str | None, where: Sequence[str]) -> Path:
+    """Save a plot beside the grids.
+
+    name: of the run. what: `metrics` or `diagnostics`. kind: png, pdf or svg. where: the conditions by which
+    experiments were chosen.
+    """
+    name = grid_name(name, None, None, None, 1, where)
+    path, mark = run.grids / f"{name}-{what}.{kind or PNG}", f"{what} {name}"
+    if kind in (PDF, SVG):
+        from cfgsweep.reports.drawing_pdf import write_figure
+
+        save_vector_drawing(partial(write_figure, figure, kind), path, mark, keep=True)
+    else:
+        save_drawing(as_image(figure), path, mark)
+    return path
 
 
-def write_plot(
+def plotted(
     run: RunFolder,
     name: str,
     experiments: Sequence[Experiment],
     metrics: Sequence[str],
     labels: TitleLabels,
-    kind: str | None = None,
-    title: str | None = None,
-    where: Sequence[str] = (),
-) -> Path:
-    """Save the plot of `draw_plot` beside the grids.
-
-    kind: png, pdf or svg. title: above it, the name if None. where: the conditions by which experiments were chosen.
-    """
-    figure = _plot(run, title or name, experiments, metrics, labels)
-    name = grid_name(name, None, None, None, 1, where)
-    path, what = run.grids / f"{name}-metrics.{kind or PNG}", f"metrics {name}"
-    if kind in (PDF, SVG):
-        from cfgsweep.reports.drawing_pdf import write_figure
-
-        save_vector_drawing(partial(write_figure, figure, kind), path, what, keep=True)
-    else:
-        save_drawing(as_image(figure), path, what)
-    return path
-
-
-def _plot(
-    run: RunFolder, name: str, experiments: Sequence[Experiment], metrics: Sequence[str], labels: TitleLabels
+    what: str = METRICS,
 ) -> Figure:
+    """A plot of the metrics over the swept number, or of diagnostics over the calls of the denoiser.
+
+    name: above it. Raises UserError where there is nothing to draw.
+    """
+    if what == DIAGNOSTICS:
+        from cfgsweep.reports.diagnostics_plot import numbers_of, plot_diagnostics
+
+        return plot_diagnostics(name, experiments, numbers_of(run, experiments), labels)
+    if what != METRICS:
+        raise unknown_name("plot", what, PLOTS, "--plot")
     from cfgsweep.reports.metric_plot import plot
 
     if not metrics:
