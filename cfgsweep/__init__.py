@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         run,
         train,
     )
-    from cfgsweep.execution.evidence_api import compare_ratings, rate
+    from cfgsweep.execution.evidence_api import compare_ratings, compare_split, plot_pareto, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
@@ -47,6 +47,7 @@ __all__ = [
     "check",
     "compare",
     "compare_ratings",
+    "compare_split",
     "configs",
     "convert",
     "export",
@@ -56,6 +57,7 @@ __all__ = [
     "open_run",
     "phase",
     "plan",
+    "plot_pareto",
     "rate",
     "run",
     "schedules",
@@ -70,7 +72,7 @@ _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": ("check", "plan", "run", "train"),
-    "cfgsweep.execution.evidence_api": ("compare_ratings", "rate"),
+    "cfgsweep.execution.evidence_api": ("compare_ratings", "compare_split", "plot_pareto", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),

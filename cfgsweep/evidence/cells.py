@@ -24,11 +24,13 @@ class Cell:
     """Finished pictures that have all settings in common but prompt, label and seed.
 
     example: one of the experiments. records: by their seed, label and prompt. title: the settings that vary.
+    curve: the same without the value.
     """
 
     example: Experiment
     records: Mapping[Pair, DoneRecord]
     title: str = ""
+    curve: str = ""
 
     @property
     def effective_scale(self) -> float | None:
@@ -68,13 +70,17 @@ def cells(experiments: Sequence[Experiment], records: Mapping[str, Record]) -> l
             _, pairs = found.setdefault(tuple(getattr(e, name) for name in OF_CELLS), (e, {}))
             pairs[tuple(getattr(e, name) for name in OVER)] = record
     varied = [name for name in varying([e for e, _ in found.values()]) if name in OF_CELLS and name not in GUIDANCE]
-    return [Cell(example, pairs, _title(example, varied)) for example, pairs in found.values()]
+    return [
+        Cell(example, pairs, _title(example, varied), _title(example, varied, has_value=False))
+        for example, pairs in found.values()
+    ]
 
 
-def _title(e: Experiment, varied: Sequence[str]) -> str:
+def _title(e: Experiment, varied: Sequence[str], has_value: bool = True) -> str:
     """'apg cosine 3, 20 steps': the guider, its schedule unless that is constant, its value, and what varies beside."""
     schedule = "" if e.schedule.title() == "constant" else f" {e.schedule.title()}"
-    return ", ".join([f"{e.guider.title()}{schedule} {e.value:.5g}", *(axis_label(n, getattr(e, n)) for n in varied)])
+    value = f" {e.value:.5g}" if has_value else ""
+    return ", ".join([f"{e.guider.title()}{schedule}{value}", *(axis_label(n, getattr(e, n)) for n in varied)])
 
 
 def apart(found: Iterable[Cell], over: str, baseline: str) -> tuple[list[Cell], list[Cell]]:

@@ -16,6 +16,7 @@ from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from cfgsweep.evidence.rated import Rated
+    from cfgsweep.evidence.split import Split
     from cfgsweep.execution.run import Run
     from cfgsweep.models.video import Picture
 
@@ -64,9 +65,7 @@ def rate(
     if cells:
         contest = Contest.among(experiments, records, cells)
     else:
-        usual = settings or CompareSettings()
-        baseline, matched = baseline or usual.baseline.title(), matched or usual.matched
-        contest = Contest.matched_to(experiments, records, baseline, matched)
+        contest = Contest.matched_to(experiments, records, *_matching(settings, baseline, matched))
     shown = pairs_to_show(contest, pairs, seed)
     key = key_of(contest, shown, seed, question)
     by_id = {record.id: record for record in records.values() if isinstance(record, DoneRecord)}
@@ -92,6 +91,68 @@ def compare_ratings(
     from cfgsweep.evidence.rated import Rated
 
     return Rated.of(opened_run(run).run_folder, [Path(file) for file in answers], over)
+
+
+def plot_pareto(
+    run: Run | str | os.PathLike[str],
+    metrics: Sequence[str],
+    *,
+    baseline: str | None = None,
+    matched: str | None = None,
+    format: str = "png",
+    where: Sequence[str] | None = None,
+) -> Path:
+    """Draw two metrics against each other, one curve a guider over its values, into the run's folder `grids`.
+
+    baseline, matched: which cells are joined, as `compare` has it. format: png, pdf or svg.
+    where: take only pictures for which these conditions hold, as `Run.where` takes them.
+    Returns the path of the file. Raises UserError where the metrics are not two that were measured.
+    """
+    from cfgsweep.evidence.pareto import pareto_of
+    from cfgsweep.reports.grid_names import as_file_name
+    from cfgsweep.reports.write import write_plot
+    from cfgsweep.storage.drawings import KINDS
+
+    if format not in KINDS:
+        raise UserError("not a format of plots", where="--format", given=format, allowed=KINDS)
+    opened = opened_run(run, where)
+    experiments, records, settings = opened.compared()
+    of = _matching(settings, baseline, matched)
+    found = pareto_of(opened.sweep.name, experiments, records, metrics, *of)
+    what = as_file_name(f"pareto={','.join(metrics)}")
+    return write_plot(opened.run_folder, found.figure(), opened.sweep.name, what, format, opened.chosen)
+
+
+def compare_split(
+    run: Run | str | os.PathLike[str],
+    metric: str,
+    *,
+    lower: bool = False,
+    seed: int = 0,
+    baseline: str | None = None,
+    matched: str | None = None,
+    metrics: Sequence[str] | None = None,
+    where: Sequence[str] | None = None,
+) -> Split:
+    """Choose the settings of every guider on one half of the prompts, and judge them on the other.
+
+    metric: by which they are chosen, the highest, or with `lower` and of metrics of which lower is better the lowest.
+    The halves are of prompts, of labels where there are no prompts, of seeds where there is one prompt or label alone;
+    seed: of the halves. What was chosen is compared with the baseline's choice, and with the cell that matches it, as
+    `compare` has it: `baseline`, `matched`, `metrics`, `where`.
+    Raises UserError where the run has no such guider or metric, or one picture a cell.
+    """
+    from cfgsweep.evidence.split import Split
+
+    experiments, records, settings = opened_run(run, where).compared()
+    of = _matching(settings, baseline, matched)
+    return Split.of(experiments, records, metric, lower, seed, *of, metrics or ())
+
+
+def _matching(settings: CompareSettings | None, baseline: str | None, matched: str | None) -> tuple[str, str]:
+    """The baseline and the way to match: as given, else those of the sweep's `compare`, else the usual ones."""
+    usual = settings or CompareSettings()
+    return baseline or usual.baseline.title(), matched or usual.matched
 
 
 def _picture(opened: Run, record: DoneRecord) -> Picture:

@@ -19,6 +19,7 @@ class Adherence(PictureMetric):
 
     name = "adherence"
     unit = "part of the pictures with their label"
+    higher_is_better = True
 
     def __init__(self, source: Source):
         super().__init__(source)

@@ -25,10 +25,12 @@ class Metric(Registered):
     Raises UserError, when it is made, if it cannot be had for this model.
 
     name: how a sweep file calls it. unit: what its number is, with its range, for the axis of a plot.
+    higher_is_better: None where that depends on what is wanted.
     """
 
     registry: ClassVar[Registry[Metric]] = Registry("metric", __package__)
     unit: ClassVar[str] = ""
+    higher_is_better: ClassVar[bool | None] = None
 
     def __init__(self, source: Source):
         self.source = source

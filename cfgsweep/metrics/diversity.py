@@ -16,6 +16,7 @@ class Diversity(GroupMetric):
 
     name = "diversity"
     unit = "RMS distance of pixels, 0 to 1"
+    higher_is_better = True
 
     def measure(self, images: Sequence[Image.Image]) -> float:
         pairs = [_distance(a, b) for a, b in itertools.combinations([image.convert("RGB") for image in images], 2)]

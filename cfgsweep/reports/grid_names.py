@@ -28,7 +28,7 @@ def grid_name(
     axes = {"rows": rows, "cols": cols, "pages": pages, "inside": inside, "mean": mean}
     axes["frames"] = None if frames == 1 else str(frames)
     asked = [f"{way}={axis}" for way, axis in axes.items() if axis is not None]
-    return "-".join([name, *map(_as_file_name, [*asked, *where])])
+    return "-".join([name, *map(as_file_name, [*asked, *where])])
 
 
 def page_name(heading: Heading, sheet: int, is_unique: bool = True) -> str:
@@ -36,7 +36,7 @@ def page_name(heading: Heading, sheet: int, is_unique: bool = True) -> str:
 
     is_unique: no other heading has its titles; otherwise a hash of its values is added.
     """
-    parts = [_as_file_name(_setting(field, axis_label(field, value))) for field, value in heading]
+    parts = [as_file_name(_setting(field, axis_label(field, value))) for field, value in heading]
     parts += [] if is_unique else [hash_of(repr(heading))]
     return "-".join([*parts, *([str(sheet)] if sheet > 1 else [])])
 
@@ -45,7 +45,7 @@ def _setting(field: str, label: str) -> str:
     return f"{field}={label.removeprefix(f'{field} ')}"
 
 
-def _as_file_name(text: str) -> str:
+def as_file_name(text: str) -> str:
     """The text with characters that every system takes, cut to a length; distinct texts have distinct names."""
     words = text
     for sign, word in IN_WORDS.items():

@@ -63,7 +63,7 @@ def plot(
             axes.fill_between(x, mean - error, mean + error, alpha=BAND, linewidth=0)
         axes.set_title(metric, parse_math=False)
         axes.set_xlabel(labels.get(over, X_NAMES.get(over, over)), parse_math=False)
-        axes.set_ylabel(_unit(metric), fontsize=8)
+        axes.set_ylabel(unit_of(metric), fontsize=8)
         axes.grid(alpha=0.3)
     explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)
@@ -93,7 +93,7 @@ def explain(figure: Figure, experiments: Sequence[Experiment], several: bool, ma
         text.set_parse_math(False)
 
 
-def _unit(metric: str) -> str:
+def unit_of(metric: str) -> str:
     """What the numbers of a metric are; nothing of one whose code is not at hand."""
     try:
         return METRICS.look_up(metric).unit

@@ -228,7 +228,7 @@ def _remove_other_pages(grids: Grids, first: Path, drawn: Container[Path]) -> No
 def write_plot(run: RunFolder, figure: Figure, name: str, what: str, kind: str | None, where: Sequence[str]) -> Path:
     """Save a plot beside the grids.
 
-    name: of the run. what: `metrics` or `diagnostics`. kind: png, pdf or svg. where: the conditions by which
+    name: of the run. what: `metrics`, `diagnostics` and so on. kind: png, pdf or svg. where: the conditions by which
     experiments were chosen.
     """
     name = grid_name(name, None, None, None, 1, where)

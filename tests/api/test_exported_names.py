@@ -14,7 +14,19 @@ import cfgsweep
 NAMES = {
     *("CfgsweepError", "PhaseResult", "Result", "Run", "RunFailed", "Sweep", "UserError", "__version__", "allow_code"),
     *("check", "configs", "export", "grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema"),
-    *("compare", "compare_ratings", "rate", "convert", "init", "table", "train", "verify", "window"),
+    *(
+        "compare",
+        "compare_ratings",
+        "compare_split",
+        "plot_pareto",
+        "rate",
+        "convert",
+        "init",
+        "table",
+        "train",
+        "verify",
+        "window",
+    ),
 }
 
 

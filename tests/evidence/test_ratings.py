@@ -26,6 +26,7 @@ steps: 3
 guider: [cfg, cfg_zero, apg]
 value: [1.5, 3]
 """
+SIDES = ("left", "right")
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>')
 
 
@@ -104,8 +105,10 @@ def test_the_page_tells_no_names(cli, run: Path) -> None:
     text, data = (run / "rate/index.html").read_text(), page_data(run)
     told = {"cfg_zero", "apg", *(record["id"] for record in records_of(run))}
     assert not [word for word in told if word in text]
+    order = {p[f"{side}_picture"]: d[side] for d, p in zip(data["pairs"], key["pairs"], strict=True) for side in SIDES}
+    assert sorted(order) != sorted(order, key=order.__getitem__)
     for shown, pair in zip(data["pairs"], key["pairs"], strict=True):
-        for side in ("left", "right"):
+        for side in SIDES:
             inside = base64.b64decode(data["pictures"][shown[side]])
             with (
                 Image.open(io.BytesIO(inside)) as picture,
@@ -120,6 +123,14 @@ def test_cells_can_be_chosen(cli, run: Path) -> None:
     assert {cell["name"] for cell in key["cells"]} == {"cfg 1.5", "cfg 3", "apg 3"}
     shown = Counter(frozenset((pair["left"], pair["right"])) for pair in key["pairs"] if not pair["repeats"])
     assert set(shown.values()) == {9}
+
+
+def test_equal_pictures_are_not_shown(cli, tmp_path: Path) -> None:
+    """At a scale of 1 both guiders take the prediction for the label alone."""
+    text = SWEEP.replace("[1, 2, 3, 4, 5]", "[1, 2]").replace(", apg", "").replace("[1.5, 3]", "[1, 3]")
+    key = rate(cli, run_of(text, tmp_path), "--matched", "value")
+    assert {cell["name"] for cell in key["cells"]} == {"cfg 3", "cfg_zero 3"}
+    assert len([pair for pair in key["pairs"] if not pair["repeats"]]) == 8
 
 
 def test_answers_become_win_rates_and_strengths(cli, run: Path, tmp_path: Path) -> None:
