@@ -46,7 +46,7 @@ def _ratios(axes: Axes, found: Report) -> None:
     if not ratio["ratios"]:
         axes.set_title("no seed has a second one", fontsize=9)
         return
-    axes.hist(ratio["ratios"], bins=BINS, color=COLOURS[1])
+    axes.hist(ratio["ratios"], bins=np.linspace(1, max(2.5, *ratio["ratios"]), BINS + 1).tolist(), color=COLOURS[1])
     axes.axvline(2, color="#c0392b", linewidth=1, label="twice")
     axes.axvline(ratio["median"], color="black", linewidth=1, linestyle="--", label="median, with 95% interval")
     if ratio["low"] is not None:

@@ -152,6 +152,8 @@ def test_steps_before_a_u_turn_or_a_fork_are_taken_once(sampler: str) -> None:
     assert cost([experiment(sampler=sampler), *forks]).evaluations == whole + 5 * 2 * left(3)
     both = [experiment(sampler=sampler, fork=fork, start=UTurn(0.5)) for fork in (Fork(0.5), Fork(0.5, 1))]
     assert cost(both).evaluations == 2 * calls.index(3) + 4 * left(3) + 4 * left(3)
+    others = [dataclasses.replace(e, seed=2, start=UTurn(1.0)) for e in turns[:1]]
+    assert cost([*turns[:1], *others]).evaluations == 2 * whole + 2 * left(4) + whole
     assert cost(both).unshared == 2 * (whole + 2 * left(3))
 
 
@@ -185,3 +187,58 @@ def test_the_diagnostics_of_a_u_turn_are_those_of_the_steps_taken_again(denoiser
     whole, again, _ = (found[e].diagnostics.column("sigma") for e in some)
     assert again == whole[STEPS // 2 :]
     assert found[some[1]].diagnostics.means()["effective_scale"] == pytest.approx(3.0, rel=1e-4)
+
+
+def test_a_fork_of_a_sampler_that_draws_none_renews_noise_around_x0(denoiser, compute) -> None:
+    """By hand, for Euler's method: x0 is what the prediction of the step before stands for."""
+    forked = experiment(value=1.0, fork=Fork(4, 3, 0.25))
+    scheduler = build_scheduler("euler", denoiser.scheduler_config)
+    scheduler.set_timesteps(STEPS)
+    x = denoiser.noise(denoiser.native_size, torch.Generator().manual_seed(1)) * float(scheduler.init_noise_sigma)
+    condition = denoiser.encode("a cat")
+    for step, t in enumerate(scheduler.timesteps):
+        sigma, following = (float(scheduler.sigmas[i]) for i in (step, step + 1))
+        epsilon = denoiser.predict(x / math.hypot(1, sigma), t[None].float(), condition)
+        x0, x = x - sigma * epsilon, x + (following - sigma) * epsilon
+        if step == 3:
+            noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed_of("fork", 3, 1))).to(x)
+            x = x0 + following * (math.sqrt(0.75) * (x - x0) / following + math.sqrt(0.25) * noise)
+    assert (latents(run(denoiser, compute, [forked], batch_size=1)[forked]) - x.cpu()).abs().max() < 1e-3
+
+
+class BegunWith:
+    """A denoiser whose trajectories begin with given latents, and with a sampler from some step on."""
+
+    def __init__(self, denoiser, begun: torch.Tensor, sampler: Sampler):
+        self.denoiser, self.begun, self.sampler = denoiser, begun, sampler
+
+    def __getattr__(self, name: str):
+        return getattr(self.denoiser, name)
+
+    def start(self, sampling, generator):
+        return self.begun, self.sampler
+
+
+@pytest.mark.parametrize("guider", [GUIDERS["apg"](momentum=-0.5), GUIDERS["cfg"](stop=0.5), GUIDERS["tnorm"]()])
+def test_a_u_turn_begins_without_memory_of_the_guider(denoiser, compute, guider) -> None:
+    """A U-turn of all steps has the pixels of an experiment that begins with the noised picture."""
+    parent = experiment(guider=guider)
+    turned = dataclasses.replace(parent, start=UTurn(1.0))
+    pictures = run(denoiser, compute, [parent, turned])
+    generator = torch.Generator().manual_seed(seed_of("u-turn", 0, 1))
+    sampler = Sampler.start_late("euler", denoiser.scheduler_config, STEPS, generator, 0, 0)
+    picture = latents(pictures[parent]).to(compute.device)
+    begun = sampler.noised(picture, torch.randn(picture.shape, generator=generator).to(picture), 0)
+    wanted = run(BegunWith(denoiser, begun, sampler), compute, [parent])[parent]
+    assert wanted.info["latents"] == pictures[turned].info["latents"]
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_fork_goes_on_with_the_guiders_memory(denoiser, compute, step: int) -> None:
+    """With next to nothing renewed, a fork is the picture itself, momentum and all."""
+    guider = GUIDERS["apg"](momentum=-0.9)
+    some = [experiment(guider=guider, fork=fork) for fork in (None, Fork(step, 0, 1e-12), Fork(step, 0, 0.5))]
+    by_fork = {e.fork: latents(picture) for e, picture in run(denoiser, compute, some).items()}
+    whole, same, other = (by_fork[e.fork] for e in some)
+    assert (same - whole).abs().max() < 1e-3
+    assert (other - whole).abs().max() > 0.05

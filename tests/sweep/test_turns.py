@@ -152,6 +152,7 @@ def test_a_run_from_the_command_line(cli, sweep_file, tmp_path: Path) -> None:
     assert cli("verify", tmp_path / "r").code == 0
     again = json.loads(cli("plan", tmp_path / "r/sweep.yaml", "--out", tmp_path / "r", "--json").out)
     assert again["pending"] == 0
+    assert [copy.read_bytes() for copy in tmp_path.glob("r/inputs/*/w.png")] == [(tmp_path / "w.png").read_bytes()]
     chosen = cli("grid", tmp_path / "r", "--where", "start>0.2", "--where", "fork=0.5")
     assert chosen.code == 0, chosen.err
 
