@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from cfgsweep.execution.evidence_api import compare_ratings, compare_split, plot_pareto, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
+    from cfgsweep.execution.measure import Measured, measure
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
     from cfgsweep.execution.sweep_files import convert, init
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CfgsweepError",
+    "Measured",
     "PhaseResult",
     "Result",
     "Run",
@@ -54,6 +56,7 @@ __all__ = [
     "grid",
     "guiders",
     "init",
+    "measure",
     "open_run",
     "phase",
     "plan",
@@ -74,6 +77,7 @@ _HOMES = {
     "cfgsweep.execution.api": ("check", "plan", "run", "train"),
     "cfgsweep.execution.evidence_api": ("compare_ratings", "compare_split", "plot_pareto", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
+    "cfgsweep.execution.measure": ("Measured", "measure"),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),
     "cfgsweep.execution.sweep_files": ("convert", "init"),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import cfgsweep
-from cfgsweep.cli import catalogues, comparisons, drawing, files, models, ratings, runs, tables
+from cfgsweep.cli import catalogues, comparisons, drawing, files, measuring, models, ratings, runs, tables
 from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
@@ -18,7 +18,15 @@ from cfgsweep.system.machine_errors import in_words, is_of_machine
 # In the order in which --help lists them.
 COMMANDS = (
     *(files.init, runs.run, runs.plan, runs.phase, runs.verify),
-    *(drawing.grid, tables.table, comparisons.compare, ratings.rate, comparisons.window, runs.export),
+    *(
+        drawing.grid,
+        measuring.measure,
+        tables.table,
+        comparisons.compare,
+        ratings.rate,
+        comparisons.window,
+        runs.export,
+    ),
     *(catalogues.guiders, catalogues.schedules, models.check, catalogues.schema, catalogues.configs, models.train),
     files.convert,
 )

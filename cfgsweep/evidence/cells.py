@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.reports.measure import OVER
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment

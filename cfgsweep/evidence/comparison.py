@@ -11,7 +11,8 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, pairs_needed
-from cfgsweep.reports.measure import OVER, is_of_groups
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
@@ -184,7 +185,10 @@ def _difference(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> D
     """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups.
 
     pairs: what makes a pair. Pictures that have all of that in common count as one, by the mean of their differences.
+    None for a metric of which a cell has one number alone.
     """
+    if is_of_cells(metric):
+        return None
     units: dict[object, list[float]] = {}
     of_one = [name for name in OVER if name in pairs and not (name == "seed" and is_of_groups(metric))]
     for pair, record in cell.records.items():

@@ -14,7 +14,7 @@ from cfgsweep.evidence.cells import Cell, cells
 from cfgsweep.evidence.level_search import next_value
 from cfgsweep.evidence.matching import ByMetric, alike, metrics_of, way_called
 from cfgsweep.guidance.schedules import Constant
-from cfgsweep.reports.measure import OVER
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.compare_settings import EVALUATIONS, MATCHED, VALUE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment

@@ -11,8 +11,8 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import Cell, apart, cells
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS, mean_interval
-from cfgsweep.metrics.base import METRICS
-from cfgsweep.reports.measure import OVER, is_of_groups
+from cfgsweep.metrics.spec import is_of_groups, metric_of
+from cfgsweep.reports.cells import OVER
 from cfgsweep.reports.pareto_plot import Curve, Interval, ParetoPlot, Point
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
@@ -30,10 +30,8 @@ def numbers_of(cell: Cell, metric: str) -> list[float]:
 
 def higher_is_better(metric: str) -> bool | None:
     """None where that depends, and of a metric whose code is not at hand."""
-    try:
-        return METRICS.look_up(metric).higher_is_better
-    except UserError:
-        return None
+    found = metric_of(metric)
+    return found.higher_is_better if found is not None else None
 
 
 def pareto_of(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import Cell, Pair, apart, cells
 from cfgsweep.evidence.matching import match_of
-from cfgsweep.reports.measure import OVER
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.rating_files import RatedCell
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment

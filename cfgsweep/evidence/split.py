@@ -14,7 +14,8 @@ from cfgsweep.evidence.comparison import Comparison, Comparisons, _corrected, _d
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.pareto import higher_is_better, numbers_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
-from cfgsweep.reports.measure import OVER, is_of_groups
+from cfgsweep.metrics.spec import is_of_groups
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import aligned, html_table

@@ -37,7 +37,8 @@ def add_controls(session: RunSession, sweep: Sweep, experiments: Sequence[Experi
         tried |= {e: controls[e] for e in new}
         compute(new)
         _mark(session, [controls[e] for e in new])
-        RunMetrics(sweep.metrics, new, session.settings.sources).measure(run)
+        of_run = session.settings
+        RunMetrics(sweep.metrics, new, of_run.sources, of_run.compute.device).measure(run)
 
 
 def _mark(session: RunSession, controls: Sequence[Control]) -> None:

@@ -289,7 +289,14 @@ class Run:
         return as_image(plotted(*self._measured(), TitleLabels(self.sweep.labels), what))
 
     def _measured(self, title: str | None = None) -> tuple[RunFolder, str, list[Experiment], list[str]]:
-        return self._folder, title or self.sweep.name, self.experiments, self.sweep.metrics
+        return self._folder, title or self.sweep.name, self.experiments, self.metrics
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of the metrics, as records have them: those of the sweep, then others that were measured."""
+        records = (record for record in self.records if isinstance(record, DoneRecord))
+        measured = (name for record in records for name in record.metrics)
+        return list(dict.fromkeys([*(spec.key for spec in self.sweep.metrics), *measured]))
 
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""
@@ -310,7 +317,7 @@ class Run:
         form: text, markdown, latex, csv or parquet. each: a row for each picture, as where nothing was measured.
         Raises UserError where no picture was tried yet.
         """
-        return table(self._folder, self.experiments, self.sweep.metrics, form, each)
+        return table(self._folder, self.experiments, self.metrics, form, each)
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row for every record: settings, parameters of guiders and schedules as columns of their own, metrics.

@@ -44,7 +44,8 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
     experiments = session.expand(sweep)
     for caution in [*cautions(experiments), *left_out(sweep, experiments)]:
         display.notice(caution)
-    metrics = RunMetrics(sweep.metrics, experiments, session.settings.sources)
+    settings = session.settings
+    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, settings.compute.device)
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
         executor = _executor_of_missing(session, experiments)
@@ -159,7 +160,8 @@ def _write_reports(
     """Sort the records, measure the pictures unless `metrics` is None, and write the default grids; their paths."""
     run.sort_records(experiments)
     if sweep.metrics and metrics is not None:
-        metrics.measure(run)
+        metrics.measure(run, display)
+        display.close()
         for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
     return write_grids(Grids.of(run, sweep.name, experiments, style=GridStyle(of_sweep=sweep.labels)))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cfgsweep.metrics.base import PictureMetric
+from cfgsweep.metrics.base import LABEL, PICTURE, PictureMetric
 from cfgsweep.metrics.classifier import LabelClassifier
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from cfgsweep.guidance.perturbations import Condition
-    from cfgsweep.models.source import Source
 
 
 class Adherence(PictureMetric):
@@ -21,12 +21,13 @@ class Adherence(PictureMetric):
     unit = "part of the pictures with their label"
     higher_is_better = True
 
-    def __init__(self, source: Source):
-        super().__init__(source)
-        self.classifier = LabelClassifier.of_model(source)
+    needs = (PICTURE, LABEL)
 
-    def measure(self, image: Image.Image, condition: Condition) -> float:
-        return self.classifier.adherence(image, condition)
+    def prepare(self) -> None:
+        self.classifier = LabelClassifier.of_model(self.source, self.name, self.device)
+
+    def measure_batch(self, images: Sequence[Image.Image], conditions: Sequence[Condition]) -> list[float]:
+        return self.classifier.adherences(images, conditions)
 
     def notes(self) -> str:
         accuracy = self.classifier.accuracy

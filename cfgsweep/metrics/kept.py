@@ -10,8 +10,6 @@ from cfgsweep.metrics.classifier import LabelClassifier
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cfgsweep.models.source import Source
-
 
 class Kept(OriginMetric):
     """1 if the model's own classifier sees after a U-turn, or a fork, the class that it sees without, else 0."""
@@ -19,9 +17,8 @@ class Kept(OriginMetric):
     name = "kept"
     unit = "part of the pictures that keep their class"
 
-    def __init__(self, source: Source):
-        super().__init__(source)
-        self.classifier = LabelClassifier.of_model(source, self.name)
+    def prepare(self) -> None:
+        self.classifier = LabelClassifier.of_model(self.source, self.name, self.device)
 
     def measure(self, image: Image.Image, origin: Image.Image) -> float:
         return float(self.classifier.seen(image) == self.classifier.seen(origin))

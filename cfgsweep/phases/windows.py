@@ -17,7 +17,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.evidence.statistics import CONFIDENCE, RESAMPLES, SEED, mean_interval, wilson
 from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.transitions import Shape
-from cfgsweep.reports.measure import OVER
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cfgsweep.engine.diagnostics import FIELDS
 from cfgsweep.errors import UserError
-from cfgsweep.reports.measure import OVER, Key
+from cfgsweep.reports.cells import OVER, Key
 from cfgsweep.reports.metric_plot import BAND, explain
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.records import DoneRecord

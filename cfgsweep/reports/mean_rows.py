@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cfgsweep.reports.measure import means
+from cfgsweep.reports.cells import means
 from cfgsweep.reports.record_rows import settings_rows
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfgsweep.errors import UserError
-from cfgsweep.metrics.base import METRICS
-from cfgsweep.reports.measure import OVER, Key
+from cfgsweep.metrics.spec import metric_of
+from cfgsweep.reports.cells import OVER, Key
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import TitleLabels, varying
 from cfgsweep.sweep.turns import number_of
@@ -95,10 +95,8 @@ def explain(figure: Figure, experiments: Sequence[Experiment], several: bool, ma
 
 def unit_of(metric: str) -> str:
     """What the numbers of a metric are; nothing of one whose code is not at hand."""
-    try:
-        return METRICS.look_up(metric).unit
-    except UserError:
-        return ""
+    found = metric_of(metric)
+    return found.unit if found is not None else ""
 
 
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:

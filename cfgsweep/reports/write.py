@@ -13,6 +13,7 @@ from PIL import Image
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.models.video import Picture, chosen_frames
+from cfgsweep.reports.cells import means
 from cfgsweep.reports.drawing import Drawing
 from cfgsweep.reports.drawing_png import paint
 from cfgsweep.reports.grid_cells import Cells
@@ -20,7 +21,6 @@ from cfgsweep.reports.grid_layout import Layout, arrange
 from cfgsweep.reports.grid_names import grid_name
 from cfgsweep.reports.grid_render import Page, page_drawing, pages_of
 from cfgsweep.reports.grid_style import GridStyle
-from cfgsweep.reports.measure import means
 from cfgsweep.storage.drawings import (
     KINDS,
     MARK,

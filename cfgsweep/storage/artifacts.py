@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfgsweep.storage.drawings import is_whole_vector_drawing
+from cfgsweep.storage.feature_file import is_features
 from cfgsweep.storage.input_copies import is_copy
+from cfgsweep.storage.measured_with import is_measured_with
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.rating_files import is_answers, is_key, is_page
 from cfgsweep.storage.report_file import is_report
@@ -19,6 +21,7 @@ from cfgsweep.system.locks import LOCKS
 IMAGES, GRIDS, VIDEOS, INPUTS, RATE = "images", "grids", "videos", "inputs", "rate"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
+FEATURES, MEASURED_WITH = "metrics", "metrics.json"
 DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 RATING_PAGE, RATING_KEYS, ANSWERS = f"{RATE}/index.html", f"{RATE}/key-*.json", f"{RATE}/answers*.json"
@@ -63,6 +66,8 @@ ARTIFACTS = (
     Artifact(RATING_PAGE, is_page, "no whole page of ratings; `cfgsweep rate` writes it again"),
     Artifact(RATING_KEYS, is_key, "no whole key; answers to its page cannot be read without"),
     Artifact(ANSWERS, is_answers, "no whole answers: save them from the page again"),
+    Artifact(MEASURED_WITH, is_measured_with, "damaged; the metrics that it is about are measured anew"),
+    Artifact(f"{FEATURES}/[!.]*.npy", is_features, "damaged; they are computed again when they are needed"),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
     *(Artifact(name) for name in LOCKS),

@@ -10,6 +10,7 @@ inputs/<hash>/*      copies of the pictures that those of the run are made from,
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 rate/index.html, rate/key-<page>.json   what `cfgsweep rate` writes; answers to it may be beside them
+metrics.json, metrics/*.npy   what metrics depend on, and features of reference pictures
 
 The names are in `artifacts.py`.
 """
@@ -68,6 +69,7 @@ class RunFolder:
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
+        self.features, self.measured_with_file = folder / artifacts.FEATURES, folder / artifacts.MEASURED_WITH
         self.report_file, self.report_plot_file = folder / artifacts.REPORT, folder / artifacts.REPORT_PLOT
         self.pictures = PictureCache(self._recorded_shape)
         self._records = RecordFile(self.records_file)
@@ -92,7 +94,7 @@ class RunFolder:
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        folders = (self.images, self.grids, self.videos, self.inputs, self.ratings)
+        folders = (self.images, self.grids, self.videos, self.inputs, self.ratings, self.features)
         for path in (*folders, *self.inputs.glob("*"), *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
@@ -312,7 +314,15 @@ class RunFolder:
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (self.folder, self.images, self.grids, self.videos, self.ratings, *self.inputs.glob("*")):
+        for folder in (
+            self.folder,
+            self.images,
+            self.grids,
+            self.videos,
+            self.ratings,
+            self.features,
+            *self.inputs.glob("*"),
+        ):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

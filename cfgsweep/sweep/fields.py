@@ -16,7 +16,7 @@ from cfgsweep.config.parameters import Number, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
-from cfgsweep.metrics.base import METRICS
+from cfgsweep.metrics.spec import metrics_schema, parse_metrics
 from cfgsweep.samplers import SAMPLERS, TASKS, PictureFile
 from cfgsweep.sweep.call_inputs import CALL_SCHEMA, parse_calls
 from cfgsweep.sweep.guider_axis import parse_guiders
@@ -41,12 +41,6 @@ def _known_sampler(name: Any) -> str:
         elif "sde" in str(name).lower():
             error.hint = "there is no sampler of an SDE; euler_a and ddpm are those that draw noise at every step"
         raise error
-    return name
-
-
-def _known_metric(name: Any) -> str:
-    if not isinstance(name, str) or name not in METRICS:
-        raise unknown_name("metric", str(name), METRICS)
     return name
 
 
@@ -146,11 +140,7 @@ Sampler = Annotated[str, BeforeValidator(_known_sampler)]
 
 Many = BeforeValidator(spread)
 Axes = Annotated[list[Name], Many, Field(max_length=2), _OneOrMany()]
-Metrics = Annotated[
-    list[Annotated[str, BeforeValidator(_known_metric)]],
-    BeforeValidator(lambda given: spread(given) if given != [] else given),  # an empty list is allowed
-    _OneOrMany(lambda: {"enum": sorted(METRICS)}, least=0),
-]
+Metrics = Annotated[list[Any], BeforeValidator(parse_metrics), _OneOrMany(metrics_schema, least=0)]
 Names = Annotated[list[Name], Many, _OneOrMany()]
 Texts = Annotated[list[Text], Many, _OneOrMany(files=True)]
 NegativeTexts = Annotated[list[Text | None], Many, _OneOrMany(files=True)]

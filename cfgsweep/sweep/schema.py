@@ -160,7 +160,7 @@ class Sweep(BaseModel):
         for key in self.labels:
             check_label(key, self.axes)
         if self.compare is not None:
-            self.compare.check(self.metrics, self.diagnostics)
+            self.compare.check([spec.key for spec in self.metrics], self.diagnostics)
         return self
 
     @property

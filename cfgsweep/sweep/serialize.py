@@ -44,7 +44,7 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "vars":
             value = {name: as_range(values) or values for name, values in value.items()}
-        elif field == "zip":
+        elif field in ("zip", "metrics"):
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings | LoadSettings | CompareSettings):
             value = value.spec()

@@ -27,6 +27,8 @@ NAMES = {
         "verify",
         "window",
     ),
+    "Measured",
+    "measure",
 }
 
 

@@ -63,6 +63,7 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
     """In the order of the page, in a folder of its own."""
     write_files(page, tmp_path)
     write_shapes(tmp_path / "shapes")  # the pictures of docs/training.md
+    write_shapes(tmp_path / "data")  # the reference pictures of docs/metrics.md
     picture_with(tmp_path / "picture.png", parameters=A1111)
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS[page]:
@@ -70,6 +71,8 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
         if words[-1] == "configs/train/emoji.yaml":  # the same command, made small
             for key in ("data", "autoencoder", "text_encoder", "denoiser"):
                 words += ["--set", f"{key}={json.dumps(small_training[key])}"]
+        elif words[-1] == "configs/train/emoji-scorer.yaml":
+            words += ["--set", f"data={json.dumps(small_training['data'])}", "--set", "scorer.recipe.steps=2"]
         elif words[0] == "train":
             words += ["--set", "denoiser.recipe.steps=3"]
             words += ["--set", "classifier.recipe.steps=3"] if "digits" in words[-3] else []

@@ -1,0 +1,28 @@
+"""The metric `coverage`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cfgsweep.metrics.feature_sets import radii
+from cfgsweep.metrics.neighbours import FiveNeighbours, NeighbourMetric
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Coverage(NeighbourMetric):
+    """The share of the reference pictures whose ball has a picture of the cell in it."""
+
+    name = "coverage"
+    unit = "share of the reference that is covered, 0 to 1"
+    higher_is_better = True
+    source_of = "Naeem et al. 2020, arXiv 2002.09797"
+    settings = FiveNeighbours()
+    Settings = FiveNeighbours
+
+    def measure(self, features: np.ndarray, reference: np.ndarray) -> float:
+        from scipy.spatial import cKDTree
+
+        nearest, _ = cKDTree(features).query(reference)
+        return float((nearest <= radii(reference, self.settings.k)).mean())

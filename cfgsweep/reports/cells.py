@@ -1,0 +1,56 @@
+"""Groups of experiments that are measured together, and the means of metrics over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups
+from cfgsweep.storage.records import DoneRecord
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import varying
+from cfgsweep.sweep.turns import without_draw
+
+OVER = ("seed", "label", "prompt")  # what numbers are averaged over
+
+Key = tuple[tuple[str, object], ...]
+
+
+def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment]]:
+    """Groups of experiments that are alike in all else: in the seed of a fork or a U-turn, where these have several."""
+    several = any(turn is not None and turn.seed for e in experiments for turn in (e.fork, e.start))
+    return list(_grouped(experiments, () if several else ("seed",)).values())
+
+
+def cells(experiments: Sequence[Experiment]) -> dict[Key, list[Experiment]]:
+    """Groups of experiments that are alike in all but what is averaged over, by the settings that vary otherwise."""
+    return _grouped(experiments, OVER)
+
+
+def _grouped(experiments: Sequence[Experiment], over: Sequence[str]) -> dict[Key, list[Experiment]]:
+    groups: dict[Key, list[Experiment]] = {}
+    fields = [name for name in varying(experiments) if name not in over]
+    for e in experiments:
+        groups.setdefault(tuple((name, without_draw(e.value_of(name))) for name in fields), []).append(e)
+    return groups
+
+
+def means(
+    run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str]
+) -> dict[Key, dict[str, list[float]]]:
+    """Each metric's numbers, for every combination of the settings that vary and are not averaged over.
+
+    One for each picture, for each group of seeds, or for the cell, as the metric has them.
+    """
+    of_groups, of_cells = set(filter(is_of_groups, metrics)), set(filter(is_of_cells, metrics))
+    records, found = run.records_of(experiments), dict[Key, dict[str, list[float]]]()
+    fields = [name for name in varying(experiments) if name not in OVER]
+    for alike in differing_in_seed(experiments):
+        values = found.setdefault(tuple((name, without_draw(alike[0].value_of(name))) for name in fields), {})
+        tried = (records.get(e.id) for e in alike)
+        measured = [record.metrics for record in tried if isinstance(record, DoneRecord)]
+        for name in metrics:
+            known = [one[name] for one in measured if name in one]
+            of_several = known[: not values.get(name)] if name in of_cells else known[:1]
+            values.setdefault(name, []).extend(of_several if name in of_groups | of_cells else known)
+    return found

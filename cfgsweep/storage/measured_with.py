@@ -1,0 +1,43 @@
+"""metrics.json: what the numbers of a run's metrics depend on, beside its pictures and the metrics' settings.
+
+By the name of a metric and that of a model: hashes of weights and of the reference set. A number that was measured with
+others is measured anew. Metrics that depend on nothing else have no entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cfgsweep.storage.file_state import read_text
+from cfgsweep.system.files import open_atomic
+
+MeasuredWith = dict[str, dict[str, dict[str, str]]]
+
+
+def read_measured_with(path: Path) -> MeasuredWith:
+    """The content of metrics.json; empty where there is none, or it is damaged."""
+    return _parsed(read_text(path) or "") or {}
+
+
+def is_measured_with(path: Path) -> bool:
+    """Is the file whole?"""
+    return _parsed(read_text(path) or "") is not None
+
+
+def write_measured_with(found: Mapping[str, Any], path: Path) -> None:
+    with open_atomic(path) as file:
+        file.write((json.dumps(found, indent=1) + "\n").encode())
+
+
+def _parsed(text: str) -> MeasuredWith | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    nested = isinstance(found, dict) and all(
+        isinstance(models, dict) and all(isinstance(one, dict) for one in models.values()) for models in found.values()
+    )
+    return found if nested else None
