@@ -150,7 +150,8 @@ class Rated:
             shares = (
                 (f"{found.wins:.0%} of {one.pairs}", f"[{found.wins_low:.0%}, {found.wins_high:.0%}]") if found else ()
             )
-            yield one.item, one.against, *(shares or ("-", "-")), f"{one.p_corrected:.3f}", one.verdict
+            p = f"{one.p_corrected:.3f}" if found else "-"
+            yield one.item, one.against, *(shares or ("-", "-")), p, one.verdict
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
