@@ -61,19 +61,28 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def cells(experiments: Sequence[Experiment], records: Mapping[str, Record]) -> list[Cell]:
-    """The cells that have pictures, in the order of the experiments."""
+def cells(experiments: Sequence[Experiment], records: Mapping[str, Record], variable: str = "") -> list[Cell]:
+    """The cells that have pictures, in the order of the experiments.
+
+    variable: one of the prompts that tells cells apart, too; what else is in prompts tells pictures apart.
+    """
     found: dict[tuple[object, ...], tuple[Experiment, dict[Pair, DoneRecord]]] = {}
     for e in experiments:
         record = records.get(e.id)
         if isinstance(record, DoneRecord):
-            _, pairs = found.setdefault(tuple(getattr(e, name) for name in OF_CELLS), (e, {}))
-            pairs[tuple(getattr(e, name) for name in OVER)] = record
+            _, pairs = found.setdefault((*(getattr(e, n) for n in OF_CELLS), e.value_of(variable)), (e, {}))
+            pairs[tuple(_without(e, variable) if n == "prompt" else getattr(e, n) for n in OVER)] = record
     varied = [name for name in varying([e for e, _ in found.values()]) if name in OF_CELLS and name not in GUIDANCE]
     return [
         Cell(example, pairs, _title(example, varied), _title(example, varied, has_value=False))
         for example, pairs in found.values()
     ]
+
+
+def _without(e: Experiment, variable: str) -> object:
+    """The prompt; where it has the variable, its template and its other variables."""
+    others = tuple(one for one in e.vars if one[0] != variable)
+    return e.prompt if len(others) == len(e.vars) else (e.template or e.prompt, others)
 
 
 def _title(e: Experiment, varied: Sequence[str], has_value: bool = True) -> str:
@@ -105,5 +114,5 @@ def apart(found: Iterable[Cell], over: str, baseline: str) -> tuple[list[Cell], 
 
 def names_of(cell: Cell, over: str) -> list[str]:
     """How a cell's value of a setting can be named: 'sampler euler' or 'euler'."""
-    label = axis_label(over, getattr(cell.example, over))
+    label = axis_label(over, cell.example.value_of(over))
     return [label, label.removeprefix(f"{over} ")]

@@ -14,8 +14,10 @@ from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, pair
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.titles import axes_of, axis_label
 from cfgsweep.system.display import aligned, html_table
 
 HEAD = ("cell", "against", "scales", "metric", "difference", "95% interval", "wins", "p (Holm)", "verdict")
@@ -94,8 +96,8 @@ class Comparisons:
         """
         settings = settings or CompareSettings()
         matched, pairs = matched or settings.matched, OVER if pairs is None else pairs
-        names, all_cells = _names(records, metrics), cells(experiments, records)
-        _check(over, pairs)
+        _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
+        names, all_cells = _names(records, metrics), _cells(experiments, records, over)
         if baseline is None:
             others = over != "guider" and all_cells
             baseline = names_of(all_cells[0], over)[-1] if others else settings.baseline.title()
@@ -157,10 +159,22 @@ def _names(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
     return list(metrics or measured)
 
 
-def _check(over: str, pairs: Sequence[str]) -> None:
-    """Raises UserError where one of the words is none that is known."""
-    if over not in OF_CELLS:
-        raise unknown_name("setting to compare over", over, OF_CELLS, "--over")
+def _cells(experiments: Sequence[Experiment], records: Mapping[str, Record], over: str) -> list[Cell]:
+    """The cells; of a variable of prompts, whose titles have it."""
+    if over in AXES:
+        return cells(experiments, records)
+    found = cells(experiments, records, over)
+    labels = [axis_label(over, one.example.value_of(over)) for one in found]
+    return [
+        replace(one, title=f"{one.title}, {label}", curve=f"{one.curve}, {label}")
+        for one, label in zip(found, labels, strict=True)
+    ]
+
+
+def _check(over: str, pairs: Sequence[str], known: Sequence[str]) -> None:
+    """Raises UserError where one of the words is none that is known. known: the settings that can be compared."""
+    if over not in known:
+        raise unknown_name("setting to compare over", over, known, "--over")
     for name in pairs:
         if name not in OVER:
             raise unknown_name("setting of a pair", name, OVER, "--paired")

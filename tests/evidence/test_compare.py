@@ -123,6 +123,37 @@ def test_another_setting_is_compared(cli, sweep_file, tmp_path: Path) -> None:
     assert found["cfg 3, euler"]["against"] == "cfg 3, ddim"
 
 
+OVER_STYLES = """\
+name: v
+model: emoji
+prompt: "{style} of {animal}"
+vars: {style: [oil, ink, chalk], animal: [a cat, a dog, a fox]}
+seed: [1, 2]
+steps: 2
+guider: cfg
+value: 3
+metrics: [contrast]
+"""
+
+
+def test_variables_of_prompts_are_compared_in_prompts_that_are_alike_but_for_them(
+    cli, sweep_file, tmp_path: Path
+) -> None:
+    assert cli("run", sweep_file(OVER_STYLES), "--out", tmp_path / "r", "--quiet").code == 0
+    found = comparisons(cli, tmp_path / "r", "--over", "style", "--baseline", "ink")
+    assert {name: one["against"] for name, one in found.items()} == {
+        "cfg 3, style oil": "cfg 3, style ink",
+        "cfg 3, style chalk": "cfg 3, style ink",
+    }
+    contrast = {(r["prompt"], r["seed"]): r["metrics"]["contrast"] for r in records_of(tmp_path / "r")}
+    animals = [(animal, seed) for animal in ("a cat", "a dog", "a fox") for seed in (1, 2)]
+    expected = [contrast[f"oil of {animal}", seed] - contrast[f"ink of {animal}", seed] for animal, seed in animals]
+    (difference,) = found["cfg 3, style oil"]["differences"]
+    assert (difference["pairs"], difference["mean"]) == (6, pytest.approx(np.mean(expected)))
+    refused = cli("compare", tmp_path / "r", "--over", "styel")
+    assert (refused.code, "did you mean 'style'?" in refused.err) == (2, True)
+
+
 def test_pictures_that_have_less_in_common_count_as_one(cli, run: Path) -> None:
     each = comparisons(cli, run, "--matched", "value")["cfg_zero 3"]["differences"][0]
     by_label = comparisons(cli, run, "--matched", "value", "--paired", "label")["cfg_zero 3"]["differences"][0]
