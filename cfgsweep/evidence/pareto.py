@@ -8,10 +8,10 @@ from statistics import fmean
 import numpy as np
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.cells import Cell, apart, cells
+from cfgsweep.evidence.cells import Cell, Pair, apart, cells
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS, mean_interval
-from cfgsweep.metrics.spec import is_of_groups, metric_of
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups, metric_of
 from cfgsweep.reports.cells import OVER
 from cfgsweep.reports.pareto_plot import Curve, Interval, ParetoPlot, Point
 from cfgsweep.storage.records import DoneRecord, Record
@@ -19,13 +19,19 @@ from cfgsweep.sweep.experiment import Experiment
 
 
 def numbers_of(cell: Cell, metric: str) -> list[float]:
-    """The numbers of a cell's pictures; where those that differ in the seed have one together, one for each prompt."""
+    """The numbers of a cell's pictures; of those that have one number together, that number once."""
     found: dict[object, float] = {}
     for pair, record in cell.records.items():
         if metric in record.metrics:
-            unit = tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed")
-            found[unit if is_of_groups(metric) else pair] = record.metrics[metric]
+            found[_owner(pair, metric)] = record.metrics[metric]
     return list(found.values())
+
+
+def _owner(pair: Pair, metric: str) -> object:
+    """What the number is of: all pictures of the cell, those that differ in the seed, or one."""
+    if is_of_cells(metric):
+        return None
+    return tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed" or not is_of_groups(metric))
 
 
 def higher_is_better(metric: str) -> bool | None:

@@ -14,7 +14,7 @@ from cfgsweep.evidence.comparison import Comparison, Comparisons, _corrected, _d
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.pareto import higher_is_better, numbers_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
-from cfgsweep.metrics.spec import is_of_groups
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
@@ -110,8 +110,8 @@ class Split:
         found = cells(experiments, records)
         own, others = apart(found, "guider", baseline)
         halves = Halves.of(found, seed)
+        _refuse_whole(metric, halves)
         if halves.unit == "seed":
-            _refuse_groups(metric)
             judged = [name for name in judged if not is_of_groups(name)]
         is_lower = is_lower or higher_is_better(metric) is False
         best = [_best(guider, alike, halves, metric, is_lower) for guider, alike in _families(own, others, baseline)]
@@ -151,8 +151,12 @@ class Split:
         return chosen + self.comparisons._repr_html_()
 
 
-def _refuse_groups(metric: str) -> None:
-    if is_of_groups(metric):
+def _refuse_whole(metric: str, halves: Halves) -> None:
+    """Raises UserError where a number is of pictures of both halves."""
+    if is_of_cells(metric):
+        hint = "take a metric of single pictures"
+        raise UserError("a number of all pictures of a cell together", where="--choose", given=metric, hint=hint)
+    if halves.unit == "seed" and is_of_groups(metric):
         hint = "it takes two prompts or labels, or a metric of single pictures"
         raise UserError("a number of all seeds together", where="--choose", given=metric, hint=hint)
 

@@ -78,6 +78,20 @@ def test_matched_cells_are_joined_and_the_front_is_not_dominated(run: Path) -> N
             assert not (other.x >= one.x and other.y > one.y)
 
 
+def test_a_number_of_a_whole_cell_has_no_interval(run: Path) -> None:
+    """FID, of which lower is better."""
+    lines = [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+    for record in lines:
+        record["metrics"]["fid"] = record["value"] + 2 * (record["guider"] == "cfg")
+    (run / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in lines))
+    found = plot_of(run, "fid", "diversity")
+    cfg, zero = (curve.points for curve in found.curves)
+    assert [(point.x, point.x_interval) for point in (*cfg, *zero)] == [(x, None) for x in (3.5, 5, 1.5, 3)]
+    assert all(point.y_interval for point in cfg)
+    assert found.better == (False, True)
+    assert {id(point) for point in found.front or ()} == {id(point) for point in zero}
+
+
 def test_without_a_direction_there_is_no_front_and_a_word_about_it(run: Path) -> None:
     found = plot_of(run, "adherence", "contrast")
     assert (found.better, found.front) == ((True, None), None)

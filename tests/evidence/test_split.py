@@ -134,6 +134,16 @@ def test_of_one_label_the_seeds_are_halved(cli, tmp_path: Path) -> None:
     assert (done.code, "all seeds together" in done.err) == (2, True)
 
 
+def test_a_number_of_a_whole_cell_is_not_chosen_by(cli, run: Path) -> None:
+    """It would know the other half."""
+    records = records_of(run)
+    for record in records:
+        record["metrics"]["fid"] = record["value"]
+    (run / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    done = cli("compare", run, "--split", "--choose", "fid", "--matched", "value")
+    assert (done.code, "all pictures of a cell" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
