@@ -1,0 +1,87 @@
+"""Of cfg against cfg nothing is found more often than is stated; an effect that is there is found.
+
+The pictures are those of one run. Two groups of them that differ in nothing but the seeds, drawn at random, stand for
+two guiders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cfgsweep
+from cfgsweep.evidence import statistics
+from cfgsweep.evidence.comparison import SIGNIFICANT, Comparisons
+from cfgsweep.evidence.verdicts import sentences
+from cfgsweep.guidance import GUIDERS
+from cfgsweep.storage.records import DoneRecord
+from cfgsweep.sweep.experiment import Experiment
+from tests.support.run_state import run_of
+
+SWEEP = """\
+name: same
+model: digits
+label: {range: [0, 7, 1]}
+seed: {range: [1, 32, 1]}
+steps: 3
+guider: cfg
+value: 2
+metrics: [contrast, saturation]
+"""
+RUNS = 200
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> dict[tuple[int, int], tuple[Experiment, DoneRecord]]:
+    run: Path = run_of(SWEEP, tmp_path_factory.mktemp("null"))
+    found = {}
+    for result in cfgsweep.open_run(run):
+        assert isinstance(result.record, DoneRecord)
+        found[int(str(result.experiment.label)), result.experiment.seed] = (result.experiment, result.record)
+    return found
+
+
+def resampled(pictures, rng: np.random.Generator, shift: float) -> Comparisons:
+    """Of each label's pictures one half, at random, is of `apg` for the comparison; `shift` is added to its contrast."""
+    experiments: list[Experiment] = []
+    records: dict[str, DoneRecord] = {}
+    for label in range(8):
+        seeds = rng.permutation(np.arange(1, 33))
+        for number, (one, other) in enumerate(zip(seeds[:16], seeds[16:], strict=True)):
+            for guider, seed in (("cfg", one), ("apg", other)):
+                made, record = pictures[label, int(seed)]
+                e = replace(made, guider=GUIDERS[guider](), seed=number)
+                metrics = dict(record.metrics)
+                metrics["contrast"] += shift if guider == "apg" else 0.0
+                experiments.append(e)
+                records[e.id] = record.changed(id=e.id, metrics=metrics)
+    return Comparisons.of(experiments, records)
+
+
+@pytest.mark.slow
+def test_as_many_are_found_as_stated(pictures, monkeypatch) -> None:
+    """The bound is three standard errors above the rate at which one or more differences of a run are said to be."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 999)
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(RUNS):
+        (one,) = resampled(pictures, rng, 0.0).found
+        assert one.match is not None
+        wrong += any(each.verdict in ("higher", "lower") for each in one.differences)
+    assert wrong / RUNS <= SIGNIFICANT + 3 * np.sqrt(SIGNIFICANT * (1 - SIGNIFICANT) / RUNS)
+
+
+def test_a_planted_effect_is_found(pictures) -> None:
+    contrasts = [record.metrics["contrast"] for _, record in pictures.values()]
+    shift = float(np.std(contrasts)) / 2
+    comparisons = resampled(pictures, np.random.default_rng(1), shift)
+    (one,) = comparisons.found
+    by_name = {each.metric: each for each in one.differences}
+    assert by_name["contrast"].verdict == "higher"
+    assert by_name["contrast"].found.low <= shift <= by_name["contrast"].found.high
+    assert by_name["saturation"].verdict in ("not shown", "equal")
+    (told,) = sentences(comparisons)
+    assert told.startswith("apg 2 against cfg 2 at equal effective scale: contrast higher by ")
