@@ -19,6 +19,7 @@ from cfgsweep.engine.guiding import guide_steps
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import Node, StartKey
+from cfgsweep.engine.previews import is_previewed
 from cfgsweep.engine.restarts import begin_with_picture, restarted
 from cfgsweep.engine.results import Failed, Finished, decode
 from cfgsweep.engine.trajectory import PendingStep, Row, Trajectory, deliver, pending_steps
@@ -34,10 +35,14 @@ class Engine:
     """Runs plans on one denoiser.
 
     batch_size: rows of every call of it. diagnostics: whether pictures come with the numbers of every call.
+    previews: how many x0 they come with.
     """
 
-    def __init__(self, denoiser: Denoiser, compute: Compute, batch_size: int, diagnostics: bool = False):
-        self.denoiser, self.compute, self.batch_size, self.diagnostics = denoiser, compute, batch_size, diagnostics
+    def __init__(
+        self, denoiser: Denoiser, compute: Compute, batch_size: int, diagnostics: bool = False, previews: int = 0
+    ):
+        self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
+        self.diagnostics, self.previews = diagnostics, previews
 
     def run(self, plan: Plan, observer: EngineObserver | None = None) -> Iterator[Finished | Failed]:
         """Yield the picture of every experiment as it is finished, or why there is none.
@@ -55,7 +60,7 @@ class _Run:
 
     def __init__(self, engine: Engine, observer: EngineObserver):
         self.denoiser, self.compute, self.batch_size = engine.denoiser, engine.compute, engine.batch_size
-        self.diagnostics, self.observer = engine.diagnostics, observer
+        self.diagnostics, self.previews, self.observer = engine.diagnostics, engine.previews, observer
         self.calls = DenoiserCalls(self.denoiser, self.batch_size)
         self.queue = BatchQueue(self.batch_size, self.calls.key)
         self.pending: list[PendingStep] = []
@@ -74,7 +79,7 @@ class _Run:
                     workers.submit(batch, self.calls.prepare(batch))
                 for trajectory in advanced:  # decoded while the workers are busy
                     if trajectory.node.finished:
-                        yield from decode(trajectory, self.denoiser)
+                        yield from decode(trajectory, self.denoiser, self.previews)
                 if workers.busy:
                     self._receive(*workers.result())
                 elif not advanced:
@@ -119,17 +124,22 @@ class _Run:
         found = guide_steps(steps, self.calls.prediction, self.denoiser.own_formula, x0_range)
         for step, guided, memory, numbers in found:
             parent = step.parent
-            if self.observer.traces_steps:
-                x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
+            x0 = self._x0(step, guided)
+            if x0 is not None and self.observer.traces_steps:
                 self.observer.step_guided([e for _, e in step.node.members], parent.node.call, x0)
             move = step.sampler.step if step.operation.passes else step.sampler.step_of_zero_init
             latents = move(guided, parent.latents, parent.node.call)
             sampler = step.sampler
-            if step.operation.restart is not None:
-                x0 = to_x0(guided, parent.model_latents, parent.sigmas[0], self.calls.prediction)
+            if step.operation.restart is not None and x0 is not None:
                 latents, sampler, memory = restarted(step, latents, x0, memory, self.denoiser)
-            history = step.history(numbers)
+            history = step.history(numbers, x0 if self.previews and is_previewed(step, self.previews) else None)
             yield Trajectory(step.node, latents, sampler, memory, history=history, caches=step.caches)
+
+    def _x0(self, step: PendingStep, guided: torch.Tensor) -> torch.Tensor | None:
+        """What the guided prediction stands for, in latents; None where nothing takes it."""
+        if not (self.observer.traces_steps or self.previews or step.operation.restart is not None):
+            return None
+        return to_x0(guided, step.parent.model_latents, step.parent.sigmas[0], self.calls.prediction)
 
     def _x0_range(self, step: PendingStep) -> float:
         """The magnitude beyond which x0 counts as saturated: of pixels, or of latents."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from cfgsweep.engine.diagnostics import Diagnostics
+from cfgsweep.engine.previews import previews
 from cfgsweep.engine.trace import UNGUIDED
 from cfgsweep.engine.trajectory import Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
@@ -18,11 +19,15 @@ from cfgsweep.sweep.experiment import Experiment
 
 @dataclass(frozen=True)
 class Finished:
-    """The picture of one experiment. diagnostics: the numbers of its calls, None where they were not asked for."""
+    """The picture of one experiment.
+
+    diagnostics: the numbers of its calls. previews: x0 of some of them. None where they were not asked for.
+    """
 
     experiment: Experiment
     image: Picture
     diagnostics: Diagnostics | None = None
+    previews: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,10 @@ class Failed:
     reason: str
 
 
-def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Failed]:
+def decode(trajectory: Trajectory, denoiser: Denoiser, count: int = 0) -> Iterator[Finished | Failed]:
     """The results of all experiments that a finished trajectory serves; those of one autoencoder have the same pixels.
+
+    count: of previews.
 
     Latents are decoded one at a time, so that no picture depends on what else is decoded.
     """
@@ -46,12 +53,14 @@ def decode(trajectory: Trajectory, denoiser: Denoiser) -> Iterator[Finished | Fa
     diagnostics = _diagnostics(trajectory)
     for vae in dict.fromkeys(experiment.vae for experiment in experiments):
         members = [experiment for experiment in experiments if experiment.vae == vae]
+        decoder = denoiser if vae is None else denoiser.with_vae(vae)
         try:
-            image = (denoiser if vae is None else denoiser.with_vae(vae)).decode(trajectory.latents, trajectory.sampler)
+            image = decoder.decode(trajectory.latents, trajectory.sampler)
         except NotFinite as error:
             yield from (Failed(experiment, str(error)) for experiment in members)
         else:
-            yield from (Finished(experiment, image, diagnostics) for experiment in members)
+            shown = previews(trajectory, decoder, count) if count else None
+            yield from (Finished(experiment, image, diagnostics, shown) for experiment in members)
 
 
 def _diagnostics(trajectory: Trajectory) -> Diagnostics | None:

@@ -24,6 +24,7 @@ class CallHistory:
 
     finite: one boolean tensor per name, still on the device; reading one would wait for the device.
     numbers: of the guided prediction, see `diagnostics.call_numbers`; None where they were not asked for.
+    x0: what the guided prediction stands for, in latents, where it is shown as a preview.
     """
 
     before: CallHistory | None
@@ -31,6 +32,7 @@ class CallHistory:
     names: tuple[str, ...]
     finite: list[torch.Tensor]
     numbers: torch.Tensor | None = None
+    x0: torch.Tensor | None = None
 
     @property
     def calls(self) -> list[CallHistory]:
@@ -124,10 +126,10 @@ class PendingStep:
     node: Node
     sampler: Sampler
 
-    def history(self, numbers: torch.Tensor | None) -> CallHistory:
-        """The parent's history, and this call. numbers: of its guided prediction."""
+    def history(self, numbers: torch.Tensor | None, x0: torch.Tensor | None) -> CallHistory:
+        """The parent's history, and this call. numbers, x0: of its guided prediction, where they are kept."""
         finite = [self.parent.finite[forward_pass] for forward_pass in self.operation.passes]
-        return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite, numbers)
+        return CallHistory(self.parent.history, self.parent.node.call, self.operation.names, finite, numbers, x0)
 
     @property
     def caches(self) -> dict[ForwardPass, Any]:

@@ -15,6 +15,7 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models.video import frames_of
 from cfgsweep.samplers import Fork, PictureFile, UTurn
+from cfgsweep.storage.previews import save_previews
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.step_cache import cache_spec
@@ -76,6 +77,8 @@ class Job:
             if isinstance(result, Failed):
                 self._save_failure(result)
                 return
+            if result.previews is not None:  # first: a picture with a record is not made again
+                save_previews(result.previews, self.session.run_folder, result.experiment.id)
             self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
             del self.pending[result.experiment]
 

@@ -109,6 +109,7 @@ class LocalExecutor:
             batch_size,
             row_bytes,
             settings.diagnostics,
+            settings.previews,
         )
 
     def _run_model(self, job: Job, source: Source, accepted: Callable[[], None]) -> None:

@@ -19,6 +19,7 @@ from cfgsweep.reports.write import METRICS, Grids, plotted, write_grids, write_p
 from cfgsweep.reports.write_table import table
 from cfgsweep.storage.open_run import controls_of_run, sweep_of_run
 from cfgsweep.storage.png import as_image, diagnostics_in
+from cfgsweep.storage.previews import previews_of
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import findings
@@ -79,6 +80,14 @@ class Result:
         """
         found = diagnostics_in(self.folder.image_path(self.id)) if isinstance(self.record, DoneRecord) else None
         return {name: found.column(name) for name in found.fields} if found else {}
+
+    @property
+    def previews(self) -> tuple[Image.Image, ...]:
+        """x0 of some steps, the last one of the last step; empty where the sweep did not ask for `previews`.
+
+        Raises OSError where the file is damaged.
+        """
+        return previews_of(self.folder, self.id)
 
     def _repr_png_(self) -> bytes | None:
         return self.folder.image_path(self.record.id).read_bytes() if isinstance(self.record, DoneRecord) else None

@@ -19,7 +19,7 @@ from cfgsweep.system.display import Display
 class RunSettings:
     """Device, dtype, models, and a batch size for every model and picture size. Nothing here has loaded a model.
 
-    sources: the model that runs, by its name in the sweep. diagnostics: as the sweep says.
+    sources: the model that runs, by its name in the sweep. diagnostics, previews: as the sweep says.
     """
 
     def __init__(
@@ -29,9 +29,10 @@ class RunSettings:
         sources: Mapping[str, Source],
         options: Options,
         diagnostics: bool = True,
+        previews: int = 0,
     ):
         self.environment, self.compute, self.sources, self.options = environment, compute, sources, options
-        self.diagnostics = diagnostics
+        self.diagnostics, self.previews = diagnostics, previews
         self._batch_sizes: dict[tuple[str, tuple[int, int]], int] = {}
         self._row_bytes: dict[tuple[str, tuple[int, int]], int] = {}
         self._fingerprints: dict[str, str] = {}
@@ -46,7 +47,7 @@ class RunSettings:
         environment = Environment(found, display, options.command)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = resolve_models(sweep, options, compute.device, display)
-        settings = cls(environment, compute, sources, options, sweep.diagnostics)
+        settings = cls(environment, compute, sources, options, sweep.diagnostics, sweep.previews)
         settings._check_batch_sizes()
         return settings
 

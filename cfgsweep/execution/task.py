@@ -29,7 +29,7 @@ class ComputeTask:
 
     batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
     row_bytes: what a row takes on the device.
-    diagnostics: whether pictures come with the numbers of every call.
+    diagnostics: whether pictures come with the numbers of every call. previews: how many x0 they come with.
     compute: its workers are the most that are used; how many changes no pixel.
     """
 
@@ -39,6 +39,7 @@ class ComputeTask:
     batch_size: int
     row_bytes: int
     diagnostics: bool = False
+    previews: int = 0
 
 
 def execute(
@@ -57,9 +58,8 @@ def execute(
     denoiser = denoiser or load_model(task.source, task.compute)
     weights, _ = denoiser.memory(task.experiments[0].size or denoiser.native_size)
     compute = with_room(task.compute, task.batch_size, weights, task.row_bytes)
-    yield from Engine(denoiser, compute, task.batch_size, task.diagnostics).run(
-        plan or Plan(task.experiments), observer
-    )
+    engine = Engine(denoiser, compute, task.batch_size, task.diagnostics, task.previews)
+    yield from engine.run(plan or Plan(task.experiments), observer)
 
 
 class StepTraces(EngineObserver):

@@ -18,7 +18,7 @@ from cfgsweep.storage.rating_files import is_answers, is_key, is_page
 from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
-IMAGES, GRIDS, VIDEOS, INPUTS, RATE = "images", "grids", "videos", "inputs", "rate"  # folders
+IMAGES, GRIDS, VIDEOS, INPUTS, RATE, PREVIEWS = "images", "grids", "videos", "inputs", "rate", "previews"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"
@@ -68,6 +68,9 @@ ARTIFACTS = (
     Artifact(ANSWERS, is_answers, "no whole answers: save them from the page again"),
     Artifact(MEASURED_WITH, is_measured_with, "damaged; the metrics that it is about are measured anew"),
     Artifact(f"{FEATURES}/[!.]*.npy", is_features, "damaged; they are computed again when they are needed"),
+    Artifact(
+        f"{PREVIEWS}/[!.]*.png", is_picture, "damaged previews: they are made with the picture, if that is removed"
+    ),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
     *(Artifact(name) for name in LOCKS),

@@ -5,6 +5,7 @@ sweep-<n>.yaml       what was asked for before
 environment.json     versions, device, dtype, batch shape, model fingerprints, the command
 experiments.jsonl    one record a line
 images/<id>.png      the pictures, each with its record inside
+previews/<id>.png    where the sweep asks for `previews`: x0 of some steps, an APNG
 grids/*.png
 inputs/<hash>/*      copies of the pictures that those of the run are made from, and of files of schedules
 videos/<id>.mp4      what `cfgsweep export` writes
@@ -65,6 +66,7 @@ class RunFolder:
         self.folder = folder
         self.images, self.grids = folder / artifacts.IMAGES, folder / artifacts.GRIDS
         self.videos, self.inputs = folder / artifacts.VIDEOS, folder / artifacts.INPUTS
+        self.previews = folder / artifacts.PREVIEWS
         self.ratings, self.rating_page_file = folder / artifacts.RATE, folder / artifacts.RATING_PAGE
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
@@ -91,11 +93,14 @@ class RunFolder:
                 raise
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
 
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return (self.images, self.grids, self.videos, self.inputs, self.previews, self.ratings, self.features)
+
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
         files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        folders = (self.images, self.grids, self.videos, self.inputs, self.ratings, self.features)
-        for path in (*folders, *self.inputs.glob("*"), *files):
+        for path in (*self._folders, *self.inputs.glob("*"), *files):
             if path.is_symlink():
                 raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
             is_right = path.is_file() if path in files else path.is_dir()
@@ -314,15 +319,7 @@ class RunFolder:
 
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (
-            self.folder,
-            self.images,
-            self.grids,
-            self.videos,
-            self.ratings,
-            self.features,
-            *self.inputs.glob("*"),
-        ):
+        for folder in (self.folder, *self._folders, *self.inputs.glob("*")):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

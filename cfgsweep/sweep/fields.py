@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 from cfgsweep.config.instances import make_list
 from cfgsweep.config.json_schema import one_or_many, reference
-from cfgsweep.config.parameters import Number, number
+from cfgsweep.config.parameters import Number, Whole, number
 from cfgsweep.config.ranges import spread
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance.schedules import SCHEDULES, Schedule
@@ -160,6 +160,7 @@ Labels = Annotated[
     Many,
     _OneOrMany({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}, True, True),
 ]
+Previews = Annotated[Whole, Field(ge=0, le=100)]
 Numbers = Annotated[list[Number], Many, _OneOrMany(numeric=True)]
 Seeds = Annotated[list[Seed], Many, _OneOrMany(numeric=True, files=True)]
 StepCounts = Annotated[list[Steps], Many, _OneOrMany(numeric=True)]

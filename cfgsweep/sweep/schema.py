@@ -47,6 +47,7 @@ from cfgsweep.sweep.fields import (
     Names,
     NegativeTexts,
     Numbers,
+    Previews,
     RunName,
     Samplers,
     Schedules,
@@ -126,6 +127,7 @@ class Sweep(BaseModel):
         json_schema_extra={"propertyNames": {"pattern": rf"^{VARIABLE.pattern}(\..+)?$"}},
     )
     diagnostics: bool = Field(True, description="whether pictures keep the numbers of their guidance, call by call")
+    previews: Previews = Field(0, description="how many steps' x0 are kept of every picture, in an APNG of its own")
     exclude: Conditions = Field([], description="cells to drop: all the fields of one entry match")
 
     def __init__(self, /, **fields: Any) -> None:

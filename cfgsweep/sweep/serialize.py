@@ -28,7 +28,7 @@ EMPTY: dict[str, list[Any]] = {"call": [()], "lora": [()], "cache": [None], "for
 def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[str, Any]:
     """The fields of the sweep for YAML: a single value or a range where an axis is one, empty fields left out.
 
-    So is `diagnostics` where it is true.
+    So is `diagnostics` where it is true, and `previews` where there are none.
 
     places: the paths of pictures and of schedules' files; those that the sweep has if None.
     """
@@ -44,6 +44,8 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
             value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
         elif field == "vars":
             value = {name: as_range(values) or values for name, values in value.items()}
+        elif field == "previews":
+            value = value or None
         elif field in ("zip", "metrics"):
             value = [group.spec() for group in value]
         elif isinstance(value, PhaseSettings | LoadSettings | CompareSettings):

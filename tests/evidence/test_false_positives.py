@@ -45,7 +45,7 @@ def pictures(tmp_path_factory) -> dict[tuple[int, int], tuple[Experiment, DoneRe
 
 
 def resampled(pictures, rng: np.random.Generator, shift: float) -> Comparisons:
-    """Of each label's pictures one half, at random, is of `apg` for the comparison; `shift` is added to its contrast."""
+    """One half of each label's pictures, at random, is of `apg`, with `shift` added to its contrast."""
     experiments: list[Experiment] = []
     records: dict[str, DoneRecord] = {}
     for label in range(8):
