@@ -12,6 +12,7 @@ from cfgsweep.evidence.statistics import CONFIDENCE, RESAMPLES, SEED, wilson
 Report = dict[str, Any]
 
 LEAST_SEEDS = 3
+LEAST_NUMBERS = 6  # of which a median has an interval: of fewer, even the least and the largest miss it too often
 NEAR = 0.1  # of twice the first location: how far from it another one counts as near
 
 
@@ -60,11 +61,11 @@ def _share(found: Sequence[bool]) -> Report:
 
 
 def _median(numbers: Sequence[float]) -> Report:
-    """The median with its interval by the bootstrap (percentiles); without one for few numbers."""
+    """The median, with its interval by the bootstrap (percentiles) where there are LEAST_NUMBERS or more."""
     if not numbers:
         return {"median": None, "low": None, "high": None}
     median = float(np.median(numbers))
-    if len(numbers) < LEAST_SEEDS:
+    if len(numbers) < LEAST_NUMBERS:
         return {"median": median, "low": None, "high": None}
     drawn = np.random.default_rng(SEED).choice(np.asarray(numbers), (RESAMPLES, len(numbers)))
     low, high = np.percentile(np.median(drawn, axis=1), [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])

@@ -135,7 +135,7 @@ class Median(_Fields):
     median: float | None
     """of all seeds that have it; null without one"""
     low: float | None
-    """where its 95% interval begins, by the bootstrap; null of fewer than 3 numbers"""
+    """where its 95% interval begins, by the bootstrap; null of fewer than 6 numbers"""
     high: float | None
     """where it ends"""
 

@@ -26,6 +26,7 @@ def test_the_numbers_of_a_few_seeds() -> None:
     assert found["with_second"]["count"] == 3
     assert found["first"]["median"] == pytest.approx(0.1)
     assert found["second_to_first"]["ratios"] == pytest.approx([2.0, 1.9, 1.5])
+    assert found["second_to_first"]["low"] is None  # three numbers say too little
     # 0.2 cannot have one near 0.4 within a range to 0.3. Of the others, 0.1 and 0.1 have one.
     assert (found["near_twice"]["count"], found["near_twice"]["of"]) == (2, 3)
     # By chance: each of the three with the two others. Those at 0.1 have each other's.
