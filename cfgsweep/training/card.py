@@ -94,6 +94,32 @@ trained without its condition in {dropout:.0%} of the rows, so that it predicts 
 ```yaml
 {recipe}```
 """
+SCORER_CARD = """\
+---
+{licence}library_name: transformers
+---
+
+# {name}
+
+A small CLIP model, trained with `cfgsweep train` to tell how well a text fits a picture of the model `{start}`, for
+the metric `text_score`. Its text tower began with the text encoder of `{start}`, its vision transformer untrained.
+Cosines of other models are not comparable with its own.
+{bundled}
+## Data
+
+{sizes}.
+
+## Results
+
+| on held-out pictures | |
+| --- | --- |
+{results}
+
+## Recipe
+
+```yaml
+{recipe}```
+"""
 BUNDLED = """
 ## From the model {name}
 
@@ -114,6 +140,7 @@ MEASURES = {
     "autoencoder": "autoencoder, mean absolute error on [-1, 1]",
     "denoiser": "denoiser, mean squared error of what it predicts",
     "classifier": "classifier, fraction of pictures that it classifies wrongly",
+    "scorer": "scorer, fraction of pictures that another held-out text fits better than their own",
 }
 LICENCES = {"digits": "cc-by-4.0", "fashion-mnist": "mit"}  # of the data, where weights may have the same licence
 
@@ -132,13 +159,17 @@ def model_card(config: TrainConfig, results: Mapping[str, float], sizes: Mapping
         "sizes": ", ".join(f"{count:,} {name}" for name, count in sizes.items()),
         "recipe": yaml.safe_dump(recipe, sort_keys=False),
     }
+    table = "\n".join(f"| {MEASURES[name]} | {value:.4f} |" for name, value in results.items())
+    if config.only is not None:
+        licence = "license: cc-by-4.0\n" if data.name == "emoji" else ""
+        bundled = _of_bundled(config)
+        return SCORER_CARD.format(start=config.from_, licence=licence, results=table, bundled=bundled, **parts)
     if data.name == "emoji":
         styles = "\n".join(f"- {style}: {', '.join(repr(name) for name in names)}" for style, names in STYLES.items())
         flourish = ", ".join(repr(word) for word in FLOURISHES[:3])
         return EMOJI_CARD.format(styles=styles, flourish=flourish, licences=EMOJI_LICENCES, **parts, **results)
     task = "text-to-image" if config.condition == "text" else "unconditional-image-generation"
     source = SOURCES.get(str(data.name), str(recipe["data"].get("path")))
-    table = "\n".join(f"| {MEASURES[name]} | {value:.4f} |" for name, value in results.items())
     dropout = config.denoiser.condition_dropout
     licence = f"license: {LICENCES[data.name]}\n" if data.name in LICENCES else ""
     parts |= {"beginning": f"from the weights of `{config.from_}`" if config.from_ else "from scratch"}
@@ -151,14 +182,21 @@ def _of_bundled(config: TrainConfig) -> str:
     name = config.autoencoder_of
     if name is None:
         return ""
-    what = "The autoencoder is that, unchanged, and all other weights were trained further from those,"
-    what = what if config.from_ else "The autoencoder is that, unchanged,"
+    if config.only is not None:
+        what = "The weights of the text tower were trained further from those"
+    else:
+        what = _what_is_taken(config)
     return BUNDLED.format(name=name, what=what, fingerprint=settings_of(config)["fingerprint"], licences=EMOJI_LICENCES)
+
+
+def _what_is_taken(config: TrainConfig) -> str:
+    what = "The autoencoder is that, unchanged, and all other weights were trained further from those,"
+    return what if config.from_ else "The autoencoder is that, unchanged,"
 
 
 def _unused(config: TrainConfig) -> dict[str, Any]:
     """Keys that have no effect on this kind of training, as `exclude` of `model_dump` takes them."""
     unused: dict[str, Any] = {"text_encoder": True} if config.condition == "label" else {}
     if config.from_ is not None:
-        unused = {"text_encoder": True, "noise": True, "denoiser": set(FORM)}
+        unused = {"text_encoder": True, "noise": True, "denoiser": set(FORM) if config.only is None else True}
     return unused | ({} if config.data.name == "emoji" else {"data": {"leave_out", "composites", "composite_share"}})

@@ -40,6 +40,7 @@ USUAL = {
     "labels": Usual(1000, 32, 1e-3),
     "autoencoder": Usual(1000, 32, 2e-3, (("weight_decay", 0.0), ("ema", 0.0))),
     "classifier": Usual(400, 64, 2e-3, (("weight_decay", 0.05), ("ema", 0.99))),
+    "scorer": Usual(130, 96, 2e-3, (("weight_decay", 0.05), ("ema", 0.99))),
 }
 DENOISERS: dict[str, dict[str, Any]] = {
     "fine-tuned": {},
@@ -96,7 +97,7 @@ def _kind(condition: str, start: str | None) -> str:
 
 def _usual_recipes(kind: str) -> dict[str, Usual]:
     """By the key of the part."""
-    return {"autoencoder": USUAL["autoencoder"], "denoiser": USUAL[kind], "classifier": USUAL["classifier"]}
+    return {"denoiser": USUAL[kind], **{key: USUAL[key] for key in ("autoencoder", "classifier", "scorer")}}
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +136,8 @@ def _augmentation(key: str, config: TrainConfig) -> str:
 
 def _recipes(file: TrainingFile) -> dict[str, RecipeSettings]:
     """The recipes of the parts that are to be trained, by the keys of the parts."""
-    parts = {key: getattr(file, key) for key in ("autoencoder", "denoiser", "classifier")}
+    keys = ("autoencoder", "denoiser", "classifier", "scorer") if file.only is None else (file.only,)
+    parts = {key: getattr(file, key) for key in keys}
     return {key: part.recipe for key, part in parts.items() if part is not None and not isinstance(part, str)}
 
 

@@ -177,6 +177,27 @@ class Classifier(ClassifierSettings):
     recipe: Recipe
 
 
+class ScorerSettings(Strict):
+    """A small CLIP model that tells how well texts fit pictures, for the metric `text_score`.
+
+    Its text tower begins with the text encoder of the denoiser.
+    """
+
+    patch: Count = Field(8, description="side in pixels of what a token of the vision transformer sees")
+    width: Count = 96
+    layers: Count = 3
+    heads: Count = 4
+    projection: Count = 64
+    shift: int = Field(4, ge=0, description="augmentation: pictures are shifted by up to so many pixels")
+    blurred: UnitInterval = Field(0.3, description="augmentation: fraction of the pictures that are blurred")
+    pixel_noise: float = Field(0.1, ge=0, description="standard deviation of noise that is added to pictures")
+    recipe: RecipeSettings = RecipeSettings()
+
+
+class Scorer(ScorerSettings):
+    recipe: Recipe
+
+
 BundledTextModel = Literal["emoji"]  # a bundled model that can be trained further, and whose autoencoder can be used
 BY_NAME, BY_SETTINGS = Tag(f"{UNION}name"), Tag(f"{UNION}settings")
 
@@ -210,6 +231,10 @@ class TrainingFile(Strict):
     text_encoder: TextEncoder = TextEncoder()
     denoiser: DenoiserSettings | None = None
     classifier: ClassifierSettings | None = Field(None, description="of models of labels")
+    scorer: ScorerSettings | None = Field(None, description="of models of texts")
+    only: Literal["scorer"] | None = Field(
+        None, description="train nothing but the scorer, which begins with the text encoder of `from`"
+    )
     tracker: str | None = Field(None, description="tensorboard or another tracker of `accelerate`")
 
     @model_validator(mode="after")
@@ -238,16 +263,17 @@ class TrainConfig(TrainingFile):
     ) = None
     denoiser: Denoiser
     classifier: Classifier | None = None
+    scorer: Scorer | None = None
 
 
-FIELDS_OF_TEXTS = {"from": "from_", "autoencoder": "autoencoder", "text_encoder": "text_encoder"}
+FIELDS_OF_TEXTS = {"from": "from_", **{name: name for name in ("autoencoder", "text_encoder", "scorer", "only")}}
 
 
 def _check_labels(file: TrainingFile) -> None:
     """Raises UserError where a model of labels has parts of models of texts."""
     for key, field in FIELDS_OF_TEXTS.items():
         if field in file.model_fields_set and getattr(file, field) is not None:
-            problem = "a model of labels draws pixels: it has no autoencoder and no text_encoder"
+            problem = "a model of labels draws pixels: it has no autoencoder, text_encoder or scorer"
             raise UserError(problem, hint="leave it out, or give condition: text").at_key(key)
 
 
@@ -261,6 +287,11 @@ def _check_texts(file: TrainingFile) -> None:
         raise UserError(problem, given="flow", allowed="epsilon, v, x0").at_key("noise", "prediction")
     if file.from_ is not None:
         _check_fine_tuning(file)
+    if file.only is not None and (file.scorer is None or file.from_ is None):
+        hint = "give `scorer: {}` and `from`"
+        raise UserError("there is no scorer to train, or no model that it is of", hint=hint).at_key("only")
+    if file.only is not None and file.denoiser is not None and not isinstance(file, TrainConfig):
+        raise UserError("`only` says that it is not trained", hint="leave it out").at_key("denoiser")
 
 
 def _check_fine_tuning(file: TrainingFile) -> None:

@@ -34,6 +34,7 @@ from cfgsweep.training.loop import Progress, Task, fit, measures, samples_file
 from cfgsweep.training.tasks.autoencoder import AutoencoderTask, encode, reconstruction_error, reconstructions
 from cfgsweep.training.tasks.class_to_image import ClassToImageTask
 from cfgsweep.training.tasks.classifier import ClassifierTask
+from cfgsweep.training.tasks.scorer import ScorerTask
 from cfgsweep.training.tasks.text_to_image import Latents, LatentSet, TextToImageTask
 from cfgsweep.training.tracking import Tracker
 
@@ -178,13 +179,30 @@ def train_on_texts(file: TrainingFile, stages: Stages) -> Path:
     _check_sides(training)
     config = stages.choose(len(training) + len(composites), max(training.pixels.shape[-2:]))
     bundled = load(config.autoencoder_of) if config.autoencoder_of else None
+    if config.only is not None:
+        assert bundled is not None
+        text = (bundled.pipeline.tokenizer, bundled.pipeline.text_encoder)
+        return stages.finish(_scorer(config, stages, (training, composites, held_out), text), sizes)
     vae = _trained_autoencoder(config, stages, training, held_out) if bundled is None else bundled.vae
     if bundled is not None:
         _show_autoencoder(bundled, stages, held_out)
     latents = _encode_all(config, vae, training, composites, held_out)
     start = bundled.pipeline if bundled is not None and config.from_ else None
     task, network = stages.fit(partial(_denoiser_of_texts, stages, config, latents, vae, start), config.denoiser.recipe)
-    return stages.finish({".": partial(task.save, network)}, sizes)
+    text = (task.tokenizer, network["text_encoder"])
+    scorer = _scorer(config, stages, (training, composites, held_out), text)
+    return stages.finish({".": partial(task.save, network), **scorer}, sizes)
+
+
+def _scorer(
+    config: TrainConfig, stages: Stages, pictures: tuple[Pictures, Pictures, Pictures], text: tuple[Any, Any]
+) -> dict[str, Save]:
+    """Trains the scorer, if there is to be one; pictures and text are as ScorerTask takes them."""
+    if config.scorer is None:
+        return {}
+    build = partial(ScorerTask, config.scorer, pictures, text, config.data.composite_share)
+    task, network = stages.fit(build, config.scorer.recipe)
+    return {"scorer": partial(task.save, network)}
 
 
 def _denoiser_of_texts(stages: Stages, *parts: Any) -> TextToImageTask:

@@ -20,6 +20,7 @@ from cfgsweep.training.data.captions import caption, corpus, with_some_words
 from cfgsweep.training.data.dataset import Entry, denormalised, spread
 from cfgsweep.training.noise import Noising
 from cfgsweep.training.sheet import SampleRow, draw_sheet
+from cfgsweep.training.tokens import token_ids
 
 SAMPLE_PROMPTS = (
     "mdjrny-v4 style a photograph of an astronaut riding a horse",
@@ -165,7 +166,7 @@ class TextToImageTask:
         noise = torch.randn(latents.shape, generator=generator)
         timesteps = self.noising.timesteps(len(latents), generator)
         noisy = self.noising.noisy(latents, noise, timesteps)
-        text = network["text_encoder"](self._tokens(captions))[0]
+        text = network["text_encoder"](token_ids(self.tokenizer, captions))[0]
         predicted = network["unet"](noisy, timesteps, text, return_dict=False)[0]
         return self.noising.errors(predicted, latents, noise, timesteps), timesteps
 
@@ -174,11 +175,6 @@ class TextToImageTask:
         texts = {entry.label for entry in self.latents.known.entries if entry.style is None}
         lengths = [len(ids) for ids in self.tokenizer(sorted(texts)).input_ids] if texts else []
         return sum(length > self.tokenizer.model_max_length for length in lengths)
-
-    def _tokens(self, captions: list[str]) -> torch.Tensor:
-        """Token ids [captions, length], padded or cut to the tokenizer's length."""
-        settings = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
-        return self.tokenizer(captions, max_length=self.tokenizer.model_max_length, **settings).input_ids
 
     @torch.no_grad()
     def measured(self, network: nn.ModuleDict, held_out: bool) -> float:
