@@ -46,12 +46,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A cell and its match. problem: why they are not compared, or empty."""
+    """A cell and its match. problem: why they are not compared, or empty. is_far: whether the match is no match."""
 
     cell: Cell
     match: Cell | None
     problem: str = ""
     differences: Sequence[Difference] = field(default_factory=list)
+    is_far: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -125,7 +126,7 @@ class Comparisons:
             needed = "more seeds or prompts are needed"
             yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs: {needed}"
         if self.matched == EFFECTIVE_SCALE and self.over == "guider":
-            lacking = (one.cell.effective_scale for one in self.found if one.match and not one.differences)
+            lacking = (one.cell.effective_scale for one in self.found if one.is_far)
             missing = ", ".join(dict.fromkeys(f"{scale:.4g}" for scale in lacking if scale is not None))
             if missing:
                 yield f"what {self.baseline} lacks: --set guider={self.baseline} --set 'value=[{missing}]'"
@@ -188,10 +189,12 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
         )
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
-        return Comparison(cell, match, problem)
+        return Comparison(cell, match, problem, is_far=True)
     differences = [one for name in metrics if (one := _difference(name, cell, match, pairs)) is not None]
     if not differences:
-        return Comparison(cell, match, f"fewer than {LEAST_PAIRS} pairs with the same {' and '.join(pairs)}")
+        return Comparison(
+            cell, match, f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
+        )
     return Comparison(cell, match, differences=differences)
 
 

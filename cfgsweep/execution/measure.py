@@ -71,6 +71,8 @@ def measure(
 ) -> Measured:
     """Measure the pictures of a run that lack a number, and write the numbers into its records. No picture changes.
 
+    The controls of `compare` are measured, too.
+
     metrics: names, or names with settings, as `metrics` of a sweep file; a text has them as YAML: "fid,kid".
     reference: the folder of pictures or the parquet file that metrics of whole cells compare with.
     device: where networks of metrics run. where: only pictures for which these conditions hold, as `Run.where` takes
@@ -85,9 +87,10 @@ def measure(
         folder, experiments = RunFolder(opened.folder), opened.experiments
         if not folder.done(experiments):
             raise UserError("there is no picture to measure", where=str(opened.folder))
-        found = RunMetrics(specs, experiments, _sources(experiments), choose(device).device)
+        both = [*experiments, *opened.controls]
+        found = RunMetrics(specs, both, _sources(both), choose(device).device)
         changed = _measured(found, folder, choose_display(quiet), wait)
-        table = found.table(folder)
+        table = found.table(folder, experiments)
     part = Run.open(opened.folder)
     return Measured(part.where(*opened.chosen) if opened.chosen else part, found.names, changed, table, found.notes())
 

@@ -192,3 +192,21 @@ def test_what_is_missing_is_told(cli, sweep_file, tmp_path: Path, change: str, t
     done = cli("run", sweep_file(changed), "--out", tmp_path / "r")
     assert done.code == 2
     assert told in done.err
+
+
+def test_what_is_measured_later_is_measured_of_controls(cli, sweep_file, tmp_path: Path) -> None:
+    assert cli("run", sweep_file(text("apg")), "--out", tmp_path / "r", "--quiet").code == 0
+    measured = cli("measure", tmp_path / "r", "--metrics", "sharpness")
+    assert measured.code == 0, measured.err
+    assert "cfg" not in measured.out  # the table is of the sweep's own cells
+    assert all("sharpness" in record["metrics"] for record in controls_in(tmp_path / "r"))
+    compared = json.loads(cli("compare", tmp_path / "r", "--json", "--metric", "sharpness").out)
+    assert [one["problem"] for one in compared["comparisons"]] == [None] * 2
+
+
+def test_a_lack_of_pairs_is_no_lack_of_a_scale(cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(text("apg").replace("[1, 2, 3]", "1"))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    done = cli("compare", tmp_path / "r")
+    assert "fewer than 3 pairs" in done.out
+    assert "lacks" not in done.out
