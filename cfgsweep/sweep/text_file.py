@@ -47,7 +47,10 @@ class TextFile:
         """Raises UserError, with the key, where something is not as it should be."""
         for key in given:
             if key not in KEYS:
-                raise unknown_name("key", str(key), KEYS).at_key(str(key))
+                error = unknown_name("key", str(key), KEYS).at_key(str(key))
+                if given[key] is None:  # `{animal}`, which is a mapping in YAML
+                    error.hint = "a text that begins with a brace has quotes around it"
+                raise error
         more = given.get(WITH)
         more = [more] if isinstance(more, str) else more
         kinds = [(FILE, is_path(given.get(FILE)), "the path of a file")]

@@ -137,6 +137,7 @@ REFUSED: list[tuple[dict[str, str | bytes], Any, list[str]]] = [
     ({"p.txt": "a\n"}, {"file": "q.txt"}, ["sweep.yaml:", "prompt", "there is no such file", "q.txt"]),
     ({"p.md": "a\n"}, {"file": "p.md"}, ["not a file of texts", ".txt, .csv"]),
     ({"p.txt": "a\n"}, {"fil": "p.txt"}, ["unknown key 'fil'", "did you mean 'file'?"]),
+    ({}, {"animal": None}, ["unknown key 'animal'", "a text that begins with a brace has quotes around it"]),
     ({"p.txt": "a\n"}, {"file": "p.txt", "column": "b"}, ["unknown column 'b'"]),
     ({"p.txt": "a\n"}, {"file": "p.txt", "sample": 2}, ["there are not so many rows", "at most 1"]),
     ({"p.txt": "a\n"}, {"file": "p.txt", "sample": 0}, ["not of the right kind", "1 or more"]),
