@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.interface import compile_guider
 from cfgsweep.models.info import ModelInfo
-from cfgsweep.samplers import SAMPLERS, TEXT_TO_IMAGE, Fork, UTurn
+from cfgsweep.samplers import OWN_SAMPLER, SAMPLERS, TEXT_TO_IMAGE, Fork, UTurn
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -17,7 +17,7 @@ def check_turns(experiments: Iterable[Experiment], models: Mapping[str, ModelInf
     for e in {(e.model, e.sampler, e.steps, e.task, e.call, e.lora, e.fork, e.start): e for e in turned}.values():
         key = "start" if e.fork is None else "fork"
         _check_model(e, models[e.model], key)
-        if not SAMPLERS[e.sampler].begins_late:
+        if not _begins_late(e.sampler, models[e.model]):
             problem = f"{e.sampler} cannot begin at a later step: its first one is made otherwise than the others"
             allowed = [name for name, kind in SAMPLERS.items() if kind.begins_late]
             raise UserError(problem, given=e.sampler, allowed=allowed).at_key(key)
@@ -26,6 +26,17 @@ def check_turns(experiments: Iterable[Experiment], models: Mapping[str, ModelInf
     for e in {(e.guider, e.sampler, e.steps, e.fork): e for e in turned}.values():
         if e.fork is not None:
             _check_fork(e.fork, e)
+
+
+def _begins_late(sampler: str, model: ModelInfo) -> bool:
+    """A model's own scheduler with no usual name is known by its class, which has to noise pictures."""
+    if sampler != OWN_SAMPLER:
+        return SAMPLERS[sampler].begins_late
+    import diffusers
+
+    scheduler = getattr(diffusers, str(model.scheduler_config.get("_class_name")), None)
+    noises = hasattr(scheduler, "add_noise") or hasattr(scheduler, "scale_noise")
+    return noises and scheduler is not diffusers.PNDMScheduler
 
 
 def _check_model(e: Experiment, model: ModelInfo, key: str) -> None:

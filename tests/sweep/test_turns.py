@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from diffusers import DEISMultistepScheduler, PNDMScheduler
 from PIL import Image
 
 from cfgsweep.errors import UserError
@@ -19,6 +20,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep, schema
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
+from tests.support import tiny_models as tiny
 
 BASE: dict[str, Any] = {"name": "x", "model": "digits", "label": 3, "guider": "cfg", "steps": 10}
 STARTS: list[tuple[Any, list[UTurn | None]]] = [
@@ -100,6 +102,22 @@ def test_a_plan_refuses_what_cannot_be_made(cli, sweep_file, changes: dict[str, 
     refused = cli("plan", sweep_file(json.dumps(given)))
     assert refused.code == 2
     assert words in refused.err
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "takes"),
+    [(DEISMultistepScheduler(), True), (PNDMScheduler(skip_prk_steps=False), False)],
+)
+def test_a_models_own_scheduler_is_known_by_its_class(
+    cli, sweep_file, saved, scheduler: Any, takes: bool, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = saved(tiny.labelled_unet(scheduler))
+    given = {**BASE, "model": str(folder), "label": 1, "sampler": "model", "start": {"noise": 0.5}}
+    planned = cli("plan", sweep_file(json.dumps(given)))
+    assert planned.code == (0 if takes else 2), planned.err
+    assert not takes or cli("run", sweep_file(json.dumps(given))).code == 0
+    assert takes or "model cannot begin at a later step" in planned.err
 
 
 def test_ids_are_new_only_where_a_turn_is_given() -> None:
