@@ -162,7 +162,7 @@ def _write_reports(
     if sweep.metrics and metrics is not None:
         metrics.measure(run, display)
         display.close()
-        for line in [*aligned(metrics.table(run)), *metrics.notes()]:
+        for line in [*aligned(metrics.table(run, experiments)), *metrics.notes()]:
             display.say(line)
     return write_grids(Grids.of(run, sweep.name, experiments, style=GridStyle(of_sweep=sweep.labels)))
 

@@ -16,6 +16,8 @@ Interval = tuple[float, float]
 FRONT, THIN, JOIN = "#111111", 0.7, 1.3  # a colour, and widths of lines
 MOST_LABELS = 60  # points with their value beside them
 
+MARKERS = "osv^D"  # the next where the ten colours start again
+
 
 @dataclass(frozen=True)
 class Point:
@@ -58,8 +60,8 @@ class ParetoPlot:
         for one, other in self.joined:
             axes.plot([one.x, other.x], [one.y, other.y], color=GREY, linewidth=JOIN, linestyle=":", zorder=1)
         is_labelled = sum(len(curve.points) for curve in self.curves) <= MOST_LABELS
-        for curve in self.curves:
-            _draw(axes, curve, is_labelled)
+        for number, curve in enumerate(self.curves):
+            _draw(axes, curve, is_labelled, MARKERS[number // 10 % len(MARKERS)])
         for point in self.front or ():
             axes.plot(point.x, point.y, "o", markersize=9, markerfacecolor="none", color=FRONT, zorder=4)
         axes.set_xlabel(self._axis(0), parse_math=False, fontsize=9)
@@ -101,9 +103,9 @@ class ParetoPlot:
             text.set_parse_math(False)
 
 
-def _draw(axes: Axes, curve: Curve, is_labelled: bool) -> None:
+def _draw(axes: Axes, curve: Curve, is_labelled: bool, marker: str) -> None:
     x, y = [point.x for point in curve.points], [point.y for point in curve.points]
-    (line,) = axes.plot(x, y, marker="o", markersize=3.5, linewidth=1.2, zorder=3)
+    (line,) = axes.plot(x, y, marker=marker, markersize=3.5, linewidth=1.2, zorder=3)
     line.set_label(curve.name)
     colour = line.get_color()
     for point in curve.points:
