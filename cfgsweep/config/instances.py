@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.config.ranges import spread
 from cfgsweep.config.registry import Registry
+from cfgsweep.config.validation_words import told
 from cfgsweep.errors import UserError, unknown_name
 
 
@@ -58,9 +59,10 @@ def make(cls: type[Parameters], parameters: dict[str, Any]) -> Parameters:
         if isinstance(original, UserError):
             raise original from None
         place = ".".join(str(part) for part in error["loc"])
-        problem = error["msg"].removeprefix("Value error, ")
+        problem, allowed = told(error)
         kind = cls.registry.kind if cls.registry else "part"
-        raise UserError(f"{kind} {cls.name}: {place}: {problem}", given=error["input"]) from None
+        problem = f"{kind} {cls.name}: {place}: {problem}"
+        raise UserError(problem, given=error["input"], allowed=allowed) from None
 
 
 def make_list(registry: Registry[Any], given: Any) -> list[Any]:

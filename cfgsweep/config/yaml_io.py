@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cfgsweep.config.base_folder import paths_from
+from cfgsweep.config.validation_words import told
 from cfgsweep.config.yaml_core import Dumper, Loader
 from cfgsweep.errors import UserError, shorten, unknown_name
 from cfgsweep.system.files import naming
@@ -224,7 +225,8 @@ def explain(invalid: ValidationError, model: type[BaseModel], where: Callable[[K
         return unknown
     if error["type"] == "missing":
         return UserError("is missing", where=place, allowed=_fields(model, key[:-1]))
-    return UserError(error["msg"].removeprefix("Value error, "), where=place, given=error["input"])
+    problem, allowed = told(error)
+    return UserError(problem, where=place, given=error["input"], allowed=allowed)
 
 
 def _fields(model: Any, key: Key) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from cfgsweep.config.validation_words import told
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.guidance import GUIDERS, PREFIX
 from cfgsweep.guidance.guiders.from_diffusers import names_in_diffusers
@@ -58,4 +59,4 @@ def _reason(invalid: ValidationError) -> str:
     if error["type"] == "missing":
         return f"needs {'.'.join(map(str, error['loc']))}"
     original = error.get("ctx", {}).get("error")
-    return original.problem if isinstance(original, UserError) else error["msg"].removeprefix("Value error, ")
+    return original.problem if isinstance(original, UserError) else told(error).problem

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from cfgsweep.config.json_schema import FILE_PATTERN, only
 from cfgsweep.config.parameters import compact, plain
+from cfgsweep.config.validation_words import told
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.metrics.base import METRICS, AnySettings, CellMetric, GroupMetric, Metric, MetricSettings
 
@@ -79,8 +80,9 @@ def _settings(name: str, metric: type[Metric], given: Any) -> MetricSettings:
         return metric.Settings.model_validate(given)
     except ValidationError as invalid:
         error = invalid.errors()[0]
-        problem = error["msg"].removeprefix("Value error, ")
-        raise UserError(f"{name}: {'.'.join(map(str, error['loc']))}: {problem}", given=error["input"]) from None
+        problem, allowed = told(error)
+        problem = f"{name}: {'.'.join(map(str, error['loc']))}: {problem}"
+        raise UserError(problem, given=error["input"], allowed=allowed) from None
 
 
 def parse_metrics(given: Any) -> list[MetricSpec]:

@@ -187,7 +187,7 @@ BAD = [
     ("entropy,entropy", [], "the same metric twice"),
     ("{entropy: {bins: 3}}", [], "entropy takes no settings"),
     ("{clip_score: {mdl: x}}", [], "did you mean 'model'?"),
-    ("{precision: {k: 0}}", [], "precision: k: Input should be greater than or equal to 1"),
+    ("{precision: {k: 0}}", [], "precision: k: too small"),
     ("{contrast", [], "not a list of metrics"),
     ("a: b: c", [], "not a list of metrics"),
     ("", [], "not a list of metrics"),

@@ -117,7 +117,7 @@ def test_overrides_replace_fields(sweep_file) -> None:
         (("[0.1, 0.2]", "true"), ["F:5: value.0: not a number", "True"]),
         (("[0.1, 0.2]", ".inf"), ["F:5: value.0", "finite"]),
         (("[0.1, 0.2]", ".nan"), ["F:5: value.0", "finite"]),
-        (("prompt: a cat", "prompt: 7"), ["F:3: prompt.0", "string", "7"]),
+        (("prompt: a cat", "prompt: 7"), ["F:3: prompt.0: not a text", "7", "in quotes"]),
         (("prompt: a cat\n", ""), ["F:", "prompt", "missing"]),
         (("name: test", "name: ../test"), ["F:1: name", "'../test'"]),
         (("[tnorm, fullnorm]", "{cfg: {strat: 0.1}}"), ["F:4: guider", "'strat'", "did you mean 'start'?"]),
@@ -131,6 +131,11 @@ def test_overrides_replace_fields(sweep_file) -> None:
         (("[tnorm, fullnorm]", "{cfg: {start: {cosine: {}}}}"), ["F:4: guider", "start"]),
         (("[tnorm, fullnorm]", "\n  - tnorm\n  - fulnorm"), ["F:6: guider.1: unknown guider 'fulnorm'"]),
         (("[tnorm, fullnorm]", "7"), ["F:4: guider: not a guider", "7"]),
+        (("name: test", "name: null"), ["F:1: name: not a text", "in quotes"]),
+        (("name: test", "name: test\ndiagnostics: maybe"), ["F:2: diagnostics: neither true nor false", "'maybe'"]),
+        (("name: test", "name: test\nphase: 3"), ["F:2: phase: not a mapping", "3"]),
+        (("prompt: a cat", "prompt: a cat\nseed: 1.5"), ["F:4: seed.0: not a whole number", "1.5"]),
+        (("prompt: a cat", f"prompt: {'a' * 10_001}"), ["F:3: prompt.0: too long", "at most 10000 characters"]),
     ],
 )
 def test_errors_name_file_line_and_key(sweep_file, change: tuple[str, str], expected: list[str]) -> None:
@@ -143,7 +148,7 @@ def test_errors_name_file_line_and_key(sweep_file, change: tuple[str, str], expe
     ("line", "expected"),
     [
         ("sampler: eulr", ["F:6: sampler.0: unknown sampler 'eulr'", "did you mean 'euler'?"]),
-        ("steps: 0", ["F:6: steps.0", "greater than or equal to 1"]),
+        ("steps: 0", ["F:6: steps.0", "too small", "1 or more"]),
         ("steps: 20.5", ["F:6: steps.0", "20.5"]),
         (f"seed: {2**64}", ["F:6: seed.0", f"to {2**64 - 1}"]),
         ("size: 100", ["F:6: size", "multiples of 8"]),

@@ -37,7 +37,7 @@ LABELS = "condition: label\n"
         (HEAD + DATA + "autoencoder: emojy\n", ":5: autoencoder", ["'emoji'", "emojy"]),
         (HEAD + DATA + "autoencoder:\n  chanels: 3\n", ":6: autoencoder.chanels", ["did you mean 'channels'?"]),
         (HEAD + DATA + "autoencoder:\n  recipe:\n    stps: 3\n", ":7: autoencoder.recipe.stps", ["'steps'"]),
-        (HEAD + DATA + "denoiser:\n  recipe:\n    steps: 0\n", ":7: denoiser.recipe.steps", ["greater than"]),
+        (HEAD + DATA + "denoiser:\n  recipe:\n    steps: 0\n", ":7: denoiser.recipe.steps", ["too small", "1 or more"]),
         (HEAD + DATA + "denoiser:\n  channels: [9]\n", ":6: denoiser.channels", ["multiple", "groups is 16"]),
         (HEAD + DATA + "from: emoji\ndenoiser:\n  heads: 4\n", ":7: denoiser.heads", ["is that of emoji", "leave it"]),
         (HEAD + DATA + "from: emoji\nnoise: {}\n", ":6: noise", ["is that of emoji"]),
