@@ -20,6 +20,7 @@ def test_the_page_is_that_of_the_schemas() -> None:
     assert build_fields_page.PAGE.read_text() == build_fields_page.page()
 
 
+@pytest.mark.slow
 def test_every_field_of_the_gallerys_records_is_described() -> None:
     schema, fields = cfgsweep.schema("record"), set[str]()
     for path in sorted(GALLERY.glob("*/experiments.jsonl")):

@@ -61,6 +61,7 @@ def test_each_cell_has_plain_guidance_of_its_own_scale(cli, sweep_file, tmp_path
     assert {one["differences"][0]["pairs"] for one in compared["comparisons"]} == {6}
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_a_run_that_asks_for_them(cli, sweep_file, tmp_path: Path) -> None:
     assert cli("run", sweep_file(text("apg").replace("[1.5, 3]", "3")), "--out", tmp_path / "r", "--quiet").code == 0
     controls = controls_in(tmp_path / "r")
@@ -70,6 +71,7 @@ def test_pictures_are_those_of_a_run_that_asks_for_them(cli, sweep_file, tmp_pat
     assert {record["id"]: record["pixels_sha256"] for record in controls} == pixels
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_comes_to_the_same_controls(cli, sweep_file, tmp_path: Path) -> None:
     path = sweep_file(text())
     limited = cli("run", path, "--out", tmp_path / "parts", "--limit", 5)

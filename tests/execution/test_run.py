@@ -168,6 +168,7 @@ def test_unusual_characters_of_a_prompt_are_kept_in_the_record(
         assert json.loads(image.text["cfgsweep"]) == record
 
 
+@pytest.mark.slow
 def test_limit_computes_a_part_and_the_next_run_the_rest(cli, undisturbed: Path, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP)
     assert cli("run", path, "--out", tmp_path / "part", "--limit", "2").code == 0
@@ -187,6 +188,7 @@ def test_pictures_of_an_earlier_sweep_are_named_and_left_alone(cli, copy: Path, 
     assert before.items() <= after.items()
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_batch_size_and_dtype(cli, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(SWEEP)
     assert cli("run", path, "--out", tmp_path / "r", "--batch-size", "4", "--limit", "1").code == 0
@@ -200,6 +202,7 @@ def test_a_run_keeps_its_batch_size_and_dtype(cli, tmp_path: Path, sweep_file) -
     assert "--dtype: this run was made otherwise" in refused.err
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_with_a_notice(cli, tmp_path: Path, sweep_file, monkeypatch) -> None:
     import torch
 

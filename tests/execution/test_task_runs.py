@@ -138,6 +138,7 @@ def test_a_damaged_copy_is_told_and_made_again(cli, tiny_model: Path, tmp_path: 
     assert cli("verify", run).code == 0
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_another_experiment(cli, tiny_model: Path, tmp_path: Path, write) -> None:
     run, file = tmp_path / "run", write(tiny_model, **short(image="a.png", strength=0.5))
     assert cli("run", file, "--out", run, *CPU).code == 0

@@ -63,6 +63,7 @@ def test_pixels_do_not_depend_on_other_sizes_of_the_sweep(cli, tiny_model: Path,
     assert environment["models"][str(tiny_model)]["batch_sizes"] == {"16x16": 16, "72x72": 8}
 
 
+@pytest.mark.slow
 def test_a_size_that_is_added_later_changes_no_picture(cli, tiny_model: Path, tmp_path: Path, sweep_file) -> None:
     run = ("--out", tmp_path / "r", "--device", "cpu")
     assert cli("run", sweep_file(sweep(tiny_model, size=[[72, 72]])), *run).code == 0
@@ -71,6 +72,7 @@ def test_a_size_that_is_added_later_changes_no_picture(cli, tiny_model: Path, tm
     assert pixels(tmp_path / "alone").items() <= pixels(tmp_path / "r").items()
 
 
+@pytest.mark.slow
 def test_a_batch_that_memory_decides_is_told_and_kept(
     cli, tiny_model: Path, tmp_path: Path, sweep_file, monkeypatch
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_batch_that_memory_decides_is_told_and_kept(
     assert pixels(tmp_path / "given") == pixels(tmp_path / "r")
 
 
+@pytest.mark.slow
 def test_what_rows_take_is_measured_where_it_may_decide_the_batch(
     cli, tiny_model: Path, tmp_path: Path, sweep_file, monkeypatch
 ) -> None:
@@ -389,6 +392,7 @@ def test_pictures_of_other_batches_are_not_taken_over(cli, tiny_model: Path, tmp
     assert state_of(old)[0] == before[0]
 
 
+@pytest.mark.slow
 def test_nor_are_those_of_other_weights(cli, model: Path, tmp_path: Path, sweep_file) -> None:
     path = sweep_file(sweep(model, seed=1, value=[1.0, 1.5, 2.0, 2.5, 3.0]))
     old, run = tmp_path / "old", tmp_path / "s"
@@ -401,6 +405,7 @@ def test_nor_are_those_of_other_weights(cli, model: Path, tmp_path: Path, sweep_
     assert not hashes & {record["pixels_sha256"] for record in records_of(old)}
 
 
+@pytest.mark.slow
 def test_a_folder_that_knows_nothing_of_a_size_computes_on_as_the_copied_pictures(
     cli, tiny_model: Path, tmp_path: Path, sweep_file
 ) -> None:

@@ -101,6 +101,7 @@ def test_latents_equal_those_of_diffusers(name: str, denoiser, tiny_model, sweep
     torch.testing.assert_close(latents_of(denoiser, [e])[0], expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_latents_do_not_depend_on_other_experiments(denoiser, sweep_file) -> None:
     wide = [{f"diffusers.{name}": settings} for name, settings in CASES.items()]
     together = experiments(sweep_file, ["cfg", *wide], schedule=["constant", "linear"], seed=[4, 5])

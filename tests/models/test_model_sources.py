@@ -63,6 +63,7 @@ def test_with_an_accelerator_the_fallback_runs_only_for_unreachable_weights(offl
     assert why_not_here(Source.of("a/b"), "cpu") == "there is no CUDA or MPS device to run it on"
 
 
+@pytest.mark.slow
 def test_a_fallback_for_several_models_zipped_and_excluded(cli, tmp_path: Path, sweep_file) -> None:
     """Cells are expanded with the models of the file; the fallback replaces them afterwards, each picture once."""
     text = SWEEP.format(model="[a/b, c/d]") + "fallback: emoji\nseed: [1, 2]\nzip: [model, seed]\n"

@@ -62,6 +62,7 @@ def test_intervals_of_the_median_cover_at_their_rate(count: int) -> None:
     assert covered >= 88
 
 
+@pytest.mark.slow
 def test_a_search_over_seeds(cli, sweep_file, tmp_path: Path) -> None:
     text = "name: s\nmodel: digits\nlabel: 3\nseed: [0, 1, 2]\nsteps: 4\nguider: cfg\n"
     text += "phase: {low: 0, high: 6, scan: 7, tolerance: 1}\n"

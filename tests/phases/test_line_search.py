@@ -54,6 +54,7 @@ places = st.floats(0.1, 0.9)
 widths = st.floats(0.0005, 0.02)
 
 
+@pytest.mark.slow
 @given(at=places, width=widths, capacity=st.integers(1, 40))
 @settings(max_examples=60)
 def test_one_transition_is_found_where_it_is(at: float, width: float, capacity: int) -> None:

@@ -127,6 +127,7 @@ def test_it_writes_a_report_a_plot_and_ordinary_experiments(cli, phase_file, tmp
     assert cli("grid", out).code == 0
 
 
+@pytest.mark.slow
 def test_a_killed_search_continues_to_the_same_report(cli, phase_file, tmp_path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     cli("phase", phase_file(), "--out", whole, "--device", "cpu")

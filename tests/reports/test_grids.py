@@ -273,6 +273,7 @@ def users_picture(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_no_picture_of_the_users_is_removed_or_overwritten(cli, begun: Path, tmp_path: Path) -> None:
     grids, own = begun / "grids", {}
     for name in ("g-2024.png", "g-2.png", "g-metrics.png", "g-9.png"):

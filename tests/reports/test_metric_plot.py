@@ -73,6 +73,7 @@ def test_labels_are_in_plots(sweep_file) -> None:
     as_image(figure)  # dollars are no mathematics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pdf", "svg"])
 def test_plots_are_vector_files_beside_the_grids(tmp_path: Path, kind: str) -> None:
     run, written = Path(shutil.copytree(SCALES, tmp_path / "run")), []

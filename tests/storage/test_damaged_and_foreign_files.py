@@ -116,6 +116,7 @@ def test_pixels_that_pillow_does_not_convert_are_damage(run: Path) -> None:
     assert own_record(run / "images/mine.png") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -150,6 +151,7 @@ def test_a_record_of_a_model_that_cannot_be_ends_no_command(cli, sound: Path, ru
     assert cli("grid", run).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

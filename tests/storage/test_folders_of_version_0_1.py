@@ -119,6 +119,7 @@ def small(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(small: Path, tmp_path: Path) -> None:
     """The process ends before its n-th change of a file, for every n, and then the folder is repaired again."""
     whole = Path(shutil.copytree(small, tmp_path / "whole"))

@@ -179,6 +179,7 @@ def test_what_is_no_file_of_prompts_is_refused(cli, tmp_path: Path, files: dict,
         assert word in refused.err
 
 
+@pytest.mark.slow
 def test_a_million_lines_are_refused_and_can_be_sampled(cli, cells, tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("".join(f"prompt {n}\n" for n in range(1_000_000)))
     (tmp_path / "s.yaml").write_text(yaml.safe_dump({**BASE, "prompt": {"file": "p.txt"}}))

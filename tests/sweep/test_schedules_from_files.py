@@ -135,6 +135,7 @@ def test_a_device_is_not_read(sweep_file, tmp_path: Path) -> None:
             of_file(sweep_file, {"file": path})
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_the_file_and_refuses_a_changed_copy(
     cli, sweep_file, table: Path, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def test_what_is_wrong_is_said_with_its_place(cli, sweep_file, fields: dict[str,
         assert word in refused.err
 
 
+@pytest.mark.slow
 def test_the_schema_takes_them_and_they_are_written_as_they_were(sweep_file) -> None:
     whole = {**BASE, **TWO, "labels": {"style": "medium", "style.oil": "Oil"}, "zip": [], "seed": [1, 2]}
     jsonschema.validate(whole, schema())

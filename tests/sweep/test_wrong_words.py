@@ -41,6 +41,7 @@ def test_words_that_people_try(cli, sweep_file, tmp_path: Path, words: tuple[str
     assert (refused.code, told in refused.err) == (2, True), refused.err
 
 
+@pytest.mark.slow
 def test_sizes_are_chosen_by_their_names(cli, sweep_file, tmp_path: Path) -> None:
     """Also where pictures are made from others, whose size is the native one."""
     Image.new("RGB", (72, 64), "red").save(tmp_path / "a.png")
@@ -56,6 +57,7 @@ def test_sizes_are_chosen_by_their_names(cli, sweep_file, tmp_path: Path) -> Non
         assert cli("verify", noise, "--where", f"size={where}").out.startswith("1 of 1 picture is there"), where
 
 
+@pytest.mark.slow
 def test_counts_are_in_the_singular_and_the_plural(cli, sweep_file, tmp_path: Path) -> None:
     run = ("run", sweep_file(SWEEP), "--out", tmp_path / "run")
     first = cli(*run).out
