@@ -98,15 +98,15 @@ class Comparisons:
         settings = settings or CompareSettings()
         matched, pairs = matched or settings.matched, OVER if pairs is None else pairs
         _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
-        names, all_cells = _names(records, metrics), _cells(experiments, records, over)
+        names, all_cells = measured_metrics(records, metrics), _cells(experiments, records, over)
         if baseline is None:
             others = over != "guider" and all_cells
             baseline = names_of(all_cells[0], over)[-1] if others else settings.baseline.title()
         own, others = apart(all_cells, over, baseline)
-        way = way_called(matched, _names(records, ()))
+        way = way_called(matched, measured_metrics(records, ()))
         free = way.free if over == "guider" else (over, *(name for name in way.free if name in ("value", "steps")))
         found = [_compared(cell, nearest(cell, own, way, free), way, names, pairs) for cell in others]
-        return cls(baseline, matched, _corrected(found), over, pairs)
+        return cls(baseline, matched, with_corrected_p(found), over, pairs)
 
     def as_json(self) -> dict[str, Any]:
         comparisons = [one.as_json() for one in self.found]
@@ -140,7 +140,7 @@ class Comparisons:
         return html_table([row for one in self.found for row in _rows(one)], head=HEAD)
 
 
-def _corrected(found: Sequence[Comparison]) -> list[Comparison]:
+def with_corrected_p(found: Sequence[Comparison]) -> list[Comparison]:
     """With the p values of all differences that are not equal in every pair corrected for their number."""
     differences = [one for comparison in found for one in comparison.differences if not one.found.is_equal]
     corrected = dict(zip(map(id, differences), holm([one.found.p for one in differences]), strict=True))
@@ -150,7 +150,7 @@ def _corrected(found: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
-def _names(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
+def measured_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
     measured = dict.fromkeys(name for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics)
     if not measured:
         raise UserError("this run measured nothing", where="compare", hint="give the sweep `metrics`, and run it again")
@@ -190,7 +190,7 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
         return Comparison(cell, match, problem, is_far=True)
-    differences = [one for name in metrics if (one := _difference(name, cell, match, pairs)) is not None]
+    differences = [one for name in metrics if (one := difference_of(name, cell, match, pairs)) is not None]
     if not differences:
         return Comparison(
             cell, match, f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
@@ -198,7 +198,7 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
     return Comparison(cell, match, differences=differences)
 
 
-def _difference(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> Difference | None:
+def difference_of(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> Difference | None:
     """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups.
 
     pairs: what makes a pair. Pictures that have all of that in common count as one, by the mean of their differences.

@@ -10,7 +10,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells
-from cfgsweep.evidence.comparison import Comparison, Comparisons, _corrected, _difference, _names
+from cfgsweep.evidence.comparison import Comparison, Comparisons, difference_of, measured_metrics, with_corrected_p
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.pareto import higher_is_better, numbers_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
@@ -106,7 +106,7 @@ class Split:
 
         Raises UserError where there is no such metric, or nothing to split.
         """
-        (metric,), judged = _names(records, [metric]), _names(records, metrics)
+        (metric,), judged = measured_metrics(records, [metric]), measured_metrics(records, metrics)
         found = cells(experiments, records)
         own, others = apart(found, "guider", baseline)
         halves = Halves.of(found, seed)
@@ -118,7 +118,7 @@ class Split:
         chosen = [one for one in best if one is not None]
         pairs = list(_opponents(chosen, own, halves, baseline, matched))
         compared = [_compared(halves.part(a, halves.judge), halves.part(b, halves.judge), judged) for a, b in pairs]
-        return cls(metric, is_lower, seed, halves, chosen, Comparisons(baseline, matched, _corrected(compared)))
+        return cls(metric, is_lower, seed, halves, chosen, Comparisons(baseline, matched, with_corrected_p(compared)))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -203,6 +203,6 @@ def _opponents(
 
 
 def _compared(cell: Cell, match: Cell, metrics: Sequence[str]) -> Comparison:
-    differences = [one for name in metrics if (one := _difference(name, cell, match, OVER)) is not None]
+    differences = [one for name in metrics if (one := difference_of(name, cell, match, OVER)) is not None]
     problem = "" if differences else f"fewer than {LEAST_PAIRS} pairs in the half to judge by"
     return Comparison(cell, match, problem, differences)
