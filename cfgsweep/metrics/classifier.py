@@ -99,5 +99,5 @@ def _no_classifier(source: Source, metric: str) -> UserError:
         f"{metric} takes a model with a classifier",
         where="metrics",
         given=source.name,
-        hint=f"{hint}; `text_score` is for models of texts",
+        hint=f"{hint}; for models of texts there are `text_score` and `{{kept: {{texts: [a cat, a dog]}}}}`",
     )
