@@ -24,11 +24,11 @@ if TYPE_CHECKING:
         run,
         train,
     )
-    from cfgsweep.execution.evidence_api import compare_ratings, compare_split, plot_pareto, rate
+    from cfgsweep.execution.evidence_api import compare, compare_ratings, compare_split, plot_pareto, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.measure import Measured, measure
     from cfgsweep.execution.run import Result, Run
-    from cfgsweep.execution.run_api import compare, export, grid, open_run, table, verify
+    from cfgsweep.execution.run_api import export, grid, open_run, table, verify
     from cfgsweep.execution.sweep_files import convert, init
     from cfgsweep.phases.api import PhaseResult, phase, window
     from cfgsweep.sweep.schema import Sweep
@@ -75,11 +75,11 @@ _HOMES = {
     "cfgsweep.config.user_code": ("allow_code",),
     "cfgsweep.errors": ("CfgsweepError", "RunFailed", "UserError"),
     "cfgsweep.execution.api": ("check", "plan", "run", "train"),
-    "cfgsweep.execution.evidence_api": ("compare_ratings", "compare_split", "plot_pareto", "rate"),
+    "cfgsweep.execution.evidence_api": ("compare", "compare_ratings", "compare_split", "plot_pareto", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.measure": ("Measured", "measure"),
     "cfgsweep.execution.run": ("Result", "Run"),
-    "cfgsweep.execution.run_api": ("compare", "export", "grid", "open_run", "table", "verify"),
+    "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),
     "cfgsweep.execution.sweep_files": ("convert", "init"),
     "cfgsweep.phases.api": ("PhaseResult", "phase", "window"),
     "cfgsweep.sweep.schema": ("Sweep",),

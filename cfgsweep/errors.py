@@ -88,6 +88,15 @@ def error_key(*key: str | int) -> Iterator[None]:
         raise error if error.where or error.inside else error.at_key(*key) from None
 
 
+@contextmanager
+def within_key(*key: str | int) -> Iterator[None]:
+    """Puts this key before that of user errors raised inside the block."""
+    try:
+        yield
+    except UserError as error:
+        raise error.at_key(*key, *error.inside) from None
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str], where: str = "") -> UserError:
     """An error that lists the known names and suggests the nearest one ("did you mean 'tnorm'?")."""
     names = sorted(known)

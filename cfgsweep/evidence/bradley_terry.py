@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from cfgsweep.evidence.statistics import CONFIDENCE, SEED
+from cfgsweep.evidence.statistics import SEED, TAILS
 
 RESAMPLES = 2_000
 LARGEST_STEP, STEPS, ENOUGH = 2.0, 100, 1e-10  # of Newton's method, in strengths
@@ -52,8 +52,7 @@ def strengths(
         members = np.flatnonzero(groups == group)
         zero = [item for item in members if item in reference]
         fitted[:, members] -= fitted[:, zero or members].mean(axis=1, keepdims=True)
-    tails = [100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2]
-    low, high = np.percentile(fitted[1:], tails, axis=0)
+    low, high = np.percentile(fitted[1:], TAILS, axis=0)
     return [
         Strength(item, int(groups[item]), float(fitted[0, item]), float(low[item]), float(high[item]))
         for item in range(items)

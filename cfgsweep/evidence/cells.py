@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
@@ -43,8 +44,9 @@ class Cell:
         return _mean(sum(record.evaluations.values()) or None for record in self.records.values())
 
     def numbers(self, metric: str) -> list[float]:
-        """A metric of all pictures that have it."""
-        return [record.metrics[metric] for record in self.records.values() if metric in record.metrics]
+        """A metric of all pictures that have it; of those that have one number together, that number once."""
+        measured = ((pair, r.metrics[metric]) for pair, r in self.records.items() if metric in r.metrics)
+        return list({unit_of(pair, metric): number for pair, number in measured}.values())
 
     def context(self, free: Sequence[str]) -> tuple[object, ...]:
         """The settings beside those in `free`, prompt, label and seed."""
@@ -54,6 +56,13 @@ class Cell:
     def is_constant(self) -> bool:
         """Whether the guidance scale is the same at all steps."""
         return self.example.schedule.name == "constant"
+
+
+def unit_of(pair: Pair, metric: str) -> object:
+    """What a number of a metric is of: all pictures of the cell, those that differ in the seed, or one."""
+    if is_of_cells(metric):
+        return None
+    return tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed" or not is_of_groups(metric))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -15,7 +15,7 @@ from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
-from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, CompareSettings
+from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axes_of, axis_label
 from cfgsweep.system.display import aligned, html_table
@@ -84,24 +84,20 @@ class Comparisons:
         cls,
         experiments: Sequence[Experiment],
         records: Mapping[str, Record],
-        settings: CompareSettings | None = None,
-        baseline: str | None = None,
-        matched: str | None = None,
+        baseline: str | None,
+        matched: str,
         metrics: Sequence[str] = (),
         over: str = "guider",
-        pairs: Sequence[str] | None = None,
+        pairs: Sequence[str] = OVER,
     ) -> Comparisons:
-        """settings: of the sweep, for what is None.
+        """baseline: the first value of the setting if None. metrics: those to compare; all that were measured if empty.
 
-        metrics: those to compare; all that were measured if empty. Raises UserError where one is not there.
+        Raises UserError where one is not there.
         """
-        settings = settings or CompareSettings()
-        matched, pairs = matched or settings.matched, OVER if pairs is None else pairs
         _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
         names, all_cells = measured_metrics(records, metrics), _cells(experiments, records, over)
         if baseline is None:
-            others = over != "guider" and all_cells
-            baseline = names_of(all_cells[0], over)[-1] if others else settings.baseline.title()
+            baseline = names_of(all_cells[0], over)[-1]
         own, others = apart(all_cells, over, baseline)
         way = way_called(matched, measured_metrics(records, ()))
         free = way.free if over == "guider" else (over, *(name for name in way.free if name in ("value", "steps")))
@@ -151,6 +147,7 @@ def with_corrected_p(found: Sequence[Comparison]) -> list[Comparison]:
 
 
 def measured_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
+    """These metrics, or all that were measured if there are none. Raises UserError where one was not measured."""
     measured = dict.fromkeys(name for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics)
     if not measured:
         raise UserError("this run measured nothing", where="compare", hint="give the sweep `metrics`, and run it again")

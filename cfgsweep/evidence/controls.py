@@ -33,15 +33,14 @@ class Control:
 def wanted(
     settings: CompareSettings,
     experiments: Sequence[Experiment],
-    known: Sequence[Control],
+    known: Sequence[Experiment],
     records: Mapping[str, Record],
 ) -> list[Control]:
     """The controls of all cells that have pictures, without those that are among the experiments.
 
     known: controls of earlier calls, whose records tell a search for a metric's level how far it is.
     """
-    twins = [one.experiment for one in known]
-    found = cells([*experiments, *twins], records)
+    found = cells([*experiments, *known], records)
     controls: dict[Experiment, Control] = {}
     for cell in found:
         if not is_baseline(cell.example, settings):

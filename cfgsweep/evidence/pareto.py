@@ -8,36 +8,13 @@ from statistics import fmean
 import numpy as np
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.cells import Cell, Pair, apart, cells
+from cfgsweep.evidence.cells import Cell, apart, cells
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS, mean_interval
-from cfgsweep.metrics.spec import is_of_cells, is_of_groups, metric_of
-from cfgsweep.reports.cells import OVER
+from cfgsweep.metrics.spec import higher_is_better
 from cfgsweep.reports.pareto_plot import Curve, Interval, ParetoPlot, Point
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
-
-
-def numbers_of(cell: Cell, metric: str) -> list[float]:
-    """The numbers of a cell's pictures; of those that have one number together, that number once."""
-    found: dict[object, float] = {}
-    for pair, record in cell.records.items():
-        if metric in record.metrics:
-            found[_owner(pair, metric)] = record.metrics[metric]
-    return list(found.values())
-
-
-def _owner(pair: Pair, metric: str) -> object:
-    """What the number is of: all pictures of the cell, those that differ in the seed, or one."""
-    if is_of_cells(metric):
-        return None
-    return tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed" or not is_of_groups(metric))
-
-
-def higher_is_better(metric: str) -> bool | None:
-    """None where that depends, and of a metric whose code is not at hand."""
-    found = metric_of(metric)
-    return found.higher_is_better if found is not None else None
 
 
 def pareto_of(
@@ -54,7 +31,7 @@ def pareto_of(
     """
     _check(metrics, records)
     x, y = metrics
-    found = [cell for cell in cells(experiments, records) if numbers_of(cell, x) and numbers_of(cell, y)]
+    found = [cell for cell in cells(experiments, records) if cell.numbers(x) and cell.numbers(y)]
     if not found:
         raise UserError("no picture has both metrics", where="--plot", given=list(metrics))
     points = {id(cell): _point(cell, x, y) for cell in found}
@@ -82,7 +59,7 @@ def _by_value(found: list[Cell]) -> list[Cell]:
 
 
 def _point(cell: Cell, x: str, y: str) -> Point:
-    of_x, of_y = numbers_of(cell, x), numbers_of(cell, y)
+    of_x, of_y = cell.numbers(x), cell.numbers(y)
     return Point(fmean(of_x), fmean(of_y), _interval(of_x), _interval(of_y), f"{cell.example.value:.4g}")
 
 

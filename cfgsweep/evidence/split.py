@@ -12,9 +12,8 @@ from cfgsweep.errors import UserError
 from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells
 from cfgsweep.evidence.comparison import Comparison, Comparisons, difference_of, measured_metrics, with_corrected_p
 from cfgsweep.evidence.matching import match_of
-from cfgsweep.evidence.pareto import higher_is_better, numbers_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
-from cfgsweep.metrics.spec import is_of_cells, is_of_groups
+from cfgsweep.metrics.spec import higher_is_better, is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
@@ -173,7 +172,7 @@ def _families(own: Sequence[Cell], others: Sequence[Cell], baseline: str) -> lis
 
 def _best(guider: str, alike: Sequence[Cell], halves: Halves, metric: str, is_lower: bool) -> Chosen | None:
     """None where no picture of the first half was measured."""
-    numbers = [(numbers_of(halves.part(cell, halves.choose), metric), cell) for cell in alike]
+    numbers = [(halves.part(cell, halves.choose).numbers(metric), cell) for cell in alike]
     means = [(fmean(found), cell) for found, cell in numbers if found]
     if not means:
         return None

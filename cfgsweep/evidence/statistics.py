@@ -10,6 +10,7 @@ import numpy as np
 
 RESAMPLES, SEED = 10_000, 0
 CONFIDENCE = 0.95
+TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles between which the interval is
 LEAST_PAIRS = 3  # of which the interval of a mean says anything
 
 

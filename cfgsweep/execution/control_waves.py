@@ -9,36 +9,40 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.storage.open_run import controls_of_run
 from cfgsweep.storage.records import DoneRecord
+from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import Sweep
 
 Compute = Callable[[Sequence[Experiment]], object]
 
 
-def add_controls(session: RunSession, sweep: Sweep, experiments: Sequence[Experiment], compute: Compute) -> None:
+def add_controls(
+    session: RunSession,
+    settings: CompareSettings,
+    experiments: Sequence[Experiment],
+    metrics: RunMetrics,
+    compute: Compute,
+) -> None:
     """Compute, mark and measure the controls that are missing.
 
-    compute: makes the pictures of experiments. Where some of the sweep's own are still missing, as after --limit, there
-    are no controls yet, since what they match would change.
+    metrics: of the sweep. compute: makes the pictures of experiments. Where some of the sweep's own are still missing,
+    as after --limit, there are no controls yet, since what they match would change.
     """
-    run, settings = session.run_folder, sweep.compare
-    assert settings is not None
+    run = session.run_folder
     if not set(run.records_of(experiments)) >= {e.id for e in experiments}:
         session.display.notice("the controls of `compare` follow when all pictures of the sweep are there")
         return
-    tried: dict[Experiment, Control] = {}
+    tried: set[Experiment] = set()
     for _ in range(MOST_WAVES):
-        known = [Control(e, "") for e in dict.fromkeys([*controls_of_run(run, experiments), *tried])]
-        records = run.records_of([*experiments, *(one.experiment for one in known)])
+        known = list(dict.fromkeys([*controls_of_run(run, experiments), *tried]))
+        records = run.records_of([*experiments, *known])
         controls = {one.experiment: one for one in wanted(settings, experiments, known, records)}
         new = [e for e in controls if e not in tried]
         if not new:
             return
-        tried |= {e: controls[e] for e in new}
+        tried.update(new)
         compute(new)
         _mark(session, [controls[e] for e in new])
-        of_run = session.settings
-        RunMetrics(sweep.metrics, new, of_run.sources, of_run.compute.device).measure(run)
+        metrics.of(new).measure(run)
 
 
 def _mark(session: RunSession, controls: Sequence[Control]) -> None:

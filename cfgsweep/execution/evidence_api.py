@@ -1,4 +1,4 @@
-"""Blind ratings of a run's pictures, as functions."""
+"""Comparisons of a run's guiders, by metrics and by people, as functions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import opened_run
+from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord
-from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
+    from cfgsweep.evidence.comparison import Comparisons
     from cfgsweep.evidence.rated import Rated
     from cfgsweep.evidence.split import Split
     from cfgsweep.execution.run import Run
@@ -35,6 +36,34 @@ class RatingPage:
         size = f"{self.path.stat().st_size / 2**10:,.0f} kB"
         repeated = f", {self.repeated} of them an earlier one again" if self.repeated else ""
         return f"{self.path}: {counted(self.pairs, 'pair')}{repeated}, {size}"
+
+
+def compare(
+    run: Run | str | os.PathLike[str],
+    *,
+    baseline: str | None = None,
+    matched: str | None = None,
+    metrics: Sequence[str] | None = None,
+    over: str = "guider",
+    paired: Sequence[str] | None = None,
+    where: Sequence[str] | None = None,
+) -> Comparisons:
+    """What guiders do beyond plain guidance of the same strength: paired differences of the metrics, with intervals.
+
+    baseline: what the others are compared with, as titles name it; that of the sweep's `compare`, or cfg, if not given.
+    matched: what is equal in a comparison: effective_scale, evaluations, value, or a metric; that of the sweep's
+    `compare`, or effective_scale, if not given. metrics: those to compare, all that were measured if not given.
+    over: the setting that is compared. paired: what the two pictures of a pair have in common: seed, label and prompt
+    if not given. With fewer of them, pictures that have these in common count as one.
+    where: take only pictures for which these conditions hold, as `Run.where` takes them.
+    Raises UserError where the run has no such guider or metric.
+    """
+    from cfgsweep.evidence.comparison import Comparisons
+
+    experiments, records, settings = opened_run(run, where).compared()
+    usual, matched = settings.given(baseline, matched)
+    of = usual if over == "guider" else baseline
+    return Comparisons.of(experiments, records, of, matched, metrics or (), over, OVER if paired is None else paired)
 
 
 def rate(
@@ -65,7 +94,7 @@ def rate(
     if cells:
         contest = Contest.among(experiments, records, cells)
     else:
-        contest = Contest.matched_to(experiments, records, *_matching(settings, baseline, matched))
+        contest = Contest.matched_to(experiments, records, *settings.given(baseline, matched))
     shown = pairs_to_show(contest, pairs, seed)
     key = key_of(contest, shown, seed, question)
     by_id = {record.id: record for record in records.values() if isinstance(record, DoneRecord)}
@@ -117,7 +146,7 @@ def plot_pareto(
         raise UserError("not a format of plots", where="--format", given=format, allowed=KINDS)
     opened = opened_run(run, where)
     experiments, records, settings = opened.compared()
-    of = _matching(settings, baseline, matched)
+    of = settings.given(baseline, matched)
     found = pareto_of(opened.sweep.name, experiments, records, metrics, *of)
     what = as_file_name(f"pareto={','.join(metrics)}")
     return write_plot(opened.run_folder, found.figure(), opened.sweep.name, what, format, opened.chosen)
@@ -145,14 +174,8 @@ def compare_split(
     from cfgsweep.evidence.split import Split
 
     experiments, records, settings = opened_run(run, where).compared()
-    of = _matching(settings, baseline, matched)
+    of = settings.given(baseline, matched)
     return Split.of(experiments, records, metric, lower, seed, *of, metrics or ())
-
-
-def _matching(settings: CompareSettings | None, baseline: str | None, matched: str | None) -> tuple[str, str]:
-    """The baseline and the way to match: as given, else those of the sweep's `compare`, else the usual ones."""
-    usual = settings or CompareSettings()
-    return baseline or usual.baseline.title(), matched or usual.matched
 
 
 def _picture(opened: Run, record: DoneRecord) -> Picture:

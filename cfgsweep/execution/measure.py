@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,6 +12,7 @@ import yaml
 from cfgsweep.config.user_code import allow_code as code_allowed
 from cfgsweep.errors import UserError, error_context
 from cfgsweep.execution.run import Run
+from cfgsweep.execution.run_api import opened_run
 from cfgsweep.metrics.base import ReferenceSettings
 from cfgsweep.metrics.spec import MetricSpec, parse_metrics
 from cfgsweep.models.device import choose
@@ -81,16 +81,14 @@ def measure(
     """
     with code_allowed(allow_code):
         specs = _with_reference(_parsed(metrics), reference)
-        opened = Run.open(Path(run)) if isinstance(run, str | os.PathLike) else run
-        if where:
-            opened = opened.where(*([where] if isinstance(where, str) else where))
-        folder, experiments = RunFolder(opened.folder), opened.experiments
+        opened = opened_run(run, where)
+        folder, experiments = opened.run_folder, opened.experiments
         if not folder.done(experiments):
             raise UserError("there is no picture to measure", where=str(opened.folder))
         both = [*experiments, *opened.controls]
         found = RunMetrics(specs, both, _sources(both), choose(device).device)
         changed = _measured(found, folder, choose_display(quiet), wait)
-        table = found.table(folder, experiments)
+        table = found.of(experiments).table(folder)
     part = Run.open(opened.folder)
     return Measured(part.where(*opened.chosen) if opened.chosen else part, found.names, changed, table, found.notes())
 

@@ -278,10 +278,10 @@ class Run:
     def _look(self, style: StyleOptions) -> GridStyle:
         return GridStyle(**style, of_sweep=self.sweep.labels, axes=axes_of(self.experiments))
 
-    def compared(self) -> tuple[list[Experiment], dict[str, Record], CompareSettings | None]:
-        """The experiments and their controls, their records by id, and the sweep's settings of the comparison."""
+    def compared(self) -> tuple[list[Experiment], dict[str, Record], CompareSettings]:
+        """The experiments and their controls, their records by id, and the settings of comparisons."""
         both = [*self.experiments, *self.controls]
-        return both, self._folder.records_of(both), self.sweep.compare
+        return both, self._folder.records_of(both), self.sweep.compare or CompareSettings()
 
     def export_mp4(self, out: Path | None = None) -> list[Path]:
         """Write the videos as MP4 files into a folder, `videos` in the run's own if not given; return their paths.

@@ -11,7 +11,6 @@ from cfgsweep.errors import UserError
 from cfgsweep.system.display import Lines
 
 if TYPE_CHECKING:
-    from cfgsweep.evidence.comparison import Comparisons
     from cfgsweep.execution.run import Run, Verification
 
 
@@ -118,31 +117,6 @@ def table(
         return Lines(content.decode().splitlines())
     write_table(content, file, overwrite)
     return file
-
-
-def compare(
-    run: Run | str | os.PathLike[str],
-    *,
-    baseline: str | None = None,
-    matched: str | None = None,
-    metrics: Sequence[str] | None = None,
-    over: str = "guider",
-    paired: Sequence[str] | None = None,
-    where: Sequence[str] | None = None,
-) -> Comparisons:
-    """What guiders do beyond plain guidance of the same strength: paired differences of the metrics, with intervals.
-
-    baseline: what the others are compared with, as titles name it; that of the sweep's `compare`, or cfg, if not given.
-    matched: what is equal in a comparison: effective_scale, evaluations, value, or a metric; that of the sweep's
-    `compare`, or effective_scale, if not given. metrics: those to compare, all that were measured if not given.
-    over: the setting that is compared. paired: what the two pictures of a pair have in common: seed, label and prompt
-    if not given. With fewer of them, pictures that have these in common count as one.
-    where: take only pictures for which these conditions hold, as `Run.where` takes them.
-    Raises UserError where the run has no such guider or metric.
-    """
-    from cfgsweep.evidence.comparison import Comparisons
-
-    return Comparisons.of(*opened_run(run, where).compared(), baseline, matched, metrics or (), over, paired)
 
 
 def export(

@@ -51,10 +51,11 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         executor = _executor_of_missing(session, experiments)
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
+            metrics = metrics.of(experiments)
         try:
             failed = _compute(session, executor, experiments, lambda: session.run_folder.write_sweep(sweep))
             if sweep.compare is not None:
-                failed = [*failed, *_compare(session, executor, sweep, experiments, metrics)]
+                failed = [*failed, *_add_controls(session, executor, sweep.compare, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
@@ -116,14 +117,14 @@ def _compute(
     return summary.failed
 
 
-def _compare(
+def _add_controls(
     session: RunSession,
     executor: LocalExecutor | None,
-    sweep: Sweep,
+    settings: CompareSettings,
     experiments: Sequence[Experiment],
     metrics: RunMetrics,
 ) -> Sequence[Failed]:
-    """Add the pictures that the sweep's are compared with, and tell what the comparison found."""
+    """Add the pictures that the sweep's are compared with, and return those that could not be made."""
     metrics.measure(session.run_folder)
     failed: list[Failed] = []
 
@@ -132,7 +133,7 @@ def _compare(
         executor = executor or _executor_of_missing(session, controls, "control")
         failed.extend(_compute(session, executor, controls, unit="control"))
 
-    add_controls(session, sweep, experiments, compute)
+    add_controls(session, settings, experiments, metrics, compute)
     return failed
 
 
@@ -144,7 +145,7 @@ def _tell_comparison(
 
     both = [*experiments, *controls_of_run(run, experiments)]
     try:
-        found = list(sentences(Comparisons.of(both, run.records_of(both), settings)))
+        found = list(sentences(Comparisons.of(both, run.records_of(both), *settings.given(None, None))))
     except UserError as error:  # of a run that has no pictures to compare
         display.notice(f"not compared: {error.problem}")
         return
@@ -162,7 +163,7 @@ def _write_reports(
     if sweep.metrics and metrics is not None:
         metrics.measure(run, display)
         display.close()
-        for line in [*aligned(metrics.table(run, experiments)), *metrics.notes()]:
+        for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
     return write_grids(Grids.of(run, sweep.name, experiments, style=GridStyle(of_sweep=sweep.labels)))
 

@@ -36,7 +36,6 @@ class Aesthetic(PictureMetric):
     unit = "LAION's aesthetic score, about 1 to 10"
     higher_is_better = True
     source_of = "Schuhmann et al. 2022, arXiv 2210.08402"
-    settings = AestheticSettings()
     Settings = AestheticSettings
 
     def prepare(self) -> None:

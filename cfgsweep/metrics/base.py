@@ -45,15 +45,6 @@ class AnySettings(MetricSettings):
     model_config = ConfigDict(extra="allow")
 
 
-class ReferenceSettings(MetricSettings):
-    """reference: a folder of pictures or a parquet file, by its path from the current folder."""
-
-    unnamed = ("reference",)
-
-    reference: str | None = Field(None, min_length=1, description="folder of pictures, or parquet file")
-    features: str = Field("own", min_length=1, description=FEATURES_HELP)
-
-
 class Metric(Registered):
     """A metric for the pictures of one model. The first line of a subclass's docstring describes it.
 
@@ -61,7 +52,8 @@ class Metric(Registered):
     higher_is_better: None where that depends on what is wanted.
     source_of: paper or package that it is from. needs: what it is computed from: picture, prompt, label, seeds (several
     pictures that differ in the seed), reference (a set of pictures to compare with).
-    Settings: the class of its settings. settings: those that were given. device: where its network runs.
+    Settings: the class of its settings. settings: those that were given, else the usual ones. device: where its network
+    runs.
 
     An instance is made with the model, gets its settings and its device, and is then prepared. Raises UserError, in
     both, if it cannot be had for this model.
@@ -74,8 +66,13 @@ class Metric(Registered):
     needs: ClassVar[tuple[str, ...]] = (PICTURE,)
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
 
-    settings: Any = MetricSettings()  # an instance has those that were given
+    settings: Any = MetricSettings()
     device: str = "cpu"
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if not any(field.is_required() for field in cls.Settings.model_fields.values()):
+            cls.settings = cls.Settings()
 
     def __init__(self, source: Source):
         self.source = source
@@ -90,6 +87,25 @@ class Metric(Registered):
     def notes(self) -> str:
         """One line on how far the numbers can be relied on; empty if there is nothing to say."""
         return ""
+
+
+class FeatureSettings(MetricSettings):
+    features: str = Field("own", min_length=1, description=FEATURES_HELP)
+
+
+class FeatureMetric(Metric):
+    """A metric that sees pictures through features, by its setting `features`. extractor: what gives them."""
+
+    Settings: ClassVar[type[MetricSettings]] = FeatureSettings
+    extractor: Features
+
+    def prepare(self) -> None:
+        from cfgsweep.metrics.features import features_of
+
+        self.extractor = features_of(self.settings.features, self.source, self.device)
+
+    def provenance(self) -> dict[str, str]:
+        return {"features": self.extractor.identity}
 
 
 class PictureMetric(Metric):
@@ -155,29 +171,27 @@ class GroupMetric(Metric):
         return fmean(self.measure(frames) for frames in zip(*map(frames_of, pictures), strict=False))
 
 
-class CellMetric(Metric):
+class ReferenceSettings(FeatureSettings):
+    """reference: a folder of pictures or a parquet file, by its path from the current folder."""
+
+    unnamed = ("reference",)
+
+    reference: str | None = Field(None, min_length=1, description="folder of pictures, or parquet file")
+
+
+class CellMetric(FeatureMetric):
     """One number for all pictures of a cell against a set of reference pictures; each of the cell's records has it.
 
     The pictures are seen as their features, one row each; frames of videos count as pictures.
-    extractor: what gives features. smallest: how many pictures a cell and the reference set must have.
+    smallest: how many pictures a cell and the reference set must have.
     """
 
     needs = (PICTURE, REFERENCE)
     Settings = ReferenceSettings
-    settings = ReferenceSettings()
-    extractor: Features
 
     @property
     def smallest(self) -> int:
         return 2
-
-    def prepare(self) -> None:
-        from cfgsweep.metrics.features import features_of
-
-        self.extractor = features_of(self.settings.features, self.source, self.device)
-
-    def provenance(self) -> dict[str, str]:
-        return {"features": self.extractor.identity}
 
     def measure(self, features: np.ndarray, reference: np.ndarray) -> float:
         """Compares two sets of features, float64 [pictures, features], of `smallest` rows or more."""

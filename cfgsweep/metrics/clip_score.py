@@ -12,5 +12,4 @@ class ClipScore(TextImageMetric):
     unit = "CLIP score, 0 to 100"
     higher_is_better = True
     source_of = "Hessel et al. 2021, arXiv 2104.08718, with the factor of torchmetrics"
-    settings = ClipSettings()
     Settings = ClipSettings

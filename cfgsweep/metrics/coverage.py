@@ -18,7 +18,6 @@ class Coverage(NeighbourMetric):
     unit = "share of the reference that is covered, 0 to 1"
     higher_is_better = True
     source_of = "Naeem et al. 2020, arXiv 2002.09797"
-    settings = FiveNeighbours()
     Settings = FiveNeighbours
 
     def measure(self, features: np.ndarray, reference: np.ndarray) -> float:

@@ -18,7 +18,6 @@ class Density(NeighbourMetric):
     unit = "density of pictures in the reference, 1 if alike"
     higher_is_better = True
     source_of = "Naeem et al. 2020, arXiv 2002.09797"
-    settings = FiveNeighbours()
     Settings = FiveNeighbours
 
     def measure(self, features: np.ndarray, reference: np.ndarray) -> float:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageChops, ImageStat
 from pydantic import Field
 
-from cfgsweep.metrics.base import FEATURES_HELP, GroupMetric, MetricSettings
-from cfgsweep.metrics.seed_features import SeedFeatures
+from cfgsweep.metrics.base import FEATURES_HELP, FeatureMetric, GroupMetric, MetricSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,13 +20,12 @@ class DiversitySettings(MetricSettings):
     features: str | None = Field(None, min_length=1, description=f"all pixels if null, else {FEATURES_HELP}")
 
 
-class Diversity(SeedFeatures, GroupMetric):
+class Diversity(FeatureMetric, GroupMetric):
     """Mean distance of two pictures that differ in the seed alone: RMS of all pixels, or 1 - cosine of features."""
 
     name = "diversity"
     unit = "distance: RMS of pixels, or 1 - cosine"
     higher_is_better = True
-    settings = DiversitySettings()
     Settings = DiversitySettings
 
     def prepare(self) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
 
 class ImageEncoder:
     """An image encoder and the processor that belongs to it, in float32.
@@ -36,9 +38,8 @@ class ImageEncoder:
         import torch
         from transformers import AutoImageProcessor, AutoModel
 
-        loading: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        self.processor = AutoImageProcessor.from_pretrained(self.processor_folder, **loading)
-        network = AutoModel.from_pretrained(self.folder, use_safetensors=True, dtype=torch.float32, **loading)
+        self.processor = AutoImageProcessor.from_pretrained(self.processor_folder, **LOADING)
+        network = AutoModel.from_pretrained(self.folder, use_safetensors=True, dtype=torch.float32, **LOADING)
         self.network = network.eval().to(self.device)
 
     @property
@@ -63,8 +64,7 @@ class TextImageEncoder(ImageEncoder):
         from transformers import AutoTokenizer
 
         super()._load()
-        loading: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer = AutoTokenizer.from_pretrained(self.processor_folder, **loading)
+        self.tokenizer = AutoTokenizer.from_pretrained(self.processor_folder, **LOADING)
         if not hasattr(self.network, "get_text_features") or not hasattr(self.network, "logit_scale"):
             raise ValueError("not a CLIP model, with a text and an image encoder")
 

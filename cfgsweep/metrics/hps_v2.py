@@ -20,7 +20,6 @@ class HPSv2(TextImageMetric):
     unit = "HPS v2: a cosine, about 0.2 to 0.3"
     higher_is_better = True
     source_of = "Wu et al. 2023, arXiv 2306.09341"
-    settings = HPSSettings()
     Settings = HPSSettings
 
     @property

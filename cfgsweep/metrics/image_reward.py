@@ -33,7 +33,6 @@ class ImageReward(PictureMetric):
     higher_is_better = True
     source_of = "Xu et al. 2023, arXiv 2304.05977"
     needs = (PICTURE, PROMPT)
-    settings = RewardSettings()
     Settings = RewardSettings
 
     def prepare(self) -> None:

@@ -71,4 +71,4 @@ def _scorer(source: Source, texts: tuple[str, ...], device: str) -> TextImageEnc
     """Raises UserError where the model has no scorer, or there is nothing to tell apart."""
     if len(set(texts)) < 2:
         raise UserError("kept: texts: nothing to tell apart", given=list(texts), allowed="two or more different texts")
-    return TextImageEncoder(str(scorer_folder(source)), device, None)
+    return TextImageEncoder(str(scorer_folder(source)), device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -22,7 +22,6 @@ class FiveNeighbours(ReferenceSettings):
 class NeighbourMetric(CellMetric):
     """A metric by balls in the space of features, which reach to the k-th nearest neighbour of their centre."""
 
-    settings: Any = ThreeNeighbours()
     Settings: ClassVar[type[ReferenceSettings]] = ThreeNeighbours
 
     @property

@@ -23,7 +23,6 @@ class PickScore(TextImageMetric):
     unit = "PickScore: a logit, about 15 to 25"
     higher_is_better = True
     source_of = "Kirstain et al. 2023, arXiv 2305.01569"
-    settings = PickSettings()
     Settings = PickSettings
 
     def number(self, cosine: float) -> float:

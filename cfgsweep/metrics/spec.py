@@ -119,6 +119,11 @@ def is_of_cells(key: str) -> bool:
     return issubclass(metric_of(key) or Metric, CellMetric)
 
 
+def higher_is_better(key: str) -> bool | None:
+    """None where that depends, and of a metric whose code is not at hand."""
+    return (metric_of(key) or Metric).higher_is_better
+
+
 def metrics_schema() -> dict[str, Any]:
     """JSON Schema of one metric."""
     names = sorted(METRICS)

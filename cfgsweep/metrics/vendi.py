@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cfgsweep.metrics.base import GroupMetric
-from cfgsweep.metrics.seed_features import FeatureSettings, SeedFeatures
+from cfgsweep.metrics.base import FeatureMetric, GroupMetric
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
 
-class Vendi(SeedFeatures, GroupMetric):
+class Vendi(FeatureMetric, GroupMetric):
     """Vendi score of pictures that differ in the seed alone: how many different ones they are worth, from 1 on.
 
     exp of the entropy of the eigenvalues of K / n, where K has the cosines of the features of n pictures.
@@ -23,8 +22,6 @@ class Vendi(SeedFeatures, GroupMetric):
     unit = "Vendi score: effective number of different pictures"
     higher_is_better = True
     source_of = "Friedman and Dieng 2022, arXiv 2210.02410"
-    settings = FeatureSettings()
-    Settings = FeatureSettings
 
     def measure(self, images: Sequence[Image.Image]) -> float:
         return vendi_score(self.extractor.of(images))

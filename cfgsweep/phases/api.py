@@ -15,11 +15,12 @@ from cfgsweep.config import user_code
 from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, run_folder_of
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
-from cfgsweep.execution.run_api import open_run
-from cfgsweep.phases.plot_windows import write_windows
+from cfgsweep.execution.run_api import open_run, opened_run
+from cfgsweep.phases.plot_windows import figure_of_windows
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
 from cfgsweep.phases.windows import Windows
+from cfgsweep.reports.write import write_plot
 from cfgsweep.storage.report_fields import TransitionFields
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system import display as displays
@@ -172,8 +173,10 @@ def window(
 
     Raises UserError where neither `start` nor `fork` varies, or the metric was not measured.
     """
-    opened = open_run(run) if isinstance(run, str | os.PathLike) else run
-    chosen = opened.where(*([where] if isinstance(where, str) else where)) if where else opened
-    records = {name: result.record for name, result in chosen.results.items() if result.record is not None}
-    windows = Windows.of(chosen.experiments, records, metric)
-    return WindowResult(windows, write_windows(RunFolder(chosen.folder), chosen.sweep.name, windows) if draw else None)
+    opened = opened_run(run, where)
+    name, folder = opened.sweep.name, opened.run_folder
+    windows = Windows.of(opened.experiments, folder.records_of(opened.experiments), metric)
+    if not draw:
+        return WindowResult(windows, None)
+    figure = figure_of_windows(name, windows)
+    return WindowResult(windows, write_plot(folder, figure, name, "window", None, opened.chosen))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cfgsweep.evidence.statistics import CONFIDENCE, RESAMPLES, SEED, wilson
+from cfgsweep.evidence.statistics import RESAMPLES, SEED, TAILS, wilson
 
 Report = dict[str, Any]
 
@@ -68,7 +68,7 @@ def _median(numbers: Sequence[float]) -> Report:
     if len(numbers) < LEAST_NUMBERS:
         return {"median": median, "low": None, "high": None}
     drawn = np.random.default_rng(SEED).choice(np.asarray(numbers), (RESAMPLES, len(numbers)))
-    low, high = np.percentile(np.median(drawn, axis=1), [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
+    low, high = np.percentile(np.median(drawn, axis=1), TAILS)
     return {"median": median, "low": float(low), "high": float(high)}
 
 

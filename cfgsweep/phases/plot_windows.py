@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
-from cfgsweep.errors import UserError
-from cfgsweep.metrics.base import METRICS
 from cfgsweep.phases.windows import Windows
-from cfgsweep.storage.drawings import save_drawing
-from cfgsweep.storage.png import as_image
-from cfgsweep.storage.run_folder import RunFolder
-from cfgsweep.system.files import make_folder
+from cfgsweep.reports.metric_plot import unit_of
 
 AXIS_NAMES = {
     "start": "noise of the U-turn (share of the steps taken again)",
@@ -20,20 +13,8 @@ AXIS_NAMES = {
 }
 
 
-def write_windows(run: RunFolder, name: str, windows: Windows) -> Path:
-    """Saves the plot beside the grids, and returns its path."""
-    try:
-        unit = METRICS.look_up(windows.metric).unit
-    except UserError:  # of a user's file that is not at hand
-        unit = windows.metric
-    path = run.grids / f"{name}-window.png"
-    make_folder(path.parent)
-    save_drawing(as_image(figure_of_windows(name, windows, unit)), path, f"window {name}")
-    return path
-
-
-def figure_of_windows(name: str, windows: Windows, unit: str) -> Figure:
-    """unit: of the metric. A dot is where a curve is half-way, the bar below the plot its width from 10 to 90 %."""
+def figure_of_windows(name: str, windows: Windows) -> Figure:
+    """A dot is where a curve is half-way, the bar below the plot its width from 10 to 90 %."""
     figure = Figure(figsize=(7, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
     for number, window in enumerate(windows.found):
@@ -46,7 +27,7 @@ def figure_of_windows(name: str, windows: Windows, unit: str) -> Figure:
             below.barh(number, end - begin, left=begin, color=colour, alpha=0.25)
             below.plot([low, high], [number, number], color=colour, linewidth=1.5)
             below.plot(window.location.value, number, "o", color=colour, markersize=4)
-    above.set(ylabel=unit or windows.metric)
+    above.set(ylabel=unit_of(windows.metric) or windows.metric)
     above.legend(fontsize=8)
     above.grid(alpha=0.3)
     below.set(xlabel=AXIS_NAMES[windows.over], yticks=[], ylabel="half-way")

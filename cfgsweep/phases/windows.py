@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cfgsweep.errors import UserError
-from cfgsweep.evidence.statistics import CONFIDENCE, RESAMPLES, SEED, mean_interval, wilson
+from cfgsweep.evidence.statistics import RESAMPLES, SEED, TAILS, mean_interval, wilson
 from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.transitions import Shape
 from cfgsweep.reports.cells import OVER
@@ -74,7 +74,7 @@ class Window:
         rng = np.random.default_rng(SEED)
         drawn = (numbers[rng.integers(len(numbers), size=len(numbers))] for _ in range(RESAMPLES // 10))
         spread = np.array([_location_and_width(places, some.mean(axis=0)) for some in drawn])
-        bounds = np.nanpercentile(spread, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)
+        bounds = np.nanpercentile(spread, TAILS, axis=0)
         location, width = (Estimate(value, *map(float, pair)) for value, pair in zip(found, bounds.T, strict=True))
         return cls(title, len(numbers), points, location, width, _ends(_curve(places, numbers.mean(axis=0))))
 

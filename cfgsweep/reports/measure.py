@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from cfgsweep.reports.cells import OVER, means
 from cfgsweep.reports.measuring import Measuring
 from cfgsweep.reports.prepared_metrics import PreparedMetrics
 from cfgsweep.storage.run_folder import RunFolder
-from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
 from cfgsweep.system.display import Display, SilentDisplay
 
@@ -31,14 +30,10 @@ class RunMetrics(PreparedMetrics):
             changed = found.write()
         return changed
 
-    def table(self, run: RunFolder, experiments: Sequence[Experiment] | None = None) -> list[tuple[str, ...]]:
-        """Means over seeds, labels and prompts, one row for everything else that varies.
-
-        experiments: those in the table; all if None.
-        """
-        experiments = self.experiments if experiments is None else experiments
-        rows = means(run, experiments, self.names)
-        heads = [name for name in varying(experiments) if name not in OVER]
+    def table(self, run: RunFolder) -> list[tuple[str, ...]]:
+        """Means over seeds, labels and prompts, one row for everything else that varies."""
+        rows = means(run, self.experiments, self.names)
+        heads = [name for name in varying(self.experiments) if name not in OVER]
         body = [
             (
                 *(axis_label(*part).removeprefix(f"{part[0]} ") for part in key),

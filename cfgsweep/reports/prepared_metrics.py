@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Self
 
 from cfgsweep.errors import UserError, error_context
 from cfgsweep.metrics.base import LABEL, PROMPT, CellMetric, Metric, OriginMetric
@@ -39,6 +41,12 @@ class PreparedMetrics:
         with error_context("metrics"):
             for metric in self._metrics.values():
                 metric.prepare()
+
+    def of(self, experiments: Sequence[Experiment]) -> Self:
+        """The same metrics for other experiments of the same models."""
+        found = copy(self)
+        found.experiments = experiments
+        return found
 
     @property
     def keys(self) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.metrics.base import METRICS
+from cfgsweep.metrics.spec import is_of_cells
 
 EFFECTIVE_SCALE, EVALUATIONS, VALUE = "effective_scale", "evaluations", "value"
 MATCHED = (EFFECTIVE_SCALE, EVALUATIONS, VALUE)  # or the name of a metric
@@ -43,6 +44,10 @@ class CompareSettings(BaseModel):
         """The settings as a sweep file has them."""
         return {"baseline": self.baseline.spec(), "matched": self.matched}
 
+    def given(self, baseline: str | None, matched: str | None) -> tuple[str, str]:
+        """The baseline, as titles have it, and what is equal: these settings in the place of what is None."""
+        return baseline or self.baseline.title(), matched or self.matched
+
     def check(self, metrics: list[str], diagnostics: bool) -> None:
         """Raises UserError where the sweep does not keep, or measure, what the comparison takes."""
         if not metrics:
@@ -53,6 +58,10 @@ class CompareSettings(BaseModel):
             if self.matched in METRICS:
                 error = UserError("a metric that is not measured", given=self.matched, hint="add it to `metrics`")
             raise error.at_key("compare", "matched")
+        if is_of_cells(self.matched):
+            problem = "a number of all pictures of a cell together, of which it cannot be said how near is near enough"
+            hint = "match a metric of single pictures"
+            raise UserError(problem, given=self.matched, hint=hint).at_key("compare", "matched")
         if self.matched in (EFFECTIVE_SCALE, EVALUATIONS) and not diagnostics:
             problem = "the effective scale is known only where `diagnostics` are kept"
             raise UserError(problem, given=self.matched).at_key("compare", "matched")

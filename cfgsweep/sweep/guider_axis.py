@@ -9,7 +9,7 @@ from typing import Any
 
 from cfgsweep.config.instances import make_all
 from cfgsweep.config.ranges import as_range, numbers_as_yaml, spread
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, within_key
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.groups import GROUPS, members
 from cfgsweep.guidance.interface import GuiderBase
@@ -49,11 +49,8 @@ def parse_guiders(given: Any) -> list[GuiderBase | GuiderEntry]:
     """
     found: list[GuiderBase | GuiderEntry] = []
     for index, item in enumerate(spread(given)):
-        try:
+        with within_key(*([index] if isinstance(given, list) else [])):
             found += _entries(item)
-        except UserError as error:
-            place = (index,) if isinstance(given, list) else ()
-            raise error.at_key(*place, *error.inside) from None
     named = {as_entry(one).guider for one in found if not as_entry(one).group}
     return [one for one in found if not as_entry(one).group or as_entry(one).guider not in named]
 

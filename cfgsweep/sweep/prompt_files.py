@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from cfgsweep.config.yaml_io import dump
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, within_key
 from cfgsweep.sweep.axes import AXES, TEXTS
 from cfgsweep.sweep.file_columns import columns_of
 from cfgsweep.sweep.text_file import FILE
@@ -28,20 +28,16 @@ def with_files_read(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(variables := found.get(VARS), dict):
         found[VARS] = {name: _of_variable(one, name) for name, one in variables.items()}
     for name in FROM_FILES:
-        try:
+        with within_key(name):
             _read_axis(found, name)
-        except UserError as error:
-            raise error.at_key(name, *error.inside) from None
     return found
 
 
 def _of_variable(given: Any, name: str) -> Any:
-    try:
+    with within_key(VARS, name):
         if isinstance(given, dict) and FILE in given:
             return columns_of(given, name)[name]
         return [v for n, one in enumerate(given) for v in _spread(one, name, n)] if isinstance(given, list) else given
-    except UserError as error:
-        raise error.at_key(VARS, name, *error.inside) from None
 
 
 def _read_axis(fields: dict[str, Any], name: str) -> None:
@@ -65,10 +61,8 @@ def _spread(given: Any, name: str, place: int) -> Sequence[Any]:
     """The values of an entry of a list."""
     if not _is_file(given, name):
         return [given]
-    try:
+    with within_key(place):
         return columns_of(given, name)[name]
-    except UserError as error:
-        raise error.at_key(place, *error.inside) from None
 
 
 def _add_further(fields: dict[str, Any], name: str, columns: Mapping[str, list[Any]]) -> None:

@@ -186,5 +186,9 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 READERS: dict[str, Callable[[Path], Table]] = {
-    **{".txt": _lines, ".csv": _separated, ".tsv": _tabbed, ".jsonl": _json_lines, ".parquet": _parquet},
+    ".txt": _lines,
+    ".csv": _separated,
+    ".tsv": _tabbed,
+    ".jsonl": _json_lines,
+    ".parquet": _parquet,
 }

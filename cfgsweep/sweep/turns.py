@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationInfo
@@ -13,7 +12,7 @@ from pydantic import ValidationInfo
 from cfgsweep.config.json_schema import one_or_many
 from cfgsweep.config.parameters import compact
 from cfgsweep.config.ranges import spread
-from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.errors import UserError, unknown_name, within_key
 from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.sweep.pictures import PATH_SCHEMA, parse_images, picture_title
 
@@ -74,15 +73,6 @@ def parse_forks(given: Any) -> list[Fork | None]:
     return _entries(given, "at", ("at", "seeds", "amount"), Fork, parse)
 
 
-@contextmanager
-def _within(*key: str | int) -> Iterator[None]:
-    """Puts this key before that of errors inside the block."""
-    try:
-        yield
-    except UserError as error:
-        raise error.at_key(*key, *error.inside) from None
-
-
 def _entries(given: Any, needed: str, keys: Sequence[str], kind: type, parse: Callable[[Any], list[Any]]) -> list[Any]:
     if given == []:
         raise UserError("the axis is empty", allowed="at least one value")
@@ -91,7 +81,7 @@ def _entries(given: Any, needed: str, keys: Sequence[str], kind: type, parse: Ca
         if entry is None or entry == NONE or isinstance(entry, kind):  # the last: parsed already
             found.append(entry if isinstance(entry, kind) else None)
             continue
-        with _within(*([number] if isinstance(given, list) else [])):
+        with within_key(*([number] if isinstance(given, list) else [])):
             if not isinstance(entry, dict) or needed not in entry:
                 example = "{noise: [0.3, 0.6]}" if needed == "noise" else "{at: [0.2, 0.5], seeds: 8}"
                 raise UserError(f"{needed!r} is missing", given=entry, allowed=f"{NONE}, or such as {example}")
@@ -102,7 +92,7 @@ def _entries(given: Any, needed: str, keys: Sequence[str], kind: type, parse: Ca
 
 
 def _numbers(entry: Mapping[str, Any], key: str, fits: Callable[[float], bool], allowed: str) -> list[float]:
-    with _within(key):
+    with within_key(key):
         values = spread(entry[key])
         for number, value in enumerate(values):
             is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -129,7 +119,7 @@ def _seeds(entry: Mapping[str, Any]) -> list[int]:
 def _images(given: Any, info: ValidationInfo | None) -> Sequence[PictureFile | None]:
     if given is None or given == THIS_RUN:
         return [None]
-    with _within("image"):
+    with within_key("image"):
         return parse_images(given, info) or [None]
 
 

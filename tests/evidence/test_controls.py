@@ -185,6 +185,14 @@ def test_wrong_settings_are_refused(cli, sweep_file, tmp_path: Path, compare: st
     assert not (tmp_path / "r").exists()
 
 
+def test_a_number_of_whole_cells_cannot_be_matched(cli, sweep_file, tmp_path: Path) -> None:
+    changed = text(compare="{matched: fid}").replace("[contrast, diversity]", "[contrast, {fid: {features: pixels}}]")
+    done = cli("run", sweep_file(changed.replace("fid}", '"fid features=pixels"}', 1)), "--out", tmp_path / "r")
+    assert done.code == 2
+    assert "compare.matched" in done.err
+    assert "all pictures of a cell" in done.err
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [("metrics: [contrast, diversity]\n", "nothing is measured"), ("compare: {}\n", "diagnostics")],

@@ -58,7 +58,7 @@ def resampled(pictures, rng: np.random.Generator, shift: float) -> Comparisons:
                 metrics["contrast"] += shift if guider == "apg" else 0.0
                 experiments.append(e)
                 records[e.id] = record.changed(id=e.id, metrics=metrics)
-    return Comparisons.of(experiments, records)
+    return Comparisons.of(experiments, records, "cfg", "effective_scale")
 
 
 @pytest.mark.slow

@@ -43,3 +43,13 @@ def test_a_guider_that_is_named_beside_the_group_is_not_left_out(cli, flux: Path
     refused = cli("run", sweep_file(text), "--out", tmp_path / "run", *CPU)
     assert refused.code == 2
     assert "guider pag" in refused.err
+
+
+def test_what_is_left_out_is_in_no_table(cli, tmp_path: Path, sweep_file) -> None:
+    text = "name: d\nmodel: digits\nlabel: 1\nsteps: 2\nguider: all\nvalue: 2\nmetrics: [contrast]\n"
+    done = cli("run", sweep_file(text), "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert "NOTICE: pag is left out on digits: " in done.err
+    rows = [line.split()[0] for line in (done.out + done.err).splitlines() if line.strip()]
+    assert "apg" in rows
+    assert "pag" not in rows
