@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cfgsweep.phases.distribution import Report
 
@@ -36,6 +37,7 @@ def _locations(axes: Axes, report: Report, found: Report) -> None:
     bins = np.linspace(report["low"], report["high"], BINS + 1).tolist()
     axes.hist([first, later], bins=bins, stacked=True, color=COLOURS, label=["first of a seed", "later ones"])
     axes.set(xlabel=report["search"], ylabel="transitions")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"{found['title']}: {found['seeds']} seeds", fontsize=9)
     axes.legend(fontsize=7)
 
@@ -43,12 +45,15 @@ def _locations(axes: Axes, report: Report, found: Report) -> None:
 def _ratios(axes: Axes, found: Report) -> None:
     ratio = found["second_to_first"]
     axes.set(xlabel="second location / first", ylabel="seeds")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if not ratio["ratios"]:
         axes.set_title("no seed has a second one", fontsize=9)
         return
     axes.hist(ratio["ratios"], bins=np.linspace(1, max(2.5, *ratio["ratios"]), BINS + 1).tolist(), color=COLOURS[1])
     axes.axvline(2, color="#c0392b", linewidth=1, label="twice")
-    axes.axvline(ratio["median"], color="black", linewidth=1, linestyle="--", label="median, with 95% interval")
-    if ratio["low"] is not None:
+    has_interval = ratio["low"] is not None
+    label = "median, with 95% interval" if has_interval else "median"
+    axes.axvline(ratio["median"], color="black", linewidth=1, linestyle="--", label=label)
+    if has_interval:
         axes.axvspan(ratio["low"], ratio["high"], color="black", alpha=0.12, linewidth=0)
     axes.legend(fontsize=7)

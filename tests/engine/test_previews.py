@@ -43,6 +43,20 @@ def test_the_last_preview_is_the_picture(sampler: str, cli, sweep_file, tmp_path
     assert cli("verify", tmp_path / "r").code == 0
 
 
+def test_a_u_turn_has_those_of_its_own_way(cli, sweep_file, tmp_path: Path) -> None:
+    """The last one is the picture after the turn, and none is of the way to the picture before it."""
+    path = sweep_file(SWEEP.format(sampler="euler") + "start: {noise: [0, 0.5, 1]}\npreviews: 2\n")
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    run = list(cfgsweep.open_run(tmp_path / "r"))
+    for result in run:
+        assert np.abs(_numbers(result.previews[-1]) - _numbers(result.image)).max() <= 2
+    origins = {(r.experiment.value, r.experiment.seed): r for r in run if r.experiment.start is None}
+    for result in run:
+        if result.experiment.start is not None:
+            origin = origins[result.experiment.value, result.experiment.seed]
+            assert all(mine != theirs for mine in result.previews for theirs in origin.previews)
+
+
 def test_fewer_steps_have_fewer_previews(cli, sweep_file, tmp_path: Path) -> None:
     text = SWEEP.format(sampler="euler").replace("steps: 6", "steps: [1, 2]") + "previews: 8\n"
     assert cli("run", sweep_file(text), "--out", tmp_path / "r", "--quiet").code == 0

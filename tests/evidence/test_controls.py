@@ -61,6 +61,20 @@ def test_each_cell_has_plain_guidance_of_its_own_scale(cli, sweep_file, tmp_path
     assert {one["differences"][0]["pairs"] for one in compared["comparisons"]} == {6}
 
 
+def test_controls_of_a_schedule_have_a_constant_scale(cli, sweep_file, tmp_path: Path) -> None:
+    """That is the mean of what the schedule gave, for plain guidance."""
+    path = sweep_file(text("cfg").replace("[1.5, 3]\n", "[2, 7]\nschedule: [constant, linear]\n"))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    records = {record["id"]: record for record in records_of(tmp_path / "r")}
+    controls = controls_in(tmp_path / "r")
+    assert len(controls) == 12
+    assert {record["schedule"] for record in controls} == {"constant"}
+    for control in controls:
+        of = records[control["control_of"]]
+        assert of["schedule"] == "linear"
+        assert control["value"] == pytest.approx(of["effective_scale"], rel=1e-3)
+
+
 @pytest.mark.slow
 def test_pictures_are_those_of_a_run_that_asks_for_them(cli, sweep_file, tmp_path: Path) -> None:
     assert cli("run", sweep_file(text("apg").replace("[1.5, 3]", "3")), "--out", tmp_path / "r", "--quiet").code == 0
@@ -144,6 +158,19 @@ def test_a_plan_says_what_the_controls_cost_at_most(cli, sweep_file, tmp_path: P
     assert "controls" in cli("plan", path, "--out", tmp_path / "r").out
     assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     assert sum(r["evaluations"]["own"] for r in controls_in(tmp_path / "r")) <= planned["control_evaluations"]
+
+
+def test_a_control_that_the_sweep_asks_for_later_is_its_own(cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(text("[cfg, apg]").replace("[1.5, 3]", "3"))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    (value,) = {record["value"] for record in controls_in(tmp_path / "r")}
+    before = cfgsweep.open_run(tmp_path / "r")
+    assert (len(before), len(before.controls)) == (12, 6)
+    assert cli("run", path, "--set", f"value=[3, {value}]", "--out", tmp_path / "r", "--quiet").code == 0
+    after = cfgsweep.open_run(tmp_path / "r")
+    assert len(after) == 24
+    assert not set(after.controls) & set(after.experiments)
+    assert {e.value for e in after.controls} != {value}  # that of apg at the new value is there beside
 
 
 def test_in_python_they_are_apart(tmp_path: Path) -> None:

@@ -84,4 +84,10 @@ def test_a_planted_effect_is_found(pictures) -> None:
     assert by_name["contrast"].found.low <= shift <= by_name["contrast"].found.high
     assert by_name["saturation"].verdict in ("not shown", "equal")
     (told,) = sentences(comparisons)
-    assert told.startswith("apg 2 against cfg 2 at equal effective scale: contrast higher by ")
+    found = by_name["contrast"].found
+    amount = f"{found.mean:.4g} [{found.low:.4g}, {found.high:.4g}]"
+    assert told.startswith(f"apg 2 against cfg 2 at equal effective scale: contrast higher by {amount}; ")
+    (lower,) = sentences(resampled(pictures, np.random.default_rng(1), -shift))
+    assert "contrast lower by " in lower
+    below, above = map(float, lower.split("[")[1].split("]")[0].split(", "))
+    assert 0 < below < above

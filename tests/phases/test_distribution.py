@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from scipy import stats
 
 from cfgsweep.phases.distribution import distribution, summary
 from cfgsweep.phases.plot_distribution import figure_of_distributions
@@ -76,3 +77,13 @@ def test_a_search_over_seeds(cli, sweep_file, tmp_path: Path) -> None:
     assert len(figure_of_distributions(report).axes) == 2
     two = cli("phase", sweep_file(text.replace("[0, 1, 2]", "[0, 1]")), "--out", tmp_path / "r2", "--json")
     assert "distributions" not in json.loads(two.out)
+
+
+def test_the_interval_of_a_median_is_that_of_scipy() -> None:
+    """By percentiles of the bootstrap, with other random numbers."""
+    firsts = np.random.default_rng(3).gamma(4.0, 0.02, 41).tolist()
+    found = distribution("t", list(map(at, firsts)), 0.3)["first"]
+    expected = stats.bootstrap((firsts,), np.median, n_resamples=10_000, method="percentile", rng=7)
+    low, high = expected.confidence_interval
+    spread = (high - low) / 50
+    assert (found["low"], found["high"]) == (pytest.approx(low, abs=spread), pytest.approx(high, abs=spread))
