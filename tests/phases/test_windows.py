@@ -28,6 +28,7 @@ def test_a_known_curve_is_located() -> None:
     assert window.width is not None
     assert window.location.value == pytest.approx(0.55, abs=0.02)
     assert window.width.value == pytest.approx(0.8 * 0.5, abs=0.03)
+    assert window.ends == pytest.approx((0.35, 0.75), abs=0.02)
     assert window.location.low < window.location.value < window.location.high
     assert window.points[0].mean == 1.0
 
