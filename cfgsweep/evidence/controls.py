@@ -5,7 +5,7 @@ Which ones are missing follows from the records of the run, so that an interrupt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,6 @@ from cfgsweep.evidence.cells import Cell, cells
 from cfgsweep.evidence.level_search import next_value
 from cfgsweep.evidence.matching import ByMetric, alike, metrics_of, way_called
 from cfgsweep.guidance.schedules import Constant
-from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.compare_settings import EVALUATIONS, MATCHED, VALUE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
@@ -38,14 +37,18 @@ def wanted(
 ) -> list[Control]:
     """The controls of all cells that have pictures, without those that are among the experiments.
 
-    known: controls of earlier calls, whose records tell a search for a metric's level how far it is.
+    known: controls of earlier calls, whose records tell a search for a metric's level how far it is. They get none.
     """
     found = cells([*experiments, *known], records)
+    of_record = {records[e.id].id: e for e in experiments if e.id in records}
     controls: dict[Experiment, Control] = {}
-    for cell in found:
-        if not is_baseline(cell.example, settings):
-            for control in _of_cell(cell, found, settings):
-                controls.setdefault(control.experiment, control)
+    for cell in cells(experiments, records):
+        changed = None if is_baseline(cell.example, settings) else _settings(cell, found, settings)
+        if changed is not None:
+            for record in cell.records.values():
+                own = of_record[record.id]  # with the variables of its prompt, by which metrics of groups take pictures
+                control = _plain(own, settings, **changed)
+                controls.setdefault(control, Control(control, own.id))
     return [one for e, one in controls.items() if e not in set(experiments)]
 
 
@@ -68,17 +71,6 @@ def most_controls(settings: CompareSettings, experiments: Sequence[Experiment]) 
 def _plain(e: Experiment, settings: CompareSettings, **changed: Any) -> Experiment:
     """The experiment with the baseline in the place of its guidance."""
     return replace(e, guider=settings.baseline, schedule=Constant(), noise_levels=(), **changed)
-
-
-def _of_cell(cell: Cell, found: Sequence[Cell], settings: CompareSettings) -> Iterator[Control]:
-    """One for every picture of the cell."""
-    changed = _settings(cell, found, settings)
-    if changed is None:
-        return
-    for pair in cell.records:
-        fields: dict[str, Any] = dict(zip(OVER, pair, strict=True))
-        own = replace(cell.example, **fields)
-        yield Control(_plain(own, settings, **changed), own.id)
 
 
 def _settings(cell: Cell, found: Sequence[Cell], settings: CompareSettings) -> dict[str, Any] | None:

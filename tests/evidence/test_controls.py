@@ -247,3 +247,28 @@ def test_a_lack_of_pairs_is_no_lack_of_a_scale(cli, sweep_file, tmp_path: Path) 
     done = cli("compare", tmp_path / "r")
     assert "fewer than 3 pairs" in done.out
     assert "lacks" not in done.out
+
+
+def test_controls_of_prompts_with_variables_have_their_own_diversity(cli, sweep_file, tmp_path: Path) -> None:
+    """As many numbers as prompts: pictures that differ in a variable do not count as differing in the seed alone."""
+    written = text("apg").replace("digits\nlabel: [1, 2, 3]", "emoji\nprompt: 'a {animal}'\nvars: {animal: [cat, dog]}")
+    assert cli("run", sweep_file(written.replace("[1.5, 3]", "3")), "--out", tmp_path / "r", "--quiet").code == 0
+    controls = controls_in(tmp_path / "r")
+    asked = written.replace("apg", "cfg").replace("[1.5, 3]", str(controls[0]["value"])).replace("compare: {}\n", "")
+    assert cli("run", sweep_file(asked), "--out", tmp_path / "p", "--quiet").code == 0
+    expected = {record["id"]: record["metrics"]["diversity"] for record in records_of(tmp_path / "p")}
+    assert len(set(expected.values())) == 2
+    assert {record["id"]: record["metrics"]["diversity"] for record in controls} == expected
+
+
+def test_controls_of_an_earlier_comparison_get_none(cli, sweep_file, tmp_path: Path) -> None:
+    path = sweep_file(text("[cfg, cfg_zero]").replace("[1.5, 3]", "3"))
+    earlier = "compare={baseline: apg, matched: value}"
+    assert cli("run", path, "--set", earlier, "--out", tmp_path / "r", "--quiet").code == 0
+    before = {record["id"] for record in controls_in(tmp_path / "r")}
+    planned = json.loads(cli("plan", path, "--out", tmp_path / "r", "--json").out)
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    records = {record["id"]: record for record in records_of(tmp_path / "r")}
+    added = [record for record in controls_in(tmp_path / "r") if record["id"] not in before]
+    assert len(added) == planned["controls"] == 6
+    assert {records[record["control_of"]]["guider"] for record in added} == {"cfg_zero"}
