@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cfgsweep.execution.evidence_api import compare, compare_ratings, compare_split, plot_pareto, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.measure import Measured, measure
+    from cfgsweep.execution.page_api import page
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import export, grid, open_run, table, verify
     from cfgsweep.execution.sweep_files import convert, init
@@ -58,6 +59,7 @@ __all__ = [
     "init",
     "measure",
     "open_run",
+    "page",
     "phase",
     "plan",
     "plot_pareto",
@@ -78,6 +80,7 @@ _HOMES = {
     "cfgsweep.execution.evidence_api": ("compare", "compare_ratings", "compare_split", "plot_pareto", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.measure": ("Measured", "measure"),
+    "cfgsweep.execution.page_api": ("page",),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),
     "cfgsweep.execution.sweep_files": ("convert", "init"),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import cfgsweep
-from cfgsweep.cli import catalogues, comparisons, drawing, files, measuring, models, ratings, runs, tables
+from cfgsweep.cli import catalogues, comparisons, drawing, files, measuring, models, pages, ratings, runs, tables
 from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
@@ -19,6 +19,7 @@ from cfgsweep.system.machine_errors import in_words, is_of_machine
 COMMANDS = (
     *(files.init, runs.run, runs.plan, runs.phase, runs.verify),
     *(
+        pages.page,
         drawing.grid,
         measuring.measure,
         tables.table,

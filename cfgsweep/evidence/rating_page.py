@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Callable
 from importlib.resources import files
 from random import Random
@@ -14,6 +12,7 @@ from cfgsweep.evidence.rating_pairs import Shown
 from cfgsweep.models.video import Picture
 from cfgsweep.storage.png import png_bytes
 from cfgsweep.storage.rating_files import RatingKey
+from cfgsweep.system.html import csp_hash, json_in_html
 
 
 def page_of(key: RatingKey, shown: list[Shown], load: Callable[[str], Picture]) -> str:
@@ -32,17 +31,12 @@ def page_of(key: RatingKey, shown: list[Shown], load: Callable[[str], Picture]) 
     data = {"id": key.page, "question": key.question, "pairs": pairs, "pictures": pictures}
     style, script = _asset("rate.css"), _asset("rate.js")
     return Template(_asset("rate.html")).substitute(
-        policy=_policy(style, script), style=style, script=script, data=_in_html(data)
+        policy=_policy(style, script), style=style, script=script, data=json_in_html(data)
     )
 
 
 def _asset(name: str) -> str:
     return files("cfgsweep.evidence").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _in_html(data: object) -> str:
-    """JSON in which no text can end the element that it is in."""
-    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _policy(style: str, script: str) -> str:
@@ -51,13 +45,9 @@ def _policy(style: str, script: str) -> str:
         [
             "default-src 'none'",
             "img-src data:",
-            f"style-src {_hash_of(style)}",
-            f"script-src {_hash_of(script)}",
+            f"style-src {csp_hash(style)}",
+            f"script-src {csp_hash(script)}",
             "base-uri 'none'",
             "form-action 'none'",
         ]
     )
-
-
-def _hash_of(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -14,6 +14,7 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.execution.export import export_mp4
 from cfgsweep.models.video import frames_of
 from cfgsweep.reports.grid_style import GridStyle, StyleOptions
+from cfgsweep.reports.measured import metric_names
 from cfgsweep.reports.record_rows import rows_of
 from cfgsweep.reports.write import METRICS, Grids, plotted, write_grids, write_plot
 from cfgsweep.reports.write_table import table
@@ -303,9 +304,7 @@ class Run:
     @property
     def metrics(self) -> list[str]:
         """The names of the metrics, as records have them: those of the sweep, then others that were measured."""
-        records = (record for record in self.records if isinstance(record, DoneRecord))
-        measured = (name for record in records for name in record.metrics)
-        return list(dict.fromkeys([*(spec.key for spec in self.sweep.metrics), *measured]))
+        return metric_names(self.sweep, self.records)
 
     def verify(self) -> Verification:
         """Look for damaged pictures, lost records and unknown files. Changes nothing."""

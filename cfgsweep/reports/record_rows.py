@@ -10,6 +10,8 @@ from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label
 
+Columns = dict[str, list[str]]  # of `guider` and `schedule`: the parameters that have columns of their own
+
 PARTS = ("guider", "schedule")
 # Fields of records that are mappings, and the prefix of their columns.
 NESTED = {
@@ -18,13 +20,20 @@ NESTED = {
 }
 
 
-def rows_of(results: Sequence[tuple[Experiment, Record]]) -> list[dict[str, Any]]:
+def part_columns(experiments: Iterable[Experiment]) -> Columns:
+    """The parameters of guiders and of schedules that are not at their default in some of these."""
+    experiments = list(experiments)
+    return {part: _changed(getattr(e, part) for e in experiments) for part in PARTS}
+
+
+def rows_of(results: Sequence[tuple[Experiment, Record]], columns: Columns | None = None) -> list[dict[str, Any]]:
     """One row for every record, in the same order.
 
     guider and schedule are names. A parameter has a column of its own ("guider.start") if it is not at its default in
-    one of these experiments; the others that have this parameter then show its default.
+    one of these experiments; the others that have this parameter then show its default. columns: the same, decided by
+    more experiments than these.
     """
-    columns = {part: _changed(getattr(e, part) for e, _ in results) for part in PARTS}
+    columns = part_columns(e for e, _ in results) if columns is None else columns
     rows = []
     for e, record in results:
         row: dict[str, Any] = {}

@@ -13,15 +13,29 @@ from cfgsweep.storage.drawings import is_whole_vector_drawing
 from cfgsweep.storage.feature_file import is_features
 from cfgsweep.storage.input_copies import is_copy
 from cfgsweep.storage.measured_with import is_measured_with
+from cfgsweep.storage.page_files import (
+    ASSETS,
+    DATA,
+    HEAD,
+    SINGLE,
+    THUMBS,
+    is_asset,
+    is_head,
+    is_script,
+    is_single,
+    is_thumb,
+)
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.rating_files import is_answers, is_key, is_page
 from cfgsweep.storage.report_file import is_report
 from cfgsweep.system.locks import LOCKS
 
 IMAGES, GRIDS, VIDEOS, INPUTS, RATE, PREVIEWS = "images", "grids", "videos", "inputs", "rate", "previews"  # folders
+PAGE, PAGE_DATA, PAGE_THUMBS = "page", f"page/{DATA}", f"page/{THUMBS}"  # folders
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"
+PAGE_AGAIN = "damaged; `cfgsweep page` writes it again"
 DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
 RATING_PAGE, RATING_KEYS, ANSWERS = f"{RATE}/index.html", f"{RATE}/key-*.json", f"{RATE}/answers*.json"
@@ -66,6 +80,11 @@ ARTIFACTS = (
     Artifact(RATING_PAGE, is_page, "no whole page of ratings; `cfgsweep rate` writes it again"),
     Artifact(RATING_KEYS, is_key, "no whole key; answers to its page cannot be read without"),
     Artifact(ANSWERS, is_answers, "no whole answers: save them from the page again"),
+    Artifact(f"{PAGE}/{HEAD}", is_head, "damaged, or it names files that are missing; `cfgsweep page` writes it again"),
+    *(Artifact(f"{PAGE}/{name}", is_asset, PAGE_AGAIN) for name in ASSETS),
+    Artifact(f"{PAGE}/{SINGLE}", is_single, "damaged; `cfgsweep page --single` writes it again"),
+    Artifact(f"{PAGE_DATA}/[!.]*.js", is_script, PAGE_AGAIN),
+    Artifact(f"{PAGE_THUMBS}/[!.]*.webp", is_thumb, PAGE_AGAIN),
     Artifact(MEASURED_WITH, is_measured_with, "damaged; the metrics that it is about are measured anew"),
     Artifact(f"{FEATURES}/[!.]*.npy", is_features, "damaged; they are computed again when they are needed"),
     Artifact(

@@ -11,6 +11,7 @@ inputs/<hash>/*      copies of the pictures that those of the run are made from,
 videos/<id>.mp4      what `cfgsweep export` writes
 phase.json, phase.png   what `cfgsweep phase` found
 rate/index.html, rate/key-<page>.json   what `cfgsweep rate` writes; answers to it may be beside them
+page/index.html and more   what `cfgsweep page` writes
 metrics.json, metrics/*.npy   what metrics depend on, and features of reference pictures
 
 The names are in `artifacts.py`.
@@ -68,6 +69,7 @@ class RunFolder:
         self.videos, self.inputs = folder / artifacts.VIDEOS, folder / artifacts.INPUTS
         self.previews = folder / artifacts.PREVIEWS
         self.ratings, self.rating_page_file = folder / artifacts.RATE, folder / artifacts.RATING_PAGE
+        self.page = folder / artifacts.PAGE
         self.sweep_file = folder / artifacts.SWEEP
         self.environment_file = folder / artifacts.ENVIRONMENT
         self.records_file = folder / artifacts.RECORDS
@@ -95,7 +97,8 @@ class RunFolder:
 
     @property
     def _folders(self) -> tuple[Path, ...]:
-        return (self.images, self.grids, self.videos, self.inputs, self.previews, self.ratings, self.features)
+        pages = (self.page, *(self.folder / name for name in (artifacts.PAGE_DATA, artifacts.PAGE_THUMBS)))
+        return (self.images, self.grids, self.videos, self.inputs, self.previews, self.ratings, self.features, *pages)
 
     def check(self) -> None:
         """Raises UserError where a file of the run is a link or a folder, or a folder a file."""

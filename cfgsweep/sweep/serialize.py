@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
@@ -35,13 +35,8 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
     written: dict[str, Any] = {}
     for field in Sweep.model_fields:
         value = getattr(sweep, field)
-        if field == "guider":
-            specs = written_guiders(value)
-            value = specs if len(specs) > 1 else specs[0]
-        elif field in AXES and value is not None:
-            plain = [_plain(field, one, places or {}) for one in value] if value != EMPTY.get(field) else []
-            plain = [given] if (given := as_range(plain)) else plain
-            value = plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
+        if field in AXES and value is not None:
+            value = written_axis(field, value, places)
         elif field == "vars":
             value = {name: as_range(values) or values for name, values in value.items()}
         elif field == "previews":
@@ -53,6 +48,16 @@ def as_written(sweep: Sweep, places: Mapping[Any, str] | None = None) -> dict[st
         if field == "negative_prompt" or (value not in (None, [], {}, TEXT_TO_IMAGE) and value is not True):
             written[field] = value
     return written
+
+
+def written_axis(field: str, values: Sequence[Any], places: Mapping[Any, str] | None = None) -> Any:
+    """The values of an axis for YAML: a single one by itself, a range where they are one. places: as `as_written`."""
+    if field == "guider":
+        specs = written_guiders(values)
+        return specs if len(specs) > 1 else specs[0]
+    plain = [_plain(field, one, places or {}) for one in values] if values != EMPTY.get(field) else []
+    plain = [given] if (given := as_range(plain)) else plain
+    return plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
 
 
 def _plain(field: str, value: Any, places: Mapping[Any, str]) -> Any:

@@ -20,7 +20,7 @@ def varying(experiments: Sequence[Experiment]) -> list[str]:
 
     Prompts that differ in their variables alone do not differ by themselves.
     """
-    return [name for name in axes_of(experiments) if _differ(_by_itself(name), experiments)]
+    return [name for name in axes_of(experiments) if _differ(by_itself(name), experiments)]
 
 
 def axes_of(experiments: Iterable[Experiment]) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def axes_of(experiments: Iterable[Experiment]) -> tuple[str, ...]:
     return with_variables(dict.fromkeys(name for variables in several for name, _ in variables)) if several else AXES
 
 
-def _by_itself(name: str) -> Callable[[Experiment], Any]:
+def by_itself(name: str) -> Callable[[Experiment], Any]:
     """What an experiment has of an axis; of a prompt with variables, the names of these in their place."""
     if name == "prompt":
         return lambda e: e.template or e.prompt

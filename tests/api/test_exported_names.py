@@ -13,7 +13,7 @@ import cfgsweep
 
 NAMES = {
     *("CfgsweepError", "PhaseResult", "Result", "Run", "RunFailed", "Sweep", "UserError", "__version__", "allow_code"),
-    *("check", "configs", "export", "grid", "guiders", "open_run", "phase", "plan", "run", "schedules", "schema"),
+    *("check", "configs", "export", "grid", "guiders", "open_run", "page", "phase", "plan", "run", "schedules"),
     *(
         "compare",
         "compare_ratings",
@@ -28,6 +28,7 @@ NAMES = {
         "window",
     ),
     "Measured",
+    "schema",
     "measure",
 }
 

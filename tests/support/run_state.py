@@ -11,7 +11,7 @@ from cfgsweep.storage.png import hash_of_file
 
 def records_of(run: Path) -> list[dict]:
     """The records as plain JSON objects."""
-    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (run / "experiments.jsonl").read_text().split("\n") if line]
 
 
 def state_of(run: Path) -> tuple[list[dict], dict[str, str | None]]:

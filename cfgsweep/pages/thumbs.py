@@ -1,0 +1,74 @@
+"""Thumbnails of a run's pictures, by the hash of their pixels, and the average colours of the pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from cfgsweep.models.video import middle_frame
+from cfgsweep.storage.page_files import DATA, DIGITS, THUMB_SIDE, THUMBS, content_of
+from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system.files import make_folder, open_atomic
+
+QUALITY = 75
+
+Colours = dict[str, int]  # 0xRRGGBB by the names of thumbnails
+
+
+def thumb_name(record: DoneRecord) -> str:
+    """The name of the thumbnail's file, without `.webp`."""
+    return record.pixels_sha256[:DIGITS]
+
+
+def thumb_file(folder: Path, name: str) -> Path:
+    return folder / THUMBS / f"{name}.webp"
+
+
+def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path) -> Colours:
+    """Make the thumbnails that the page in this folder lacks; the colours of all of these pictures.
+
+    Pictures that are missing or damaged have none. A video has that of its middle frame.
+    """
+    make_folder(folder / THUMBS)
+    there = {path.stem for path in (folder / THUMBS).glob("*.webp")}
+    known = {name: colour for name, colour in known_colours(folder).items() if name in there}
+    found: Colours = {}
+    for record in records:
+        if isinstance(record, DoneRecord) and (name := thumb_name(record)) not in found:
+            if name not in known and run.is_whole(record):
+                known[name] = _make(middle_frame(run.load_picture(record)), thumb_file(folder, name))
+            found |= {name: known[name]} if name in known else {}
+    return found
+
+
+def known_colours(folder: Path) -> Colours:
+    """The colours that an earlier page in the folder has."""
+    found: Colours = {}
+    for path in (folder / DATA).glob("results-*.js"):
+        results = content_of(path, f"{DATA}/{path.name}")
+        if isinstance(results, Mapping):
+            pairs = zip(*(_values(results[key], len(results["at"])) for key in ("thumb", "colour")), strict=True)
+            found |= {name: colour for name, colour in pairs if name is not None}
+    return found
+
+
+def _values(column: Mapping[str, Any], count: int) -> Iterator[Any]:
+    if "codes" in column:
+        return (column["values"][code] for code in column["codes"])
+    return iter(column["each"] if "each" in column else [column["same"]] * count)
+
+
+def _make(image: Image.Image, path: Path) -> int:
+    """Write the thumbnail of a picture; its average colour."""
+    thumb = image.convert("RGB")
+    thumb.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)  # never enlarges
+    content = io.BytesIO()
+    thumb.save(content, "WEBP", quality=QUALITY)
+    with open_atomic(path) as file:
+        file.write(content.getvalue())
+    return int.from_bytes(thumb.resize((1, 1), Image.Resampling.BOX).tobytes())
