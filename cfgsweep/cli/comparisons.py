@@ -97,9 +97,9 @@ def _refuse_what_has_no_part(given: set[str], has_more_answers: bool) -> None:
     if has_more_answers and done != "ratings":
         raise UserError("files of answers", where="compare", hint="they come after --ratings")
     for name in sorted(given - PARTS[done] - {done}):
-        goes_with = [f"--{other}" for other, parts in PARTS.items() if other and name in parts]
-        problem = f"it has no part in compare{' --' * bool(done)}{done}"
-        raise UserError(problem, where=f"--{name}", hint=f"it goes with {' or '.join(goes_with)}" if goes_with else "")
+        goes_with = " or ".join(f"--{other}" for other, parts in PARTS.items() if other and name in parts)
+        problem = f"it has no effect together with --{done}" if done else f"it has no effect without {goes_with}"
+        raise UserError(problem, where=f"--{name}", hint=f"it goes with {goes_with}" if done and goes_with else "")
 
 
 def window(

@@ -11,6 +11,7 @@ from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
+from cfgsweep.sweep.compare_settings import PLAIN
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
 
@@ -111,7 +112,10 @@ def apart(found: Iterable[Cell], over: str, baseline: str) -> tuple[list[Cell], 
     own = [cell for cell in found if baseline in names_of(cell, over)]
     if not own:
         names = dict.fromkeys(names_of(cell, over)[-1] for cell in found)
-        raise unknown_name(f"{over} of this run's pictures", baseline, names, "--baseline")
+        error = unknown_name(f"{over} of this run's pictures", baseline, names, "--baseline")
+        if over == "guider" and baseline == PLAIN:
+            error.hint = "name one of these, or give the sweep `compare: {}`, which adds cfg"
+        raise error
     if over == "guider" and any(cell.is_constant for cell in own):
         own = [cell for cell in own if cell.is_constant]
     kept = set(map(id, own))

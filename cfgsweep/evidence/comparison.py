@@ -10,12 +10,11 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
-from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, pairs_needed
+from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
-from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axes_of, axis_label
 from cfgsweep.system.display import aligned, html_table
@@ -70,7 +69,7 @@ class Comparisons:
     """Every other cell against the baseline's cell that matches it best.
 
     over: the setting in which they differ. baseline: its value in the cells that the others are compared with.
-    matched: what is equal. pairs: the settings that two pictures of a pair have in common.
+    matched: what is equal. pairs: the settings that two pictures of a pair have in common. advice: the last line.
     """
 
     baseline: str
@@ -78,6 +77,7 @@ class Comparisons:
     found: Sequence[Comparison]
     over: str = "guider"
     pairs: Sequence[str] = OVER
+    advice: str = ""
 
     @classmethod
     def of(
@@ -95,6 +95,7 @@ class Comparisons:
         Raises UserError where one is not there.
         """
         _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
+        _refuse_one_pair(pairs, experiments)
         names, all_cells = measured_metrics(records, metrics), _cells(experiments, records, over)
         if baseline is None:
             baseline = names_of(all_cells[0], over)[-1]
@@ -110,22 +111,28 @@ class Comparisons:
         return {**settings, "comparisons": comparisons}
 
     def lines(self) -> list[str]:
-        """A table of the differences, and the cells that were not compared."""
+        """A table of the differences, what it cannot show, and the cells that were not compared."""
         rows = [row for one in self.found for row in _rows(one)]
         table = aligned([HEAD, *rows]) if rows else []
-        return [*table, *self._notes(), *(f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)]
+        return [*table, *self._notes(), *self._problems()]
+
+    def _problems(self) -> Iterator[str]:
+        yield from (f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)
+        if self.advice:
+            yield self.advice
 
     def _notes(self) -> Iterator[str]:
-        """What the table cannot show, and what is missing for the cells that are not in it."""
         pairs = [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
         if pairs and min(pairs) < (least := pairs_needed(len(pairs), SIGNIFICANT)):
-            needed = "more seeds or prompts are needed"
-            yield f"of {len(pairs)} differences none can be shown with fewer than {least} pairs: {needed}"
-        if self.matched == EFFECTIVE_SCALE and self.over == "guider":
-            lacking = (one.cell.effective_scale for one in self.found if one.is_far)
-            missing = ", ".join(dict.fromkeys(f"{scale:.4g}" for scale in lacking if scale is not None))
-            if missing:
-                yield f"what {self.baseline} lacks: --set guider={self.baseline} --set 'value=[{missing}]'"
+            needed = "more seeds, labels or prompts are needed"
+            cannot = f"those of fewer than {least} pairs cannot be shown, however large"
+            yield f"of {len(pairs)} differences, {cannot}: {needed}"
+
+    @property
+    def far_match(self) -> Cell | None:
+        """A cell of the baseline that is the nearest of a guider's cell, and not near enough; None if all are."""
+        far = (one.match for one in self.found if one.is_far and self.over == "guider")
+        return next(far, None)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -178,6 +185,14 @@ def _check(over: str, pairs: Sequence[str], known: Sequence[str]) -> None:
             raise unknown_name("setting of a pair", name, OVER, "--paired")
 
 
+def _refuse_one_pair(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None:
+    """Raises UserError where all pictures have in common what makes a pair, and others tell them apart."""
+    varied = [name for name in OVER if len({getattr(e, name) for e in experiments}) > 1]
+    if varied and not set(pairs) & set(varied):
+        problem = f"all pictures of this run have the same {' and '.join(pairs)}"
+        raise UserError(problem, where="--paired", given=",".join(pairs), allowed=varied)
+
+
 def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
     if match is None:
         number = way.number(cell)
@@ -226,7 +241,7 @@ def _rows(one: Comparison) -> Iterator[tuple[str, ...]]:
             f"{found.mean:+.4f}",
             f"[{found.low:+.4f}, {found.high:+.4f}]",
             f"{found.wins:.0%} of {found.pairs}",
-            f"{each.p_corrected:.3f}",
+            as_p(each.p_corrected),
             each.verdict,
         )
 

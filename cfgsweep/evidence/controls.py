@@ -12,13 +12,14 @@ from typing import Any
 from cfgsweep.engine.cost import cost
 from cfgsweep.evidence.cells import Cell, cells
 from cfgsweep.evidence.level_search import next_value
-from cfgsweep.evidence.matching import ByMetric, alike, metrics_of, way_called
+from cfgsweep.evidence.matching import ByEffectiveScale, Way, alike, metrics_of, way_called
 from cfgsweep.guidance.schedules import Constant
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.compare_settings import EVALUATIONS, MATCHED, VALUE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
 
-MOST_WAVES = 8  # of a search for the scale at which a metric has a level; other controls take one
+MOST_WAVES = 8  # of a search for the value at which a metric, or the strength, has a level; other controls take one
+AS_STRONG = 0.02  # how near such a search comes to an effective scale, as a share
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def wanted(
 ) -> list[Control]:
     """The controls of all cells that have pictures, without those that are among the experiments.
 
-    known: controls of earlier calls, whose records tell a search for a metric's level how far it is. They get none.
+    known: controls of earlier calls, whose records tell a search how far it is. They get none.
     """
     found = cells([*experiments, *known], records)
     of_record = {records[e.id].id: e for e in experiments if e.id in records}
@@ -62,7 +63,8 @@ def most_controls(settings: CompareSettings, experiments: Sequence[Experiment]) 
     There are fewer where two cells match the same settings, and evaluations are shared.
     """
     others = [e for e in experiments if not is_baseline(e, settings)]
-    waves = 1 if settings.matched in MATCHED else MOST_WAVES
+    is_known = settings.matched == VALUE or (settings.matched in MATCHED and settings.baseline_is_plain)
+    waves = 1 if is_known else MOST_WAVES
     alike = settings.matched == EVALUATIONS
     taken = cost(others if alike else [_plain(e, settings) for e in others]).unshared
     return len(others) * waves, taken * waves
@@ -75,18 +77,31 @@ def _plain(e: Experiment, settings: CompareSettings, **changed: Any) -> Experime
 
 def _settings(cell: Cell, found: Sequence[Cell], settings: CompareSettings) -> dict[str, Any] | None:
     """The value of a cell's controls, and their steps where these are others; None where it needs none."""
-    scale = None if cell.effective_scale is None else float(f"{cell.effective_scale:.4g}")
-    way = way_called(settings.matched, metrics_of([cell]))
     if settings.matched == VALUE:
         return {"value": cell.example.value}
+    scale, usual = cell.effective_scale, settings.baseline.default_scale
+    value = None if scale is None else float(f"{scale:.4g}")
+    changed: dict[str, Any] = {}
     if settings.matched == EVALUATIONS:
-        value = settings.baseline.default_scale if scale is None else scale
-        return {"value": value, "steps": _steps(cell, settings, value)}
-    if isinstance(way, ByMetric):
-        own = [other for other in alike(cell, found, way.free) if is_baseline(other.example, settings)]
-        value = next_value(cell, own, way, start=scale if scale and scale > 0 else settings.baseline.default_scale)
-        return None if value is None else {"value": value}
-    return None if scale is None else {"value": scale}
+        value = usual if value is None else value
+        changed = {"steps": _steps(cell, settings, value)}
+    way = _searched(cell, settings)
+    if way is not None:
+        twin = replace(cell, example=replace(cell.example, **changed))
+        own = alike(twin, [other for other in found if is_baseline(other.example, settings)], way.free)
+        value = next_value(cell, own, way, start=value if value and value > 0 else usual)
+    return None if value is None else {"value": value, **changed}
+
+
+def _searched(cell: Cell, settings: CompareSettings) -> Way | None:
+    """What the value of a cell's controls is searched by; None where it is the cell's effective scale itself.
+
+    It is for plain guidance alone: of another baseline, only pictures tell how strong it is at a value.
+    """
+    if settings.matched not in MATCHED:
+        return way_called(settings.matched, metrics_of([cell]))
+    is_known = settings.baseline_is_plain or cell.effective_scale is None
+    return None if is_known else ByEffectiveScale(AS_STRONG)
 
 
 def _steps(cell: Cell, settings: CompareSettings, value: float) -> int:

@@ -1,4 +1,4 @@
-"""Finds the guidance scale at which plain guidance has the level of a metric that another guider's cell has."""
+"""Finds the value at which the baseline has the same level as another guider's cell, of a metric or of strength."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Sequence
 
 from cfgsweep.evidence.cells import Cell
-from cfgsweep.evidence.matching import ByMetric
+from cfgsweep.evidence.matching import Way
 
 NEAREST, FARTHEST = 1.5, 4.0  # factors from the last known scale to the next, where none is beyond the level
 LOWEST, HIGHEST = 0.01, 100.0
 NARROWEST = 0.01  # of the larger scale: a bracket is not divided further
 
 
-def next_value(cell: Cell, baseline: Sequence[Cell], way: ByMetric, start: float) -> float | None:
+def next_value(cell: Cell, baseline: Sequence[Cell], way: Way, start: float) -> float | None:
     """The scale to try next; None where one of the baseline's cells is near enough, or none can come nearer.
 
     start: the first one, above 0, if the baseline has no cell. Between two scales whose levels enclose the cell's, the

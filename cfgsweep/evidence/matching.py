@@ -47,12 +47,15 @@ class ByEffectiveScale(Way):
     told = "as strong"
     undefined = "it has no effective scale: no unconditional prediction, or a picture of an earlier version"
 
+    def __init__(self, share: float = 0.05):
+        """share: how far it may be off, as a share of the scale, or of 1 where that is larger."""
+        self.share = share
+
     def number(self, cell: Cell) -> float | None:
         return cell.effective_scale
 
     def tolerance(self, cell: Cell) -> float:
-        """5% of the scale, or of 1 where that is larger."""
-        return 0.05 * max(1.0, abs(cell.effective_scale or 0.0))
+        return self.share * max(1.0, abs(cell.effective_scale or 0.0))
 
 
 class ByEvaluations(Way):

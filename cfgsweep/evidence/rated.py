@@ -12,7 +12,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.evidence.bradley_terry import Strength, strengths
 from cfgsweep.evidence.comparison import SIGNIFICANT
 from cfgsweep.evidence.ratings import Rating, Sheet, read_sheets
-from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, holm, paired, wilson
+from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, as_p, holm, paired, wilson
 from cfgsweep.storage.rating_files import RatedCell
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.display import aligned, html_table
@@ -150,7 +150,7 @@ class Rated:
             shares = (
                 (f"{found.wins:.0%} of {one.pairs}", f"[{found.wins_low:.0%}, {found.wins_high:.0%}]") if found else ()
             )
-            p = f"{one.p_corrected:.3f}" if found else "-"
+            p = as_p(one.p_corrected) if found else "-"
             yield one.item, one.against, *(shares or ("-", "-")), p, one.verdict
 
     def __str__(self) -> str:

@@ -85,6 +85,11 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
+def as_p(p: float) -> str:
+    """A p value to three digits after the point; one that these would show as 0 as '<0.001'."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
 def pairs_needed(differences: int, significant: float) -> int:
     """The least number of pairs of which one of so many differences can be shown: all of them higher, or all lower."""
     return next(pairs for pairs in range(LEAST_PAIRS, 64) if differences * 2.0 ** (1 - pairs) < significant)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +62,30 @@ def compare(
     """
     from cfgsweep.evidence.comparison import Comparisons
 
-    experiments, records, settings = opened_run(run, where).compared()
+    opened = opened_run(run, where)
+    experiments, records, settings = opened.compared()
     usual, matched = settings.given(baseline, matched)
     of = usual if over == "guider" else baseline
-    return Comparisons.of(experiments, records, of, matched, metrics or (), over, OVER if paired is None else paired)
+    pairs = OVER if paired is None else paired
+    found = Comparisons.of(experiments, records, of, matched, metrics or (), over, pairs)
+    return replace(found, advice=_advice(opened, found))
+
+
+def _advice(opened: Run, found: Comparisons) -> str:
+    """How to add the baseline's cells that are missing; empty where none is, or `compare` of the sweep found none."""
+    from cfgsweep.metrics.spec import is_of_cells
+    from cfgsweep.sweep.compare_settings import CompareSettings
+
+    match = found.far_match
+    if match is None or is_of_cells(found.matched):
+        return ""
+    asked = CompareSettings.model_construct(baseline=match.example.guider, matched=found.matched)
+    if asked == opened.sweep.compare:
+        return ""
+    usual = CompareSettings().spec()
+    given = {key: value for key, value in asked.spec().items() if value != usual[key]}
+    command = shlex.join(["cfgsweep", "run", str(opened.folder), "--set", f"compare={json.dumps(given)}"])
+    return f"to add what {found.baseline} lacks: {command}"
 
 
 def rate(

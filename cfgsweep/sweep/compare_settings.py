@@ -40,6 +40,11 @@ class CompareSettings(BaseModel):
     )
     matched: str = Field(EFFECTIVE_SCALE, description="what is equal: effective_scale, evaluations, value, or a metric")
 
+    @property
+    def baseline_is_plain(self) -> bool:
+        """Whether the baseline's effective scale is its value, as of `cfg` with no parameters."""
+        return bool(self.baseline == _guider(PLAIN))
+
     def spec(self) -> dict[str, Any]:
         """The settings as a sweep file has them."""
         return {"baseline": self.baseline.spec(), "matched": self.matched}

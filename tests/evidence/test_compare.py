@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,12 @@ def test_cells_are_matched_by_their_effective_scale(cli, run: Path) -> None:
 
 
 def test_what_is_asked_for_is_matched_then(cli, run: Path, tmp_path: Path) -> None:
-    """The value that the comparison names, given to the baseline, makes the cells comparable."""
-    (told,) = [line for line in cli("compare", run).out.splitlines() if line.startswith("what cfg lacks: ")]
-    assert cli("run", run, *shlex.split(told.removeprefix("what cfg lacks: ")), "--quiet").code == 0
-    assert "what cfg lacks" not in cli("compare", run).out
+    """The command that the comparison tells last makes the cells comparable."""
+    run = Path(shutil.copytree(run, tmp_path / "r"))
+    told = cli("compare", run).out.splitlines()[-1]
+    assert told.startswith("to add what cfg lacks: cfgsweep run ")
+    assert cli(*shlex.split(told.removeprefix("to add what cfg lacks: cfgsweep ")), "--quiet").code == 0
+    assert "lacks" not in cli("compare", run).out
     found = comparisons(cli, run)["cfg guidance_rescale=0.7 3"]
     assert found["against"] == f"cfg {found['effective_scale']:.4g}"
     assert [one["metric"] for one in found["differences"]] == ["contrast", "diversity"]
@@ -82,7 +85,10 @@ def test_what_is_asked_for_is_matched_then(cli, run: Path, tmp_path: Path) -> No
         (["--baseline", "cgf"], ["cgf", "did you mean 'cfg'"]),
         (["--metric", "contrasts"], ["contrasts", "did you mean 'contrast'"]),
         (["--matched", "scale"], ["scale", "effective_scale"]),
-        (["--where", "guider=cfg_zero"], ["--baseline", "cfg"]),
+        (["--where", "guider=cfg_zero"], ["--baseline", "cfg", "compare: {}"]),
+        (["--paired", "prompt"], ["the same prompt", "allowed: seed, label"]),
+        (["--choose", "contrast"], ["--choose: it has no effect without --split"]),
+        (["--plot", "contrast,diversity", "--metric", "contrast"], ["--metric: it has no effect together with --plot"]),
     ],
 )
 def test_wrong_words_are_refused(cli, run: Path, words: list[str], told: list[str]) -> None:

@@ -272,3 +272,18 @@ def test_controls_of_an_earlier_comparison_get_none(cli, sweep_file, tmp_path: P
     added = [record for record in controls_in(tmp_path / "r") if record["id"] not in before]
     assert len(added) == planned["controls"] == 6
     assert {records[record["control_of"]]["guider"] for record in added} == {"cfg_zero"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("baseline", ["apg", "{cfg: {stop: 0.5}}"])
+def test_a_baseline_whose_strength_is_not_its_value_is_searched(cli, sweep_file, tmp_path: Path, baseline: str) -> None:
+    path = sweep_file(text("cfg", f"{{baseline: {baseline}}}").replace("[1.5, 3]", "[1.5, 2]"))
+    planned = json.loads(cli("plan", path, "--out", tmp_path / "r", "--json").out)
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    assert len(controls_in(tmp_path / "r")) <= planned["controls"]
+    for one in json.loads(cli("compare", tmp_path / "r", "--json").out)["comparisons"]:
+        assert one["problem"] is None
+        assert one["effective_scale_of_match"] == pytest.approx(one["effective_scale"], rel=0.02)
+    before = {record["id"] for record in records_of(tmp_path / "r")}
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    assert {record["id"] for record in records_of(tmp_path / "r")} == before

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfgsweep.evidence import statistics
-from cfgsweep.evidence.statistics import holm, paired, pairs_needed
+from cfgsweep.evidence.statistics import as_p, holm, paired, pairs_needed
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +73,7 @@ def test_holm_is_its_definition(p_values: list[float]) -> None:
     order = np.argsort(p_values, kind="stable")
     steps = [min(1.0, (len(p_values) - rank) * p_values[place]) for rank, place in enumerate(order)]
     assert [adjusted[place] for place in order] == list(np.maximum.accumulate(steps))
+
+
+def test_a_small_p_is_not_shown_as_none() -> None:
+    assert [as_p(p) for p in (0.0002, 0.0005, 0.04, 1.0)] == ["<0.001", "0.001", "0.040", "1.000"]
