@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import opened_run
-from cfgsweep.storage.page_files import INDEX
+from cfgsweep.storage.page_files import INDEX, SINGLE
 
 if TYPE_CHECKING:
     from cfgsweep.execution.run import Run
 
 
-def page(run: Run | str | os.PathLike[str]) -> Path:
+def page(
+    run: Run | str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    single: bool = False,
+    where: Sequence[str] | None = None,
+) -> Path:
     """Write the page on which a run is browsed: `page/index.html` in its folder, which opens from its file.
 
-    Only what differs from the page that is there is written. Returns the path of the page.
+    Only what differs from the page that is there is written.
+
+    out: a folder to write a page into that has its pictures, to be given away; with `single` a file.
+    single: write one HTML file with all data inside, `page/single.html` if `out` is not given. Its pictures are the
+        thumbnails, of 500 experiments at most.
+    where: of `out` and `single`, only pictures for which these conditions hold, as `Run.where` takes them.
+    Returns the path of the page. Raises UserError where something else is in its place.
     """
+    from cfgsweep.pages.folder import write_page_folder
+    from cfgsweep.pages.single import write_single
     from cfgsweep.pages.write import write_page
 
-    opened = opened_run(run)
-    write_page(opened.run_folder, opened.sweep, opened.experiments)
-    return opened.run_folder.page / INDEX
+    opened = opened_run(run, where)
+    if opened.chosen and out is None and not single:
+        hint = "give --out or --single, too"
+        raise UserError("the page in a run's folder is of all of the run", where="--where", hint=hint)
+    folder, content = opened.run_folder, (opened.run_folder, opened.sweep, opened.experiments)
+    if single:
+        return write_single(*content, Path(out) if out is not None else folder.page / SINGLE)
+    if out is not None:
+        return write_page_folder(*content, Path(out))
+    write_page(*content)
+    return folder.page / INDEX

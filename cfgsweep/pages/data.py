@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -41,6 +41,7 @@ class PageData:
 
     experiments: the cells. records: of those that were tried, by the experiments' ids. colours: see `make_thumbs`.
     folder: where pictures and previews are, from the page: `../` in a run folder.
+    has_previews: false of a page that leaves them out.
     """
 
     run: RunFolder
@@ -50,6 +51,7 @@ class PageData:
     colours: Colours
     folder: str = "../"
     is_running: bool = False
+    has_previews: bool = True
 
     @cached_property
     def axes(self) -> list[PageAxis]:
@@ -65,8 +67,9 @@ class PageData:
         return part_columns(self.experiments)
 
     @cached_property
-    def previews(self) -> Container[str]:
-        return {path.stem for path in self.run.previews.glob("*.png")}
+    def previews(self) -> set[str]:
+        """The ids of the pictures that have some."""
+        return {path.stem for path in self.run.previews.glob("*.png")} if self.has_previews else set()
 
     def cells(self) -> list[Cell]:
         """Those that were tried."""
@@ -87,7 +90,7 @@ class PageData:
         """The results of these cells, and their details."""
         details = [detail_of(self.run, self.sweep, e, record, self.previews) for _, e, record in cells]
         beside = script(f"{DATA}/details-*.js", details)
-        results = results_of(cells, self.colours, self.columns, beside[0])
+        results = results_of(cells, self.colours, self.columns, (axis.name for axis in self.axes), beside[0])
         return script(f"{DATA}/results-*.js", results), beside
 
     def head(self, plan: str, results: Iterable[str]) -> dict[str, Any]:
@@ -95,7 +98,6 @@ class PageData:
         labels = TitleLabels(self.sweep.labels)
         metrics = metric_names(self.sweep, self.records.values())
         report = self.run.report()
-        has_previews = bool(self.sweep.previews) or any(self.run.previews.glob("*.png"))
         return {
             "format": 1,
             "name": self.sweep.name,
@@ -103,7 +105,9 @@ class PageData:
             "poll": POLL,
             "version": version("cfgsweep"),
             "pictures": f"{self.folder}{IMAGES}/",
-            "previews": f"{self.folder}{PREVIEWS}/" if has_previews else None,
+            "previews": f"{self.folder}{PREVIEWS}/"
+            if self.previews or (self.is_running and self.sweep.previews)
+            else None,
             "thumbs": f"{THUMBS}/",
             "axes": [axis.as_json(labels) for axis in self.axes],
             "metrics": [{"name": name, "higherIsBetter": higher_is_better(name)} for name in metrics],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from cfgsweep.engine.diagnostics import OF_RECORDS
@@ -14,22 +14,29 @@ from cfgsweep.reports.record_rows import Columns, rows_of
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.sweep.experiment import Experiment
 
-# Fields that the plan or the other columns have, or that need the place of a picture; details have them all.
+# Fields that the other columns have, or that name a picture; details have them all.
 LEFT_OUT = ("id", "title", "status", "reason", "image", "pixels_sha256")
 NOT_WHOLE = "its picture is missing or damaged: the next `cfgsweep run` makes it again"
 
 Cell = tuple[int, Experiment, Record]  # its number in the plan
 
 
-def results_of(cells: Sequence[Cell], colours: Colours, columns: Columns, details: str) -> dict[str, Any]:
-    """colours: by thumbnails, of the pictures that are whole. columns: of parameters. details: the file with these."""
+def results_of(
+    cells: Sequence[Cell], colours: Colours, columns: Columns, axes: Iterable[str], details: str
+) -> dict[str, Any]:
+    """What is known of these cells.
+
+    colours: by thumbnails, of the pictures that are whole. columns: of parameters. axes: those of the plan, which are
+    not repeated as fields. details: the file with these.
+    """
+    left_out = {*LEFT_OUT, *axes}
     thumbs = [_thumb(record, colours) for _, _, record in cells]
     return {
         "at": [number for number, _, _ in cells],
         "thumb": column(thumbs),
         "colour": column([None if name is None else colours[name] for name in thumbs]),
         "reason": column([_reason(record, name) for (_, _, record), name in zip(cells, thumbs, strict=True)]),
-        "fields": columns_of([_fields(row) for row in _rows(cells, columns)]),
+        "fields": columns_of([_fields(row, left_out) for row in _rows(cells, columns)]),
         "details": details,
     }
 
@@ -46,7 +53,7 @@ def _reason(record: Record, thumb: str | None) -> str | None:
 
 
 def _rows(cells: Sequence[Cell], columns: Columns) -> list[dict[str, Any]]:
-    """The rows of `cfgsweep table --each`. Measured numbers have six digits, as the others have them already."""
+    """The rows of `cfgsweep table --each`. Measured numbers have five digits; details have all."""
     rows = rows_of([(e, record) for _, e, record in cells], columns)
     for row, (_, _, record) in zip(rows, cells, strict=True):
         names = (*record.metrics, *OF_RECORDS) if isinstance(record, DoneRecord) else ()
@@ -55,8 +62,8 @@ def _rows(cells: Sequence[Cell], columns: Columns) -> list[dict[str, Any]]:
 
 
 def _short(number: float) -> float | None:
-    return float(f"{number:.6g}") if math.isfinite(number) else None
+    return float(f"{number:.5g}") if math.isfinite(number) else None
 
 
-def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: finite(value) for name, value in row.items() if name not in LEFT_OUT}
+def _fields(row: Mapping[str, Any], left_out: Container[str]) -> dict[str, Any]:
+    return {name: finite(value) for name, value in row.items() if name not in left_out}

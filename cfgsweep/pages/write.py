@@ -26,10 +26,8 @@ def write_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], 
 
 def write_data(data: PageData, folder: Path) -> list[str]:
     """Write a page without its thumbnails, remove what it no longer names, and return the names of its results."""
+    write_assets(folder)
     make_folder(folder / DATA)
-    assets = {name: asset(name) for name in ASSETS}
-    for name, content in assets.items():
-        _write(folder / name, content)
     plan, kept, results = data.plan(), set[str](), list[str]()
     for written in ((plan,), *data.results()):
         for name, content in written:
@@ -37,9 +35,16 @@ def write_data(data: PageData, folder: Path) -> list[str]:
             kept.add(name)
         results += [written[0][0]] if len(written) > 1 else []
     write_head(data, folder, plan[0], results)
-    _remove_others(folder / DATA, "*.js", {Path(name).name for name in kept})
-    _remove_others(folder / THUMBS, "*.webp", {thumb_file(folder, name).name for name in data.colours})
+    remove_others(folder / DATA, "*.js", {Path(name).name for name in kept})
+    remove_others(folder / THUMBS, "*.webp", {thumb_file(folder, name).name for name in data.colours})
     return results
+
+
+def write_assets(folder: Path) -> None:
+    """Write what is the same in all pages, `index.html` first."""
+    make_folder(folder)
+    for name in ASSETS:
+        _write(folder / name, asset(name))
 
 
 def write_head(data: PageData, folder: Path, plan: str, results: Iterable[str]) -> None:
@@ -59,7 +64,8 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
 
 
-def _remove_others(folder: Path, pattern: str, kept: Container[str]) -> None:
+def remove_others(folder: Path, pattern: str, kept: Container[str]) -> None:
+    """Remove the files of the pattern that are none of these."""
     for path in folder.glob(pattern):
         if path.name not in kept:
             path.unlink()

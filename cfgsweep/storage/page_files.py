@@ -49,6 +49,11 @@ def content_of(path: Path, name: str) -> Any:
         return None
 
 
+def begins_as_script(path: Path, name: str) -> bool:
+    """Does the file begin as a script of this name? It may be damaged."""
+    return (read_text(path) or "").startswith(f'cfgsweepPage("{name}",')
+
+
 def head_of(folder: Path) -> dict[str, Any] | None:
     """The head of the page in a folder; None where there is no page of ours, or its head is damaged."""
     head = content_of(folder / HEAD, HEAD)

@@ -1,0 +1,82 @@
+"""A page in one file: with all data and the thumbnails inside, which are its pictures."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cfgsweep.errors import UserError
+from cfgsweep.pages.data import PageData, Script
+from cfgsweep.pages.thumbs import make_thumbs, thumb_file
+from cfgsweep.pages.write import asset
+from cfgsweep.storage.page_files import HEAD, INDEX, THUMBS, is_single, script
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import Sweep
+from cfgsweep.system.files import make_folder, open_atomic
+from cfgsweep.system.html import csp_hash
+
+MOST_CELLS = 500  # 6 MB, with the numbers of every step
+# `load` of the page finds in it what has come before the page's own script.
+ARRIVED = "window.cfgsweepArrived=new Map();window.cfgsweepPage=(name,content)=>{cfgsweepArrived.set(name,content)};"
+STYLE_LINK = re.compile(r'<link[^>]*href="app\.css"[^>]*>')
+APP_SCRIPT = re.compile(r'<script[^>]*src="app\.js"[^>]*></script>')
+POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
+IN_SCRIPT = re.compile(r"</(script)|<!--", re.IGNORECASE)  # what would end a script, or change how its end is found
+
+
+def write_single(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], path: Path) -> Path:
+    """Write the file. Raises UserError where the experiments are too many, or another file is in its place."""
+    if len(experiments) > MOST_CELLS:
+        raise UserError(
+            "too many pictures for one file",
+            where="--single",
+            given=len(experiments),
+            allowed=f"at most {MOST_CELLS}",
+            hint="choose some with --where, or write a folder with all pictures: --out FOLDER",
+        )
+    if path.is_dir() or (path.exists() and not is_single(path)):
+        raise UserError("not a page in one file", where="--out", given=str(path), hint="name another file")
+    make_folder(path.parent)
+    text = single_page(run, sweep, experiments)
+    with open_atomic(path) as file:
+        file.write(text.encode())
+    return path
+
+
+def single_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]) -> str:
+    """The page as text."""
+    records = run.records_of(experiments)
+    with tempfile.TemporaryDirectory() as folder:
+        colours = make_thumbs(run, records.values(), Path(folder))
+        inline = {f"{THUMBS}/{name}.webp": _data_url(thumb_file(Path(folder), name)) for name in colours}
+    data = PageData(run, sweep, experiments, records, colours, has_previews=False)
+    plan, results = data.plan(), list(data.results())
+    head = data.head(plan[0], [found[0][0] for found in results]) | {"inline": inline}
+    return _html([plan, *(one for pair in results for one in pair), script(HEAD, head)])
+
+
+def _data_url(path: Path) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _html(data: Sequence[Script]) -> str:
+    scripts = [ARRIVED, *(content.decode() for _, content in data), _in_script(asset("app.js").decode())]
+    policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hashes(scripts)}"
+    page = APP_SCRIPT.sub("", asset(INDEX).decode())
+    page = POLICY.sub(lambda found: f"{found[1]}{policy}; base-uri 'none'; form-action 'none'{found[2]}", page)
+    page = STYLE_LINK.sub(lambda _: f"<style>{asset('app.css').decode()}</style>", page)
+    before, body_ends, after = page.rpartition("</body>")
+    return before + "".join(f"<script>{one}</script>\n" for one in scripts) + body_ends + after
+
+
+def _hashes(scripts: Sequence[str]) -> str:
+    return " ".join(map(csp_hash, scripts))
+
+
+def _in_script(code: str) -> str:
+    r"""Code that may stand in a `<script>`: in texts and patterns, `<\/script` is the same as what it replaces."""
+    return IN_SCRIPT.sub(lambda found: rf"<\/{found[1]}" if found[1] else r"<\!--", code)
