@@ -20,12 +20,14 @@ from cfgsweep.phases.plot_windows import figure_of_windows
 from cfgsweep.phases.report import Report, table, transition_rows
 from cfgsweep.phases.run_search import find_phases, folder_for
 from cfgsweep.phases.windows import Windows
+from cfgsweep.reports.grid_names import as_file_name
 from cfgsweep.reports.write import write_plot
 from cfgsweep.storage.report_fields import TransitionFields
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system import display as displays
 from cfgsweep.system.picture_files import opened
 
+KEPT = "kept"  # the usual metric of a window
 Numbers = float | Sequence[float]  # two where a map is searched
 
 
@@ -164,12 +166,13 @@ def phase(
 
 
 def window(
-    run: Run | str | os.PathLike[str], *, metric: str = "kept", where: Sequence[str] | None = None, draw: bool = True
+    run: Run | str | os.PathLike[str], *, metric: str = KEPT, where: Sequence[str] | None = None, draw: bool = True
 ) -> WindowResult:
     """Where a metric changes over the noise of U-turns or the place of forks: half-way where, and within which width.
 
     metric: one that the run has measured. where: take only pictures for which these conditions hold, as `Run.where`
-    takes them. draw: whether the plot is written into the run's folder, as grids/NAME-window.png.
+    takes them. draw: whether the plot is written into the run's folder, as grids/NAME-window.png; of another
+    metric than `kept`, as grids/NAME-window=METRIC.png.
 
     Raises UserError where neither `start` nor `fork` varies, or the metric was not measured.
     """
@@ -178,5 +181,5 @@ def window(
     windows = Windows.of(opened.experiments, folder.records_of(opened.experiments), metric)
     if not draw:
         return WindowResult(windows, None)
-    figure = figure_of_windows(name, windows)
-    return WindowResult(windows, write_plot(folder, figure, name, "window", None, opened.chosen))
+    figure, what = figure_of_windows(name, windows), "window" if metric == KEPT else as_file_name(f"window={metric}")
+    return WindowResult(windows, write_plot(folder, figure, name, what, None, opened.chosen))

@@ -7,8 +7,9 @@ of them keep a feature.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class Window:
     """How a metric changes from the first place to the last: half-way at `location`, 10 to 90 % within `width`.
 
     ends: where 10 and 90 % are reached first. All are None where the intervals of the first and the last point overlap:
-    no change is shown.
+    no change is shown. distinct: how many of the pictures differ in their pixels, or in those of their U-turns.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Window:
     location: Estimate | None
     width: Estimate | None
     ends: tuple[float, float] | None = None
+    distinct: int | None = None
 
     @classmethod
     def of(cls, title: str, places: Sequence[float], numbers: np.ndarray) -> Window:
@@ -86,10 +88,22 @@ class Window:
         cells = (cell for one in both for cell in (f"{one.value:.3f}", f"[{one.low:.3f}, {one.high:.3f}]"))
         return (self.title, str(self.pictures), *ends, *cells)
 
+    def notes(self) -> Iterator[str]:
+        """What the intervals do not have in them."""
+        if self.distinct is not None and self.distinct < self.pictures:
+            seeds = "its intervals are too narrow: give every picture a seed of its own"
+            yield f"{self.title}: its {self.pictures} pictures are {self.distinct} different ones, {seeds}"
+        if self.ends is not None:
+            for one, other in pairwise(point.at for point in self.points):
+                if one <= min(self.ends) and max(self.ends) <= other:
+                    where = f"between {one:g} and {other:g}, where nothing was tried"
+                    yield f"{self.title}: it changes {where}: the location may be anywhere there, the width smaller"
+
     def as_json(self) -> dict[str, Any]:
         found = {name: one and one._asdict() for name, one in (("location", self.location), ("width", self.width))}
         points = [asdict(point) for point in self.points]
-        return {"title": self.title, "pictures": self.pictures, "points": points, **found, "ends": self.ends}
+        counts = {"pictures": self.pictures, "distinct": self.distinct}
+        return {"title": self.title, **counts, "points": points, **found, "ends": self.ends}
 
 
 @dataclass(frozen=True)
@@ -109,15 +123,14 @@ class Windows:
             hint = "give `start: {noise: [0, 0.1, ...]}` or `fork: {at: [...]}` several values"
             raise UserError("neither U-turns nor forks vary in this run", where="window", given=names, hint=hint)
         fields = [name for name in names if name not in (*OVER, over)]
-        groups: dict[tuple[Any, ...], dict[Any, dict[float, list[float]]]] = {}
+        groups: dict[tuple[Any, ...], dict[Any, dict[float, list[tuple[float, str]]]]] = {}
         for e in experiments:
             record = records.get(e.id)
-            number = record.metrics.get(metric) if isinstance(record, DoneRecord) else None
-            if number is not None:
+            if isinstance(record, DoneRecord) and (number := record.metrics.get(metric)) is not None:
                 settings = tuple(e.value_of(name) for name in fields)
                 picture = tuple(getattr(e, name) for name in OVER)
                 at = groups.setdefault(settings, {}).setdefault(picture, {})
-                at.setdefault(_place(e, over), []).append(number)
+                at.setdefault(_place(e, over), []).append((number, record.pixels_sha256))
         found = [_window(fields, settings, pictures) for settings, pictures in groups.items()]
         if not found:
             hint = f"give the sweep `metrics: {metric}`, and run it again"
@@ -127,7 +140,8 @@ class Windows:
     def lines(self) -> list[str]:
         """A table of the windows."""
         what = "the noise of the U-turn" if self.over == "start" else "the steps before the fork, of all"
-        return [*aligned([HEAD, *(one.row() for one in self.found)]), "", f"{self.metric} over {what}"]
+        notes = [note for one in self.found for note in one.notes()]
+        return [*aligned([HEAD, *(one.row() for one in self.found)]), *notes, "", f"{self.metric} over {what}"]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -146,15 +160,19 @@ def _place(e: Experiment, over: str) -> float:
     return e.fork.step(e.steps) / e.steps if e.fork else 1.0
 
 
-def _window(fields: Sequence[str], settings: Sequence[Any], pictures: Mapping[Any, dict[float, list[float]]]) -> Window:
-    """Of the pictures that have a number at every place."""
+def _window(
+    fields: Sequence[str], settings: Sequence[Any], pictures: Mapping[Any, dict[float, list[tuple[float, str]]]]
+) -> Window:
+    """Of the pictures that have a number at every place. pictures: by places their numbers and hashes."""
     title = ", ".join(map(axis_label, fields, settings)) or "all"
     places = sorted({at for found in pictures.values() for at in found})
-    whole = [[float(np.mean(found[at])) for at in places] for found in pictures.values() if len(found) == len(places)]
+    having = [[found[at] for at in places] for found in pictures.values() if len(found) == len(places)]
+    whole = [[float(np.mean([number for number, _ in each])) for each in found] for found in having]
     if len(whole) < LEAST or len(places) < 3:
         given = f"{title}: {len(whole)} pictures at {len(places)} places"
         raise UserError("too few for a window", where="window", given=given, allowed=f"{LEAST} at 3 or more")
-    return Window.of(title, places, np.array(whole))
+    distinct = {tuple(digest for each in found for _, digest in each) for found in having}
+    return replace(Window.of(title, places, np.array(whole)), distinct=len(distinct))
 
 
 def _point(at: float, numbers: np.ndarray) -> Point:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cfgsweep.engine.diagnostics import FIELDS
 from cfgsweep.errors import UserError
 from cfgsweep.reports.cells import OVER, Key
-from cfgsweep.reports.metric_plot import BAND, explain
+from cfgsweep.reports.metric_plot import BAND, STYLES, explain
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 4  # of panels
 PANEL = (3.0, 2.3)  # width and height, in inches
-STYLES = ("-", "--", ":", "-.")  # the next where the ten colours start again
 X_NAME = "call of the denoiser"
 UNITS = {
     **{"scale": "by the schedule", "effective_scale": "<g - uncond, d> / <d, d>", "cosine": "of cond and uncond"},

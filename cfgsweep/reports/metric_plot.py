@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 X_NAMES = {"value": "value (guidance scale)", "strength": "strength (part of the noise schedule)"}  # others: the name
 GREY, BAND = "#555555", 0.2  # of the legend; how opaque bands are
 LEGEND_COLUMNS = 3
+COLUMNS, PANEL = 4, 3.6  # of panels in a row; the width and height of one, in inches
+STYLES = ("-", "--", ":", "-.")  # the next where the ten colours start again
+LONGEST_UNIT = 44  # characters of a line beside an axis
 
 Numbers = Mapping[Key, Mapping[str, list[float]]]
 
@@ -49,21 +53,26 @@ def plot(
     from matplotlib.figure import Figure
 
     over, labels = axis_of(experiments), labels or TitleLabels()
-    figure = Figure(figsize=(3.6 * len(metrics), 3.6), layout="constrained", dpi=120)
+    columns = min(COLUMNS, len(metrics))
+    rows = -(-len(metrics) // columns)
+    figure = Figure(figsize=(PANEL * columns, PANEL * rows), layout="constrained", dpi=120)
     lines: dict[str, list[tuple[float, Mapping[str, list[float]]]]] = {}
     for key, values in numbers.items():
         title = ", ".join(labels.of(*part) for part in key if part[0] != over)
         lines.setdefault(title, []).append((_place(over, dict(key)[over]), values))
-    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for title, points in lines.items():
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in panels[len(metrics) :]:
+        axes.remove()
+    for axes, metric in zip(panels, metrics, strict=False):
+        for number, (title, points) in enumerate(lines.items()):
             known = sorted((x, values[metric]) for x, values in points if values.get(metric))
             x = [x for x, _ in known]
             mean, error = np.array([_mean_and_error(found) for _, found in known]).reshape(-1, 2).T
-            axes.plot(x, mean, marker="o", markersize=3, label=title)
+            axes.plot(x, mean, STYLES[number // 10 % len(STYLES)], marker="o", markersize=3, label=title)
             axes.fill_between(x, mean - error, mean + error, alpha=BAND, linewidth=0)
         axes.set_title(metric, parse_math=False)
         axes.set_xlabel(labels.get(over, X_NAMES.get(over, over)), parse_math=False)
-        axes.set_ylabel(unit_of(metric), fontsize=8)
+        axes.set_ylabel(textwrap.fill(unit_of(metric), LONGEST_UNIT), fontsize=8)
         axes.grid(alpha=0.3)
     explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)

@@ -48,6 +48,13 @@ def test_a_curve_without_a_change_has_no_window() -> None:
     assert Window.of("x", NOISE, noise).location is None
 
 
+def test_a_fall_between_two_places_is_told() -> None:
+    numbers = (NOISE[None] < 0.45).astype(float).repeat(20, axis=0)
+    (told,) = Window.of("x", NOISE, numbers).notes()
+    assert "between 0.4 and 0.5, where nothing was tried" in told
+    assert list(Window.of("x", NOISE, thresholds(0.55, 0.25, 400, 0)).notes()) == []
+
+
 SWEEP = {"name": "w", "model": "digits", "label": [0, 1, 2, 3], "seed": [1, 2], "steps": 6, "guider": "cfg", "value": 0}
 
 
@@ -73,6 +80,18 @@ def test_the_command_draws_and_tells(cli, sweep_file, tmp_path: Path) -> None:
     refused = cli("window", tmp_path / "r", "--metric", "contrast")
     assert refused.code == 2
     assert "was not measured in this run" in refused.err
+
+
+def test_pictures_that_are_one_and_the_same_are_told(cli, sweep_file, tmp_path: Path) -> None:
+    given = {**SWEEP, "seed": [1, 2, 3, 4, 5], "label": [0, 1], "start": {"noise": [0, 0.5, 1]}}
+    given |= {"value": [0, 2], "metrics": ["kept", "contrast"]}
+    assert cli("run", sweep_file(json.dumps(given)), "--out", tmp_path / "r", "--quiet").code == 0
+    told = [line for line in cli("window", tmp_path / "r").out.splitlines() if "different ones" in line]
+    assert [line.partition(":")[0] for line in told] == ["value 0"]
+    assert "its 10 pictures are 5 different ones" in told[0]
+    assert cli("window", tmp_path / "r", "--metric", "contrast").code == 0
+    drawn = {path.name for path in (tmp_path / "r/grids").glob("w-window*")}
+    assert drawn == {"w-window.png", "w-window=contrast.png"}
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,17 @@ def test_axes_have_names_and_units(sweep_file) -> None:
     assert contrast.get_xlabel() == "value (guidance scale)"
 
 
+def test_many_panels_go_on_below_and_many_lines_differ(sweep_file) -> None:
+    experiments = experiments_of(sweep_file, "steps: [1, 2, 3, 4, 5, 6]\n")
+    keys = [(("guider", e.guider), ("steps", e.steps), ("value", e.value)) for e in experiments]
+    metrics = [f"m{number}" for number in range(6)]
+    figure = plot("g", experiments, metrics, {key: {name: [1.0] for name in metrics} for key in keys})
+    assert len(figure.axes) == 6
+    assert [axes.get_subplotspec().rowspan.start for axes in figure.axes] == [0, 0, 0, 0, 1, 1]
+    looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].get_lines()}
+    assert len(looks) == 12
+
+
 @pytest.mark.parametrize("name", METRICS.built_in())
 def test_every_metric_has_a_unit(name: str) -> None:
     assert METRICS[name].unit
