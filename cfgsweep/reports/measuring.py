@@ -12,7 +12,7 @@ from cfgsweep.reports.cells import cells, differing_in_seed
 from cfgsweep.reports.prepared_metrics import PreparedMetrics
 from cfgsweep.reports.reference_set import batches
 from cfgsweep.storage.measured_with import MeasuredWith, read_measured_with, write_measured_with
-from cfgsweep.storage.records import DoneRecord
+from cfgsweep.storage.records import DoneRecord, finite
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import Display, Status
@@ -172,15 +172,21 @@ class Measuring:
         for e in self.metrics.experiments:
             if (record := self.done.get(e.id)) is None:
                 continue
-            own = self._own(record, e.model)
+            own = finite(self._own(record, e.model))
             others = {name: number for name, number in record.metrics.items() if name not in self.metrics.names}
             if record.as_json().get("metrics") != {**own, **others}:
                 changes[record.id] = {"metrics": {**own, **others}}
         if changes:
             self.run.update_records(changes)
+        self._tell_what_is_no_number()
         if (after := self._measured_with()) != self.before:
             write_measured_with(after, self.run.measured_with_file)
         return len(changes)
+
+    def _tell_what_is_no_number(self) -> None:
+        odd = Counter(name for numbers in self.found.values() for name in numbers.keys() - finite(numbers).keys())
+        for name, count in odd.items():
+            self.display.notice(f"{name} gave no finite number for {count} of {len(self.found)} pictures: they have none")
 
     def _measured_with(self) -> MeasuredWith:
         """metrics.json from now on: without metrics of which a part is measured anew and another is not yet."""

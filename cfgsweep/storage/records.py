@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, model_validator
 
 MOST_ROWS = 1024  # in one call of a denoiser, as --batch-size has it
 
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Spec = str | dict[str, Any]  # of a guider or a schedule, as a sweep file gives it
+
+
+def finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Without those that are not finite, of which there is no mean and no JSON."""
+    return {name: number for name, number in numbers.items() if math.isfinite(number)}
+
+
+Numbers = Annotated[dict[str, float], AfterValidator(finite)]
 
 
 class _Lenient(BaseModel):
@@ -134,7 +143,7 @@ class DoneRecord(BaseRecord):
     """the mean of the part of g - uncond that is across d, in lengths of d"""
     image: str = ""
     """the picture's path in the run folder"""
-    metrics: dict[str, float] = {}
+    metrics: Numbers = {}
     """the numbers that were measured, by the names of the metrics"""
     control_of: str | None = None
     """the id of the experiment that this picture was added for, by `compare:`, to compare it with"""

@@ -284,3 +284,27 @@ def test_a_users_file_has_metrics(cli, run: Path, tmp_path: Path, monkeypatch: p
         assert found["mine.py:Count"] == 3
     assert cli("table", run).code == 0
     assert cli("verify", run).code == 0
+
+
+def test_what_is_no_finite_number_is_not_kept(cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from cfgsweep.metrics.base import PictureMetric\n"
+        "class Odd(PictureMetric):\n"
+        "    def measure(self, image, condition):\n"
+        "        return float('nan' if condition else 1)\n"
+    )
+    done = cli("measure", run, "--metrics", "mine.py:Odd", "--allow-code")
+    assert done.code == 0
+    assert "mine.py:Odd gave no finite number for 6 of 12 pictures" in done.err
+    assert {record["metrics"].get("mine.py:Odd") for record in records_of(run) if record["label"]} == {None}
+    assert {record["metrics"]["mine.py:Odd"] for record in records_of(run) if not record["label"]} == {1.0}
+
+
+def test_what_is_no_finite_number_in_a_record_is_measured_again(cli, run: Path) -> None:
+    lines = (run / "experiments.jsonl").read_text().splitlines()
+    broken = lines[0].replace(f'"contrast": {records_of(run)[0]["metrics"]["contrast"]}', '"contrast": NaN')
+    assert broken != lines[0]
+    (run / "experiments.jsonl").write_text("\n".join([broken, *lines[1:], ""]))
+    assert "1 record changed" in cli("measure", run, "--metrics", "contrast").out
+    assert (run / "experiments.jsonl").read_text().splitlines() == lines
