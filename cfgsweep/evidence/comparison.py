@@ -10,7 +10,7 @@ from typing import Any
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
-from cfgsweep.evidence.statistics import LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
+from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord, Record
@@ -127,12 +127,23 @@ class Comparisons:
             needed = "more seeds, labels or prompts are needed"
             cannot = f"those of fewer than {least} pairs cannot be shown, however large"
             yield f"of {len(pairs)} differences, {cannot}: {needed}"
+        if pairs and min(pairs) < ENOUGH_PAIRS:
+            yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: 71% of those of 3 are right, 89% of 10"
+        yield from self._alone()
 
     @property
     def far_match(self) -> Cell | None:
         """A cell of the baseline that is the nearest of a guider's cell, and not near enough; None if all are."""
         far = (one.match for one in self.found if one.is_far and self.over == "guider")
         return next(far, None)
+
+    def _alone(self) -> Iterator[str]:
+        """Which cells have pictures without a partner, as where a folder has controls of several sweeps."""
+        for one in self.found:
+            if one.match is not None and not one.problem:
+                count, common = len(one.cell.records), len(one.cell.records.keys() & one.match.records.keys())
+                if common < count:
+                    yield f"{one.cell.title}: {common} of {count} pictures have a partner in {one.match.title}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

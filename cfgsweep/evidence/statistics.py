@@ -12,6 +12,7 @@ RESAMPLES, SEED = 10_000, 0
 CONFIDENCE = 0.95
 TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles between which the interval is
 LEAST_PAIRS = 3  # of which the interval of a mean says anything
+ENOUGH_PAIRS = 16  # of which it has the mean about as often as it says
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ def paired(differences: Sequence[float]) -> Paired | None:
     """The differences of LEAST_PAIRS pairs or more; None where there are fewer.
 
     The interval is the bias-corrected and accelerated bootstrap's (BCa), p that of a test which flips signs at random,
-    both with RESAMPLES and a fixed seed (scipy). The interval of the win rate is Wilson's.
+    both with RESAMPLES and a fixed seed (scipy). The interval of the win rate is Wilson's. Of fewer than ENOUGH_PAIRS
+    the interval of the mean is too narrow: of normal differences, 3 pairs have the mean within it in 71 % of samples,
+    5 in 84 %, 10 in 89 % (tests/evidence/test_statistics.py).
     """
     found = np.asarray(differences, float)
     if len(found) < LEAST_PAIRS:
@@ -64,6 +67,11 @@ def mean_interval(found: np.ndarray) -> tuple[float, float]:
 
 
 def _p_of_flips(found: np.ndarray) -> float:
+    """With flips at random it is no less than 2 / (RESAMPLES + 1), too much for a table of hundreds of differences.
+
+    A bound of the exact p takes it further: a sum of n numbers with random signs is as far from 0 as that of the
+    numbers with a probability of 2 exp(-(sum of them)^2 / (2 sum of their squares)) at most (Hoeffding 1963).
+    """
     if not found.any():
         return 1.0
     from scipy.stats import permutation_test
@@ -72,7 +80,8 @@ def _p_of_flips(found: np.ndarray) -> float:
     with warnings.catch_warnings():  # of few pairs all flips are tried, which scipy says
         warnings.simplefilter("ignore")
         tested = permutation_test((found,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=rng)
-    return float(tested.pvalue)
+    scaled = found / np.abs(found).max()
+    return min(float(tested.pvalue), 2 * float(np.exp(-(scaled.sum() ** 2) / (2 * (scaled**2).sum()))))
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -92,7 +101,12 @@ def as_p(p: float) -> str:
 
 def pairs_needed(differences: int, significant: float) -> int:
     """The least number of pairs of which one of so many differences can be shown: all of them higher, or all lower."""
-    return next(pairs for pairs in range(LEAST_PAIRS, 64) if differences * 2.0 ** (1 - pairs) < significant)
+    return next(pairs for pairs in range(LEAST_PAIRS, 640) if differences * _least_p(pairs) < significant)
+
+
+def _least_p(pairs: int) -> float:
+    """That of equal differences: of all ways to flip them, or where these are too many, see `_p_of_flips`."""
+    return 2.0 ** (1 - pairs) if 2**pairs <= RESAMPLES else min(2 / (RESAMPLES + 1), 2 * float(np.exp(-pairs / 2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -186,7 +186,9 @@ class Measuring:
     def _tell_what_is_no_number(self) -> None:
         odd = Counter(name for numbers in self.found.values() for name in numbers.keys() - finite(numbers).keys())
         for name, count in odd.items():
-            self.display.notice(f"{name} gave no finite number for {count} of {len(self.found)} pictures: they have none")
+            self.display.notice(
+                f"{name} gave no finite number for {count} of {len(self.found)} pictures: they have none"
+            )
 
     def _measured_with(self) -> MeasuredWith:
         """metrics.json from now on: without metrics of which a part is measured anew and another is not yet."""

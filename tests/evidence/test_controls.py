@@ -287,3 +287,12 @@ def test_a_baseline_whose_strength_is_not_its_value_is_searched(cli, sweep_file,
     before = {record["id"] for record in records_of(tmp_path / "r")}
     assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     assert {record["id"] for record in records_of(tmp_path / "r")} == before
+
+
+def test_pictures_without_a_partner_are_told(cli, sweep_file, tmp_path: Path) -> None:
+    """Each sweep's controls are at the mean scale of its own pictures, and a cell has the pictures of both."""
+    for seeds in ("[1, 2]", "[3, 4]"):
+        path = sweep_file(text("cfg_zero").replace("[1, 2]", seeds).replace("[1.5, 3]", "3"))
+        assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    assert len({record["value"] for record in controls_in(tmp_path / "r")}) == 2
+    assert "cfg_zero 3: 6 of 12 pictures have a partner in cfg 2.9" in cli("compare", tmp_path / "r").out

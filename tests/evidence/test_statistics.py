@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfgsweep.evidence import statistics
-from cfgsweep.evidence.statistics import as_p, holm, paired, pairs_needed
+from cfgsweep.evidence.statistics import as_p, holm, mean_interval, paired, pairs_needed
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,37 @@ def test_so_many_pairs_are_needed_that_flips_can_show_one() -> None:
         pairs = pairs_needed(differences, 0.05)
         least = [holm([2.0 ** (1 - n)] * differences)[0] for n in (pairs - 1, pairs)]
         assert least[0] >= 0.05 > least[1]
+
+
+@pytest.mark.parametrize("differences", [260, 1000, 100_000])
+def test_of_any_number_of_differences_a_large_one_is_shown(differences: int) -> None:
+    """999 random flips tell no p below 0.002, which the correction for 25 differences would take beyond the level."""
+    pairs = pairs_needed(differences, 0.05)
+    found = [paired(np.full(count, 0.1)) for count in (pairs - 1, pairs)]
+    least = [holm([one.p] * differences)[0] for one in found if one is not None]
+    assert least[0] >= 0.05 > least[1]
+
+
+def test_p_is_never_below_that_of_all_flips() -> None:
+    """Of 9 pairs all 512 ways are counted; a bound that is used beside random flips may not be below that."""
+    rng = np.random.default_rng(3)
+    signs = np.array(list(itertools.product([1, -1], repeat=9)))
+    for scale in (0.0, 0.5, 1.0, 3.0):
+        sample = rng.normal(scale, 1.0, 9)
+        exact = float((np.abs(signs @ sample) >= abs(sample.sum()) - 1e-12).mean())
+        one = paired(sample)
+        assert one is not None
+        assert one.p >= exact - 1e-12
+
+
+@pytest.mark.slow
+def test_intervals_of_few_pairs_are_as_narrow_as_is_said() -> None:
+    """Of 600 samples of normal differences; the bounds are three standard errors."""
+    rng = np.random.default_rng(1)
+    for pairs, stated in ((3, 0.71), (5, 0.84), (10, 0.89), (statistics.ENOUGH_PAIRS, 0.93)):
+        intervals = [mean_interval(sample) for sample in rng.normal(size=(600, pairs))]
+        covered = np.mean([low <= 0 <= high for low, high in intervals])
+        assert abs(covered - stated) < 3 * np.sqrt(0.1 * 0.9 / 600), pairs
 
 
 def test_equal_pairs_are_no_difference() -> None:
