@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cfgsweep.execution.evidence_api import compare, compare_ratings, compare_split, plot_pareto, rate
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.measure import Measured, measure
+    from cfgsweep.execution.merge import Merged, merge
     from cfgsweep.execution.page_api import page
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import export, grid, open_run, table, verify
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CfgsweepError",
     "Measured",
+    "Merged",
     "PhaseResult",
     "Result",
     "Run",
@@ -58,6 +60,7 @@ __all__ = [
     "guiders",
     "init",
     "measure",
+    "merge",
     "open_run",
     "page",
     "phase",
@@ -80,6 +83,7 @@ _HOMES = {
     "cfgsweep.execution.evidence_api": ("compare", "compare_ratings", "compare_split", "plot_pareto", "rate"),
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.measure": ("Measured", "measure"),
+    "cfgsweep.execution.merge": ("Merged", "merge"),
     "cfgsweep.execution.page_api": ("page",),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),

@@ -17,7 +17,7 @@ from cfgsweep.system.machine_errors import in_words, is_of_machine
 
 # In the order in which --help lists them.
 COMMANDS = (
-    *(files.init, runs.run, runs.plan, runs.phase, runs.verify),
+    *(files.init, runs.run, runs.plan, runs.merge, runs.phase, runs.verify),
     *(
         pages.page,
         drawing.grid,

@@ -42,6 +42,9 @@ def run(
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
     limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="compute one part of several: 2/16; `merge` joins them", metavar="I/N")
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
     wait: Wait = False,
@@ -59,6 +62,7 @@ def run(
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
+        shard=shard,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         wait=wait,
@@ -75,16 +79,29 @@ def run(
         raise typer.Exit(1)
 
 
+def merge(
+    run: Annotated[Path, typer.Argument(help="the folder of a run with shards", metavar="RUN", show_default=False)],
+    wait: Wait = False,
+    quiet: Quiet = False,
+) -> None:
+    """Join the shards of a run that are there, measure what they have together, and draw its grids."""
+    found = cfgsweep.merge(run, wait=wait, quiet=quiet)
+    tell_all(found.lines())
+    if found.missing:
+        raise typer.Exit(1)
+
+
 def plan(
     config: SweepFile,
     out: Out = None,
     model: Model = None,
     set: Set = None,
+    gpus: Annotated[int | None, typer.Option(help="what it takes in so many shards", show_default=False)] = None,
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Show what a sweep would compute and what it costs."""
-    found = cfgsweep.plan(config, out=out, model=model, overrides=set, allow_code=allow_code)
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set, gpus=gpus, allow_code=allow_code)
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 

@@ -51,13 +51,13 @@ def costs_of_starts(
     """For every start its experiments and their cost. Starts that differ in nothing but the seed are counted once."""
     known: dict[Hashable, StartCost] = {}
     for start, members in group_by_start(experiments).items():
-        key = _cost_key(start, members)
+        key = cost_key(start, members)
         if key not in known:
             known[key] = _count([(trace_of(experiment), experiment) for experiment in members])
         yield members, known[key]
 
 
-def _cost_key(start: StartKey, members: Sequence[Experiment]) -> Hashable:
+def cost_key(start: StartKey, members: Sequence[Experiment]) -> Hashable:
     """What the cost depends on. Guiders and schedules are compared by identity, which is quick; the plan holds them."""
     guidance = ((id(e.guider), id(e.schedule), e.value, e.conditions, e.noise_levels, e.fork, e.start) for e in members)
     return (start.sampling.sampler, start.sampling.performed_steps, *guidance)

@@ -12,6 +12,7 @@ from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
+from cfgsweep.execution.shard import MOST_SHARDS, ShardOf
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
 from cfgsweep.sweep.axes import TEXTS
@@ -39,6 +40,7 @@ def run(
     dtype: str = "auto",
     batch_size: int | None = None,
     limit: int | None = None,
+    shard: str | None = None,
     fail_fast: bool = False,
     retry_failed: bool = False,
     wait: bool = False,
@@ -55,6 +57,7 @@ def run(
     overrides: fields to change first, {"steps": 20, "phase.scan": 9} or ["steps=20"].
     device: auto, cuda, mps or cpu. dtype: auto, float32, float16 or bfloat16.
     batch_size: rows in every call of the denoiser. limit: compute at most this many pictures.
+    shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`.
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
@@ -67,12 +70,14 @@ def run(
     """
     from cfgsweep.execution.run_sweep import run_sweep
 
+    part = ShardOf.parse(shard) if shard is not None else None
     options = Options(
         model=model,
         device=device,
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
+        shard=part,
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
@@ -84,7 +89,8 @@ def run(
     display = choose(quiet)
     try:
         with user_code.allow_code(allow_code), document.error_context():
-            return run_sweep(found, folder_of(found, out or folder), options, display)
+            place = folder_of(found, out or folder)
+            return run_sweep(found, part.folder(place) if part else place, options, display)
     finally:
         display.close()
 
@@ -95,18 +101,22 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
     overrides: Overrides = None,
+    gpus: int | None = None,
     allow_code: bool = False,
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
-    The arguments are those of `run`. Raises UserError where the sweep is not right.
+    gpus: also what it takes in so many shards at the same time. The other arguments are those of `run`.
+    Raises UserError where the sweep is not right.
     """
     from cfgsweep.execution.dry_run import summarise_plan
 
     folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)
+    if gpus is not None and not 1 <= gpus <= MOST_SHARDS:
+        raise UserError("no number of shards", where="gpus", given=gpus, allowed=f"from 1 to {MOST_SHARDS:,}")
     with document.error_context():
-        return summarise_plan(found, folder_of(found, out or folder), model)
+        return summarise_plan(found, folder_of(found, out or folder), model, gpus)
 
 
 def check(

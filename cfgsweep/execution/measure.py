@@ -86,7 +86,7 @@ def measure(
         if not folder.done(experiments):
             raise UserError("there is no picture to measure", where=str(opened.folder))
         both = [*experiments, *opened.controls]
-        found = RunMetrics(specs, both, _sources(both), choose(device).device)
+        found = RunMetrics(specs, both, sources_of(both), choose(device).device)
         changed = _measured(found, folder, choose_display(quiet), wait)
         table = found.of(experiments).table(folder)
     part = Run.open(opened.folder)
@@ -131,6 +131,6 @@ def _with_reference(specs: list[MetricSpec], reference: str | os.PathLike[str] |
     return [spec.with_settings(reference=os.fspath(reference)) if spec in lacking else spec for spec in specs]
 
 
-def _sources(experiments: Sequence[Experiment]) -> dict[str, Source]:
+def sources_of(experiments: Sequence[Experiment]) -> dict[str, Source]:
     """The models by their names. One that is gone has an empty place: most metrics do not look at it."""
     return {e.model: find_source(e.model, e.revision) or Source(e.model, e.model) for e in experiments}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError
+from cfgsweep.execution.shard import ShardOf
 from cfgsweep.storage.records import MOST_ROWS
 
 
@@ -15,6 +16,7 @@ class Options:
     model: replaces the sweep's model, and has no fallback.
     device, dtype: "auto" leaves the choice to the run folder or the machine.
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
+    shard: compute only those that are in this shard of the sweep.
     command: what environment.json records as the command.
 
     Raises UserError where batch_size or limit is out of its range.
@@ -25,6 +27,7 @@ class Options:
     dtype: str = "auto"
     batch_size: int | None = None
     limit: int | None = None
+    shard: ShardOf | None = None
     allow_pickle: bool = False
     fail_fast: bool = False
     retry_failed: bool = False

@@ -61,7 +61,11 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
             _write_what_there_is(session.run_folder, sweep, experiments, display)
             raise
         display.close()
-        grids = _write_reports(session.run_folder, sweep, experiments, metrics, display)
+        if options.shard is not None:
+            session.run_folder.sort_records(experiments)
+            metrics.measure_single(session.run_folder, display)
+            return Run(session.run_folder, sweep, experiments, [], [one.experiment for one in failed])
+        grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
     return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
@@ -155,7 +159,7 @@ def _tell_comparison(
         display.say(f"and {len(found) - MOST_SENTENCES} more: `cfgsweep compare {run.folder}` tells all")
 
 
-def _write_reports(
+def write_reports(
     run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], metrics: RunMetrics | None, display: Display
 ) -> list[Path]:
     """Sort the records, measure the pictures unless `metrics` is None, and write the default grids; their paths."""
@@ -171,7 +175,7 @@ def _write_reports(
 def _write_what_there_is(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:
     """Reports of a run that was stopped. It ends soon, also where the grids of a large sweep would take long."""
     if len(experiments) <= DRAWN_AT_A_STOP:
-        _write_reports(run, sweep, experiments, None, display)
+        write_reports(run, sweep, experiments, None, display)
     else:
         display.notice(f"the grids of so many pictures take long: `cfgsweep grid {run.folder}` draws them")
 

@@ -68,6 +68,9 @@ class RunSession:
     def pending(self, experiments: Sequence[Experiment], done: Container[str]) -> list[Experiment]:
         """The experiments to compute, as the options have it. done: ids of those that have their pictures."""
         candidates = self.run_folder.failed(experiments) if self.options.retry_failed else experiments
+        if self.options.shard is not None:
+            own = self.options.shard.of(experiments)
+            candidates = [e for e in candidates if e in own]
         return [e for e in candidates if e.id not in done][: self.options.limit]
 
     def copy_pictures(self, other: RunFolder) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cfgsweep.reports.cells import OVER, means
 from cfgsweep.reports.measuring import Measuring
@@ -21,14 +21,12 @@ class RunMetrics(PreparedMetrics):
         Returns how many records have changed.
         """
         found = Measuring(self, run, display or SilentDisplay())
-        try:
-            found.pictures()
-            found.origins()
-            found.groups()
-            found.cells()
-        finally:  # what was measured before a failure or an interrupt stays
-            changed = found.write()
-        return changed
+        return _written(found, (found.pictures, found.origins, found.groups, found.cells))
+
+    def measure_single(self, run: RunFolder, display: Display) -> int:
+        """The same for numbers of single pictures alone: those of a run that is a shard, whose groups are not whole."""
+        found = Measuring(self, run, display)
+        return _written(found, (found.pictures,))
 
     def table(self, run: RunFolder) -> list[tuple[str, ...]]:
         """Means over seeds, labels and prompts, one row for everything else that varies."""
@@ -42,6 +40,15 @@ class RunMetrics(PreparedMetrics):
             for key, values in rows.items()
         ]
         return [(*heads, *self.names), *body]
+
+
+def _written(found: Measuring, parts: Sequence[Callable[[], None]]) -> int:
+    try:
+        for part in parts:
+            part()
+    finally:  # what was measured before a failure or an interrupt stays
+        changed = found.write()
+    return changed
 
 
 def _rounded(values: Mapping[str, list[float]], metric: str) -> str:

@@ -32,6 +32,7 @@ from cfgsweep.system.locks import LOCKS
 
 IMAGES, GRIDS, VIDEOS, INPUTS, RATE, PREVIEWS = "images", "grids", "videos", "inputs", "rate", "previews"  # folders
 PAGE, PAGE_DATA, PAGE_THUMBS = "page", f"page/{DATA}", f"page/{THUMBS}"  # folders
+SHARDS = "shards"  # the folder of those that a run is merged from
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"

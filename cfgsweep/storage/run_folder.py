@@ -13,6 +13,7 @@ phase.json, phase.png   what `cfgsweep phase` found
 rate/index.html, rate/key-<page>.json   what `cfgsweep rate` writes; answers to it may be beside them
 page/index.html and more   what `cfgsweep page` writes
 metrics.json, metrics/*.npy   what metrics depend on, and features of reference pictures
+shards/<number>-of-<count>/   run folders that this one is merged from
 
 The names are in `artifacts.py`.
 """
@@ -67,7 +68,7 @@ class RunFolder:
         self.folder = folder
         self.images, self.grids = folder / artifacts.IMAGES, folder / artifacts.GRIDS
         self.videos, self.inputs = folder / artifacts.VIDEOS, folder / artifacts.INPUTS
-        self.previews = folder / artifacts.PREVIEWS
+        self.previews, self.shards = folder / artifacts.PREVIEWS, folder / artifacts.SHARDS
         self.ratings, self.rating_page_file = folder / artifacts.RATE, folder / artifacts.RATING_PAGE
         self.page = folder / artifacts.PAGE
         self.sweep_file = folder / artifacts.SWEEP
@@ -123,7 +124,9 @@ class RunFolder:
         if next(self.unrecorded(), None) is not None:
             return True
         return all(
-            is_left_behind(path) or path.name in LOCKS or (path in (self.images, self.grids) and path.is_dir())
+            is_left_behind(path)
+            or path.name in LOCKS
+            or (path in (self.images, self.grids, self.shards) and path.is_dir())
             for place in (self.folder, self.images, self.grids)
             if place.is_dir()
             for path in place.iterdir()
@@ -230,7 +233,8 @@ class RunFolder:
         """Files that are no part of this run."""
         known = {self.image_path(name) for name in self.records()}
         known |= {path for artifact in ARTIFACTS for path in artifact.files(self.folder)}
-        return sorted(path for path in self.folder.rglob("*") if not path.is_dir() and path not in known)
+        there = (path for path in self.folder.rglob("*") if self.shards not in path.parents)
+        return sorted(path for path in there if not path.is_dir() and path not in known)
 
     # Writing ------------------------------------------------------------------------------------------------------
 

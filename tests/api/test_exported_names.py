@@ -29,7 +29,9 @@ NAMES = {
     ),
     "Measured",
     "schema",
+    "Merged",
     "measure",
+    "merge",
 }
 
 
