@@ -123,10 +123,9 @@ class RunFolder:
             return True
         if next(self.unrecorded(), None) is not None:
             return True
+        own = (self.images, self.grids, self.shards)
         return all(
-            is_left_behind(path)
-            or path.name in LOCKS
-            or (path in (self.images, self.grids, self.shards) and path.is_dir())
+            is_left_behind(path) or path.name in LOCKS or (path in own and path.is_dir())
             for place in (self.folder, self.images, self.grids)
             if place.is_dir()
             for path in place.iterdir()
