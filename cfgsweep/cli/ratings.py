@@ -29,4 +29,4 @@ def rate(
     written = cfgsweep.rate(
         run, pairs=pairs, baseline=baseline, matched=matched, cells=cell, question=question, seed=seed, where=where
     )
-    tell_all([written, f"answers: cfgsweep compare {run} --ratings answers.json"])
+    tell_all([written, f"answers: cfgsweep compare {run} --ratings {written.answers_name}"])

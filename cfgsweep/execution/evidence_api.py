@@ -28,11 +28,15 @@ QUESTION = "Which picture is better?"
 
 @dataclass(frozen=True)
 class RatingPage:
-    """A page that was written: its file, how many pairs it has, and how many of them are earlier ones again."""
+    """A page that was written: its file, how many pairs it has, and how many of them are earlier ones again.
+
+    answers_name: of the file that the page's button saves.
+    """
 
     path: Path
     pairs: int
     repeated: int
+    answers_name: str
 
     def __str__(self) -> str:
         size = f"{self.path.stat().st_size / 2**10:,.0f} kB"
@@ -123,9 +127,8 @@ def rate(
     page = page_of(key, shown, lambda name: _picture(opened, by_id[name]))
     write_key(key, opened.run_folder.rating_key_file(key.page))  # first: without it, answers to the page are worthless
     write_page(page, opened.run_folder.rating_page_file)
-    return RatingPage(
-        opened.run_folder.rating_page_file, len(shown), sum(pair.repeats is not None for pair in key.pairs)
-    )
+    repeated = sum(pair.repeats is not None for pair in key.pairs)
+    return RatingPage(opened.run_folder.rating_page_file, len(shown), repeated, f"answers-{key.page}.json")
 
 
 def compare_ratings(

@@ -319,10 +319,10 @@ class Run:
         except OSError:
             return False
 
-    def table(self, form: str = "text", each: bool = False) -> bytes:
+    def table(self, form: str = "text", each: bool = False) -> str | bytes:
         """The metrics as means over seeds, labels and prompts with their 95% intervals, one row a setting.
 
-        form: text, markdown, latex, csv or parquet. each: a row for each picture, as where nothing was measured.
+        form: text, markdown, latex, csv, or parquet (bytes). each: a row for each picture, as if nothing was measured.
         Raises UserError where no picture was tried yet.
         """
         return table(self._folder, self.experiments, self.metrics, form, each)

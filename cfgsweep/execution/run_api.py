@@ -114,7 +114,7 @@ def table(
         raise UserError("Parquet is not text", where="form", given=chosen, hint="give --out FILE")
     content = opened_run(run, where).table(chosen, each)
     if file is None:
-        return Lines(content.decode().splitlines())
+        return Lines(str(content).splitlines())
     write_table(content, file, overwrite)
     return file
 

@@ -70,7 +70,8 @@ FORMS: dict[str, Callable[[Rows], bytes]] = {
     **{"text": as_text, "markdown": as_markdown, "latex": as_latex, "csv": as_csv, "parquet": as_parquet},
 }
 ENDS = ("low", "high")  # of an interval
-FOR_PROGRAMS = ("csv", "parquet")
+PARQUET = "parquet"  # the form that is no text
+FOR_PROGRAMS = ("csv", PARQUET)
 SUFFIXES = {".txt": "text", ".md": "markdown", ".tex": "latex", ".csv": "csv", ".parquet": "parquet"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.reports.mean_rows import mean_rows
 from cfgsweep.reports.record_rows import rows_of, settings_rows
-from cfgsweep.reports.table_forms import FOR_PROGRAMS, FORMS, SUFFIXES, Rows
+from cfgsweep.reports.table_forms import FOR_PROGRAMS, FORMS, PARQUET, SUFFIXES, Rows
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -16,8 +16,10 @@ from cfgsweep.sweep.titles import varying
 from cfgsweep.system.files import make_folder, open_atomic
 
 
-def table(run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str], form: str, each: bool) -> bytes:
-    """The table of a run in UTF-8, or as Parquet.
+def table(
+    run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str], form: str, each: bool
+) -> str | bytes:
+    """The table of a run as a text, or as Parquet.
 
     Means of the metrics over seeds, labels and prompts; a row for each picture with `each`, or where nothing was
     measured. Programs get all fields of the records, people those that vary.
@@ -37,7 +39,8 @@ def table(run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[s
         rows: Rows = mean_rows(run, experiments, names)
     else:
         rows = rows_of(tried) if form in FOR_PROGRAMS else _short_rows(tried)
-    return FORMS[form](rows)
+    content = FORMS[form](rows)
+    return content if form == PARQUET else content.decode()
 
 
 def _short_rows(tried: Sequence[tuple[Experiment, Record]]) -> Rows:
@@ -63,11 +66,12 @@ def form_of(form: str | None, out: Path | None) -> str:
     return form or str(found)
 
 
-def write_table(content: bytes, path: Path, overwrite: bool) -> None:
+def write_table(content: str | bytes, path: Path, overwrite: bool) -> None:
     """Write a table. Raises UserError where a file with another content is there, unless it is to be overwritten."""
-    if path.exists() and not overwrite and (not path.is_file() or path.read_bytes() != content):
+    encoded = content.encode() if isinstance(content, str) else content
+    if path.exists() and not overwrite and (not path.is_file() or path.read_bytes() != encoded):
         hint = "name another file, or give --overwrite"
         raise UserError("there is another file of this name", where=str(path), hint=hint)
     make_folder(path.parent)
     with open_atomic(path) as file:
-        file.write(content)
+        file.write(encoded)

@@ -81,6 +81,7 @@ def saved(page) -> dict[str, Any]:
     """What the button saves."""
     with page.expect_download() as download:
         page.click("#save")
+    assert download.value.suggested_filename == f"answers-{page.evaluate('page.id')}.json"  # as the command tells
     return json.loads(Path(download.value.path()).read_text())
 
 

@@ -40,6 +40,7 @@ def rate(cli, run: Path, *words: object) -> dict[str, Any]:
     done = cli("rate", run, *words)
     assert done.code == 0, done.err
     page = page_data(run)
+    assert done.out.endswith(f"--ratings answers-{page['id']}.json\n")
     return json.loads((run / f"rate/key-{page['id']}.json").read_text())
 
 

@@ -140,6 +140,8 @@ def test_python_s_words_are_refused_in_words(run: Path) -> None:
     opened = cfgsweep.open_run(run)
     with pytest.raises(cfgsweep.UserError, match="unknown form of table 'md'"):
         opened.table("md")
+    assert opened.table("markdown").startswith("| guider |")  # a text, which a notebook can print
+    assert isinstance(opened.table("parquet"), bytes)
     assert cfgsweep.table(opened, where="value=3") == cfgsweep.table(opened, where=["value=3"])
 
 
