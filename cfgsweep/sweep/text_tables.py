@@ -15,6 +15,7 @@ from cfgsweep.errors import UserError, shorten
 from cfgsweep.system.input_files import content_of, separator_of
 
 MOST_BYTES = 2**26
+NUL = "\0"
 LINES = ""  # the name of the one column of a file that has a text on every line
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
@@ -145,10 +146,14 @@ def _whole_lines(path: Path) -> Iterator[tuple[int, str]]:
 def _text(path: Path) -> str:
     content = content_of(path, MOST_BYTES)
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = f"{path}:{content.count(bytes([10]), 0, error.start) + 1}"
         raise UserError(f"not UTF-8: {error.reason}", where=place, hint="save the file as UTF-8") from None
+    if NUL in text:  # as in UTF-16 of ASCII characters, which is valid UTF-8
+        place = f"{path}:{text.count(chr(10), 0, text.index(NUL)) + 1}"
+        raise UserError("not UTF-8: a NUL character", where=place, hint="save the file as UTF-8")
+    return text
 
 
 def _parquet(path: Path) -> Table:
@@ -159,7 +164,9 @@ def _parquet(path: Path) -> Table:
     try:
         file = ParquetFile(path)
         plain = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
-        columns = [one.name for one in file.schema_arrow if any(is_kind(one.type) for is_kind in plain)]
+        kinds = {one.name: one.type for one in file.schema_arrow}
+        kinds |= {name: kind.value_type for name, kind in kinds.items() if types.is_dictionary(kind)}  # of categories
+        columns = [name for name, kind in kinds.items() if any(is_kind(kind) for is_kind in plain)]
     except Exception as error:  # damaged files raise many kinds of exceptions
         raise UserError(f"not a Parquet file: {shorten(str(error))}", given=str(path)) from None
     return Table(path, columns, _parquet_rows(path, columns), typed=True)

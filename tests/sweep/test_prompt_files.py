@@ -80,8 +80,9 @@ def test_every_kind_of_file_gives_the_same(cells, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "c.tsv", index=False, sep="\t")
     table.to_json(tmp_path / "d.jsonl", orient="records", lines=True)
     table.to_parquet(tmp_path / "e.parquet")
+    table.astype({"prompt": "category"}).to_parquet(tmp_path / "f.parquet")
     read = {path.name: cells({}, {"file": path.name}) for path in tmp_path.glob("?.*")}
-    assert len(read) == 5
+    assert len(read) == 6
     for found in read.values():
         assert [(e.prompt, e.seed, e.value) for e in found] == [("a cat", 5, 3.5), ("a dog, too", 6, 4.0)]
 
@@ -133,6 +134,7 @@ REFUSED: list[tuple[dict[str, str | bytes], Any, list[str]]] = [
     ({"p.txt": ""}, {"file": "p.txt"}, ["the file is empty"]),
     ({"p.txt": "a\ncaf\xe9\n".encode("latin-1")}, {"file": "p.txt"}, ["p.txt:2: not UTF-8", "save the file as UTF-8"]),
     ({"p.txt": "a\n".encode("utf-16")}, {"file": "p.txt"}, ["p.txt:1: not UTF-8"]),
+    ({"p.txt": "cat\na\n".encode("utf-16-le")}, {"file": "p.txt"}, ["p.txt:1: not UTF-8: a NUL character"]),
     ({"p.txt": "x" * 10_001}, {"file": "p.txt"}, ["p.txt:1: too long a text"]),
     ({"p.txt": "a\n"}, {"file": "q.txt"}, ["sweep.yaml:", "prompt", "there is no such file", "q.txt"]),
     ({"p.md": "a\n"}, {"file": "p.md"}, ["not a file of texts", ".txt, .csv"]),
