@@ -31,6 +31,8 @@ def add_controls(
     if not set(run.records_of(experiments)) >= {e.id for e in experiments}:
         session.display.notice("the controls of `compare` follow when all pictures of the sweep are there")
         return
+    if earlier := controls_of_run(run, experiments):  # a run that was interrupted may have measured a part of them
+        metrics.of(earlier).measure(run)
     tried: set[Experiment] = set()
     for _ in range(MOST_WAVES):
         known = list(dict.fromkeys([*controls_of_run(run, experiments), *tried]))

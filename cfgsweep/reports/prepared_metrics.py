@@ -38,6 +38,8 @@ class PreparedMetrics:
         self._references = {
             key: _reference_of(metric) for (key, _), metric in self._metrics.items() if isinstance(metric, CellMetric)
         }
+        for one in set(self._references.values()):
+            one.check()
         with error_context("metrics"):
             for metric in self._metrics.values():
                 metric.prepare()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from PIL import Image
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.models.source import local_path
 from cfgsweep.system.file_hashes import sha256_of_files
-from cfgsweep.system.picture_files import NO_PICTURE, opened
+from cfgsweep.system.input_pictures import as_shown
+from cfgsweep.system.picture_files import NO_PICTURE, damage_told, naming_file, opened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,14 +63,18 @@ class ReferenceSet:
         """A SHA-256 of the contents, whatever the files are called."""
         return hashlib.sha256("".join(sorted(sha256_of_files(self.files))).encode()).hexdigest()
 
+    def check(self) -> None:
+        """Raises UserError for the first file that does not begin as a picture does; no pixels are decoded."""
+        for where, file in self._files():
+            with _told(where), naming_file(file), damage_told(FORMATS), Image.open(file, formats=FORMATS):
+                pass
+
     def pictures(self) -> Iterator[Image.Image]:
         """The pictures in RGB, on white where they are transparent. Raises UserError where one is damaged."""
         for where, file in self._files():
-            try:
-                image = opened(file, formats=FORMATS, most_pixels=MOST_PIXELS)
-                yield _on_white(image)
-            except (*NO_PICTURE, ValueError) as error:
-                raise UserError(f"not a picture: {shorten(str(error), 200)}", where=where) from None
+            with _told(where):
+                image = as_shown(opened(file, formats=FORMATS, most_pixels=MOST_PIXELS))
+            yield image
 
     def _files(self) -> Iterator[tuple[str, Any]]:
         if self.files[0].suffix != ".parquet":
@@ -102,6 +108,14 @@ class ReferenceSet:
         return found
 
 
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (*NO_PICTURE, ValueError) as error:
+        raise UserError(f"not a picture: {shorten(str(error), 200)}", where=where) from None
+
+
 def batches(images: Iterator[Image.Image]) -> Iterator[Sequence[Image.Image]]:
     """BATCH pictures at a time."""
     batch: list[Image.Image] = []
@@ -112,14 +126,6 @@ def batches(images: Iterator[Image.Image]) -> Iterator[Sequence[Image.Image]]:
             batch = []
     if batch:
         yield batch
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(ground, image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _rows(path: Path) -> int:

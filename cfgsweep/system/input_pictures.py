@@ -30,7 +30,7 @@ def input_picture(path: Path) -> tuple[Image.Image, str]:
         if (frames := getattr(image, "n_frames", 1)) > 1:
             raise UserError("an animation", given=f"{path}: {frames} frames", allowed="a picture of one frame")
         with damage_told(FORMATS):
-            return _as_shown(image), hashlib.sha256(content).hexdigest()
+            return as_shown(image), hashlib.sha256(content).hexdigest()
     except TooManyPixels as error:
         given = f"{path}: {error.found[0]}x{error.found[1]}"
         raise UserError("too large a picture", given=given, allowed=f"up to {MOST_PIXELS} pixels") from None
@@ -52,7 +52,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _as_shown(image: Image.Image) -> Image.Image:
+def as_shown(image: Image.Image) -> Image.Image:
     """8 bits RGB, turned as the file's orientation says. Pillow cuts more than 8 bits off, at 255."""
     image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":

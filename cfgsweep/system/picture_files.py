@@ -19,6 +19,10 @@ Pixels = tuple[int, int]  # width and height
 class DamagedPicture(OSError):
     """A file that is no whole picture."""
 
+    def __str__(self) -> str:
+        """What is wrong alone: that of OSError has an error number, which there is none of, once a path is added."""
+        return str(self.args[0]) if self.args else ""
+
 
 class OtherSize(DamagedPicture):
     """A picture of another size than it must have; its pixels are not decoded."""

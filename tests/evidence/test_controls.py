@@ -296,3 +296,16 @@ def test_pictures_without_a_partner_are_told(cli, sweep_file, tmp_path: Path) ->
         assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     assert len({record["value"] for record in controls_in(tmp_path / "r")}) == 2
     assert "cfg_zero 3: 6 of 12 pictures have a partner in cfg 2.9" in cli("compare", tmp_path / "r").out
+
+
+@pytest.mark.slow
+def test_controls_that_an_interrupt_left_unmeasured_are_measured(cli, sweep_file, tmp_path: Path, monkeypatch) -> None:
+    """The level of a part of a wave would be taken for that of all of it."""
+    path = sweep_file(text("[{cfg: {guidance_rescale: 0.7}}, cfg_zero]", "{matched: contrast}"))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    records, whole = tmp_path / "r" / "experiments.jsonl", records_of(tmp_path / "r")
+    control = next(record for record in whole if record.get("control_of"))
+    lines = [{**r, "metrics": {}} if r["id"] == control["id"] else r for r in whole]
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
+    assert {r["id"]: r["metrics"] for r in records_of(tmp_path / "r")} == {r["id"]: r["metrics"] for r in whole}

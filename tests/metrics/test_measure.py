@@ -237,13 +237,36 @@ def test_a_reference_set_of_one_picture_is_refused_before_a_run(cli, labelled: P
 
 
 def test_a_damaged_reference_picture_is_named(cli, run: Path, reference: Path) -> None:
-    (reference / "zz.png").write_bytes(b"no picture")
+    whole = (reference / "0" / "0.png").read_bytes()
+    (reference / "zz.png").write_bytes(whole[: len(whole) // 2])
     refused = cli("measure", run, "--metrics", f"entropy,{PIXELS}", "--reference", reference)
     assert refused.code == 2
-    assert "zz.png: not a picture" in refused.err
+    assert "zz.png: not a picture: not a whole picture" in refused.err
     assert all("entropy" in record["metrics"] for record in records_of(run))  # what was measured before stays
     (reference / "zz.png").unlink()
     assert cli("measure", run, "--metrics", f"entropy,{PIXELS}", "--reference", reference).code == 0
+
+
+def test_what_is_no_picture_in_a_reference_set_is_refused_before_a_run(
+    cli, labelled: Path, reference: Path, sweep_file, tmp_path: Path
+) -> None:
+    (reference / "notes.txt").write_text("another kind of file is left alone")
+    (reference / "zz.png").write_bytes(b"no picture")
+    metrics = [{"fid": {"reference": str(reference), "features": "pixels"}}]
+    sweep = {"name": "m", "model": str(labelled), "label": 0, "seed": [1, 2], "guider": "cfg", "metrics": metrics}
+    refused = cli("run", sweep_file(yaml.safe_dump(sweep)), "--out", tmp_path / "r")
+    assert refused.code == 2
+    assert "zz.png: not a picture: not a picture of a kind that is read" in refused.err
+    assert "Errno" not in refused.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_reference_pictures_of_16_bits_are_no_white_ones(tmp_path: Path) -> None:
+    from cfgsweep.reports.reference_set import ReferenceSet
+
+    Image.fromarray(np.full((4, 4), 128 * 257, np.uint16)).save(tmp_path / "grey.png")
+    (found,) = ReferenceSet.of(str(tmp_path)).pictures()
+    assert found.getpixel((0, 0)) == (128, 128, 128)
 
 
 def test_transparent_reference_pictures_stand_on_white(tmp_path: Path) -> None:
