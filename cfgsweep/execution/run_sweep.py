@@ -82,6 +82,7 @@ def _executor_of_missing(
         return None
     from cfgsweep.execution.local import LocalExecutor
 
+    session.settings.environment.notice_other_capability(session.settings.compute)
     return LocalExecutor(session)
 
 

@@ -126,6 +126,15 @@ def describe(compute: Compute) -> str:
     return compute.device
 
 
+def capability(compute: Compute) -> str | None:
+    """What decides which code computes on the device, and so the last bits: "9.0" of CUDA, "AVX512" of a CPU."""
+    import torch
+
+    if compute.device.startswith("cuda"):
+        return ".".join(map(str, torch.cuda.get_device_capability(compute.device)))
+    return torch.backends.cpu.get_cpu_capability() if compute.device == "cpu" else None
+
+
 def usable_dtype(device: str, dtype: str, notice: Callable[[str], object] = warnings.warn) -> str:
     """The dtype, or 'float32' in place of 'bfloat16' on a CPU that does not compute it (see models/bfloat16.py).
 

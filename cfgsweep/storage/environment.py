@@ -46,6 +46,15 @@ class Environment:
             )
         return compute
 
+    def notice_other_capability(self, compute: devices.Compute) -> None:
+        """Say that pictures may differ, where the folder's were computed by code for another kind of processor."""
+        before, now = self.found.capability if self.found else None, devices.capability(compute)
+        if before not in (None, now) and self.found and self.found.device == compute.device:
+            self.display.notice(
+                f"this run was begun on a {compute.device} with {before}; here it is {now}, "
+                "and new pictures may differ from those there in their last bits"
+            )
+
     def check_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> None:
         """Raises UserError where the folder has pictures of the model with another batch size on this device."""
         before = {size for known in self._entries(model, compute) for size in known.known_batch_sizes}
@@ -138,6 +147,7 @@ class Environment:
             "platform": platform.platform(),
             "device": compute.device,
             "device_name": devices.describe(compute),
+            "capability": devices.capability(compute),
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,

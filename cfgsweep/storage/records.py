@@ -212,6 +212,7 @@ class EnvironmentRecord(_Lenient):
     device: str
     dtype: str
     models: dict[str, ModelEntry]
+    capability: str | None = None
 
 
 def parse_environment(text: str) -> EnvironmentRecord | None:

@@ -20,7 +20,13 @@ from cfgsweep.system.files import make_folder, open_atomic
 
 NAME = re.compile(r"([1-9]\d*)-of-([1-9]\d*)")
 # What decides the last bits of pictures, in environment.json.
-KINDS = {"device": "device", "device_name": "kind of device", "dtype": "dtype", "versions": "versions"}
+KINDS = {
+    "device": "device",
+    "device_name": "kind of device",
+    "capability": "kind of processor",
+    "dtype": "dtype",
+    "versions": "versions",
+}
 
 
 def shard_folder(run: Path, number: int, count: int) -> Path:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,7 @@ def test_shards_of_another_sweep_are_refused(run: Path, cli) -> None:
     ("changed", "problem"),
     [
         ({"device_name": "NVIDIA H100"}, "another kind of device"),
+        ({"capability": "AVX2 of old"}, "another kind of processor"),
         ({"dtype": "bfloat16"}, "another dtype"),
         ({"versions": {"torch": "1"}}, "another versions"),
         ({"models": {"digits": {"runs": "digits", "fingerprint": "0" * 64}}}, "another fingerprint of digits"),
@@ -149,3 +153,21 @@ def test_what_is_no_shard_is_refused(text: str, made: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match="no shard"):
         cfgsweep.run(made / "s.yaml", out=tmp_path / "out", shard=text)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_on_another_kind_of_cpu_says_so(made: Path, tmp_path: Path) -> None:
+    """PyTorch's code for CPUs without vector instructions, as ATEN_CPU_CAPABILITY chooses it."""
+    out, default = tmp_path / "out", {"ATEN_CPU_CAPABILITY": "default"}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-m", "cfgsweep", "run", made / "s.yaml", "--out", out, "--limit", "1"],
+            env={**os.environ, **kind},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for kind in ({}, default)
+    )
+    assert "this run was begun on" not in first.stderr + first.stdout
+    assert "; here it is DEFAULT, and new pictures may differ" in second.stderr + second.stdout
