@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cfgsweep.metrics.base import SMALL_BATCH, CellMetric, GroupMetric, Metric, OriginMetric, PictureMetric
@@ -34,7 +34,7 @@ class Measuring:
     def __init__(self, metrics: PreparedMetrics, run: RunFolder, display: Display):
         self.metrics, self.run, self.display = metrics, run, display
         self.done = run.done(metrics.experiments)
-        self.known = _counts(run)
+        self.others = _numbers_of_others(run, {record.id for record in self.done.values()})
         self.before, self.now = read_measured_with(run.measured_with_file), metrics.measured_with()
         self.found: Numbers = {record.id: {} for record in self.done.values()}
         self.finished: set[str] = set()  # names of metrics
@@ -151,13 +151,13 @@ class Measuring:
         return {e: self.done[e.id] for e in alike if e.id in self.done}
 
     def _known(self, name: str, members: Members) -> float | None:
-        """The number that a group has already: all its members have the same one, and no other record has it.
+        """The number that a group has already: all its members have it, and no record has it that is not measured now.
 
-        Then it was measured of these very pictures.
+        Then it was measured of these very pictures, and not of others, too, that are no longer in the sweep.
         """
         numbers = {record.metrics.get(name) for record in members.values()}
         number = numbers.pop()
-        is_theirs = not numbers and self.known[name, number] == len(members)
+        is_theirs = not numbers and (name, number) not in self.others
         valid = all(self.is_valid(name, model) for model in {e.model for e in members})
         return number if is_theirs and valid else None
 
@@ -213,14 +213,10 @@ class Measuring:
         self.display.update(Status(done, total, unit, done / total))
 
 
-def _counts(run: RunFolder) -> Counter[tuple[str, float | None]]:
-    """How many records have a number, by the name of the metric and the number."""
-    return Counter(
-        number
-        for record in run.records().values()
-        if isinstance(record, DoneRecord)
-        for number in record.metrics.items()
-    )
+def _numbers_of_others(run: RunFolder, ids: Container[str]) -> set[tuple[str, float]]:
+    """The names and numbers of metrics that other records of the folder have than these."""
+    others = (r for r in run.records().values() if isinstance(r, DoneRecord) and r.id not in ids)
+    return {number for record in others for number in record.metrics.items()}
 
 
 def _hashes(measured_with: MeasuredWith, name: str, model: str) -> dict[str, str]:

@@ -107,6 +107,15 @@ def test_a_cell_is_compared_with_reference_pictures(cli, run: Path, reference: P
     assert np.array_equal(np.load(kept), expected.astype(np.float32))
 
 
+def test_cells_of_one_number_are_not_measured_again(cli, run: Path, monkeypatch) -> None:
+    """Beside reference pictures that are those of the run, all are near one."""
+    words = ("measure", run, "--metrics", "{precision: {features: pixels}}", "--reference", run / "images")
+    assert cli(*words).code == 0
+    assert {record["metrics"]["precision features=pixels"] for record in records_of(run)} == {1.0}
+    monkeypatch.delattr(PixelFeatures, "of")
+    assert "nothing to measure" in cli(*words).out
+
+
 def test_another_reference_set_is_noticed_by_its_content(cli, run: Path, reference: Path) -> None:
     words = ("measure", run, "--metrics", PIXELS, "--reference")
     assert cli(*words, reference).code == 0
