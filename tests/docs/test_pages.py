@@ -82,6 +82,17 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
             words += ["--set", "steps=4", "--set", "seed={range: [0, 9, 1]}", "--set", "start={noise: [0, 0.5, 1]}"]
         if words[:2] == ["run", "configs/fair-digits.yaml"]:
             words += ["--set", "steps=2", "--set", "seed=1", "--set", "guider=[cfg, apg]"]
+        if words[:2] == ["run", "configs/fair.yaml"]:
+            words += [
+                "--set",
+                "steps=2",
+                "--set",
+                "seed=1",
+                "--set",
+                "guider=[cfg, apg]",
+                "--set",
+                "prompt=[a cat, a car]",
+            ]
         assert cli(*words).code == 0, command
 
 
