@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import cfgsweep
-from cfgsweep.cli.options import Json, RunArgument, Where, tell_all
+from cfgsweep.cli.options import Json, NoPage, RunArgument, Where, tell_all
 from cfgsweep.errors import UserError
+from cfgsweep.execution.page_api import write_page_of
 
 
 def compare(
@@ -45,6 +46,7 @@ def compare(
     ] = None,
     lower: Annotated[bool, typer.Option("--lower", help="of --split: choose the lowest, not the highest")] = False,
     seed: Annotated[int | None, typer.Option(help="of --split: which half is which; 0 if not given")] = None,
+    no_page: NoPage = False,
     as_json: Json = False,
     where: Where = None,
 ) -> None:
@@ -80,6 +82,8 @@ def compare(
         found = cfgsweep.compare(run, metrics=metric, over=over or "guider", paired=pairs, **matching)
         lines, told = found.lines(), found.as_json()
     tell_all([json.dumps(told)] if as_json else lines)
+    if not no_page:
+        write_page_of(run)
 
 
 MATCHING = {"baseline", "matched", "where"}

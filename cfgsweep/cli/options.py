@@ -43,6 +43,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="import the Python files that are named")]
+NoPage = Annotated[bool, typer.Option("--no-page", help="write no page on which the run is browsed")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON alone")]
 
 

@@ -19,6 +19,7 @@ from cfgsweep.cli.options import (
     Dtype,
     Json,
     Model,
+    NoPage,
     Out,
     Quiet,
     RunArgument,
@@ -30,6 +31,7 @@ from cfgsweep.cli.options import (
 )
 from cfgsweep.execution.completion import complete_sweep
 from cfgsweep.metrics.distances import DISTANCES
+from cfgsweep.storage.artifacts import PAGE_INDEX
 from cfgsweep.system.display import escape_controls
 
 
@@ -47,12 +49,14 @@ def run(
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
+    no_page: NoPage = False,
+    live: Annotated[bool, typer.Option("--live", help="let the page grow while the run goes on")] = False,
     wait: Wait = False,
     quiet: Quiet = False,
     allow_pickle: AllowPickle = False,
     allow_code: AllowCode = False,
 ) -> None:
-    """Run a sweep: compute the pictures that are missing, write records and grids."""
+    """Run a sweep: compute the pictures that are missing, write records, grids and a page."""
     found = cfgsweep.run(
         config,
         out=out,
@@ -65,6 +69,8 @@ def run(
         shard=shard,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
+        page=not no_page,
+        live=live,
         wait=wait,
         quiet=quiet,
         allow_pickle=allow_pickle,
@@ -72,7 +78,7 @@ def run(
         command=_command(),
     )
     if not quiet:
-        tell_all(found.grid_files)
+        tell_all([*found.grid_files, *([] if no_page else [found.folder / PAGE_INDEX])])
     for result in found.failed_now:
         print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
     if found.failed_now:
@@ -129,6 +135,7 @@ def phase(
     device: Device = "auto",
     dtype: Dtype = "auto",
     batch_size: BatchSize = None,
+    no_page: NoPage = False,
     wait: Wait = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -149,13 +156,15 @@ def phase(
         device=device,
         dtype=dtype,
         batch_size=batch_size,
+        page=not no_page,
         wait=wait,
         quiet=quiet or as_json,
         allow_pickle=allow_pickle,
         allow_code=allow_code,
         command=_command(),
     )
-    tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file])
+    page = [file] if (file := found.folder / PAGE_INDEX).is_file() and not no_page else []
+    tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file, *page])
 
 
 def verify(run: RunArgument, where: Where = None) -> None:

@@ -46,6 +46,8 @@ def run(
     wait: bool = False,
     allow_pickle: bool = False,
     allow_code: bool = False,
+    page: bool = True,
+    live: bool = False,
     quiet: bool = False,
     command: str = "python",
 ) -> Run:
@@ -62,6 +64,7 @@ def run(
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
     allow_pickle: load weights that can run code. allow_code: import the Python files that the sweep names.
+    page: write the page on which the run is browsed, `page/index.html` in its folder. live: while the run goes on, too.
     quiet: show no progress.
     command: what environment.json records as the command.
 
@@ -83,6 +86,8 @@ def run(
         retry_failed=retry_failed,
         wait=wait,
         command=command,
+        page=page,
+        live=live,
     )
     folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)

@@ -16,6 +16,7 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.models.video import frames_of
 from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.storage.previews import save_previews
+from cfgsweep.storage.records import DoneRecord, FailedRecord
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.step_cache import cache_spec
@@ -74,20 +75,22 @@ class Job:
     def save(self, result: Finished | Failed, batch_size: int) -> None:
         """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast."""
         with uninterrupted():
-            if isinstance(result, Failed):
-                self._save_failure(result)
-                return
-            if result.previews is not None:  # first: a picture with a record is not made again
-                save_previews(result.previews, self.session.run_folder, result.experiment.id)
-            self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
+            record = (
+                self._save_failure(result) if isinstance(result, Failed) else self._save_picture(result, batch_size)
+            )
             del self.pending[result.experiment]
+        self.session.on_record(record)
+        if isinstance(result, Failed) and self.session.options.fail_fast:
+            raise RunFailed(f"{title(result.experiment, self.title_fields)}: {result.reason}")
 
-    def _save_failure(self, failed: Failed) -> None:
+    def _save_picture(self, result: Finished, batch_size: int) -> DoneRecord:
+        if result.previews is not None:  # first: a picture with a record is not made again
+            save_previews(result.previews, self.session.run_folder, result.experiment.id)
+        return self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
+
+    def _save_failure(self, failed: Failed) -> FailedRecord:
         self.failed.append(failed)
-        self.session.run_folder.save_failure(self._settings(failed.experiment), failed.reason)
-        del self.pending[failed.experiment]
-        if self.session.options.fail_fast:
-            raise RunFailed(f"{title(failed.experiment, self.title_fields)}: {failed.reason}")
+        return self.session.run_folder.save_failure(self._settings(failed.experiment), failed.reason)
 
     def summary(self) -> JobSummary:
         pictures = self.total - len(self.pending) - len(self.failed)

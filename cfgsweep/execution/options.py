@@ -18,8 +18,9 @@ class Options:
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
     shard: compute only those that are in this shard of the sweep.
     command: what environment.json records as the command.
+    page: whether the page of the run is written. live: while it goes on, too.
 
-    Raises UserError where batch_size or limit is out of its range.
+    Raises UserError where batch_size or limit is out of its range, or `live` is without `page`.
     """
 
     model: str | None = None
@@ -33,10 +34,14 @@ class Options:
     retry_failed: bool = False
     wait: bool = False
     command: str = "python"
+    page: bool = True
+    live: bool = False
 
     def __post_init__(self) -> None:
         _check_count("batch_size", self.batch_size, MOST_ROWS)
         _check_count("limit", self.limit, None)
+        if self.live and not self.page:
+            raise UserError("no page is written that could grow", where="--live", hint="leave out --no-page")
 
 
 def _check_count(name: str, given: object, most: int | None) -> None:

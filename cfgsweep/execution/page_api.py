@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import opened_run
-from cfgsweep.storage.page_files import INDEX, SINGLE
+from cfgsweep.storage.artifacts import PAGE_INDEX
+from cfgsweep.storage.page_files import SINGLE
+from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system.display import SilentDisplay
 
 if TYPE_CHECKING:
     from cfgsweep.execution.run import Run
@@ -46,4 +49,18 @@ def page(
     if out is not None:
         return write_page_folder(*content, Path(out))
     write_page(*content)
-    return folder.page / INDEX
+    return opened.folder / PAGE_INDEX
+
+
+def write_page_of(folder: Path) -> None:
+    """Write the page of a run that is read for something else, if it is not that of the run already.
+
+    A notice says so where that cannot be done: the folder may be one that nobody may write into.
+    """
+    from cfgsweep.pages.current import is_current
+
+    try:
+        if not is_current(RunFolder(folder)):
+            page(folder)
+    except (OSError, UserError) as error:
+        SilentDisplay().notice(f"no page was written: {error}")

@@ -11,6 +11,7 @@ from cfgsweep.execution.control_waves import add_controls
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
+from cfgsweep.execution.run_page import RunPage
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.grid_style import GridStyle
@@ -52,13 +53,20 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
             metrics = metrics.of(experiments)
+        page = RunPage(session, sweep, experiments)
+
+        def accepted() -> None:
+            session.run_folder.write_sweep(sweep)
+            page.begin()
+
         try:
-            failed = _compute(session, executor, experiments, lambda: session.run_folder.write_sweep(sweep))
+            failed = _compute(session, executor, experiments, accepted)
             if sweep.compare is not None:
                 failed = [*failed, *_add_controls(session, executor, sweep.compare, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
+            page.stop()
             raise
         display.close()
         if options.shard is not None:
@@ -68,6 +76,7 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
+        page.end(executor is not None)
     return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
 
 

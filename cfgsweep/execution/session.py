@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
-from cfgsweep.storage.records import DoneRecord
+from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.expand import expand
@@ -25,6 +25,7 @@ class RunSession:
 
     def __init__(self, run_folder: RunFolder, settings: RunSettings, options: Options, display: Display):
         self.run_folder, self.settings, self.options, self.display = run_folder, settings, options, display
+        self.on_record: Callable[[Record], None] = lambda record: None  # called with every record that is saved
         self._notices: set[str] = set()
 
     @classmethod

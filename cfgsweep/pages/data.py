@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -47,7 +47,7 @@ class PageData:
     run: RunFolder
     sweep: Sweep
     experiments: Sequence[Experiment]
-    records: Mapping[str, Record]
+    records: dict[str, Record]
     colours: Colours
     folder: str = "../"
     is_running: bool = False

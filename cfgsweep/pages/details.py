@@ -7,6 +7,7 @@ import math
 from collections.abc import Container
 from typing import Any
 
+from cfgsweep.config.absent import AbsentCode
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.pages.copies import copies_of
@@ -30,7 +31,9 @@ def detail_of(run: RunFolder, sweep: Sweep, e: Experiment, record: Record, previ
 
 @functools.lru_cache(maxsize=4096)
 def _scales(schedule: Schedule, value: float, steps: int, levels: tuple[float, ...]) -> list[float | None] | None:
-    """The guidance scale at every step; None where that is not known, as of a schedule whose code is not at hand."""
+    """The guidance scale at every step; None of a schedule whose code is not at hand."""
+    if isinstance(schedule, AbsentCode):
+        return None
     try:
         numbers = schedule.values(value, steps, levels)
     except UserError:

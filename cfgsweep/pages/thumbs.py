@@ -29,14 +29,16 @@ def thumb_file(folder: Path, name: str) -> Path:
     return folder / THUMBS / f"{name}.webp"
 
 
-def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path) -> Colours:
+def make_thumbs(
+    run: RunFolder, records: Iterable[Record], folder: Path, known: Mapping[str, int] | None = None
+) -> Colours:
     """Make the thumbnails that the page in this folder lacks; the colours of all of these pictures.
 
     Pictures that are missing or damaged have none. A video has that of its middle frame.
+    known: colours of thumbnails that are there; those that the page in the folder has if None.
     """
     make_folder(folder / THUMBS)
-    there = {path.stem for path in (folder / THUMBS).glob("*.webp")}
-    known = {name: colour for name, colour in known_colours(folder).items() if name in there}
+    known = dict(_colours_of_page(folder) if known is None else known)
     found: Colours = {}
     for record in records:
         if isinstance(record, DoneRecord) and (name := thumb_name(record)) not in found:
@@ -46,14 +48,14 @@ def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path) -> Colo
     return found
 
 
-def known_colours(folder: Path) -> Colours:
-    """The colours that an earlier page in the folder has."""
-    found: Colours = {}
+def _colours_of_page(folder: Path) -> Colours:
+    """The colours that an earlier page in the folder has, of thumbnails that are there."""
+    found, there = Colours(), {path.stem for path in (folder / THUMBS).glob("*.webp")}
     for path in (folder / DATA).glob("results-*.js"):
         results = content_of(path, f"{DATA}/{path.name}")
         if isinstance(results, Mapping):
             pairs = zip(*(_values(results[key], len(results["at"])) for key in ("thumb", "colour")), strict=True)
-            found |= {name: colour for name, colour in pairs if name is not None}
+            found |= {name: colour for name, colour in pairs if name in there}
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from cfgsweep.pages.data import PageData
+from cfgsweep.pages.current import MADE_OF, made_of
+from cfgsweep.pages.data import PageData, Script
 from cfgsweep.pages.thumbs import make_thumbs, thumb_file
 from cfgsweep.storage.page_files import ASSETS, DATA, HEAD, THUMBS, hash_of, script
 from cfgsweep.storage.run_folder import RunFolder
@@ -15,29 +17,39 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.files import make_folder, open_atomic
 
 
-def write_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], is_running: bool = False) -> PageData:
-    """Write `page/` in the run's folder: after a kill at any moment, the page that was there or the new one."""
+@dataclass(frozen=True)
+class WrittenPage:
+    """What was written. plan, results: the names of files."""
+
+    data: PageData
+    plan: str
+    results: list[str]
+
+
+def write_page(
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], is_running: bool = False
+) -> WrittenPage:
+    """Write `page/` in the run's folder. After a kill at any moment there is the page of before, or the new one."""
     records = run.records_of(experiments)
     colours = make_thumbs(run, records.values(), run.page)
-    data = PageData(run, sweep, experiments, records, colours, is_running=is_running)
-    write_data(data, run.page)
-    return data
+    return write_data(PageData(run, sweep, experiments, records, colours, is_running=is_running), run.page)
 
 
-def write_data(data: PageData, folder: Path) -> list[str]:
-    """Write a page without its thumbnails, remove what it no longer names, and return the names of its results."""
+def write_data(data: PageData, folder: Path) -> WrittenPage:
+    """Write a page without its thumbnails, and remove what it no longer names."""
     write_assets(folder)
     make_folder(folder / DATA)
-    plan, kept, results = data.plan(), set[str](), list[str]()
-    for written in ((plan,), *data.results()):
-        for name, content in written:
-            _write(folder / name, content)
-            kept.add(name)
-        results += [written[0][0]] if len(written) > 1 else []
+    plan = data.plan()
+    write_scripts([plan], folder)
+    kept, results = {plan[0]}, list[str]()
+    for written in data.results():
+        write_scripts(written, folder)
+        kept |= {name for name, _ in written}
+        results.append(written[0][0])
     write_head(data, folder, plan[0], results)
     remove_others(folder / DATA, "*.js", {Path(name).name for name in kept})
     remove_others(folder / THUMBS, "*.webp", {thumb_file(folder, name).name for name in data.colours})
-    return results
+    return WrittenPage(data, plan[0], results)
 
 
 def write_assets(folder: Path) -> None:
@@ -49,13 +61,19 @@ def write_assets(folder: Path) -> None:
 
 def write_head(data: PageData, folder: Path, plan: str, results: Iterable[str]) -> None:
     """Write data.js, by which the page has what the files contain that it names."""
-    head = data.head(plan, results) | {"assets": {name: hash_of(asset(name)) for name in ASSETS}}
+    made = {} if data.is_running else {MADE_OF: made_of(data.run)}
+    head = data.head(plan, results) | {"assets": {name: hash_of(asset(name)) for name in ASSETS}} | made
     _write(folder / HEAD, script(HEAD, head)[1])
 
 
 def asset(name: str) -> bytes:
     """A file of the built page."""
     return files("cfgsweep").joinpath("page", "dist", name).read_bytes()
+
+
+def write_scripts(scripts: Iterable[Script], folder: Path) -> None:
+    for name, content in scripts:
+        _write(folder / name, content)
 
 
 def _write(path: Path, content: bytes) -> None:

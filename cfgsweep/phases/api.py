@@ -126,6 +126,7 @@ def phase(
     wait: bool = False,
     allow_pickle: bool = False,
     allow_code: bool = False,
+    page: bool = True,
     quiet: bool = False,
     command: str = "python",
 ) -> PhaseResult:
@@ -156,6 +157,7 @@ def phase(
         allow_pickle=allow_pickle,
         wait=wait,
         command=command,
+        page=page,
     )
     display = displays.choose(quiet)
     try:

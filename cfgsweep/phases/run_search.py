@@ -11,6 +11,7 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.unusual_scales import unusual_scales
 from cfgsweep.metrics import distances
+from cfgsweep.pages.write import write_page
 from cfgsweep.phases.axis import Axis, AxisPair, check_name
 from cfgsweep.phases.curve import Measure
 from cfgsweep.phases.driver import PhaseDriver, Search
@@ -20,6 +21,7 @@ from cfgsweep.phases.plot_curve import draw_searches
 from cfgsweep.phases.plot_map import draw_maps
 from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
+from cfgsweep.storage.open_run import with_earlier
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
@@ -63,7 +65,10 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
             display.say(f"{counted(copied, 'picture')} of {scan_run.folder} taken over")
         driver.run(settings.max_evaluations, display)
         display.close()
-        return _write_report(session.run_folder, sweep, driver, ranges)
+        report, sweep, computed = _write_report(session.run_folder, sweep, driver, ranges)
+        if options.page and computed:
+            write_page(session.run_folder, sweep, with_earlier(session.run_folder, computed))
+        return report
 
 
 def _driver(session: RunSession, sweep: Sweep, ranges: list[SearchRange], distance: str) -> PhaseDriver:
@@ -97,16 +102,21 @@ def _at_one_value(sweep: Sweep, ranges: list[SearchRange]) -> Sweep:
     return sweep.model_copy(update={"value": [value], "guider": without_values(sweep.guider)})
 
 
-def _write_report(folder: RunFolder, sweep: Sweep, driver: PhaseDriver, ranges: list[SearchRange]) -> Report:
+def _write_report(
+    folder: RunFolder, sweep: Sweep, driver: PhaseDriver, ranges: list[SearchRange]
+) -> tuple[Report, Sweep, list[Experiment]]:
+    """The report, and the sweep of all values that were computed, with its experiments."""
     assert sweep.phase is not None
+    distance = sweep.phase.distance
     computed = [driver.experiment_at(state, point) for state in driver.states for point in sorted(state.records)]
     folder.sort_records(computed)
     if computed:
-        folder.write_sweep(_sweep_of(sweep, ranges, computed), keep=False)  # what was given is a part of it
-    report = as_json(sweep.name, driver, ranges, sweep.phase.distance)
+        sweep = _sweep_of(sweep, ranges, computed)
+        folder.write_sweep(sweep, keep=False)  # what was given is a part of it
+    report = as_json(sweep.name, driver, ranges, distance)
     draw = draw_maps if len(ranges) > 1 else draw_searches
     folder.write_report(report, draw(report, folder))
-    return report
+    return report, sweep, computed
 
 
 def _sweep_of(sweep: Sweep, ranges: list[SearchRange], experiments: Sequence[Experiment]) -> Sweep:

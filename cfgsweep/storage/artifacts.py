@@ -17,6 +17,7 @@ from cfgsweep.storage.page_files import (
     ASSETS,
     DATA,
     HEAD,
+    INDEX,
     SINGLE,
     THUMBS,
     is_asset,
@@ -33,6 +34,7 @@ from cfgsweep.system.locks import LOCKS
 IMAGES, GRIDS, VIDEOS, INPUTS, RATE, PREVIEWS = "images", "grids", "videos", "inputs", "rate", "previews"  # folders
 PAGE, PAGE_DATA, PAGE_THUMBS = "page", f"page/{DATA}", f"page/{THUMBS}"  # folders
 SHARDS = "shards"  # the folder of those that a run is merged from
+PAGE_INDEX = f"{PAGE}/{INDEX}"
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"

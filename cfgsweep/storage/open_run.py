@@ -40,10 +40,10 @@ def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
     run.check()
     sweep, experiments = _read(run, run.sweep_file)
-    return run, sweep, _with_earlier(run, experiments)
+    return run, sweep, with_earlier(run, experiments)
 
 
-def _with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experiment]:
+def with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experiment]:
     """These and those of earlier sweeps that have a record, in the order of the largest sweep."""
     found = [experiments]
     for path in run.earlier_sweeps():
