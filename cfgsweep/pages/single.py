@@ -10,16 +10,17 @@ from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.pages.data import PageData, Script
-from cfgsweep.pages.thumbs import make_thumbs, thumb_file
+from cfgsweep.pages.thumbs import make_thumbs, thumb_file, thumb_name
 from cfgsweep.pages.write import asset
-from cfgsweep.storage.page_files import HEAD, INDEX, THUMBS, is_single, script
+from cfgsweep.storage.page_files import HEAD, INDEX, is_single, script
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.files import make_folder, open_atomic
 from cfgsweep.system.html import csp_hash
 
-MOST_CELLS = 500  # 6 MB, with the numbers of every step
+MOST_CELLS = 500  # 8 MB, with the numbers of every step
 # `load` of the page finds in it what has come before the page's own script.
 ARRIVED = "window.cfgsweepArrived=new Map();window.cfgsweepPage=(name,content)=>{cfgsweepArrived.set(name,content)};"
 STYLE_LINK = re.compile(r'<link[^>]*href="app\.css"[^>]*>')
@@ -52,10 +53,13 @@ def single_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment])
     records = run.records_of(experiments)
     with tempfile.TemporaryDirectory() as folder:
         colours = make_thumbs(run, records.values(), Path(folder))
-        inline = {f"{THUMBS}/{name}.webp": _data_url(thumb_file(Path(folder), name)) for name in colours}
+        urls = {name: _data_url(thumb_file(Path(folder), name)) for name in colours}
     data = PageData(run, sweep, experiments, records, colours, has_previews=False)
     plan, results = data.plan(), list(data.results())
-    head = data.head(plan[0], [found[0][0] for found in results]) | {"inline": inline}
+    head = data.head(plan[0], [found[0][0] for found in results])
+    done = [one for one in records.values() if isinstance(one, DoneRecord) and thumb_name(one) in urls]
+    inline = {f"{head['thumbs']}{name}.webp": url for name, url in urls.items()}
+    head["inline"] = inline | {f"{head['pictures']}{one.id}.png": urls[thumb_name(one)] for one in done}
     return _html([plan, *(one for pair in results for one in pair), script(HEAD, head)])
 
 

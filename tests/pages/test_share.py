@@ -123,7 +123,11 @@ def test_one_file_has_data_and_thumbnails_inside(run: Path, cli) -> None:
     assert results["details"] in found
     assert found[head["plan"]]["axes"]
     assert HOSTILE in [value["title"] for value in head["axes"][0]["values"]]
-    assert sorted(head["inline"]) == sorted(f"thumbs/{one['pixels_sha256'][:16]}.webp" for one in records_of(run))
+    expected = {f"thumbs/{one['pixels_sha256'][:16]}.webp" for one in records_of(run)}
+    assert head["inline"].keys() == expected | {f"{head['pictures']}{one['id']}.png" for one in records_of(run)}
+    for one in records_of(run):
+        thumb = head["inline"][f"thumbs/{one['pixels_sha256'][:16]}.webp"]
+        assert head["inline"][f"{head['pictures']}{one['id']}.png"] == thumb
     for url in head["inline"].values():
         before, _, content = url.partition(";base64,")
         assert before == "data:image/webp"
