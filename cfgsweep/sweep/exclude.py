@@ -95,12 +95,13 @@ def nearest_name(conditions: Mapping[str, Any], cells: Iterable[Mapping[str, Any
 def field_matches(value: Any, wanted: Any) -> bool:
     """Is the value equal to the wanted one, in a list of wanted ones, or in the range of a comparison ('> 0.2')?
 
-    A guider's or schedule's bare name matches it with any parameters.
+    A guider's or schedule's bare name matches it with any parameters, `{name: {}}` one that has none.
     """
     if isinstance(wanted, list) and not isinstance(value, tuple):
         return any(field_matches(value, one) for one in wanted)
     if isinstance(value, Parameters):
-        return wanted in (value.name, value.spec())
+        spec = value.spec()
+        return wanted in (value.name, spec) or (wanted == {value.name: {}} and spec == value.name)
     if isinstance(value, tuple):
         return wanted == list(value) or value == (wanted, wanted)
     if isinstance(wanted, str) and isinstance(value, int | float):
