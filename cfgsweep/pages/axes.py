@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
+from cfgsweep.sweep.exclude_entries import entry_values
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import TitleLabels, by_itself, varying
 
@@ -15,23 +16,28 @@ from cfgsweep.sweep.titles import TitleLabels, by_itself, varying
 class PageAxis:
     """An axis with its distinct values. codes: of every cell, the number of its value.
 
-    numbers: the values as numbers; None of one that is none.
+    numbers: the values as numbers; None of one that is none. entries: by places in `values`, what names the value in
+    an entry of `exclude`.
     """
 
     name: str
     values: list[Any]
     numbers: list[float | None]
     codes: list[int]
+    entries: dict[int, Any]
 
     def as_json(self, labels: TitleLabels) -> dict[str, Any]:
         label = labels.get(self.name, self.name.replace("_", " "))
         titles = [labels.of(self.name, value) for value in self.values]
         texts = [title.removeprefix(f"{labels.get(self.name, self.name)} ") for title in titles]
-        values = zip(titles, texts, self.numbers, strict=True)
+        entries = [{"entry": self.entries[p]} if p in self.entries else {} for p in range(len(self.values))]
+        values = zip(titles, texts, self.numbers, entries, strict=True)
         return {
             "name": self.name,
             "label": label,
-            "values": [{"title": title, "text": text, "number": number} for title, text, number in values],
+            "values": [
+                {"title": title, "text": text, "number": number, **entry} for title, text, number, entry in values
+            ],
         }
 
 
@@ -53,7 +59,8 @@ def _axis(name: str, experiments: Sequence[Experiment], search: Sequence[str]) -
         order = sorted(range(len(values)), key=lambda place: (numbers[place], place))
         rank = {place: number for number, place in enumerate(order)}
         values, numbers, codes = [values[p] for p in order], [numbers[p] for p in order], [rank[c] for c in codes]
-    return PageAxis(name, values, numbers, codes)
+    is_template = name == "prompt" and any(e.template for e in experiments)  # which no entry names
+    return PageAxis(name, values, numbers, codes, {} if is_template else entry_values(name, values))
 
 
 def axis_searched(search: str) -> str:

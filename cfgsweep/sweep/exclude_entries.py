@@ -12,22 +12,26 @@ from cfgsweep.sweep.exclude import matches
 from cfgsweep.sweep.serialize import _plain
 
 
-def entry_values(axis: str, values: Sequence[Any]) -> list[Any]:
-    """Of every value of the axis what names it in an entry, for YAML: it matches this value and no other of them.
+def entry_values(axis: str, values: Sequence[Any]) -> dict[int, Any]:
+    """By the place of a value what names it in an entry, for YAML: it matches this value and no other of them.
 
-    Raises UserError where there is nothing for a value: `call: {a: 1}` also names `call: {a: 1, b: 2}`.
+    Without the values for which there is nothing: `call: {a: 1}` also names `call: {a: 1, b: 2}`.
     """
-    return [_name(axis, value, values) for value in values]
+    if any(all(isinstance(value, kind) for value in values) for kind in (str, int | float)):
+        return dict(enumerate(values))  # there may be thousands of prompts or seeds
+    names = ((place, _names_alone(axis, value, values)) for place, value in enumerate(values))
+    return {place: found[0] for place, found in names if found}
 
 
-def _name(axis: str, value: Any, values: Sequence[Any]) -> Any:
-    for name in _names(axis, value):
-        try:
-            if all(matches({axis: one}, {axis: [name]}) == (one == value) for one in values):
-                return name
-        except UserError:
-            continue
-    raise UserError("no entry of exclude names this value alone", where=axis, given=value)
+def _names_alone(axis: str, value: Any, values: Sequence[Any]) -> list[Any]:
+    return [name for name in _names(axis, value) if _matches_alone(axis, name, value, values)]
+
+
+def _matches_alone(axis: str, name: Any, value: Any, values: Sequence[Any]) -> bool:
+    try:
+        return all(matches({axis: one}, {axis: [name]}) == (one == value) for one in values)
+    except UserError:
+        return False
 
 
 def _names(axis: str, value: Any) -> list[Any]:

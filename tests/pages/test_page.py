@@ -63,7 +63,7 @@ def test_cells_are_those_of_the_run_with_its_titles(finished: Path, page: Writte
     assert page.plan["ids"] == [record["id"] for record in records]
     assert [axis["name"] for axis in page.head["axes"]] == ["prompt", "seed", "guider", "schedule", "value"]
     assert page.head["axes"][-1]["label"] == "guidance scale"
-    assert page.head["axes"][-1]["values"][1] == {"title": "guidance scale 3", "text": "3", "number": 3.0}
+    assert page.head["axes"][-1]["values"][1] == {"title": "guidance scale 3", "text": "3", "number": 3.0, "entry": 3.0}
     for number, record in enumerate(records):
         titles = page.titles(number)
         assert titles["prompt"] == record["prompt"]
