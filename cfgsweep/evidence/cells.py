@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any, NamedTuple
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
-from cfgsweep.reports.cells import OVER
+from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.compare_settings import PLAIN
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
+from cfgsweep.sweep.turns import without_draw
 
 GUIDANCE = ("guider", "schedule", "value")
 OF_CELLS = tuple(name for name in AXES if name not in OVER)
@@ -21,12 +23,20 @@ OF_CELLS = tuple(name for name in AXES if name not in OVER)
 Pair = tuple[object, ...]  # the seed, label and prompt of a picture, in the order of OVER
 
 
+class Draw(NamedTuple):
+    """The seeds of a picture, in a run of several seeds of a fork or a U-turn; None where it has no such thing."""
+
+    seed: int
+    fork: int | None
+    start: int | None
+
+
 @dataclass(frozen=True)
 class Cell:
     """Finished pictures that have all settings in common but prompt, label and seed.
 
-    example: one of the experiments. records: by their seed, label and prompt. title: the settings that vary.
-    curve: the same without the value.
+    example: one of the experiments, with the first seed of a fork or a U-turn. records: by their seed, label and
+    prompt. title: the settings that vary. curve: the same without the value.
     """
 
     example: Experiment
@@ -59,11 +69,19 @@ class Cell:
         return self.example.schedule.name == "constant"
 
 
-def unit_of(pair: Pair, metric: str) -> object:
-    """What a number of a metric is of: all pictures of the cell, those that differ in the seed, or one."""
+def unit_of(pair: Pair, metric: str, settings: Sequence[str] = OVER) -> object:
+    """What a number of a metric is of: all pictures of the cell, those that differ in the seed, or one.
+
+    settings: those that tell pictures apart. Of a Draw, pictures that differ in the seed are those of one seed that
+    differ in that of the fork or the U-turn.
+    """
     if is_of_cells(metric):
         return None
-    return tuple(value for name, value in zip(OVER, pair, strict=True) if name != "seed" or not is_of_groups(metric))
+    told = {name: value for name, value in zip(OVER, pair, strict=True) if name in settings}
+    if is_of_groups(metric):
+        seed = told.pop("seed", None)
+        return (*told.values(), *([seed.seed] if isinstance(seed, Draw) else []))
+    return tuple(told.values())
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -77,16 +95,26 @@ def cells(experiments: Sequence[Experiment], records: Mapping[str, Record], vari
     variable: one of the prompts that tells cells apart, too; what else is in prompts tells pictures apart.
     """
     found: dict[tuple[object, ...], tuple[Experiment, dict[Pair, DoneRecord]]] = {}
+    several = has_draws(experiments)
     for e in experiments:
         record = records.get(e.id)
         if isinstance(record, DoneRecord):
-            _, pairs = found.setdefault((*(getattr(e, n) for n in OF_CELLS), e.value_of(variable)), (e, {}))
-            pairs[tuple(_without(e, variable) if n == "prompt" else getattr(e, n) for n in OVER)] = record
+            example = replace(e, fork=without_draw(e.fork), start=without_draw(e.start)) if several else e
+            key = (*(getattr(example, n) for n in OF_CELLS), e.value_of(variable))
+            _, pairs = found.setdefault(key, (example, {}))
+            pairs[_pair(e, variable, several)] = record
     varied = [name for name in varying([e for e, _ in found.values()]) if name in OF_CELLS and name not in GUIDANCE]
     return [
         Cell(example, pairs, _title(example, varied), _title(example, varied, has_value=False))
         for example, pairs in found.values()
     ]
+
+
+def _pair(e: Experiment, variable: str, several: bool) -> Pair:
+    found: dict[str, Any] = {name: getattr(e, name) for name in OVER} | {"prompt": _without(e, variable)}
+    if several:
+        found["seed"] = Draw(e.seed, *(turn.seed if turn else None for turn in (e.fork, e.start)))
+    return tuple(found.values())
 
 
 def _without(e: Experiment, variable: str) -> object:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from statistics import fmean
 from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
+from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
-from cfgsweep.metrics.spec import is_of_cells, is_of_groups
-from cfgsweep.reports.cells import OVER
+from cfgsweep.metrics.spec import is_of_cells
+from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
@@ -141,7 +141,7 @@ class Comparisons:
         """Which cells have pictures without a partner, as where a folder has controls of several sweeps."""
         for one in self.found:
             if one.match is not None and not one.problem:
-                count, common = len(one.cell.records), len(one.cell.records.keys() & one.match.records.keys())
+                count, common = len(one.cell.records), len({own.id for _, own, _ in partners(one.cell, one.match)})
                 if common < count:
                     yield f"{one.cell.title}: {common} of {count} pictures have a partner in {one.match.title}"
 
@@ -199,6 +199,7 @@ def _check(over: str, pairs: Sequence[str], known: Sequence[str]) -> None:
 def _refuse_one_pair(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None:
     """Raises UserError where all pictures have in common what makes a pair, and others tell them apart."""
     varied = [name for name in OVER if len({getattr(e, name) for e in experiments}) > 1]
+    varied += ["seed"] if "seed" not in varied and has_draws(experiments) else []
     if varied and not set(pairs) & set(varied):
         problem = f"all pictures of this run have the same {' and '.join(pairs)}"
         raise UserError(problem, where="--paired", given=",".join(pairs), allowed=varied)
@@ -222,21 +223,10 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
 
 
 def difference_of(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> Difference | None:
-    """By pairs of pictures; where pictures that differ in the seed have one number together, by pairs of groups.
-
-    pairs: what makes a pair. Pictures that have all of that in common count as one, by the mean of their differences.
-    None for a metric of which a cell has one number alone.
-    """
+    """None for a metric of which there are too few pairs, or a cell has one number alone. pairs: what makes a pair."""
     if is_of_cells(metric):
         return None
-    units: dict[object, list[float]] = {}
-    of_one = [name for name in OVER if name in pairs and not (name == "seed" and is_of_groups(metric))]
-    for pair, record in cell.records.items():
-        other = match.records.get(pair)
-        if other is not None and metric in record.metrics and metric in other.metrics:
-            unit = tuple(value for name, value in zip(OVER, pair, strict=True) if name in of_one)
-            units.setdefault(unit, []).append(record.metrics[metric] - other.metrics[metric])
-    found = paired([fmean(differences) for differences in units.values()])
+    found = paired(differences(metric, partners(cell, match), pairs))
     return Difference(metric, found) if found is not None else None
 
 

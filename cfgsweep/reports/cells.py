@@ -18,8 +18,12 @@ Key = tuple[tuple[str, object], ...]
 
 def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment]]:
     """Groups of experiments that are alike in all else: in the seed of a fork or a U-turn, where these have several."""
-    several = any(turn is not None and turn.seed for e in experiments for turn in (e.fork, e.start))
-    return list(_grouped(experiments, () if several else ("seed",)).values())
+    return list(_grouped(experiments, () if has_draws(experiments) else ("seed",)).values())
+
+
+def has_draws(experiments: Sequence[Experiment]) -> bool:
+    """Whether experiments differ in the seed of a fork or a U-turn."""
+    return any(turn is not None and turn.seed for e in experiments for turn in (e.fork, e.start))
 
 
 def cells(experiments: Sequence[Experiment]) -> dict[Key, list[Experiment]]:
