@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cfgsweep.metrics.feature_sets import radii
+from cfgsweep.metrics.feature_sets import nearest, radii
 from cfgsweep.metrics.neighbours import FiveNeighbours, NeighbourMetric
 
 if TYPE_CHECKING:
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Coverage(NeighbourMetric):
-    """The share of the reference pictures whose ball has a picture of the cell in it."""
+    """The share of the reference pictures whose ball has a picture of the cell in it.
+
+    A ball does not have its surface, as in the authors' package `prdc`.
+    """
 
     name = "coverage"
     unit = "share of the reference that is covered, 0 to 1"
@@ -21,7 +24,4 @@ class Coverage(NeighbourMetric):
     Settings = FiveNeighbours
 
     def measure(self, features: np.ndarray, reference: np.ndarray) -> float:
-        from scipy.spatial import cKDTree
-
-        nearest, _ = cKDTree(features).query(reference)
-        return float((nearest <= radii(reference, self.settings.k)).mean())
+        return float((nearest(reference, features) < radii(reference, self.settings.k)).mean())

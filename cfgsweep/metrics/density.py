@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Density(NeighbourMetric):
-    """In how many balls of reference pictures a cell's picture is, over k: 1 where both sets are alike."""
+    """In how many balls of reference pictures a cell's picture is, over k: 1 where both sets are alike.
+
+    A ball does not have its surface, as in the authors' package `prdc`.
+    """
 
     name = "density"
     unit = "density of pictures in the reference, 1 if alike"
@@ -21,5 +24,5 @@ class Density(NeighbourMetric):
     Settings = FiveNeighbours
 
     def measure(self, features: np.ndarray, reference: np.ndarray) -> float:
-        counts = counts_within(features, reference, radii(reference, self.settings.k))
+        counts = counts_within(features, reference, radii(reference, self.settings.k), has_surface=False)
         return float(counts.mean() / self.settings.k)

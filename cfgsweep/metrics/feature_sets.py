@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,17 +54,35 @@ def _mean_kernel(features: np.ndarray) -> float:
 
 def radii(features: np.ndarray, k: int) -> np.ndarray:
     """The distance of every row to its k-th nearest other row, [rows]."""
-    from sklearn.neighbors import NearestNeighbors
-
-    distances, _ = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(features).kneighbors()
-    found: np.ndarray = distances[:, -1]
-    return found
-
-
-def counts_within(points: np.ndarray, centres: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """In how many balls around `centres`, each with its own radius, every point is, [points]."""
     import numpy as np
+
+    return np.concatenate([np.partition(block, k)[:, k] for block in _distances(features, features)])
+
+
+def counts_within(
+    points: np.ndarray, centres: np.ndarray, radius: np.ndarray, *, has_surface: bool = True
+) -> np.ndarray:
+    """In how many balls around `centres`, each with its own radius, every point is, [points].
+
+    has_surface: whether a point exactly as far as the radius is in the ball. That is common where both sets have
+    pictures in common; then the two distances are equal to the last bit, as both are computed by `_distances`.
+    """
+    import numpy as np
+
+    is_within = np.less_equal if has_surface else np.less
+    return np.concatenate([is_within(block, radius).sum(1) for block in _distances(points, centres)])
+
+
+def nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The distance of every point to the nearest of the others, [points]."""
+    import numpy as np
+
+    return np.concatenate([block.min(1) for block in _distances(points, others)])
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
+    """The Euclidean distances of all points to all others, in blocks [up to BLOCK points, others]."""
     from scipy.spatial.distance import cdist
 
-    blocks = [points[start : start + BLOCK] for start in range(0, len(points), BLOCK)]
-    return np.concatenate([(cdist(block, centres) <= radius).sum(1) for block in blocks])
+    for start in range(0, len(points), BLOCK):
+        yield cdist(points[start : start + BLOCK], others)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Precision(NeighbourMetric):
-    """The share of a cell's pictures that are in the ball of a reference picture: how many look real."""
+    """The share of a cell's pictures that are in the ball of a reference picture: how many look real.
+
+    A ball has its surface, as in the paper and in its authors' code.
+    """
 
     name = "precision"
     unit = "share of pictures near the reference, 0 to 1"

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Recall(NeighbourMetric):
-    """The share of the reference pictures that are in the ball of one of a cell's: how much of them is drawn."""
+    """The share of the reference pictures that are in the ball of one of a cell's: how much of them is drawn.
+
+    A ball has its surface, as in the paper and in its authors' code.
+    """
 
     name = "recall"
     unit = "share of the reference near pictures, 0 to 1"

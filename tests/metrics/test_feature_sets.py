@@ -66,13 +66,14 @@ def test_kid_is_unbiased_for_sets_of_different_sizes() -> None:
     assert min(found) < 0
 
 
-def prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
-    """As Naeem et al. have it in their package `prdc`: full matrices of distances, radii by sorting."""
+def by_the_authors(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
+    """Full matrices of distances, radii by sorting. Balls of Naeem et al. (package `prdc`) are without their surface,
+    those of Kynkäänniemi et al. (`ManifoldEstimator.evaluate`) with it."""
     real_real, fake_fake, between = cdist(real, real), cdist(fake, fake), cdist(real, fake)
     real_radius, fake_radius = np.sort(real_real, axis=1)[:, k], np.sort(fake_fake, axis=1)[:, k]
     return {
-        "precision": (between < real_radius[:, None]).any(axis=0).mean(),
-        "recall": (between < fake_radius[None]).any(axis=1).mean(),
+        "precision": (between <= real_radius[:, None]).any(axis=0).mean(),
+        "recall": (between <= fake_radius[None]).any(axis=1).mean(),
         "density": (between < real_radius[:, None]).sum(axis=0).mean() / k,
         "coverage": (between.min(axis=1) < real_radius).mean(),
     }
@@ -80,12 +81,25 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("name", ["precision", "recall", "density", "coverage"])
-def test_metrics_of_neighbours_are_those_of_prdc(name: str, k: int) -> None:
+def test_metrics_of_neighbours_are_those_of_their_authors(name: str, k: int) -> None:
     for seed in range(5):
         features, reference = two_sets(seed, width=3)
-        expected = prdc(reference, features, k)[name]
+        expected = by_the_authors(reference, features, k)[name]
         assert measured(name, features, reference, k=k) == pytest.approx(expected)
         assert expected > 0
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("name", ["precision", "recall", "density", "coverage"])
+def test_metrics_of_neighbours_of_sets_with_pictures_in_common(name: str, k: int) -> None:
+    """Of which distances equal radii: in more than one block, on a grid where most do, and of the same picture only."""
+    generator = np.random.default_rng(k)
+    many = generator.normal(size=(600, 5))
+    grid = generator.integers(0, 3, (80, 3)).astype(float)
+    for features, reference in [(many, many), (many[:50], many[20:]), (grid, grid[:60]), (many[:9] * 0, many[:9] * 0)]:
+        assert measured(name, features, reference, k=k) == by_the_authors(reference, features, k)[name]
+    if name == "density":
+        assert measured(name, many, many, k=k) == pytest.approx(1)  # k points are nearer than the k-th other one
 
 
 def test_metrics_of_neighbours_have_the_papers_k() -> None:
