@@ -46,10 +46,12 @@ class Diagnostics:
         """The means of OF_RECORDS over the calls that predict something; of none where one of them is not defined.
 
         A guider without an unconditional prediction has no effective scale, also where it leaves some steps unguided.
+        Calls in which both predictions are there and equal are left out: any scale is the same there.
         """
-        predicted = self.column("cond_norm"), self.column("uncond_norm"), self.column("effective_scale")
-        if any(scale is None and (cond or uncond) for cond, uncond, scale in zip(*predicted, strict=True)):
-            return {}
+        columns = map(self.column, ("cond_norm", "uncond_norm", "difference_norm", "effective_scale"))
+        for cond, uncond, difference, scale in zip(*columns, strict=True):
+            if scale is None and difference is None and (cond or uncond):
+                return {}
         known = {name: [value for value in self.column(name) if value is not None] for name in OF_RECORDS}
         return {name: float(f"{fmean(values):.6g}") for name, values in known.items() if values}
 

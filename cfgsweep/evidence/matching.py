@@ -45,7 +45,10 @@ class Way(ABC):
 
 class ByEffectiveScale(Way):
     told = "as strong"
-    undefined = "it has no effective scale: no unconditional prediction, or a picture of an earlier version"
+    undefined = (
+        "it has no effective scale: no unconditional prediction, one equal to the conditional at all steps, "
+        "or a picture of an earlier version"
+    )
 
     def __init__(self, share: float = 0.05):
         """share: how far it may be off, as a share of the scale, or of 1 where that is larger."""

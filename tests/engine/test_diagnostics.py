@@ -98,6 +98,10 @@ def test_what_is_missing_is_not_defined(context: StepContext) -> None:
     (row, *_) = call_numbers(same, context.cond, "epsilon", 1.0).tolist()
     assert Diagnostics.of([row]).column("effective_scale") == [None]
     assert Diagnostics.of([row]).means() == {}
+    (other, *_) = call_numbers(context, 3 * context.cond - 2 * context.uncond, "epsilon", 1.0).tolist()
+    assert Diagnostics.of([row, other]).means()["effective_scale"] == pytest.approx(3)  # any scale is the same there
+    (single, *_) = call_numbers(alone, context.cond, "epsilon", 1.0).tolist()
+    assert Diagnostics.of([row, other, single]).means() == {}
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
