@@ -163,6 +163,7 @@ REFUSED: list[tuple[dict[str, str | bytes], Any, list[str]]] = [
     ({"p.jsonl": '{"prompt": "a"}\n{"text": "b"}\n'}, {"file": "p.jsonl"}, ["p.jsonl:2: there is no 'prompt'"]),
     ({"p.jsonl": '{"prompt": "a"}\n["b"]\n'}, {"file": "p.jsonl"}, ["p.jsonl:2: not a JSON object"]),
     ({"p.jsonl": '{"prompt": "a"\n'}, {"file": "p.jsonl"}, ["p.jsonl:1: not JSON"]),
+    ({"p.jsonl": '{"prompt": "a"}\n{"n": 1, "n": 2}\n'}, {"file": "p.jsonl"}, ["p.jsonl:2: a key twice"]),
     ({"p.jsonl": '{"prompt": 3}\n'}, {"file": "p.jsonl"}, ["p.jsonl:1: not a text"]),
     ({"p.jsonl": '{"prompt": "\\ud800"}\n'}, {"file": "p.jsonl"}, ["p.jsonl:1: not a text: half a surrogate pair"]),
     ({"p.parquet": "PAR1"}, {"file": "p.parquet"}, ["not a Parquet file"]),
