@@ -137,7 +137,7 @@ class Rated:
         several = len({one.group for one in self.strengths}) > 1
         head = ("strength", "of", "95% interval", *(["group"] if several else []))
         rows = [
-            (f"{s.strength:+.2f}", self.items[s.item], f"[{s.low:+.2f}, {s.high:+.2f}]", *([str(s.group)] * several))
+            (f"{s.strength:+.2f}", self.items[s.item], s.interval(), *([str(s.group)] * several))
             for s in sorted(self.strengths, key=lambda one: (one.group, -one.strength))
         ]
         note = ["strengths of different groups cannot be compared: no answers connect them"] if several else []

@@ -7,10 +7,11 @@ import itertools
 import choix
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.optimize import brentq
+from scipy.special import expit, log_expit
+from scipy.stats import binom, chi2
 
-from cfgsweep.evidence import bradley_terry
-from cfgsweep.evidence.bradley_terry import added_wins, strengths
+from cfgsweep.evidence.bradley_terry import Strength, added_wins, strengths
 
 
 def answers(truth: np.ndarray, each: int, rng: np.random.Generator) -> tuple[list[tuple[int, int]], list[float]]:
@@ -24,7 +25,7 @@ def test_strengths_are_those_of_choix() -> None:
     rng = np.random.default_rng(0)
     compared = [tuple(rng.choice(5, 2, replace=False)) for _ in range(200)]
     wins = rng.choice([0.0, 0.5, 1.0], 200)
-    table = added_wins(~np.eye(5, dtype=bool), np.zeros(5))
+    table = added_wins(~np.eye(5, dtype=bool))
     assert table.sum() == pytest.approx(4)
     for (one, other), share in zip(compared, wins, strict=True):
         table[one, other] += share
@@ -36,11 +37,37 @@ def test_strengths_are_those_of_choix() -> None:
 
 @pytest.mark.parametrize(("wins", "losses"), [(7, 3), (20, 0), (0, 5)])
 def test_of_two_items_it_is_the_logit(wins: int, losses: int) -> None:
-    """Also where all answers are for one of them, of which the interval is no point."""
+    """Also where all answers are for one of them, of which the interval is open to its side."""
     one, other = strengths([(0, 1)] * (wins + losses), [1.0] * wins + [0.0] * losses, 2, reference=[1])
     assert one.strength == pytest.approx(np.log((wins + 0.5) / (losses + 0.5)))
     assert (other.strength, other.low, other.high) == (0, 0, 0)
-    assert one.low < one.high
+    assert (one.low is None, one.high is None) == (not wins, not losses)
+    for end, farther in ((one.low, min), (one.high, max)):
+        if end is not None:
+            expected = (ends(wins + added, losses + added) for added in (0.5, 0.005))
+            assert end == pytest.approx(farther(each[farther is max] for each in expected), abs=1e-3)
+
+
+def ends(wins: float, losses: float) -> tuple[float, float]:
+    """The strengths of one of two items of which twice the log likelihood is lower by the quantile of chi squared."""
+    likely = np.log(wins / losses)
+
+    def excess(strength: float) -> float:
+        at, most = (wins * log_expit(s) + losses * log_expit(-s) for s in (strength, likely))
+        return 2 * (most - at) - chi2.ppf(0.95, 1)
+
+    return brentq(excess, likely - 1e4, likely), brentq(excess, likely, likely + 1e4)
+
+
+def test_intervals_are_open_where_no_chain_of_answers_bounds_them() -> None:
+    """0 and 1 won against each other, both always against 2, and 2 always against 3."""
+    compared = [(0, 1)] * 10 + [(0, 2)] * 5 + [(1, 2)] * 5 + [(2, 3)] * 5
+    found = strengths(compared, [1.0, 0.0] * 5 + [1.0] * 15, 4, reference=[0])
+    assert [(one.low is None, one.high is None) for one in found[1:]] == [(False, False), (True, False), (True, False)]
+    words = [one.interval() for one in strengths([(0, 1)] * 5, [1.0] * 5, 2, [1])]
+    assert words == ["from +0.22 on", "[+0.00, +0.00]"]
+    assert strengths([(0, 1)] * 5, [0.0] * 5, 2, [1])[0].interval().startswith("up to -")
+    assert strengths([(0, 1), (1, 2)], [1.0, 1.0], 3)[1].interval() == "not bounded"
 
 
 def test_items_that_nothing_connects_are_groups_of_their_own() -> None:
@@ -58,12 +85,25 @@ def test_more_answers_give_shorter_intervals_around_what_was_planted() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("each", [8, 25])
-def test_intervals_cover_at_the_stated_rate(each: int, monkeypatch) -> None:
+def test_intervals_cover_at_the_stated_rate(each: int) -> None:
     """Of 400 sets of answers about four items; the bounds are three standard errors, and a little for few answers."""
-    monkeypatch.setattr(bradley_terry, "RESAMPLES", 499)
     truth, rng, covered = np.array([0.0, 0.5, -0.5, 1.5]), np.random.default_rng(3), []
     for _ in range(400):
         found = strengths(*answers(truth, each, rng), 4, reference=[0])
-        covered.append([one.low <= true <= one.high for one, true in zip(found[1:], truth[1:], strict=True)])
+        covered.append([has(one, true) for one, true in zip(found[1:], truth[1:], strict=True)])
     for rate in np.mean(covered, axis=0):
         assert abs(rate - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400) + 0.01
+
+
+@pytest.mark.parametrize("count", [5, 10, 20, 50])
+def test_intervals_of_few_answers_cover_any_strength(count: int) -> None:
+    """The exact rate, over all numbers of wins; with so few possible answers it cannot be 95% everywhere."""
+    found = [strengths([(0, 1)] * count, [1.0] * wins + [0.0] * (count - wins), 2, [1])[0] for wins in range(count + 1)]
+    for true in np.linspace(0, 8, 33):
+        chances = binom.pmf(range(count + 1), count, expit(true))
+        assert sum(chance for chance, one in zip(chances, found, strict=True) if has(one, true)) > 0.92
+
+
+def has(one: Strength, true: float) -> bool:
+    """Whether a strength is in an interval."""
+    return (one.low is None or one.low <= true) and (one.high is None or true <= one.high)
