@@ -31,7 +31,8 @@ class WrittenPage:
         found = CALL.fullmatch(text)
         assert found, f"{name} is not one call: {text[:99]}"
         assert found[1] == name
-        assert not set(found[2]) & {"<", ">", "&", "\u2028", "\u2029"}
+        unescaped = sorted(set(found[2]) & {"<", ">", "&", "\u2028", "\u2029"})
+        assert unescaped == [], name
         return json.loads(found[2])
 
     def titles(self, cell: int) -> dict[str, str]:
