@@ -11,7 +11,6 @@ from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
-from cfgsweep.metrics.spec import is_of_cells
 from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
@@ -45,13 +44,27 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A cell and its match. problem: why they are not compared, or empty. is_far: whether the match is no match."""
+    """A cell and its match. problem: why they are not compared, or empty. is_far: whether the match is no match.
+
+    pairs: of pictures. distinct: how many of them are not the same two pictures as another.
+    """
 
     cell: Cell
     match: Cell | None
     problem: str = ""
     differences: Sequence[Difference] = field(default_factory=list)
     is_far: bool = False
+    pairs: int = 0
+    distinct: int = 0
+
+    @classmethod
+    def of(cls, cell: Cell, match: Cell, metrics: Sequence[str], pairs: Sequence[str], too_few: str) -> Comparison:
+        """By these metrics. pairs: what makes a pair. too_few: the problem where no metric has enough pairs."""
+        found = list(partners(cell, match))
+        numbers = {name: paired(differences(name, found, pairs)) for name in metrics}
+        shown = [Difference(name, one) for name, one in numbers.items() if one is not None]
+        distinct = len({one.pixels for one in found})
+        return cls(cell, match, "" if shown else too_few, shown, pairs=len(found), distinct=distinct)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +73,8 @@ class Comparison:
             "against": self.match.title if self.match else None,
             "effective_scale_of_match": self.match.effective_scale if self.match else None,
             "problem": self.problem or None,
+            "pairs": self.pairs,
+            "distinct": self.distinct,
             "differences": [one.as_json() for one in self.differences],
         }
 
@@ -129,6 +144,10 @@ class Comparisons:
             yield f"of {len(pairs)} differences, {cannot}: {needed}"
         if pairs and min(pairs) < ENOUGH_PAIRS:
             yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: 71% of those of 3 are right, 89% of 10"
+        for one in self.found:
+            if one.distinct < one.pairs and not one.problem:
+                counts = f"its {one.pairs} pairs of pictures are {one.distinct} different ones"
+                yield f"{one.cell.title}: {counts}, each of which counts once"
         yield from self._alone()
 
     @property
@@ -214,20 +233,8 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
         return Comparison(cell, match, problem, is_far=True)
-    differences = [one for name in metrics if (one := difference_of(name, cell, match, pairs)) is not None]
-    if not differences:
-        return Comparison(
-            cell, match, f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
-        )
-    return Comparison(cell, match, differences=differences)
-
-
-def difference_of(metric: str, cell: Cell, match: Cell, pairs: Sequence[str]) -> Difference | None:
-    """None for a metric of which there are too few pairs, or a cell has one number alone. pairs: what makes a pair."""
-    if is_of_cells(metric):
-        return None
-    found = paired(differences(metric, partners(cell, match), pairs))
-    return Difference(metric, found) if found is not None else None
+    too_few = f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
+    return Comparison.of(cell, match, metrics, pairs, too_few)
 
 
 def _rows(one: Comparison) -> Iterator[tuple[str, ...]]:

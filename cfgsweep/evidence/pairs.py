@@ -17,6 +17,11 @@ class Partners(NamedTuple):
     own: DoneRecord
     other: DoneRecord
 
+    @property
+    def pixels(self) -> tuple[str, str]:
+        """Hashes of the two pictures."""
+        return self.own.pixels_sha256, self.other.pixels_sha256
+
 
 def partners(cell: Cell, match: Cell) -> Iterator[Partners]:
     """The pictures of the same seeds, label and prompt.
@@ -44,10 +49,16 @@ def differences(metric: str, found: Iterable[Partners], settings: Sequence[str])
     """One for each pair, or where pictures that differ in the seed have one number together, for each pair of groups.
 
     settings: what makes a pair. Pictures that have all of that in common count as one, by the mean of their
-    differences.
+    differences, and so do pairs of the same two pictures: these are one observation, however often it is there.
     """
     numbers: dict[object, list[float]] = {}
-    for pair, own, other in found:
-        if metric in own.metrics and metric in other.metrics:
-            numbers.setdefault(unit_of(pair, metric, settings), []).append(own.metrics[metric] - other.metrics[metric])
-    return [fmean(each) for each in numbers.values()]
+    pictures: dict[object, list[tuple[str, str]]] = {}
+    for one in found:
+        if metric in one.own.metrics and metric in one.other.metrics:
+            unit = unit_of(one.pair, metric, settings)
+            numbers.setdefault(unit, []).append(one.own.metrics[metric] - one.other.metrics[metric])
+            pictures.setdefault(unit, []).append(one.pixels)
+    distinct: dict[tuple[tuple[str, str], ...], list[float]] = {}
+    for unit, each in numbers.items():
+        distinct.setdefault(tuple(sorted(pictures[unit])), []).append(fmean(each))
+    return [fmean(each) for each in distinct.values()]

@@ -10,7 +10,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells
-from cfgsweep.evidence.comparison import Comparison, Comparisons, difference_of, measured_metrics, with_corrected_p
+from cfgsweep.evidence.comparison import Comparison, Comparisons, measured_metrics, with_corrected_p
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
 from cfgsweep.metrics.spec import higher_is_better, is_of_cells, is_of_groups
@@ -202,6 +202,4 @@ def _opponents(
 
 
 def _compared(cell: Cell, match: Cell, metrics: Sequence[str]) -> Comparison:
-    differences = [one for name in metrics if (one := difference_of(name, cell, match, OVER)) is not None]
-    problem = "" if differences else f"fewer than {LEAST_PAIRS} pairs in the half to judge by"
-    return Comparison(cell, match, problem, differences)
+    return Comparison.of(cell, match, metrics, OVER, f"fewer than {LEAST_PAIRS} pairs in the half to judge by")

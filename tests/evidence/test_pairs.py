@@ -82,3 +82,37 @@ def test_seeds_of_u_turns_are_pictures_of_one_cell(cli, tmp_path: Path) -> None:
         "cfg_zero 3, start none": 6,
         "cfg_zero 3, start 0.5": 12,
     }
+
+
+COPIES = """\
+name: c
+model: digits
+label: [1, 2, 3]
+seed: [1, 2, 3, 4]
+steps: 4
+guider: cfg
+value: [0, 2]
+sampler: [euler, ddim]
+metrics: [contrast, adherence]
+"""
+
+
+def test_pairs_of_the_same_two_pictures_count_once(cli, tmp_path: Path) -> None:
+    """At scale 0 the label has no effect, so that only seeds tell pairs apart; adherence is different by the label."""
+    run = run_of(COPIES, tmp_path)
+    words = ["--over", "sampler", "--matched", "value"]
+    found = compared(cli, run, *words)
+    (name,) = [name for name in found if name.startswith("cfg 0")]
+    (other,) = [name for name in found if name.startswith("cfg 2")]
+    assert [(found[one]["pairs"], found[one]["distinct"]) for one in (name, other)] == [(12, 4), (12, 12)]
+    assert {one["metric"]: one["pairs"] for one in found[name]["differences"]} == {"contrast": 4, "adherence": 4}
+    assert {one["pairs"] for one in found[other]["differences"]} == {12}
+    numbers = {(r["sampler"], r["label"], r["seed"]): r["metrics"] for r in records_of(run) if r["value"] == 0}
+    samplers = ("ddim", "euler") if "ddim" in name else ("euler", "ddim")
+    own, match = ([numbers[one, label, seed] for label in (1, 2, 3) for seed in (1, 2, 3, 4)] for one in samplers)
+    for each in found[name]["differences"]:
+        expected = [a[each["metric"]] - b[each["metric"]] for a, b in zip(own, match, strict=True)]
+        assert each["mean"] == pytest.approx(sum(expected) / len(expected))
+    lines = cli("compare", run, *words).out.splitlines()
+    told = [line for line in lines if "different ones" in line]
+    assert told == [f"{name}: its 12 pairs of pictures are 4 different ones, each of which counts once"]
