@@ -111,7 +111,7 @@ class Comparisons:
         """
         _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
         _refuse_one_pair(pairs, experiments)
-        names, all_cells = measured_metrics(records, metrics), _cells(experiments, records, over)
+        names, all_cells = _not_matched(records, metrics, matched), _cells(experiments, records, over)
         if baseline is None:
             baseline = names_of(all_cells[0], over)[-1]
         own, others = apart(all_cells, over, baseline)
@@ -192,6 +192,15 @@ def measured_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> l
         if name not in measured:
             raise unknown_name("metric of this run", name, measured, "--metric")
     return list(metrics or measured)
+
+
+def _not_matched(records: Mapping[str, Record], metrics: Sequence[str], matched: str) -> list[str]:
+    """The metrics to compare: without the one that is matched, which is equal by choice."""
+    names = [name for name in measured_metrics(records, metrics) if name != matched]
+    if matched in metrics or not names:
+        problem, hint = "the metric that is matched is equal by choice", "compare another one"
+        raise UserError(problem, where="--metric" if metrics else "--matched", given=matched, hint=hint)
+    return names
 
 
 def _cells(experiments: Sequence[Experiment], records: Mapping[str, Record], over: str) -> list[Cell]:

@@ -87,6 +87,7 @@ def test_what_is_asked_for_is_matched_then(cli, run: Path, tmp_path: Path) -> No
         (["--matched", "scale"], ["scale", "effective_scale"]),
         (["--where", "guider=cfg_zero"], ["--baseline", "cfg", "compare: {}"]),
         (["--paired", "prompt"], ["the same prompt", "allowed: seed, label"]),
+        (["--matched", "contrast", "--metric", "contrast"], ["--metric", "equal by choice"]),
         (["--choose", "contrast"], ["--choose: it has no effect without --split"]),
         (["--plot", "contrast,diversity", "--metric", "contrast"], ["--metric: it has no effect together with --plot"]),
     ],

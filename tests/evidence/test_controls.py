@@ -138,6 +138,7 @@ def test_the_level_of_a_metric_is_searched(cli, sweep_file, tmp_path: Path) -> N
     assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     compared = json.loads(cli("compare", tmp_path / "r", "--json").out)
     assert compared["matched"] == "contrast"
+    assert {each["metric"] for one in compared["comparisons"] for each in one["differences"]} == {"diversity"}
     assert [one["problem"] for one in compared["comparisons"]] == [None] * 4
     records = records_of(tmp_path / "r")
     for value in (1.5, 3):
