@@ -11,12 +11,14 @@ from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
+from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axes_of, axis_label
 from cfgsweep.system.display import aligned, html_table
+from cfgsweep.system.wording import counted
 
 HEAD = ("cell", "against", "scales", "metric", "difference", "95% interval", "wins", "p (Holm)", "verdict")
 SIGNIFICANT = 0.05  # the probability that one of the differences found is none at all
@@ -46,7 +48,8 @@ class Difference:
 class Comparison:
     """A cell and its match. problem: why they are not compared, or empty. is_far: whether the match is no match.
 
-    pairs: of pictures. distinct: how many of them are not the same two pictures as another.
+    pairs: of pictures. distinct: how many of them are not the same two pictures as another. few: of the metrics of
+    which there are too few pairs, how many there are.
     """
 
     cell: Cell
@@ -56,15 +59,17 @@ class Comparison:
     is_far: bool = False
     pairs: int = 0
     distinct: int = 0
+    few: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cell: Cell, match: Cell, metrics: Sequence[str], pairs: Sequence[str], too_few: str) -> Comparison:
         """By these metrics. pairs: what makes a pair. too_few: the problem where no metric has enough pairs."""
         found = list(partners(cell, match))
-        numbers = {name: paired(differences(name, found, pairs)) for name in metrics}
-        shown = [Difference(name, one) for name, one in numbers.items() if one is not None]
-        distinct = len({one.pixels for one in found})
-        return cls(cell, match, "" if shown else too_few, shown, pairs=len(found), distinct=distinct)
+        numbers = {name: differences(name, found, pairs) for name in metrics}
+        shown = [Difference(name, one) for name, each in numbers.items() if (one := paired(each)) is not None]
+        few = {name: len(each) for name, each in numbers.items() if len(each) < LEAST_PAIRS}
+        counts = (len(found), len({one.pixels for one in found}))
+        return cls(cell, match, "" if shown else too_few, shown, False, *counts, few)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +80,7 @@ class Comparison:
             "problem": self.problem or None,
             "pairs": self.pairs,
             "distinct": self.distinct,
+            "too_few_pairs": dict(self.few),
             "differences": [one.as_json() for one in self.differences],
         }
 
@@ -137,18 +143,38 @@ class Comparisons:
             yield self.advice
 
     def _notes(self) -> Iterator[str]:
-        pairs = [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
-        if pairs and min(pairs) < (least := pairs_needed(len(pairs), SIGNIFICANT)):
+        pairs = self._pairs
+        if pairs and min(pairs) < self.pairs_to_show:
             needed = "more seeds, labels or prompts are needed"
-            cannot = f"those of fewer than {least} pairs cannot be shown, however large"
+            cannot = f"those of fewer than {self.pairs_to_show} pairs cannot be shown, however large"
             yield f"of {len(pairs)} differences, {cannot}: {needed}"
         if pairs and min(pairs) < ENOUGH_PAIRS:
             yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: 71% of those of 3 are right, 89% of 10"
+        yield from self._left_out()
         for one in self.found:
             if one.distinct < one.pairs and not one.problem:
                 counts = f"its {one.pairs} pairs of pictures are {one.distinct} different ones"
                 yield f"{one.cell.title}: {counts}, each of which counts once"
         yield from self._alone()
+
+    @property
+    def _pairs(self) -> list[int]:
+        """How many pairs each difference has that is corrected for."""
+        return [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
+
+    @property
+    def pairs_to_show(self) -> int:
+        """How many pairs a difference needs at least to be shown beside the others, however large it is."""
+        return pairs_needed(max(1, len(self._pairs)), SIGNIFICANT)
+
+    def _left_out(self) -> Iterator[str]:
+        """Which metrics are not compared in cells where others are, and why."""
+        compared = [one for one in self.found if not one.problem]
+        for metric in dict.fromkeys(name for one in compared for name in one.few):
+            counts = [one.few[metric] for one in compared if metric in one.few]
+            where = "" if len(counts) == len(compared) else f" in {len(counts)} of {len(compared)} cells"
+            pairs = f"{counted(max(counts), 'pair')} where {LEAST_PAIRS} are needed"
+            yield f"{metric}: not compared{where}, {pairs}{_of_several(metric)}"
 
     @property
     def far_match(self) -> Cell | None:
@@ -261,6 +287,12 @@ def _rows(one: Comparison) -> Iterator[tuple[str, ...]]:
             as_p(each.p_corrected),
             each.verdict,
         )
+
+
+def _of_several(metric: str) -> str:
+    if is_of_cells(metric):
+        return "; it is one number of all pictures of a cell"
+    return "; it is one number of all seeds together" if is_of_groups(metric) else ""
 
 
 def _scale(cell: Cell) -> str:

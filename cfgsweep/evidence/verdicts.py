@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cfgsweep.evidence.comparison import Comparison, Comparisons, Difference
+from cfgsweep.metrics.spec import is_of_cells
 from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, EVALUATIONS, VALUE
 
 EQUAL = {EFFECTIVE_SCALE: "equal effective scale", EVALUATIONS: "equal evaluations", VALUE: "equal value"}
@@ -17,18 +18,26 @@ def sentences(comparisons: Comparisons) -> Iterator[str]:
         if one.problem or one.match is None:
             yield f"{one.cell.title}: not compared, {one.problem}"
         else:
-            yield f"{one.cell.title} against {one.match.title} at {level}: {'; '.join(_clauses(one))}"
+            clauses = "; ".join(_clauses(one, comparisons.pairs_to_show))
+            yield f"{one.cell.title} against {one.match.title} at {level}: {clauses}"
 
 
-def _clauses(one: Comparison) -> Iterator[str]:
-    """What differs first, then what was not shown to, then what is the same in all pairs."""
+def _clauses(one: Comparison, pairs_to_show: int) -> Iterator[str]:
+    """What differs first, then what was not shown to or could not be, then what is the same in all pairs."""
     for each in one.differences:
         if each.verdict in ("higher", "lower"):
             yield f"{each.metric} {each.verdict} by {_amount(each)}"
-    for words, verdict in (("no difference shown in", "not shown"), ("the same", "equal")):
-        alike = [each.metric for each in one.differences if each.verdict == verdict]
-        if alike:
-            yield f"{words} {_listed(alike)}"
+    unshown = [each for each in one.differences if each.verdict == "not shown"]
+    ways = (
+        ("no difference shown in", [each.metric for each in unshown if each.found.pairs >= pairs_to_show]),
+        (
+            "too few pairs to show a difference in",
+            [each.metric for each in unshown if each.found.pairs < pairs_to_show],
+        ),
+        ("the same", [each.metric for each in one.differences if each.verdict == "equal"]),
+        ("too few pairs to compare", [name for name in one.few if not is_of_cells(name)]),
+    )
+    yield from (f"{words} {_listed(names)}" for words, names in ways if names)
 
 
 def _amount(each: Difference) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cfgsweep
+from cfgsweep.evidence.verdicts import sentences
 from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
@@ -183,3 +185,15 @@ def test_a_schedule_is_compared_with_the_constant_scale(cli, sweep_file, tmp_pat
     found = comparisons(cli, tmp_path / "r", "--where", "value>1")
     assert found.keys() == {"cfg cosine 1.5", "cfg cosine 3"}
     assert all("cosine" not in one["against"] for one in found.values())
+
+
+def test_sentences_do_not_say_of_few_pairs_that_they_show_nothing(run: Path) -> None:
+    """Of two values there are 4 differences or more, which 3 pairs, those of diversity, cannot show."""
+    found = cfgsweep.compare(run, matched="value")
+    for one, sentence in zip(found.found, sentences(found), strict=True):
+        verdicts = {each.metric: each.verdict for each in one.differences}
+        assert ("too few pairs to show a difference in" in sentence) == ("not shown" in verdicts.values())
+        assert "no difference shown" not in sentence
+    assert any(
+        each.metric == "diversity" and each.verdict == "not shown" for o in found.found for each in o.differences
+    )

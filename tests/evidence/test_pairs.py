@@ -116,3 +116,12 @@ def test_pairs_of_the_same_two_pictures_count_once(cli, tmp_path: Path) -> None:
     lines = cli("compare", run, *words).out.splitlines()
     told = [line for line in lines if "different ones" in line]
     assert told == [f"{name}: its 12 pairs of pictures are 4 different ones, each of which counts once"]
+
+
+def test_metrics_that_pairs_leave_out_are_told(cli, forks: Path) -> None:
+    """Paired by the seed alone, diversity has one number for each of two seeds."""
+    words = ["--matched", "value", "--paired", "seed"]
+    found = compared(cli, forks, *words)["cfg_zero 3"]
+    assert ([one["metric"] for one in found["differences"]], found["too_few_pairs"]) == (["contrast"], {"diversity": 2})
+    told = "diversity: not compared, 2 pairs where 3 are needed; it is one number of all seeds together"
+    assert told in cli("compare", forks, *words).out.splitlines()
