@@ -10,7 +10,7 @@ from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
 from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.pairs import differences, partners
-from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed
+from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed, signed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
@@ -281,8 +281,8 @@ def _rows(one: Comparison) -> Iterator[tuple[str, ...]]:
         yield (
             *(compared if number == 0 else ("", "", "")),
             each.metric,
-            f"{found.mean:+.4f}",
-            f"[{found.low:+.4f}, {found.high:+.4f}]",
+            signed(found.mean),
+            f"[{signed(found.low)}, {signed(found.high)}]",
             f"{found.wins:.0%} of {found.pairs}",
             as_p(each.p_corrected),
             each.verdict,

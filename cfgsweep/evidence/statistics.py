@@ -13,6 +13,7 @@ CONFIDENCE = 0.95
 TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles between which the interval is
 LEAST_PAIRS = 3  # of which the interval of a mean says anything
 ENOUGH_PAIRS = 16  # of which it has the mean about as often as it says
+ROUNDING = 1e-9  # what sums of numbers that cancel each other can leave
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,13 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 def as_p(p: float) -> str:
     """A p value to three digits after the point; one that these would show as 0 as '<0.001'."""
     return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def signed(number: float) -> str:
+    """A difference to four digits after the point; one that these would show as 0 to two digits that count."""
+    if abs(number) < ROUNDING:
+        return f"{0:+.4f}"
+    return f"{number:+.4f}" if abs(number) >= 0.00005 else f"{number:+.1e}"
 
 
 def pairs_needed(differences: int, significant: float) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfgsweep.evidence import statistics
-from cfgsweep.evidence.statistics import as_p, holm, mean_interval, paired, pairs_needed
+from cfgsweep.evidence.statistics import as_p, holm, mean_interval, paired, pairs_needed, signed
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +110,19 @@ def test_holm_is_its_definition(p_values: list[float]) -> None:
 
 def test_a_small_p_is_not_shown_as_none() -> None:
     assert [as_p(p) for p in (0.0002, 0.0005, 0.04, 1.0)] == ["<0.001", "0.001", "0.040", "1.000"]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (0.0, "+0.0000"),
+        (-0.0, "+0.0000"),
+        (-1e-17, "+0.0000"),
+        (-3.24e-6, "-3.2e-06"),
+        (4.99e-5, "+5.0e-05"),
+        (5e-5, "+0.0001"),
+        (-0.25, "-0.2500"),
+    ],
+)
+def test_a_small_difference_is_not_shown_as_none(number: float, told: str) -> None:
+    assert signed(number) == told
