@@ -22,7 +22,8 @@ def compare(
     ] = None,
     baseline: Annotated[str | None, typer.Option(help="what the others are compared with; cfg if not given")] = None,
     matched: Annotated[
-        str | None, typer.Option(help="what is equal: effective_scale (the default), evaluations, value, or a metric")
+        str | None,
+        typer.Option(help="what is equal: effective_scale (the default), evaluations, value, settings, or a metric"),
     ] = None,
     metric: Annotated[list[str] | None, typer.Option(help="only this one; may be repeated", show_default=False)] = None,
     over: Annotated[str | None, typer.Option(help="the setting that is compared; guider if not given")] = None,

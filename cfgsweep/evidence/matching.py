@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 from cfgsweep.errors import unknown_name
 from cfgsweep.evidence.cells import GUIDANCE, Cell
-from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, EVALUATIONS, VALUE
+from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, EVALUATIONS, SETTINGS, VALUE
 
 
 class Way(ABC):
@@ -93,6 +93,18 @@ class ByValue(Way):
         return 0.0
 
 
+class BySettings(Way):
+    """Nothing but the settings that are not compared."""
+
+    free = ("guider",)
+
+    def number(self, cell: Cell) -> float | None:
+        return 0.0
+
+    def tolerance(self, cell: Cell) -> float:
+        return 0.0
+
+
 class ByMetric(Way):
     """The mean of a metric."""
 
@@ -111,7 +123,12 @@ class ByMetric(Way):
         return stdev(numbers) / 10 if len(numbers) > 1 else 0.0
 
 
-WAYS: dict[str, type[Way]] = {EFFECTIVE_SCALE: ByEffectiveScale, EVALUATIONS: ByEvaluations, VALUE: ByValue}
+WAYS: dict[str, type[Way]] = {
+    EFFECTIVE_SCALE: ByEffectiveScale,
+    EVALUATIONS: ByEvaluations,
+    VALUE: ByValue,
+    SETTINGS: BySettings,
+}
 
 
 def way_called(matched: str, metrics: Sequence[str]) -> Way:

@@ -14,6 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import opened_run
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import DoneRecord
+from cfgsweep.sweep.compare_settings import SETTINGS, VALUE
 from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def compare(
     """What guiders do beyond plain guidance of the same strength: paired differences of the metrics, with intervals.
 
     baseline: what the others are compared with, as titles name it; that of the sweep's `compare`, or cfg, if not given.
-    matched: what is equal in a comparison: effective_scale, evaluations, value, or a metric; that of the sweep's
-    `compare`, or effective_scale, if not given. metrics: those to compare, all that were measured if not given.
+    matched: what is equal in a comparison: effective_scale, evaluations, value, settings (all but what is compared), or
+    a metric; that of the sweep's `compare`, or effective_scale, if not given, over the value settings.
+    metrics: those to compare, all that were measured if not given.
     over: the setting that is compared. paired: what the two pictures of a pair have in common: seed, label and prompt
     if not given. With fewer of them, pictures that have these in common count as one.
     where: take only pictures for which these conditions hold, as `Run.where` takes them.
@@ -68,7 +70,7 @@ def compare(
 
     opened = opened_run(run, where)
     experiments, records, settings = opened.compared()
-    usual, matched = settings.given(baseline, matched)
+    usual, matched = settings.given(baseline, SETTINGS if over == VALUE and matched is None else matched)
     of = usual if over == "guider" else baseline
     pairs = OVER if paired is None else paired
     found = Comparisons.of(experiments, records, of, matched, metrics or (), over, pairs)

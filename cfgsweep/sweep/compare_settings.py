@@ -15,6 +15,7 @@ from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.spec import is_of_cells
 
 EFFECTIVE_SCALE, EVALUATIONS, VALUE = "effective_scale", "evaluations", "value"
+SETTINGS = "settings"  # of `cfgsweep compare` alone: what is not compared is equal anyway
 MATCHED = (EFFECTIVE_SCALE, EVALUATIONS, VALUE)  # or the name of a metric
 PLAIN = "cfg"
 

@@ -197,3 +197,12 @@ def test_sentences_do_not_say_of_few_pairs_that_they_show_nothing(run: Path) -> 
     assert any(
         each.metric == "diversity" and each.verdict == "not shown" for o in found.found for each in o.differences
     )
+
+
+def test_over_the_value_only_the_other_settings_are_equal(cli, run: Path) -> None:
+    found = comparisons(cli, run, "--over", "value", "--baseline", "1.5")
+    guiders = ("cfg", "cfg_zero", "cfg guidance_rescale=0.7")
+    assert {name: one["against"] for name, one in found.items()} == {f"{one} 3": f"{one} 1.5" for one in guiders}
+    assert all(one["problem"] is None and one["differences"] for one in found.values())
+    found = comparisons(cli, run, "--over", "value", "--baseline", "1.5", "--matched", "effective_scale")
+    assert "nothing is as strong" in found["cfg 3"]["problem"]
