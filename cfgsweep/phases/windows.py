@@ -16,6 +16,8 @@ import numpy as np
 
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.statistics import RESAMPLES, SEED, TAILS, mean_interval, wilson
+from cfgsweep.metrics.base import Metric, OriginMetric
+from cfgsweep.metrics.spec import metric_of
 from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.transitions import Shape
 from cfgsweep.reports.cells import OVER
@@ -133,8 +135,7 @@ class Windows:
                 at.setdefault(_place(e, over), []).append((number, record.pixels_sha256))
         found = [_window(fields, settings, pictures) for settings, pictures in groups.items()]
         if not found:
-            hint = f"give the sweep `metrics: {metric}`, and run it again"
-            raise UserError("was not measured in this run", where="--metric", given=metric, hint=hint)
+            raise _not_measured(metric, experiments, records)
         return cls(metric, over, found)
 
     def lines(self) -> list[str]:
@@ -151,6 +152,18 @@ class Windows:
 
     def as_json(self) -> dict[str, Any]:
         return {"metric": self.metric, "over": self.over, "windows": [one.as_json() for one in self.found]}
+
+
+def _not_measured(metric: str, experiments: Sequence[Experiment], records: Mapping[str, Record]) -> UserError:
+    """`kept` is no metric of U-turns of files, of whose picture nothing is known but the file."""
+    measured = {name: None for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics}
+    hint = f"give the sweep `metrics: {metric}`, and run it again"
+    is_of_file = any(e.start is not None and e.start.image is not None for e in experiments)
+    if is_of_file and issubclass(metric_of(metric) or Metric, OriginMetric):
+        hint = (
+            f"{metric} cannot be measured of U-turns of files: give the sweep another metric, and name it by --metric"
+        )
+    return UserError("was not measured in this run", where="--metric", given=metric, allowed=list(measured), hint=hint)
 
 
 def _place(e: Experiment, over: str) -> float:

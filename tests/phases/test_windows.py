@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cfgsweep.phases.windows import Window
 from cfgsweep.storage.drawings import is_any_drawing
@@ -124,3 +125,15 @@ def test_forks_of_one_picture_are_a_group(cli, sweep_file, tmp_path: Path) -> No
     refused = cli("window", tmp_path / "r")
     assert "too few for a window" in refused.err
     assert refused.code == 2
+
+
+def test_of_u_turns_of_files_another_metric_than_kept_is_advised(cli, sweep_file, tmp_path: Path) -> None:
+    Image.new("RGB", (28, 28), "grey").save(tmp_path / "grey.png")
+    given = {**SWEEP, "start": {"noise": [0.5, 1], "image": str(tmp_path / "grey.png")}, "metrics": "contrast"}
+    done = cli("run", sweep_file(json.dumps(given)), "--out", tmp_path / "r", "--quiet")
+    assert done.code == 0, done.err
+    refused = cli("window", tmp_path / "r")
+    assert refused.code == 2
+    assert "allowed: contrast" in refused.err
+    assert "kept cannot be measured of U-turns of files" in refused.err
+    assert "metrics: kept" not in refused.err
