@@ -7,17 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
 from cfgsweep.config import yaml_io
 from cfgsweep.config.base_folder import base_folder
+from cfgsweep.config.parameters import Number
 from cfgsweep.errors import UserError, error_key, shorten, unknown_name
 from cfgsweep.sweep.axes import AXES, TEXTS
 from cfgsweep.sweep.exclude import field_matches
+from cfgsweep.sweep.fields import Seed, Steps
 from cfgsweep.sweep.text_file import COLUMN, FILE, SAMPLE, WHERE, WITH, TextFile
 from cfgsweep.sweep.text_tables import LINES, Row, Table, read_table
 from cfgsweep.sweep.variables import LONGEST, VARIABLE
 from cfgsweep.system.files import is_utf8
 
 MOST_ROWS = 20_000
+KINDS: dict[str, TypeAdapter[Any]] = {
+    "seed": TypeAdapter(Seed),
+    "steps": TypeAdapter(Steps),
+    "value": TypeAdapter(Number),
+}
 
 Values = tuple[Any, ...]
 
@@ -122,10 +131,22 @@ def _value(table: Table, row: Row, column: str, name: str) -> Any:
             return cell
         raise UserError(f"an empty cell in the column {column!r}", where=where)
     if isinstance(cell, str):
-        return _value_of_text(cell, name, where, table.typed)
+        return _of_its_kind(_value_of_text(cell, name, where, table.typed), name, column, where)
     if name in TEXTS or (name not in AXES and not isinstance(cell, int | float)):
         raise UserError("not a text", where=where, given=cell)
-    return cell
+    return _of_its_kind(cell, name, column, where)
+
+
+def _of_its_kind(value: Any, name: str, column: str, where: str) -> Any:
+    """The value. Raises UserError, with the line, where the axis is one of numbers, and it is none of its numbers."""
+    if name in KINDS and not isinstance(value, list | dict):
+        try:
+            KINDS[name].validate_python(value)
+        except ValidationError as invalid:
+            error = yaml_io.explain(invalid, BaseModel, lambda _: where)
+            error.problem = f"{error.problem}, in the column {column!r}"
+            raise error from None
+    return value
 
 
 def _value_of_text(cell: str, name: str, where: str, typed: bool) -> Any:
