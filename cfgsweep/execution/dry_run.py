@@ -136,7 +136,7 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None, shards:
         controls=controls,
         shards=PlannedShards.of(pending, shards, to_do.evaluations) if shards else None,
         control_evaluations=of_controls,
-        cautions=[*cautions(experiments), *left_out(sweep, experiments), *_missing_models(experiments)],
+        cautions=[*cautions(experiments, sweep.previews), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),
     )
 

@@ -43,7 +43,7 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
     """
     session = RunSession.begin(sweep, folder, options, display)
     experiments = session.expand(sweep)
-    for caution in [*cautions(experiments), *left_out(sweep, experiments)]:
+    for caution in [*cautions(experiments, sweep.previews), *left_out(sweep, experiments)]:
         display.notice(caution)
     settings = session.settings
     metrics = RunMetrics(sweep.metrics, experiments, settings.sources, settings.compute.device)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 
+from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.execution.unusual_scales import idle_scales, unusual_scales
 from cfgsweep.guidance.guiders.perturbation import PerturbedGuider
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.wording import counted
 
 
-def cautions(experiments: Sequence[Experiment]) -> list[str]:
-    """One sentence for every reason why guidance has no effect in some of the experiments, and for unusual scales."""
+def cautions(experiments: Sequence[Experiment], previews: int = 0) -> list[str]:
+    """One sentence for every reason why guidance has no effect in some of the experiments, and for unusual scales.
+
+    previews: how many the sweep asks for of every picture.
+    """
     ways: list[tuple[Callable[[Experiment], bool], str]] = [
         (_same_texts, "prompt and negative prompt are the same: guidance does nothing"),
         (_no_perturbation_scale, "the push away from the perturbed denoiser is 0: the guider does what cfg does"),
@@ -22,7 +27,23 @@ def cautions(experiments: Sequence[Experiment]) -> list[str]:
     without_effect = [
         f"in {count} of {counted(len(experiments), 'experiment')} {sentence}" for count, sentence in counts if count
     ]
-    return [*without_effect, *idle, *unusual_scales(experiments)]
+    return [*without_effect, *idle, *unusual_scales(experiments), *_fewer_previews(experiments, previews)]
+
+
+def _fewer_previews(experiments: Sequence[Experiment], previews: int) -> list[str]:
+    """A sentence where some pictures have fewer calls of the denoiser than the sweep asks for previews."""
+    if not previews:
+        return []
+    ways: dict[Hashable, list[Experiment]] = {}
+    for e in experiments:
+        ways.setdefault((e.sampler, e.steps, e.performed_steps, e.start), []).append(e)
+    calls: Counter[int] = Counter()
+    for alike in ways.values():
+        calls[GuidanceTrace(alike[0]).own_calls] += len(alike)
+    count = sum(number for own, number in calls.items() if own < previews)
+    fewest = min(calls, default=previews)
+    several = f"in {count} of {counted(len(experiments), 'experiment')} there are fewer previews than {previews}"
+    return [f"{several}: one for each call of the denoiser, of which the fewest are {fewest}"] if count else []
 
 
 def _same_texts(e: Experiment) -> bool:

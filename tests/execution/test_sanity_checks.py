@@ -43,6 +43,17 @@ BASE = "name: x\nmodel: emoji\nprompt: a cat\nsteps: 10\n"
         ("guider: pag\nvalue: [1, 2]\n", None),
         ("guider: pag\nnegative_prompt: a cat\n", None),
         ("guider: {cfg: {zero_init_steps: 2}}\n", None),
+        ("guider: cfg\npreviews: 10\n", None),
+        (
+            "guider: cfg\npreviews: 11\n",
+            "in 1 of 1 experiment there are fewer previews than 11: one for each call of the denoiser, of which the "
+            "fewest are 10",
+        ),
+        (
+            "guider: cfg\nsampler: [euler, heun]\nstart: {noise: [0, 0.5]}\npreviews: 12\n",
+            "in 3 of 4 experiments there are fewer previews than 12: one for each call of the denoiser, of which the "
+            "fewest are 5",
+        ),
     ],
 )
 def test_cautions(cli, sweep_file, text: str, message: str | None) -> None:
