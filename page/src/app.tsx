@@ -1,0 +1,22 @@
+import { Controls } from "./controls/Controls";
+import { Grid } from "./grid/Grid";
+import { Viewer } from "./viewer/Viewer";
+import { failure, openCell, run } from "./state/view";
+
+export function App() {
+  if (failure.value !== null) return <p class="failure" role="alert">{failure.value}</p>;
+  const shown = run.value;
+  if (!shown) return <p class="loading">Reading the run …</p>;
+  return (
+    <>
+      <header>
+        <h1 dir="auto">{shown.head.name}</h1>
+        <Controls run={shown} />
+      </header>
+      <main>
+        <Grid run={shown} />
+      </main>
+      {openCell.value !== null && <Viewer run={shown} cell={openCell.value} />}
+    </>
+  );
+}

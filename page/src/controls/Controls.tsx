@@ -1,0 +1,5 @@
+import type { Run } from "../data/run";
+
+export function Controls(props: { run: Run }) {
+  return <p hidden>{props.run.size}</p>;
+}

@@ -1,0 +1,126 @@
+/** The run of the page: its cells by number, with the columns of all result files joined. */
+
+import type { Axis, Column, Detail, Details, Head, Json, Plan, Results } from "./types";
+import { load } from "./load";
+
+/** Where a cell's values are: a file of results, and the cell's place in its columns. */
+interface Place {
+  results: Results;
+  row: number;
+}
+
+/** What is known of a run at one moment. Never changed: when more of the run is there, there is another one. */
+export class Run {
+  private constructor(
+    readonly head: Head,
+    readonly plan: Plan,
+    private readonly places: (Place | undefined)[],
+    private readonly numbers: ReadonlyMap<string, number>,
+  ) {}
+
+  static async open(): Promise<Run> {
+    return Run.of(await load<Head>("data.js", true));
+  }
+
+  /** The run with what has come since; this one where nothing has. Files that are known are not read again. */
+  async refreshed(): Promise<Run> {
+    const head = await load<Head>("data.js", true);
+    const same = head.plan === this.head.plan && head.results.join() === this.head.results.join();
+    return same && head.state === this.head.state ? this : Run.of(head, this);
+  }
+
+  static async of(head: Head, earlier?: Run): Promise<Run> {
+    const plan = await load<Plan>(head.plan);
+    const places = new Array<Place | undefined>(plan.ids.length);
+    for (const results of await Promise.all(head.results.map((name) => load<Results>(name))))
+      results.at.forEach((cell, row) => (places[cell] = { results, row }));
+    const numbers =
+      earlier?.plan === plan ? earlier.numbers : new Map(plan.ids.map((id, number) => [id, number]));
+    return new Run(head, plan, places, numbers);
+  }
+
+  get size(): number {
+    return this.plan.ids.length;
+  }
+
+  axis(name: string): Axis | undefined {
+    return this.head.axes.find((axis) => axis.name === name);
+  }
+
+  /** The number of a cell by its experiment's id. */
+  cell(id: string): number | undefined {
+    return this.numbers.get(id);
+  }
+
+  id(cell: number): string {
+    return this.plan.ids[cell] ?? "";
+  }
+
+  /** The number of the cell's value of an axis. */
+  value(cell: number, axis: string): number {
+    return this.plan.axes[axis]?.[cell] ?? 0;
+  }
+
+  state(cell: number): "waiting" | "done" | "failed" {
+    if (!this.places[cell]) return "waiting";
+    return this.reason(cell) === null ? "done" : "failed";
+  }
+
+  reason(cell: number): string | null {
+    return this.at(cell, (results) => results.reason);
+  }
+
+  /** The average colour for CSS; null where there is no picture. */
+  colour(cell: number): string | null {
+    const colour = this.at(cell, (results) => results.colour);
+    return colour === null ? null : `#${colour.toString(16).padStart(6, "0")}`;
+  }
+
+  thumb(cell: number): string | null {
+    const thumb = this.at(cell, (results) => results.thumb);
+    return thumb === null ? null : this.address(`${this.head.thumbs}${thumb}.webp`);
+  }
+
+  picture(cell: number): string | null {
+    return this.state(cell) === "done" ? this.address(`${this.head.pictures}${this.id(cell)}.png`) : null;
+  }
+
+  previews(cell: number): string | null {
+    return this.head.previews === null ? null : this.address(`${this.head.previews}${this.id(cell)}.png`);
+  }
+
+  /** A field of the cell's record; null where it has none. */
+  field(cell: number, name: string): Json {
+    return this.at(cell, (results) => results.fields[name]);
+  }
+
+  /** The names of all fields of records. */
+  get fields(): string[] {
+    const all = new Set(this.places.map((place) => place?.results));
+    return [...new Set([...all].flatMap((results) => Object.keys(results?.fields ?? {})))];
+  }
+
+  /** What is shown beside the large picture. */
+  async detail(cell: number): Promise<Detail | null> {
+    const place = this.places[cell];
+    if (!place) return null;
+    return (await load<Details>(place.results.details))[place.row] ?? null;
+  }
+
+  private address(file: string): string {
+    return this.head.inline?.[file] ?? encodeURI(file);
+  }
+
+  private at<T>(cell: number, of: (results: Results) => Column<T> | undefined): T | null {
+    const place = this.places[cell];
+    if (!place) return null;
+    const column = of(place.results);
+    return column ? valueOf(column, place.row) : null;
+  }
+}
+
+function valueOf<T>(column: Column<T>, row: number): T | null {
+  if ("same" in column) return column.same;
+  if ("each" in column) return column.each[row] ?? null;
+  return column.values[column.codes[row] ?? 0] ?? null;
+}

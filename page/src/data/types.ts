@@ -1,0 +1,114 @@
+/**
+ * The data of a page, as `cfgsweep/page/` writes them. Every file is a classic script with one call,
+ * `cfgsweepPage("<name of the file>", <content>)`, since a page opened from a file cannot fetch anything.
+ *
+ *     data.js                 the head; replaced whole when the run goes on
+ *     data/plan-<hash>.js     all cells of the run and their places on the axes
+ *     data/results-<hash>.js  what some cells have: pictures, numbers
+ *     data/details-<hash>.js  what is shown beside a large picture; loaded when one of its cells is opened
+ *     thumbs/<hash>.webp      by the hash of the picture's pixels
+ *
+ * Files with a hash in their name never change.
+ */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface Head {
+  format: 1;
+  /** of the sweep */
+  name: string;
+  /** `running`: data.js is read again every `poll` milliseconds */
+  state: "running" | "done";
+  poll: number;
+  /** of cfgsweep */
+  version: string;
+  /** addresses relative to the page, with `/` at their end */
+  pictures: string;
+  previews: string | null;
+  thumbs: string;
+  /** of `--single`, a page in one file: `data:` URLs by the addresses they stand for, of thumbnails and pictures */
+  inline?: Record<string, string>;
+  /** in which the cells differ, in the order of a sweep file */
+  axes: Axis[];
+  metrics: Metric[];
+  /** a file, relative to the page */
+  plan: string;
+  /** files; a cell in several has what the last of them says */
+  results: string[];
+  /** values of an axis between which the picture changes abruptly, where `cfgsweep phase` wrote the run */
+  transitions: Transition[];
+}
+
+export interface Axis {
+  /** as in a sweep file */
+  name: string;
+  /** for people */
+  label: string;
+  values: AxisValue[];
+}
+
+export interface AxisValue {
+  /** by itself, as in titles: `cosine k_decay=0.7`, `value 0.1` */
+  title: string;
+  /** the same without the axis' name: `0.1` */
+  text: string;
+  /** null where it is no number */
+  number: number | null;
+}
+
+export interface Metric {
+  name: string;
+  /** null where that is not known */
+  higherIsBetter: boolean | null;
+}
+
+export interface Transition {
+  axis: string;
+  /** it is between this number's value of the axis and the next one */
+  after: number;
+  /** how far the two pictures are apart, and what is usual */
+  distance: number | null;
+  /** the other axes' values, as numbers of `Axis.values`; an axis that is not there may have any */
+  where: Record<string, number>;
+}
+
+export interface Plan {
+  /** of the experiments, in the order of the run */
+  ids: string[];
+  /** of every axis, the number of each cell's value */
+  axes: Record<string, number[]>;
+}
+
+/** One value a cell: the same for all, numbers of distinct values, or each by itself. */
+export type Column<T> = { same: T } | { values: T[]; codes: number[] } | { each: T[] };
+
+export interface Results {
+  /** the cells' numbers in `Plan.ids`; columns are in this order */
+  at: number[];
+  /** the file's name without `.webp`; null where there is no picture */
+  thumb: Column<string | null>;
+  /** the average colour, 0xRRGGBB */
+  colour: Column<number | null>;
+  /** why there is no picture; null where there is one */
+  reason: Column<string | null>;
+  /** the fields of records as `cfgsweep table --each` names them, numbers of metrics among them */
+  fields: Record<string, Column<Json>>;
+  /** a file, relative to the page */
+  details: string;
+}
+
+/** Of the cells of one file of results, in the same order. */
+export type Details = Detail[];
+
+export interface Detail {
+  /** as in experiments.jsonl */
+  record: Record<string, Json>;
+  /** the schedule's guidance scale at every step */
+  schedule: (number | null)[] | null;
+  /** numbers of every call of the denoiser, by their names */
+  diagnostics: Record<string, (number | null)[]> | null;
+  /** whether there is `previews/<id>.png` */
+  hasPreviews: boolean;
+  /** what can be copied, by what it is called: a sweep file, a Python snippet, a diffusers guider, the A1111 line */
+  copies: Record<string, string>;
+}

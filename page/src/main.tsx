@@ -1,0 +1,35 @@
+import { render } from "preact";
+import "./style/index.css";
+import { App } from "./app";
+import { listen } from "./data/load";
+import { Run } from "./data/run";
+import { followAddress, fromHash } from "./state/address";
+import { failure, run, view } from "./state/view";
+
+listen();
+followAddress();
+
+/** Shows the run of the page, and reads it again as long as it goes on. */
+async function show(): Promise<void> {
+  const found = await Run.open();
+  view.value = fromHash(location.hash, found);
+  run.value = found;
+  document.title = found.head.name;
+  void follow(found);
+}
+
+async function follow(shown: Run): Promise<void> {
+  while (shown.head.state === "running") {
+    await new Promise((resolve) => setTimeout(resolve, shown.head.poll));
+    // A file that is being replaced just now is there the next time.
+    shown = await shown.refreshed().catch(() => shown);
+    run.value = shown;
+  }
+}
+
+show().catch((error: unknown) => {
+  failure.value = `The page cannot be read: ${String(error)}. \`cfgsweep page\` writes it again.`;
+});
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
