@@ -3,11 +3,15 @@ import "./style/index.css";
 import { App } from "./app";
 import { listen } from "./data/load";
 import { Run } from "./data/run";
+import { followKeys } from "./marks/keys";
+import { followStorage } from "./marks/marks";
 import { followAddress, fromHash } from "./state/address";
 import { failure, run, view } from "./state/view";
 
 listen();
 followAddress();
+followStorage();
+followKeys();
 
 /** Shows the run of the page, and reads it again as long as it goes on. */
 async function show(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Run } from "../data/run";
+import { Filter } from "../filter/Filter";
 
 export function Controls(props: { run: Run }) {
-  return <p hidden>{props.run.size}</p>;
+  return <Filter run={props.run} />;
 }

@@ -1,0 +1,69 @@
+import { useSignal } from "@preact/signals";
+import type { Run } from "../data/run";
+import { change, view } from "../state/view";
+import { FLAGS, hasFlag, parseFilter, withFlag } from "./conditions";
+import { fieldNames } from "./fields";
+import { suggestions } from "./suggest";
+import { visible } from "./visible";
+
+/** The field for conditions, with what is wrong in words, and the number of cells that are left. */
+export function Filter(props: { run: Run }) {
+  const { filter } = view.value;
+  // What is being typed, until it is a filter.
+  const draft = useSignal<string | null>(null);
+  const text = draft.value ?? filter;
+  const parsed = parseFilter(text, fieldNames(props.run));
+  const error = "error" in parsed ? parsed.error : null;
+  const type = (given: string) => {
+    const isFilter = "conditions" in parseFilter(given, fieldNames(props.run));
+    draft.value = isFilter ? null : given;
+    if (isFilter) change({ filter: given });
+  };
+  return (
+    <div class="filter" role="search">
+      <label>
+        Filter{" "}
+        <input
+          type="search"
+          list="filter-names"
+          value={text}
+          placeholder="guider=cfg; value<0.2"
+          spellcheck={false}
+          autocomplete="off"
+          aria-invalid={error !== null}
+          aria-describedby="filter-says"
+          onInput={(event) => type(event.currentTarget.value)}
+        />
+      </label>
+      <datalist id="filter-names">
+        {suggestions(props.run, text).map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
+      <Flags filter={filter} />
+      <output id="filter-says" class={error === null ? "" : "error"}>
+        {error ?? `${String(visible.value.length)} of ${String(props.run.size)} cells`}
+      </output>
+    </div>
+  );
+}
+
+function Flags(props: { filter: string }) {
+  return (
+    <span class="flags" role="group" aria-label="Only">
+      {FLAGS.map((flag) => {
+        const isOn = hasFlag(props.filter, flag);
+        return (
+          <button
+            key={flag}
+            type="button"
+            aria-pressed={isOn}
+            onClick={() => change({ filter: withFlag(props.filter, flag, !isOn) })}
+          >
+            {flag}
+          </button>
+        );
+      })}
+    </span>
+  );
+}

@@ -1,0 +1,44 @@
+/** What cells can be filtered, sorted and drawn by: axes, metrics, and the other fields of records. */
+
+import type { Run } from "../data/run";
+import type { Json } from "../data/types";
+
+/** The names of all fields: axes in their order, then metrics, then other fields of records. */
+export function fieldNames(run: Run): string[] {
+  const axes = run.head.axes.map((axis) => axis.name);
+  return [...new Set([...axes, ...metricNames(run), ...run.fields])];
+}
+
+export function metricNames(run: Run): string[] {
+  return run.head.metrics.map((metric) => metric.name);
+}
+
+/** A cell's value of a field: of an axis its number, or its text where that is none. */
+export function valueOf(run: Run, name: string): (cell: number) => Json {
+  const axis = run.axis(name);
+  if (!axis) return (cell) => run.field(cell, name);
+  const values = axis.values.map((value) => value.number ?? value.text);
+  return (cell) => values[run.value(cell, name)] ?? null;
+}
+
+/** The same where it is a finite number, otherwise null. */
+export function numberOf(run: Run, name: string): (cell: number) => number | null {
+  const value = valueOf(run, name);
+  return (cell) => {
+    const found = value(cell);
+    return typeof found === "number" && Number.isFinite(found) ? found : null;
+  };
+}
+
+/** A cell's settings in one line, as titles of pictures have them. */
+export function titleOf(run: Run, cell: number): string {
+  const titles = run.head.axes
+    .filter((axis) => axis.values.length > 1)
+    .map((axis) => axis.values[run.value(cell, axis.name)]?.title ?? "");
+  return titles.join(", ") || run.head.name;
+}
+
+/** A number for people: at most four significant digits. */
+export function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}

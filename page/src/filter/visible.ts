@@ -1,0 +1,33 @@
+/** The cells that the filter leaves. */
+
+import { computed } from "@preact/signals";
+import type { Run } from "../data/run";
+import { marked } from "../marks/marks";
+import { run, view } from "../state/view";
+import { parseFilter, type Condition } from "./conditions";
+import { fieldNames } from "./fields";
+import { matcher, type Marked } from "./match";
+
+/** The numbers of the cells that meet all conditions, ascending. */
+export function visibleCells(found: Run, conditions: readonly Condition[], marks: Marked): number[] {
+  const tests = conditions.map((condition) => matcher(found, condition, marks));
+  const cells: number[] = [];
+  for (let cell = 0; cell < found.size; cell++) if (tests.every((test) => test(cell))) cells.push(cell);
+  return cells;
+}
+
+const parsed = computed(() => (run.value ? parseFilter(view.value.filter, fieldNames(run.value)) : { conditions: [] }));
+
+/** What is wrong with the filter of the view, in words. */
+export const filterError = computed(() => ("error" in parsed.value ? parsed.value.error : null));
+
+const NONE: Marked = { starred: new Set(), rejected: new Set() };
+
+/** The numbers of the cells that are shown, ascending; all where the filter is wrong. */
+export const visible = computed<readonly number[]>(() => {
+  const found = run.value;
+  if (!found) return [];
+  const conditions = "error" in parsed.value ? [] : parsed.value.conditions;
+  const needsMarks = conditions.some((one) => "flag" in one && (one.flag === "starred" || one.flag === "rejected"));
+  return visibleCells(found, conditions, needsMarks ? marked.value : NONE);
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { hasFlag, parseFilter, withFlag } from "../src/filter/conditions";
+import { suggestions } from "../src/filter/suggest";
+import { visibleCells } from "../src/filter/visible";
+import { NO_MARKS } from "../src/marks/marks";
+import { axis, runOf } from "./run_of";
+
+const FIELDS = ["guider", "value", "seed", "contrast", "prompt"];
+const errorOf = (text: string) => {
+  const parsed = parseFilter(text, FIELDS);
+  return "error" in parsed ? parsed.error : null;
+};
+
+describe("the text of a filter", () => {
+  it("has several conditions, and values with commas", () => {
+    expect(parseFilter("guider=tnorm,fullnorm; value<0.2;", FIELDS)).toEqual({
+      conditions: [
+        { negated: false, field: "guider", sign: "=", wanted: ["tnorm,fullnorm", "tnorm", "fullnorm"] },
+        { negated: false, field: "value", sign: "<", wanted: 0.2 },
+      ],
+    });
+  });
+  it("keeps what is in quotes", () => {
+    expect(parseFilter('prompt="a; b, c"', FIELDS)).toEqual({
+      conditions: [{ negated: false, field: "prompt", sign: "=", wanted: ["a; b, c"] }],
+    });
+    expect(parseFilter('prompt="a, b",c', FIELDS)).toMatchObject({ conditions: [{ wanted: ['"a, b",c', "a, b", "c"] }] });
+  });
+  it("knows states and marks, and the opposite of each", () => {
+    expect(parseFilter("not rejected; done; not value>=2", FIELDS)).toEqual({
+      conditions: [
+        { negated: true, flag: "rejected" },
+        { negated: false, flag: "done" },
+        { negated: true, field: "value", sign: ">=", wanted: 2 },
+      ],
+    });
+  });
+  it("is told what is wrong with it, and what was probably meant", () => {
+    expect(errorOf("contrst>1")).toBe("There is no field “contrst”. Did you mean contrast?");
+    expect(errorOf("zzz=1")).toContain("Fields: guider, value");
+    expect(errorOf("rejectd")).toContain("Did you mean rejected?");
+    expect(errorOf("value<a")).toBe("value< needs a number, not “a”");
+    expect(errorOf("value=")).toBe("value: a value is missing after =");
+    expect(errorOf("value")).toContain("value=…");
+    expect(errorOf("done; guider=cfg")).toBeNull();
+  });
+  it("takes and loses a flag, its other conditions stay", () => {
+    const filter = withFlag('prompt="a; b";value<2', "done", true);
+    expect(filter).toBe('prompt="a; b"; value<2; done');
+    expect(hasFlag(filter, "done")).toBe(true);
+    expect(withFlag(filter, "done", false)).toBe('prompt="a; b"; value<2');
+    expect(withFlag("not done", "done", true)).toBe("done");
+  });
+});
+
+describe("the cells that a filter leaves", () => {
+  const run = runOf({
+    axes: [axis("guider", ["cfg", "apg eta=0"]), axis("value", [0.1, 0.2, 3])],
+    fields: { contrast: [1, 2, null, 4, 5, 6], value: [9, 9, 9, 9, 9, 9], kind: ["a", "b", "a", "a, b", "true", true] },
+    waiting: [2],
+    reasons: { 3: "no memory" },
+  });
+  const left = async (text: string, marks = NO_MARKS) => {
+    const found = await run;
+    const parsed = parseFilter(text, ["guider", "value", "contrast", "kind"]);
+    if ("error" in parsed) throw new Error(parsed.error);
+    return visibleCells(found, parsed.conditions, marks);
+  };
+  it.each([
+    ["", [0, 1, 2, 3, 4, 5]],
+    ["guider=apg", [3, 4, 5]],
+    ["guider=apg eta=0", [3, 4, 5]],
+    ["guider=ap", []],
+    ["value=0.10,3", [0, 2, 3, 5]],
+    ["value<=0.2; guider=cfg", [0, 1]],
+    ["value=value 3", [2, 5]],
+    ["contrast>1; not contrast>4", [1, 3]],
+    ["contrast>=4", [3, 4, 5]],
+    ["contrast=null", [2]],
+    ["kind=a", [0]],
+    ["kind=a, b", [0, 1, 3]],
+    ["kind=\"a, b\"", [3]],
+    ["kind=true", [4, 5]],
+    ["done", [0, 1, 4, 5]],
+    ["failed", [3]],
+    ["waiting", [2]],
+    ["not failed", [0, 1, 2, 4, 5]],
+  ])("%s", async (text, cells) => {
+    expect(await left(text)).toEqual(cells);
+  });
+  it("starred; not rejected", async () => {
+    const marks = { starred: new Set(["c1", "c4"]), rejected: new Set(["c0"]) };
+    expect(await left("starred", marks)).toEqual([1, 4]);
+    expect(await left("not rejected", marks)).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe("what completes a filter", () => {
+  const run = runOf({ axes: [axis("guider", ["cfg", "a, b"])], metrics: [{ name: "contrast", higherIsBetter: null }] });
+  it("is fields and states, after other conditions as well", async () => {
+    expect(suggestions(await run, "")).toEqual(expect.arrayContaining(["guider", "contrast", "done"]));
+    expect(suggestions(await run, "done;con")).toContain("done; contrast");
+    expect(suggestions(await run, "not g")).toContain("not guider");
+  });
+  it("is values of an axis after its name", async () => {
+    expect(suggestions(await run, "guider=")).toEqual(["guider=cfg", 'guider="a, b"']);
+    expect(suggestions(await run, "done; guider=x,c")).toContain("done; guider=x,cfg");
+    expect(suggestions(await run, "contrast<")).toEqual([]);
+  });
+});
