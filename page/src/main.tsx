@@ -4,7 +4,7 @@ import { App } from "./app";
 import { listen } from "./data/load";
 import { Run } from "./data/run";
 import { followKeys } from "./marks/keys";
-import { followStorage } from "./marks/marks";
+import { followStorage } from "./marks/store";
 import { followAddress, fromHash } from "./state/address";
 import { failure, run, view } from "./state/view";
 

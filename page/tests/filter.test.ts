@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hasFlag, parseFilter, withFlag } from "../src/filter/conditions";
 import { suggestions } from "../src/filter/suggest";
 import { visibleCells } from "../src/filter/visible";
-import { NO_MARKS } from "../src/marks/marks";
+import { NO_MARKS } from "../src/marks/store";
 import { axis, runOf } from "./run_of";
 
 const FIELDS = ["guider", "value", "seed", "contrast", "prompt"];

@@ -2,7 +2,7 @@
 
 import { computed } from "@preact/signals";
 import type { Run } from "../data/run";
-import { marked } from "../marks/marks";
+import { marked } from "../marks/store";
 import { run, view } from "../state/view";
 import { parseFilter, type Condition } from "./conditions";
 import { fieldNames } from "./fields";

@@ -1,5 +1,5 @@
 import type { Run } from "../data/run";
-import { marked, toggle, type Mark } from "./marks";
+import { marked, toggle, type Mark } from "./store";
 
 /** The star and the cross of a cell: shown where they are set, and as buttons where the pointer is. */
 export function Marks(props: { run: Run; cell: number }) {

@@ -1,7 +1,7 @@
 /** `f` stars and `x` rejects the cell that has the focus, or the open one. */
 
 import { openCell, run } from "../state/view";
-import { toggle, type Mark } from "./marks";
+import { toggle, type Mark } from "./store";
 
 const KEYS: Partial<Record<string, Mark>> = { f: "starred", x: "rejected" };
 
