@@ -1,5 +1,99 @@
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Run } from "../data/run";
+import { openCell, view } from "../state/view";
+import { ColumnHeadings } from "./ColumnHeadings";
+import { pressed } from "./keys";
+import { layOut, type Layout } from "./layout";
+import { placeOf, type Pivot } from "./pivot";
+import { Row } from "./Row";
+import { active, largestPicture, moveTo, moves, pivot, room } from "./shown";
+import { useLines } from "./virtual";
+import { useCentre } from "./centre";
+import { px } from "./px";
 
+/** All cells of the run by rows and columns; those near the window are in the document. */
 export function Grid(props: { run: Run }) {
-  return <p hidden>{props.run.size}</p>;
+  const shown = pivot.value;
+  const scroller = useRef<HTMLDivElement>(null);
+  useWindowSize(scroller);
+  const { width, height } = room.value;
+  const layout = useMemo(
+    () => shown && layOut(shown, largestPicture.value, view.value.zoom, { width, height }),
+    [shown, largestPicture.value, view.value.zoom, width, height],
+  );
+  return (
+    <div class="grid-window" ref={scroller}>
+      {shown && layout && width > 0 && (
+        <Lines run={props.run} pivot={shown} layout={layout} scroller={() => scroller.current} />
+      )}
+    </div>
+  );
+}
+
+interface LinesProps {
+  run: Run;
+  pivot: Pivot;
+  layout: Layout;
+  scroller: () => HTMLElement | null;
+}
+
+function Lines({ run, pivot, layout, scroller }: LinesProps) {
+  const { row, column } = active.value;
+  const [down, across] = [pivot.rows.lines.length, pivot.columns.lines.length];
+  const { cell, left, top } = layout;
+  const rows = useLines({ count: down, size: cell.height, start: top, horizontal: false, scroller, kept: row });
+  const columns = useLines({ count: across, size: cell.width, start: left, horizontal: true, scroller, kept: column });
+  useCentre(scroller, layout);
+  useFocus(scroller);
+  if (!pivot.cells.size) return <p class="nothing" role="status">No cell is shown. Change the filter or show hidden values again.</p>;
+  const page = Math.max(1, Math.floor((room.value.height - top) / cell.height) - 1);
+  return (
+    <div
+      class="grid"
+      role="grid"
+      aria-label="Pictures"
+      aria-rowcount={down + pivot.columns.axes.length}
+      aria-colcount={across + pivot.rows.axes.length}
+      style={px({ width: left + across * cell.width, height: top + down * cell.height })}
+      onKeyDown={(event) => pressed(event, pivot, page)}
+    >
+      <ColumnHeadings pivot={pivot} layout={layout} columns={columns} />
+      {rows.map((line, k) => (
+        <Row key={line} run={run} pivot={pivot} layout={layout} row={line} before={rows[k - 1] ?? -1} columns={columns} />
+      ))}
+    </div>
+  );
+}
+
+function useWindowSize(scroller: { current: HTMLElement | null }): void {
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const measure = () => {
+      const { clientWidth: width, clientHeight: height } = element;
+      if (width !== room.value.width || height !== room.value.height) room.value = { width, height };
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [scroller]);
+}
+
+/** Gives the focus to the active place when it has moved, and follows the cell of the large view. */
+function useFocus(scroller: () => HTMLElement | null): void {
+  const done = useRef(moves.value);
+  const opened = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (done.current === moves.value) return;
+    done.current = moves.value;
+    scroller()?.querySelector<HTMLElement>("[data-active]")?.focus();
+  });
+  const open = openCell.value;
+  useLayoutEffect(() => {
+    const last = open ?? opened.current;
+    opened.current = open;
+    const place = last !== null && pivot.value ? placeOf(pivot.value, last) : null;
+    if (place) moveTo(place, open === null);
+  }, [open]);
 }

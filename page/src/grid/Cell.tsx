@@ -1,0 +1,41 @@
+import type { Run } from "../data/run";
+import { mosaicColumns, GAP } from "./geometry";
+import type { Layout } from "./layout";
+import { Picture } from "./Picture";
+import { cellAt, type Pivot } from "./pivot";
+import { px } from "./px";
+
+interface CellProps {
+  run: Run;
+  pivot: Pivot;
+  layout: Layout;
+  row: number;
+  column: number;
+}
+
+/** The pictures of one row and column: one, or a mosaic. */
+export function Cell({ run, pivot, layout, row, column }: CellProps) {
+  const count = pivot.inside.lines.length;
+  const across = mosaicColumns(count);
+  const { cell, left, picture } = layout;
+  return (
+    <div
+      class="cell"
+      role="gridcell"
+      aria-colindex={pivot.rows.axes.length + column + 1}
+      style={px({ left: left + column * cell.width, width: cell.width })}
+    >
+      {Array.from({ length: count }, (_, inside) => (
+        <Picture
+          key={inside}
+          run={run}
+          layout={layout}
+          cell={cellAt(pivot, { row, column, inside })}
+          place={{ row, column, inside }}
+          left={(inside % across) * (picture.width + GAP)}
+          top={Math.floor(inside / across) * (picture.height + GAP)}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,138 @@
+/** Which cell stands where: rows and columns of nested axes, and places inside a cell. */
+
+import type { Axis, Plan } from "../data/types";
+import type { View } from "../state/view";
+import { groupsOf, type Group } from "./groups";
+
+/** The lines along one direction: every combination of values that a cell has, in the order of the axes. */
+export interface Side {
+  axes: readonly Axis[];
+  /** of every line, the numbers of its values, the outermost first */
+  lines: readonly (readonly number[])[];
+  /** of every axis, the headings: lines next to each other that share its value and those outside it */
+  groups: readonly (readonly Group[])[];
+}
+
+export interface Pivot {
+  rows: Side;
+  columns: Side;
+  inside: Side;
+  /** cells by their slots, see `slot` */
+  cells: ReadonlyMap<number, number>;
+  /** of every cell of the run its slot; -1 where it is not shown */
+  slots: Float64Array;
+}
+
+export interface Place {
+  row: number;
+  column: number;
+  inside: number;
+}
+
+type Chosen = Pick<View, "rows" | "columns" | "inside" | "fixed" | "hidden">;
+
+/** Arranges cells. Lines stay when a slider moves: they are those of all its values. */
+export function arrange(axes: readonly Axis[], plan: Plan, visible: ArrayLike<number>, view: Chosen): Pivot {
+  const named = new Map(axes.map((axis) => [axis.name, axis]));
+  const of = (names: readonly string[]) => names.flatMap((name) => named.get(name) ?? []);
+  const placed = [...of(view.rows), ...of(view.columns), ...of(view.inside)];
+  const cells = kept(visible, placed.flatMap((axis) => hiding(plan, axis, view.hidden[axis.name] ?? [])));
+  const [rows, row] = side(plan, of(view.rows), cells);
+  const [columns, column] = side(plan, of(view.columns), cells);
+  const [inside, within] = side(plan, of(view.inside), cells);
+  const sliders = axes.filter((axis) => !placed.includes(axis));
+  const selected = sliders.map((axis) => ({ codes: plan.axes[axis.name] ?? [], value: fixedValue(axis, view) }));
+  const found = new Map<number, number>();
+  const slots = new Float64Array(plan.ids.length).fill(-1);
+  cells.forEach((cell, k) => {
+    if (!selected.every(({ codes, value }) => codes[cell] === value)) return;
+    const place = ((row[k] ?? 0) * columns.lines.length + (column[k] ?? 0)) * inside.lines.length + (within[k] ?? 0);
+    found.set(place, cell);
+    slots[cell] = place;
+  });
+  return { rows, columns, inside, cells: found, slots };
+}
+
+/** The number of the value that a slider is at. */
+export function fixedValue(axis: Axis, view: Pick<View, "fixed" | "hidden">): number {
+  const left = shownValues(axis, view.hidden);
+  const value = view.fixed[axis.name] ?? 0;
+  return left.includes(value) ? value : (left[0] ?? 0);
+}
+
+/** The numbers of the values of an axis that are not hidden; all where all are. */
+export function shownValues(axis: Axis, hidden: View["hidden"]): number[] {
+  const not = new Set(hidden[axis.name]);
+  const all = [...axis.values.keys()];
+  const left = all.filter((value) => !not.has(value));
+  return left.length ? left : all;
+}
+
+export function cellAt(pivot: Pivot, place: Place): number | undefined {
+  const { row, column, inside } = place;
+  return pivot.cells.get((row * pivot.columns.lines.length + column) * pivot.inside.lines.length + inside);
+}
+
+/** Where a cell is shown; null where it is not. */
+export function placeOf(pivot: Pivot, cell: number): Place | null {
+  const slot = pivot.slots[cell] ?? -1;
+  if (slot < 0) return null;
+  const count = pivot.inside.lines.length;
+  const line = Math.floor(slot / count);
+  const across = pivot.columns.lines.length;
+  return { row: Math.floor(line / across), column: line % across, inside: slot % count };
+}
+
+/** The next cell in a direction, beyond places without one; null at the edge, and where the cell is not shown. */
+export function neighbour(pivot: Pivot, cell: number, dx: number, dy: number): number | null {
+  const from = placeOf(pivot, cell);
+  if (!from || (dx === 0 && dy === 0)) return null;
+  let { row, column } = from;
+  for (;;) {
+    row += dy;
+    column += dx;
+    if (row < 0 || column < 0 || row >= pivot.rows.lines.length || column >= pivot.columns.lines.length) return null;
+    const found = cellAt(pivot, { row, column, inside: from.inside });
+    if (found !== undefined) return found;
+  }
+}
+
+interface Hiding {
+  codes: readonly number[];
+  values: ReadonlySet<number>;
+}
+
+function hiding(plan: Plan, axis: Axis, values: readonly number[]): Hiding[] {
+  const codes = plan.axes[axis.name] ?? [];
+  return values.length && values.length < axis.values.length ? [{ codes, values: new Set(values) }] : [];
+}
+
+function kept(visible: ArrayLike<number>, hidden: readonly Hiding[]): number[] {
+  const cells = Array.from(visible);
+  const all = hidden.length === 0;
+  return all ? cells : cells.filter((cell) => hidden.every(({ codes, values }) => !values.has(codes[cell] ?? 0)));
+}
+
+/** The lines of some axes, and of each cell the number of its line. */
+function side(plan: Plan, axes: readonly Axis[], cells: readonly number[]): [Side, Int32Array] {
+  const keys = new Float64Array(cells.length);
+  for (const axis of axes) {
+    const codes = plan.axes[axis.name] ?? [];
+    cells.forEach((cell, k) => (keys[k] = (keys[k] ?? 0) * axis.values.length + (codes[cell] ?? 0)));
+  }
+  const distinct = Float64Array.from(new Set(keys)).sort();
+  const lines = Array.from(distinct, (key) => digits(key, axes));
+  const numbers = new Map(Array.from(distinct, (key, line) => [key, line]));
+  const groups = axes.map((_, level) => groupsOf(lines, level));
+  return [{ axes, lines, groups }, Int32Array.from(keys, (key) => numbers.get(key) ?? 0)];
+}
+
+function digits(key: number, axes: readonly Axis[]): number[] {
+  const line = new Array<number>(axes.length);
+  for (let level = axes.length - 1; level >= 0; level--) {
+    const base = axes[level]?.values.length ?? 1;
+    line[level] = key % base;
+    key = Math.floor(key / base);
+  }
+  return line;
+}
