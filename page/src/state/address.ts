@@ -1,6 +1,7 @@
 /** The view in the part of the address after `#`, as far as it differs from the view that a run is first shown in. */
 
 import { effect } from "@preact/signals";
+import { largeFromHash, largeToHash } from "./large";
 import { firstView, run, view, type View } from "./view";
 import type { Run } from "../data/run";
 
@@ -18,6 +19,7 @@ export function toHash(shown: View, first: View): string {
   if (shown.zoom !== first.zoom) parts.set("zoom", String(shown.zoom));
   for (const key of ["open", "pinned"] as const) if (shown[key]) parts.set(key, shown[key]);
   if (shown.compare !== "none") parts.set("compare", shown.compare);
+  largeToHash(shown.large, parts);
   if (shown.overlay) parts.set("overlay", `${shown.overlay.as}:${shown.overlay.metric}`);
   for (const key of ["filter", "sort"] as const) if (shown[key]) parts.set(key, shown[key]);
   return parts.toString();
@@ -39,6 +41,7 @@ export function fromHash(hash: string, found: Run): View {
     open: idOf(parts.get("open"), found),
     pinned: idOf(parts.get("pinned"), found),
     compare: COMPARE.find((one) => one === parts.get("compare")) ?? "none",
+    large: largeFromHash(parts, found),
     overlay: overlayOf(as, metric.join(":"), found),
     filter: parts.get("filter") ?? "",
     sort: parts.get("sort") ?? "",

@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import type { Run } from "../data/run";
+import { FIRST_LARGE, type Large } from "./large";
 
 export interface View {
   /** axes, the outermost first */
@@ -20,6 +21,7 @@ export interface View {
   /** the id of the reference that the large view compares with */
   pinned: string | null;
   compare: "none" | "wipe" | "difference" | "side";
+  large: Large;
   overlay: { metric: string; as: "outline" | "bar" | "heat" } | null;
   filter: string;
   /** a field of records by which a list is sorted, with `-` before it for descending; empty: the grid */
@@ -36,6 +38,7 @@ export const NO_VIEW: View = {
   open: null,
   pinned: null,
   compare: "none",
+  large: FIRST_LARGE,
   overlay: null,
   filter: "",
   sort: "",
@@ -51,6 +54,10 @@ export const view = signal<View>(NO_VIEW);
 
 export function change(changes: Partial<View>): void {
   view.value = { ...view.value, ...changes };
+}
+
+export function changeLarge(changes: Partial<Large>): void {
+  change({ large: { ...view.value.large, ...changes } });
 }
 
 /** Axes that are neither across, down nor inside: the user slides through their values. */

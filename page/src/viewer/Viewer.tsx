@@ -1,5 +1,65 @@
-import type { Run } from "../data/run";
+/** The large view of one cell, a modal dialog over the grid. */
 
-export function Viewer(props: { run: Run; cell: number }) {
-  return <p hidden>{props.run.size}</p>;
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Run } from "../data/run";
+import { Panel } from "../panel/Panel";
+import { pinnedCell, view } from "../state/view";
+import { close, commandOf, isOwnKey } from "./commands";
+import { KeysHelp } from "./KeysHelp";
+import { usePlayer } from "./player";
+import { Stage } from "./Stage";
+import { Titles } from "./Titles";
+import { titleOf } from "./settings";
+import { Toolbar } from "./Toolbar";
+import { useDetail } from "./useDetail";
+import { useNeighbours } from "./useNeighbours";
+
+export function Viewer({ run, cell }: { run: Run; cell: number }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [hasHelp, setHelp] = useState(false);
+  const [there, setThere] = useState<string | null>(null);
+  const known = useDetail(run, cell);
+  const { large, compare } = view.value;
+  const hasPreviews = known?.cell === cell && known.detail?.hasPreviews === true && run.previews(cell) !== null;
+  const source = large.previews && hasPreviews ? run.previews(cell) : run.picture(cell);
+  const pinned = pinnedCell.value;
+  const pinnedSource = pinned === null ? null : run.picture(pinned);
+  const reference = pinned !== null && pinnedSource !== null ? { cell: pinned, source: pinnedSource } : null;
+  const isThere = source === null || there === source;
+
+  useEffect(() => dialog.current?.showModal(), []);
+  usePlayer(cell, isThere);
+  useNeighbours(run, cell, isThere);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const isCharacter = event.getModifierState("AltGraph");
+    if (hasHelp || (!isCharacter && (event.ctrlKey || event.altKey)) || event.metaKey) return;
+    if (isOwnKey(event.target, event.key)) return;
+    const command = commandOf(event.key);
+    if (event.key === "?") setHelp(true);
+    else if (command) command.act(cell);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <dialog
+      class={`viewer ${large.panel ? "" : "without-panel"}`}
+      ref={dialog}
+      aria-labelledby="viewer-title"
+      onKeyDown={onKeyDown}
+      onClose={(event) => event.target === dialog.current && close()}
+    >
+      <div class="viewer-head">
+        <Titles run={run} cell={cell} reference={pinned} />
+        <button type="button" class="close" aria-label="Close" title="Esc" onClick={() => dialog.current?.close()}>
+          ✕
+        </button>
+      </div>
+      <Stage run={run} cell={cell} source={source} reference={compare === "none" ? null : reference} onThere={setThere} />
+      <Toolbar run={run} cell={cell} hasPreviews={hasPreviews} onHelp={() => setHelp(true)} />
+      {large.panel && <Panel run={run} cell={cell} reference={pinned} known={known} />}
+      <p class="unseen" role="status">{titleOf(run, cell)}</p>
+      {hasHelp && <KeysHelp onClose={() => setHelp(false)} />}
+    </dialog>
+  );
 }

@@ -1,0 +1,54 @@
+/** The part of a picture that is seen: moved by scrolling, or by dragging with the mouse. */
+
+import type { ComponentChildren, RefObject } from "preact";
+import type { Size } from "./layout";
+
+interface Props {
+  frame: RefObject<HTMLDivElement | null>;
+  place: Size;
+  /** of the picture on the screen */
+  shown: Size;
+  boxClass: string;
+  /** a CSS filter over the picture */
+  filter?: string | undefined;
+  /** that moves with this one */
+  other: RefObject<HTMLDivElement | null>;
+  children: ComponentChildren;
+}
+
+export function Viewport({ frame, place, shown, boxClass, filter, other, children }: Props) {
+  // Whole pixels, so that nothing is drawn between two.
+  const before = (outer: number, inner: number) => `${Math.max(0, Math.floor((outer - inner) / 2))}px`;
+  const margins = { marginLeft: before(place.width, shown.width), marginTop: before(place.height, shown.height) };
+  return (
+    <div
+      class="viewport"
+      ref={frame}
+      style={lengths(place)}
+      onScroll={() => follow(frame.current, other.current)}
+      onPointerDown={(event) => drag(event, frame.current)}
+    >
+      <div class={`box ${boxClass}`} style={{ ...lengths(shown), ...margins, filter }}>
+        {children}
+      </div>
+    </div>
+  );
+}
+
+function lengths({ width, height }: Size) {
+  return { width: `${width}px`, height: `${height}px` };
+}
+
+function follow(moved: HTMLElement | null, other: HTMLElement | null): void {
+  if (!moved || !other) return;
+  other.scrollTo({ left: moved.scrollLeft, top: moved.scrollTop, behavior: "instant" });
+}
+
+/** Fingers scroll by themselves. */
+function drag(event: PointerEvent, frame: HTMLElement | null): void {
+  if (!frame || event.pointerType !== "mouse" || event.button !== 0 || event.target instanceof HTMLInputElement) return;
+  if (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight) return;
+  const stop = new AbortController();
+  window.addEventListener("pointermove", (move) => frame.scrollBy(-move.movementX, -move.movementY), stop);
+  window.addEventListener("pointerup", () => stop.abort(), stop);
+}

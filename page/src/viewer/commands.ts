@@ -1,0 +1,77 @@
+/** What keys and buttons of the large view do. */
+
+import { change, changeLarge, view } from "../state/view";
+import { SCALES } from "../state/large";
+import { compare, pin, swap } from "./compare";
+import { nextScale } from "./layout";
+import { axesAlong, step, type Direction } from "./moves";
+import { isPlaying } from "./player";
+
+export interface Command {
+  /** as `KeyboardEvent.key` has them */
+  keys: readonly string[];
+  /** as people read them */
+  shown: string;
+  does: string;
+  act: (cell: number) => void;
+}
+
+const along = (direction: Direction, by: 1 | -1) => (cell: number) => void step(cell, axesAlong(direction), by);
+const zoom = (by: 1 | -1) => () => changeLarge({ scale: nextScale(view.value.large.scale, by, SCALES) });
+
+export const STEPS: readonly Command[] = [
+  { keys: ["ArrowLeft"], shown: "←", does: "back along the columns", act: along("columns", -1) },
+  { keys: ["ArrowRight"], shown: "→", does: "on along the columns", act: along("columns", 1) },
+  { keys: ["ArrowUp"], shown: "↑", does: "back along the rows", act: along("rows", -1) },
+  { keys: ["ArrowDown"], shown: "↓", does: "on along the rows", act: along("rows", 1) },
+  { keys: ["[", "PageUp"], shown: "[", does: "back along the third axis", act: along("third", -1) },
+  { keys: ["]", "PageDown"], shown: "]", does: "on along the third axis", act: along("third", 1) },
+];
+
+const OTHERS: readonly Command[] = [
+  { keys: [" "], shown: "Space", does: "play an axis, or stop", act: () => void (isPlaying.value = !isPlaying.value) },
+  { keys: ["p"], shown: "p", does: "make this picture the reference, or have none", act: pin },
+  { keys: ["x"], shown: "x", does: "swap picture and reference", act: swap },
+  { keys: ["w"], shown: "w", does: "wipe between picture and reference", act: () => compare("wipe") },
+  { keys: ["d"], shown: "d", does: "difference of picture and reference", act: () => compare("difference") },
+  { keys: ["s"], shown: "s", does: "picture and reference side by side", act: () => compare("side") },
+  { keys: ["+", "="], shown: "+", does: "larger: the picture's pixels", act: zoom(1) },
+  { keys: ["-"], shown: "−", does: "smaller", act: zoom(-1) },
+  { keys: ["0", "f"], shown: "0", does: "fit to the window", act: () => changeLarge({ scale: 0 }) },
+  { keys: ["1"], shown: "1", does: "one pixel of the picture as one of the screen", act: () => changeLarge({ scale: 1 }) },
+  {
+    keys: ["v"],
+    shown: "v",
+    does: "previews, or the picture",
+    act: () => changeLarge({ previews: !view.value.large.previews }),
+  },
+  { keys: ["i"], shown: "i", does: "what is beside the picture", act: () => changeLarge({ panel: !view.value.large.panel }) },
+];
+
+/** Keys that do something wherever the focus is, except in fields that use them. */
+export const COMMANDS: readonly Command[] = [...STEPS, ...OTHERS];
+
+/** Keys of the large view that are no commands. */
+export const OTHER_KEYS: readonly Pick<Command, "shown" | "does">[] = [
+  { shown: "Shift + arrows", does: "move an enlarged picture" },
+  { shown: "?", does: "these keys" },
+  { shown: "Esc", does: "close" },
+];
+
+export function commandOf(key: string): Command | undefined {
+  return COMMANDS.find((command) => command.keys.includes(key));
+}
+
+export function close(): void {
+  change({ open: null });
+}
+
+/** Whether the element with the focus uses a key itself. */
+export function isOwnKey(target: EventTarget | null, key: string): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement && target.type === "range")
+    return /^(Arrow|Page|Home|End)/.test(key);
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return key === " ";
+  if (target.matches("input, textarea, select")) return true;
+  return key === " " && target.matches("button, summary, a");
+}

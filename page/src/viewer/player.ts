@@ -1,0 +1,32 @@
+/** Playing an axis: its pictures one after the other, each once it is there, from the first again after the last. */
+
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { run, view } from "../state/view";
+import { playedAxis, reached, show } from "./moves";
+
+export const isPlaying = signal(false);
+
+/** Milliseconds for which each picture stays. */
+const PAUSE = 400;
+const PAUSE_WITH_LESS_MOTION = 1500;
+
+export function wantsLessMotion(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+/** isThere: whether the cell's picture is on the screen. */
+export function usePlayer(cell: number, isThere: boolean): void {
+  const plays = isPlaying.value;
+  useEffect(() => {
+    if (!plays || !isThere) return;
+    const timer = setTimeout(() => {
+      const axis = run.value && playedAxis(run.value, view.value);
+      const next = axis === null ? null : reached(cell, [axis], 1, true);
+      if (next === null) isPlaying.value = false;
+      else show(next);
+    }, wantsLessMotion() ? PAUSE_WITH_LESS_MOTION : PAUSE);
+    return () => clearTimeout(timer);
+  }, [plays, isThere, cell]);
+  useEffect(() => () => void (isPlaying.value = false), []);
+}
