@@ -1,5 +1,7 @@
 /** Steps of the large view from the open cell to others of the grid. */
 
+import { computed } from "@preact/signals";
+import { visible } from "../filter/visible";
 import { sliders, change, run, view, type View } from "../state/view";
 import type { Run } from "../data/run";
 import { nextCell } from "./steps";
@@ -22,10 +24,13 @@ export function playedAxis(found: Run, shown: View): string | null {
   return wanted.find((name): name is string => typeof name === "string" && several.includes(name)) ?? null;
 }
 
+const visibleSet = computed(() => new Set(visible.value));
+
 /** Whether one can step to a cell: none of its values is hidden, and no filter leaves it out. */
 function isReachable(found: Run, shown: View): (cell: number) => boolean {
   const hidden = Object.entries(shown.hidden).filter(([, values]) => values.length);
-  return (cell) => hidden.every(([axis, values]) => !values.includes(found.value(cell, axis)));
+  return (cell) =>
+    visibleSet.value.has(cell) && hidden.every(([axis, values]) => !values.includes(found.value(cell, axis)));
 }
 
 /** The cell to which a step along axes leads; null where there is none. */
