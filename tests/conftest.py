@@ -18,7 +18,7 @@ if advertises_amx():  # trainings use bfloat16 then; AMX can be switched off onl
 
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import hypothesis
 import pytest
 
 from tests.support import tiny_models as tiny
+from tests.support.browser import chromium
 
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="cfgsweep-tests-")  # hashes of models are remembered there
 
@@ -151,6 +152,13 @@ def tiny_model(saved) -> Path:
 def tiny_v_model(saved) -> Path:
     """The same, predicting v as Stable Diffusion 2.x at 768 does."""
     return saved(tiny.stable_diffusion("v_prediction"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium. Tests that use it are skipped where there is none."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,10 +12,11 @@ from typing import Any
 import pytest
 
 import cfgsweep
+from tests.support.browser import opened
 from tests.support.run_state import run_of
 
 pytestmark = pytest.mark.slow
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+PAGE = "rate/index.html"
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=document.title='taken'> ] & \u202e \u2028"
 SWEEP = f"""\
@@ -38,37 +37,11 @@ def run(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, as CFGSWEEP_TEST_BROWSER or Debian's package has it."""
-    program = os.environ.get("CFGSWEEP_TEST_BROWSER") or shutil.which("chromium")
-    if not program:
-        pytest.skip("no chromium is installed")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
 @pytest.fixture
 def page(browser, run: Path) -> Iterator[Any]:
     """The page in a window of its own. Nothing is said on its console, and nothing is loaded but the file."""
-    with_page = opened(browser, run)
-    yield next(with_page)
-    assert next(with_page, None) is None
-
-
-def opened(browser, run: Path, **options: Any) -> Iterator[Any]:
-    context = browser.new_context(**options)
-    told: list[str] = []
-    found = context.new_page()
-    found.on("console", lambda message: told.append(message.text))
-    found.on("pageerror", lambda error: told.append(str(error)))
-    found.on("request", lambda request: told.append(request.url[:99]) if request.url.startswith("http") else None)
-    found.goto((run / "rate/index.html").as_uri())
-    yield found
-    context.close()
-    assert told == []
+    with opened(browser, run / PAGE) as found:
+        yield found
 
 
 def ids(run: Path) -> list[str]:
@@ -138,13 +111,11 @@ def test_answers_stay_when_the_page_is_loaded_again(page, run: Path) -> None:
 
 
 def test_it_works_where_storage_is_not_allowed(browser, run: Path) -> None:
-    windows = opened(browser, run)
-    page = next(windows)
-    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})")
-    page.reload()
-    page.keyboard.press("ArrowLeft")
-    assert saved(page)["answers"] == {ids(run)[0]: "left"}
-    assert next(windows, None) is None
+    with opened(browser, run / PAGE) as page:
+        page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})")
+        page.reload()
+        page.keyboard.press("ArrowLeft")
+        assert saved(page)["answers"] == {ids(run)[0]: "left"}
 
 
 def test_what_it_saves_is_read(page, run: Path, cli, tmp_path: Path) -> None:
@@ -217,20 +188,17 @@ def test_its_policy_allows_no_network_and_no_other_code(browser, run: Path) -> N
 
 def test_it_fits_a_phone_in_the_dark(browser, run: Path) -> None:
     """Both pictures and the buttons are on the screen, large enough for a finger, and touch gives an answer."""
-    windows = opened(
-        browser, run, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, color_scheme="dark"
-    )
-    page = next(windows)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    for name in ("#left", "#right", "#tie", "#back", "#save"):
-        box = page.locator(name).bounding_box()
-        assert box["height"] >= 44
-        assert box["y"] + box["height"] <= 740
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
-    assert sum(dark[:3]) < 150
-    page.tap("#right")
-    assert saved(page)["answers"] == {ids(run)[0]: "right"}
-    assert next(windows, None) is None
+    phone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
+    with opened(browser, run / PAGE, **phone) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for name in ("#left", "#right", "#tie", "#back", "#save"):
+            box = page.locator(name).bounding_box()
+            assert box["height"] >= 44
+            assert box["y"] + box["height"] <= 740
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        assert sum(dark[:3]) < 150
+        page.tap("#right")
+        assert saved(page)["answers"] == {ids(run)[0]: "right"}
 
 
 def test_screen_readers_are_told_what_is_what(page) -> None:

@@ -1,0 +1,55 @@
+"""The page of a run in Chromium, from its file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.page.browser.synthetic import write_run
+from tests.support.browser import opened
+
+PAGE = Path(__file__).parents[3] / "page"
+PageOf = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory) -> Path:
+    """The front end's files, built from its source."""
+    node = shutil.which("node")
+    if not node or not (PAGE / "node_modules").is_dir():
+        pytest.skip("the front end cannot be built: no node, or no modules")
+    folder = tmp_path_factory.mktemp("front")
+    subprocess.run([node, "build.mjs", str(folder)], cwd=PAGE, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory, front: Path) -> Path:
+    """A folder with the page of a run of 6 guiders, 10 values, 4 seeds and 2 samplers; its name is no plain one."""
+    folder = tmp_path_factory.mktemp("runs") / "run #1%é of 2"
+    write_run(folder, [6, 10, 4, 2])
+    shutil.copytree(front, folder / "page", dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def page_of(browser) -> Iterator[PageOf]:
+    """A function that opens the page in a folder, at an address (`#…`); the page may say nothing and fetch nothing."""
+    with ExitStack() as windows:
+
+        def open_page(folder: Path, address: str = "", allowed: tuple[str, ...] = (), **options: Any) -> Any:
+            options = {"viewport": {"width": 1600, "height": 1000}, **options}
+            window: AbstractContextManager[Any] = opened(
+                browser, folder / "page/index.html", address, allowed, **options
+            )
+            page = windows.enter_context(window)
+            page.wait_for_selector("main *")
+            return page
+
+        yield open_page
