@@ -1,19 +1,49 @@
 /** What is known of a cell, beside its picture. */
 
 import type { Run } from "../data/run";
-import type { Known } from "../viewer/useDetail";
+import { Copies } from "./Copies";
+import { ByStep } from "./ByStep";
+import { Metrics } from "./Metrics";
+import { RecordFields } from "./RecordFields";
+import { Section } from "./Section";
+import { useDetail, type Known } from "./useDetail";
 
 interface Props {
   run: Run;
   cell: number;
+  /** the cell that this one is compared with */
   reference: number | null;
   known: Known | null;
 }
 
-export function Panel({ run, known }: Props) {
+export function Panel({ run, cell, reference, known }: Props) {
+  const other = useDetail(run, reference === cell ? null : reference)?.detail ?? null;
+  const detail = known?.detail ?? null;
   return (
-    <aside class="panel" aria-label="Details" tabIndex={0}>
-      <p>{known ? run.id(known.cell) : "…"}</p>
+    <aside class="panel" aria-label="Details" aria-busy={known?.cell !== cell} tabIndex={0}>
+      <Section title="Copy">
+        <Copies key={cell} copies={detail?.copies ?? {}} />
+      </Section>
+      {run.head.metrics.length > 0 && (
+        <Section title="Metrics">
+          <Metrics run={run} cell={cell} reference={reference} />
+        </Section>
+      )}
+      {known?.failure && (
+        <p class="missing failed" dir="auto">
+          {known.failure}
+        </p>
+      )}
+      {detail && (
+        <>
+          <Section title="By step">
+            <ByStep detail={detail} reference={other} />
+          </Section>
+          <Section title="Record">
+            <RecordFields detail={detail} reference={other} />
+          </Section>
+        </>
+      )}
     </aside>
   );
 }

@@ -54,7 +54,7 @@ function Comparing() {
       <Toggle isOn={pinned !== null && pinned === open} label="p" onClick={pin}>
         Reference
       </Toggle>
-      <button type="button" title="x" aria-disabled={pinned === null} onClick={swap}>
+      <button type="button" title="r" aria-disabled={pinned === null} onClick={swap}>
         Swap
       </button>
       <Toggle isOn={way === "wipe"} label="w" onClick={() => compare("wipe")}>

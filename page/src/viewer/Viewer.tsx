@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Panel } from "../panel/Panel";
+import { useDetail } from "../panel/useDetail";
 import { pinnedCell, view } from "../state/view";
 import { close, commandOf, isOwnKey } from "./commands";
 import { KeysHelp } from "./KeysHelp";
@@ -11,7 +12,6 @@ import { Stage } from "./Stage";
 import { Titles } from "./Titles";
 import { titleOf } from "./settings";
 import { Toolbar } from "./Toolbar";
-import { useDetail } from "./useDetail";
 import { useNeighbours } from "./useNeighbours";
 
 export function Viewer({ run, cell }: { run: Run; cell: number }) {

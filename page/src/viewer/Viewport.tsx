@@ -1,6 +1,7 @@
 /** The part of a picture that is seen: moved by scrolling, or by dragging with the mouse. */
 
 import type { ComponentChildren, RefObject } from "preact";
+import { px } from "../grid/px";
 import type { Size } from "./layout";
 
 interface Props {
@@ -18,25 +19,21 @@ interface Props {
 
 export function Viewport({ frame, place, shown, boxClass, filter, other, children }: Props) {
   // Whole pixels, so that nothing is drawn between two.
-  const before = (outer: number, inner: number) => `${Math.max(0, Math.floor((outer - inner) / 2))}px`;
-  const margins = { marginLeft: before(place.width, shown.width), marginTop: before(place.height, shown.height) };
+  const before = (outer: number, inner: number) => Math.max(0, Math.floor((outer - inner) / 2));
+  const [marginLeft, marginTop] = [before(place.width, shown.width), before(place.height, shown.height)];
   return (
     <div
       class="viewport"
       ref={frame}
-      style={lengths(place)}
+      style={px({ ...place })}
       onScroll={() => follow(frame.current, other.current)}
       onPointerDown={(event) => drag(event, frame.current)}
     >
-      <div class={`box ${boxClass}`} style={{ ...lengths(shown), ...margins, filter }}>
+      <div class={`box ${boxClass}`} style={{ ...px({ ...shown, marginLeft, marginTop }), filter }}>
         {children}
       </div>
     </div>
   );
-}
-
-function lengths({ width, height }: Size) {
-  return { width: `${width}px`, height: `${height}px` };
 }
 
 function follow(moved: HTMLElement | null, other: HTMLElement | null): void {

@@ -31,13 +31,13 @@ export const STEPS: readonly Command[] = [
 const OTHERS: readonly Command[] = [
   { keys: [" "], shown: "Space", does: "play an axis, or stop", act: () => void (isPlaying.value = !isPlaying.value) },
   { keys: ["p"], shown: "p", does: "make this picture the reference, or have none", act: pin },
-  { keys: ["x"], shown: "x", does: "swap picture and reference", act: swap },
+  { keys: ["r"], shown: "r", does: "swap picture and reference", act: swap },
   { keys: ["w"], shown: "w", does: "wipe between picture and reference", act: () => compare("wipe") },
   { keys: ["d"], shown: "d", does: "difference of picture and reference", act: () => compare("difference") },
   { keys: ["s"], shown: "s", does: "picture and reference side by side", act: () => compare("side") },
   { keys: ["+", "="], shown: "+", does: "larger: the picture's pixels", act: zoom(1) },
   { keys: ["-"], shown: "−", does: "smaller", act: zoom(-1) },
-  { keys: ["0", "f"], shown: "0", does: "fit to the window", act: () => changeLarge({ scale: 0 }) },
+  { keys: ["0"], shown: "0", does: "fit to the window", act: () => changeLarge({ scale: 0 }) },
   { keys: ["1"], shown: "1", does: "one pixel of the picture as one of the screen", act: () => changeLarge({ scale: 1 }) },
   {
     keys: ["v"],
@@ -53,6 +53,8 @@ export const COMMANDS: readonly Command[] = [...STEPS, ...OTHERS];
 
 /** Keys of the large view that are no commands. */
 export const OTHER_KEYS: readonly Pick<Command, "shown" | "does">[] = [
+  { shown: "f", does: "star" },
+  { shown: "x", does: "reject" },
   { shown: "Shift + arrows", does: "move an enlarged picture" },
   { shown: "?", does: "these keys" },
   { shown: "Esc", does: "close" },
@@ -73,5 +75,6 @@ export function isOwnKey(target: EventTarget | null, key: string): boolean {
     return /^(Arrow|Page|Home|End)/.test(key);
   if (target instanceof HTMLInputElement && target.type === "checkbox") return key === " ";
   if (target.matches("input, textarea, select")) return true;
+  if (target.matches(".panel, .panel [tabindex]")) return /^(Arrow(Up|Down)|Page|Home|End| $)/.test(key);
   return key === " " && target.matches("button, summary, a");
 }

@@ -2,6 +2,7 @@
 
 import { computed } from "@preact/signals";
 import { visible } from "../filter/visible";
+import { shownValues } from "../grid/pivot";
 import { sliders, change, run, view, type View } from "../state/view";
 import type { Run } from "../data/run";
 import { nextCell } from "./steps";
@@ -28,9 +29,10 @@ const visibleSet = computed(() => new Set(visible.value));
 
 /** Whether one can step to a cell: none of its values is hidden, and no filter leaves it out. */
 function isReachable(found: Run, shown: View): (cell: number) => boolean {
-  const hidden = Object.entries(shown.hidden).filter(([, values]) => values.length);
+  const hidden = found.head.axes.filter((axis) => shown.hidden[axis.name]?.length);
+  const left = hidden.map((axis) => ({ name: axis.name, values: shownValues(axis, shown.hidden) }));
   return (cell) =>
-    visibleSet.value.has(cell) && hidden.every(([axis, values]) => !values.includes(found.value(cell, axis)));
+    visibleSet.value.has(cell) && left.every(({ name, values }) => values.includes(found.value(cell, name)));
 }
 
 /** The cell to which a step along axes leads; null where there is none. */

@@ -10,10 +10,14 @@ export interface Known {
   failure: string | null;
 }
 
-/** What is known of a cell; of the one before it while that is read; null before any is. */
-export function useDetail(run: Run, cell: number): Known | null {
+/** What is known of a cell; of the one before it while that is read; null before any is, and without a cell. */
+export function useDetail(run: Run, cell: number | null): Known | null {
   const [known, setKnown] = useState<Known | null>(null);
   useEffect(() => {
+    if (cell === null) {
+      setKnown(null);
+      return;
+    }
     let isWanted = true;
     const set = (detail: Detail | null, failure: string | null) => isWanted && setKnown({ cell, detail, failure });
     run.detail(cell).then(

@@ -1,0 +1,60 @@
+/** A chart as a uPlot of its curves; the reference's are dashed. */
+
+import uPlot from "uplot";
+import { alignedColumns, type Chart } from "./curves";
+import { mark } from "./position";
+
+const HEIGHT = 120;
+
+/** In the order of curves; as CSS variables. */
+export function seriesColour(number: number): string {
+  return `--series-${number % 5}`;
+}
+
+export function draw(chart: Chart, place: HTMLElement): uPlot {
+  const colour = (variable: string) => () => resolved(variable, place);
+  const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const curves = chart.curves.flatMap((_, number) => {
+    const stroke = colour(seriesColour(number));
+    const points = { size: 4 };
+    return [
+      { stroke, width: 1.5, points },
+      { stroke, width: 1, dash: [4, 4], points: { show: false } },
+    ];
+  });
+  const plot: uPlot = new uPlot(
+    {
+      width: place.clientWidth,
+      height: HEIGHT,
+      legend: { show: false },
+      padding: [6, 8, 0, 0],
+      scales: { x: { time: false } },
+      axes: [
+        { ...axis, size: 20, gap: 2, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
+        { ...axis, size: 48, gap: 4, space: 24 },
+      ],
+      series: [{}, ...curves],
+      // The mark stays where the pointer left the chart, so that its numbers can be read.
+      cursor: { y: false, drag: { x: false, y: false }, bind: { mouseleave: () => () => null } },
+      hooks: { setCursor: [({ cursor }) => typeof cursor.idx === "number" && mark(chart.unit, cursor.idx)] },
+    },
+    alignedColumns(chart),
+    place,
+  );
+  return plot;
+}
+
+/** Marks a step in a chart; none: null. */
+export function markIn(plot: uPlot, step: number | null): void {
+  plot.setCursor({ left: step === null ? -10 : plot.valToPos(step + 1, "x"), top: 0 }, false);
+}
+
+/** What a canvas can draw with, of a CSS variable. */
+function resolved(variable: string, place: HTMLElement): string {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${variable})`;
+  place.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
