@@ -45,10 +45,7 @@ def page_of(browser) -> Iterator[PageOf]:
 
         def open_page(folder: Path, address: str = "", allowed: tuple[str, ...] = (), **options: Any) -> Any:
             options = {"viewport": {"width": 1600, "height": 1000}, **options}
-            window: AbstractContextManager[Any] = opened(
-                browser, folder / "page/index.html", address, allowed, **options
-            )
-            page = windows.enter_context(window)
+            page = windows.enter_context(opened(browser, folder / "page/index.html", address, allowed, **options))
             page.wait_for_selector("main *")
             return page
 
