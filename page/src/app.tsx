@@ -1,4 +1,6 @@
 import { Controls } from "./controls/Controls";
+import { List } from "./filter/List";
+import { order } from "./filter/sorted";
 import { Grid } from "./grid/Grid";
 import { Viewer } from "./viewer/Viewer";
 import { failure, openCell, run } from "./state/view";
@@ -14,7 +16,7 @@ export function App() {
         <Controls run={shown} />
       </header>
       <main>
-        <Grid run={shown} />
+        {order.value ? <List run={shown} /> : <Grid run={shown} />}
       </main>
       {openCell.value !== null && <Viewer run={shown} cell={openCell.value} />}
     </>

@@ -55,8 +55,8 @@ describe("abrupt changes", () => {
   });
   it("are where the axis is in the view", async () => {
     expect(changesOf(await run, { ...none, rows: ["value"], columns: [] })(1)[0]?.side).toBe("bottom");
-    expect(changesOf(await run, { ...none, columns: ["value", "guider"], rows: [] })(1)[0]?.side).toBe("corner");
-    expect(changesOf(await run, { ...none, sort: "value" })(1)[0]?.side).toBe("corner");
+    expect(changesOf(await run, { ...none, columns: ["value", "guider"], rows: [] })(1)[0]?.side).toBe("aside");
+    expect(changesOf(await run, { ...none, sort: "value" })(1)[0]?.side).toBe("aside");
   });
   it("step over hidden values", async () => {
     const found = changesOf(await run, { ...none, hidden: { value: [1, 2] } });

@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Filter } from "../filter/Filter";
+import { Sort } from "../filter/Sort";
+import { MarksControls } from "../marks/MarksControls";
 import { OverlayControls } from "../overlay/OverlayControls";
 import { Shelves } from "./Shelves";
 import { Sliders } from "./Sliders";
@@ -22,7 +24,9 @@ export function Controls(props: { run: Run }) {
           <Values run={run} />
           <Zoom />
           <Filter run={run} />
+          <Sort run={run} />
           <OverlayControls run={run} />
+          <MarksControls run={run} />
         </div>
       </details>
       <Sliders />

@@ -54,6 +54,8 @@ export interface AxisValue {
   text: string;
   /** null where it is no number */
   number: number | null;
+  /** as an entry of `exclude` in a sweep file names it, and no other value of the axis; not there where nothing does */
+  entry?: Json;
 }
 
 export interface Metric {

@@ -30,14 +30,6 @@ export function numberOf(run: Run, name: string): (cell: number) => number | nul
   };
 }
 
-/** A cell's settings in one line, as titles of pictures have them. */
-export function titleOf(run: Run, cell: number): string {
-  const titles = run.head.axes
-    .filter((axis) => axis.values.length > 1)
-    .map((axis) => axis.values[run.value(cell, axis.name)]?.title ?? "");
-  return titles.join(", ") || run.head.name;
-}
-
 /** A number for people: at most four significant digits. */
 export function shortNumber(value: number): string {
   return String(Number(value.toPrecision(4)));

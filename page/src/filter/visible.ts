@@ -16,10 +16,9 @@ export function visibleCells(found: Run, conditions: readonly Condition[], marks
   return cells;
 }
 
-const parsed = computed(() => (run.value ? parseFilter(view.value.filter, fieldNames(run.value)) : { conditions: [] }));
+const text = computed(() => view.value.filter);
 
-/** What is wrong with the filter of the view, in words. */
-export const filterError = computed(() => ("error" in parsed.value ? parsed.value.error : null));
+const parsed = computed(() => (run.value ? parseFilter(text.value, fieldNames(run.value)) : { conditions: [] }));
 
 const NONE: Marked = { starred: new Set(), rejected: new Set() };
 

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Marks } from "../marks/Marks";
+import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
 import { change } from "../state/view";
 import { largestPicture, active, moveTo } from "./shown";
@@ -27,7 +28,7 @@ export function Picture({ run, layout, cell, place, left, top }: PictureProps) {
     moveTo(place, false);
     if (cell !== undefined && run.state(cell) !== "waiting") change({ open: run.id(cell) });
   };
-  const name = cell === undefined ? "no cell" : nameOf(run, cell);
+  const name = cell === undefined ? "no cell" : [nameOf(run, cell), ...notesOf(run, cell)].join(", ");
   return (
     <div class="picture" data-cell={cell} style={px({ left, top, ...layout.picture })}>
       <button
@@ -46,12 +47,13 @@ export function Picture({ run, layout, cell, place, left, top }: PictureProps) {
         {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} />}
       </button>
       {cell !== undefined && <Overlay run={run} cell={cell} />}
-      {cell !== undefined && run.state(cell) === "done" && <Marks run={run} cell={cell} />}
+      {cell !== undefined && <Marks run={run} cell={cell} />}
     </div>
   );
 }
 
-function Content({ run, cell, zoom }: { run: Run; cell: number; zoom: number }) {
+/** The picture of a cell, or why there is none. zoom: its longest side in CSS pixels. */
+export function Content({ run, cell, zoom }: { run: Run; cell: number; zoom: number }) {
   const [missing, setMissing] = useState("");
   if (run.state(cell) === "failed") return <span class="reason" dir="auto">{run.reason(cell)}</span>;
   const thumb = run.thumb(cell);

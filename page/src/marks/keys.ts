@@ -14,7 +14,7 @@ export function cellOf(target: EventTarget | null): number | null {
 export function followKeys(): void {
   document.addEventListener("keydown", (event) => {
     const mark = KEYS[event.key];
-    if (!mark || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (!mark || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const cell = cellOf(event.target);
     if (cell === null || !run.value) return;
     toggle(mark, run.value.id(cell));

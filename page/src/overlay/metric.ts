@@ -15,6 +15,7 @@ export interface Drawn {
 }
 
 const name = computed(() => view.value.overlay?.metric ?? null);
+const kind = computed(() => view.value.overlay?.as ?? "outline");
 
 const measured = computed(() => {
   const found = run.value;
@@ -24,10 +25,7 @@ const measured = computed(() => {
   return { metric, number, range: rangeOf(Array.from({ length: found.size }, (_, cell) => number(cell))) };
 });
 
-export const drawn = computed<Drawn | null>(() => {
-  const { overlay } = view.value;
-  return overlay && measured.value ? { ...measured.value, as: overlay.as } : null;
-});
+export const drawn = computed<Drawn | null>(() => measured.value && { ...measured.value, as: kind.value });
 
 /** A cell's number as text, and its share of the range; null where it has none. */
 export function numberShown({ metric, range, number }: Drawn, cell: number): { text: string; share: number } | null {

@@ -5,9 +5,9 @@ import type { Transition } from "../data/types";
 import { shortNumber } from "../filter/fields";
 import type { View } from "../state/view";
 
-/** At an edge of a cell where the next value of the axis is beside it, otherwise in its corner. */
+/** At an edge of a cell where the next value of the axis is beside it, otherwise in a corner of it. */
 export interface Change {
-  side: "right" | "bottom" | "corner";
+  side: "right" | "bottom" | "aside";
   text: string;
 }
 
@@ -42,9 +42,9 @@ function isAt(run: Run, transition: Transition, cell: number): boolean {
 }
 
 function sideOf(axis: string, shown: Pick<View, "rows" | "columns" | "sort">): Change["side"] {
-  if (shown.sort) return "corner";
+  if (shown.sort) return "aside";
   if (shown.columns.at(-1) === axis) return "right";
-  return shown.rows.at(-1) === axis ? "bottom" : "corner";
+  return shown.rows.at(-1) === axis ? "bottom" : "aside";
 }
 
 function textOf(run: Run, { axis, after, distance }: Transition): string {

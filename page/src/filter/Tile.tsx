@@ -1,0 +1,59 @@
+import type { Run } from "../data/run";
+import { Content, nameOf } from "../grid/Picture";
+import { px } from "../grid/px";
+import { Marks } from "../marks/Marks";
+import { notesOf } from "../overlay/notes";
+import { Overlay } from "../overlay/Overlay";
+import { change } from "../state/view";
+import { shortNumber, valueOf } from "./fields";
+import { order } from "./sorted";
+import type { Tiles } from "./tiles";
+
+interface TileProps {
+  run: Run;
+  cell: number;
+  tiles: Tiles;
+  column: number;
+  isActive: boolean;
+  onFocus: () => void;
+}
+
+/** A picture with its settings and its value of the field that the list is sorted by. */
+export function Tile({ run, cell, tiles, column, isActive, onFocus }: TileProps) {
+  const name = nameOf(run, cell);
+  const value = sortedBy(run, cell);
+  const open = () => {
+    if (run.state(cell) !== "waiting") change({ open: run.id(cell) });
+  };
+  const { width, height } = tiles.picture;
+  return (
+    <div class="tile" role="gridcell" aria-colindex={column + 1} style={px({ ...tiles.tile, left: column * tiles.tile.width })}>
+      <div class="picture" data-cell={cell} style={px({ width, height })}>
+        <button
+          type="button"
+          class={`state-${run.state(cell)}`}
+          aria-label={[name, value, ...notesOf(run, cell)].join(", ")}
+          title={name}
+          tabIndex={isActive ? 0 : -1}
+          data-active={isActive || undefined}
+          style={{ backgroundColor: run.colour(cell) ?? undefined }}
+          onClick={open}
+          onFocus={onFocus}
+        >
+          <Content run={run} cell={cell} zoom={Math.max(width, height)} />
+        </button>
+        <Overlay run={run} cell={cell} />
+        <Marks run={run} cell={cell} />
+      </div>
+      <p class="tile-value" aria-hidden="true">{value}</p>
+      <p class="tile-title" dir="auto" aria-hidden="true" title={name}>{name}</p>
+    </div>
+  );
+}
+
+function sortedBy(run: Run, cell: number): string {
+  const field = order.value?.field ?? "";
+  const value = valueOf(run, field)(cell);
+  if (value === null) return `no ${field}`;
+  return `${field} ${typeof value === "number" ? shortNumber(value) : typeof value === "string" ? value : JSON.stringify(value)}`;
+}
