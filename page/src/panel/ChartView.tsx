@@ -55,7 +55,7 @@ export function ChartView({ chart }: { chart: Chart }) {
 function Legend({ chart }: { chart: Chart }) {
   const step = markedStep(chart, lengthOf(chart));
   return (
-    <ul class="legend">
+    <ul class="curves">
       {chart.curves.map((curve, number) => (
         <li key={curve.name}>
           <span class="swatch" style={{ background: `var(${seriesColour(number)})` }} aria-hidden="true" />

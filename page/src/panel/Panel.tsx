@@ -6,7 +6,7 @@ import { ByStep } from "./ByStep";
 import { Metrics } from "./Metrics";
 import { RecordFields } from "./RecordFields";
 import { Section } from "./Section";
-import { useDetail, type Known } from "./useDetail";
+import type { Known } from "./useDetail";
 
 interface Props {
   run: Run;
@@ -14,11 +14,13 @@ interface Props {
   /** the cell that this one is compared with */
   reference: number | null;
   known: Known | null;
+  /** what is known of the reference */
+  other: Known | null;
 }
 
-export function Panel({ run, cell, reference, known }: Props) {
-  const other = useDetail(run, reference === cell ? null : reference)?.detail ?? null;
+export function Panel({ run, cell, reference, known, other }: Props) {
   const detail = known?.detail ?? null;
+  const compared = reference !== null && reference !== cell && other?.cell === reference ? other.detail : null;
   return (
     <aside class="panel" aria-label="Details" aria-busy={known?.cell !== cell} tabIndex={0}>
       <Section title="Copy">
@@ -37,10 +39,10 @@ export function Panel({ run, cell, reference, known }: Props) {
       {detail && (
         <>
           <Section title="By step">
-            <ByStep detail={detail} reference={other} />
+            <ByStep detail={detail} reference={compared} />
           </Section>
           <Section title="Record">
-            <RecordFields detail={detail} reference={other} />
+            <RecordFields detail={detail} reference={compared} />
           </Section>
         </>
       )}

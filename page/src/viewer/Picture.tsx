@@ -39,7 +39,7 @@ export function Picture({ source, title, style, class: name, onShown }: Props) {
   }, [source]);
 
   return (
-    <div class={`picture ${name ?? ""}`} style={style} role="img" aria-label={title}>
+    <div class={`large-picture ${name ?? ""}`} style={style} role="img" aria-label={title}>
       <div ref={place} aria-hidden="true" />
       {missing === source && <p class="missing">The file of this picture is not there.</p>}
     </div>

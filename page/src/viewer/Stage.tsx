@@ -27,7 +27,7 @@ export function Stage({ run, cell, source, reference, onThere }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const second = useRef<HTMLDivElement>(null);
   const place = useSize(stage);
-  const [size, setSize] = useState<Size>(() => recordedSize(run, cell));
+  const [size, setSize] = useState<Size>(() => recordedSize(run, cell) ?? { width: 512, height: 512 });
 
   const { compare, large } = view.value;
   const way = reference ? compare : "none";
@@ -37,7 +37,8 @@ export function Stage({ run, cell, source, reference, onThere }: Props) {
   const shown = own && shownSize(size, own, large.scale, devicePixelRatio);
   const look = shown && isEnlarged(size, shown, devicePixelRatio) ? "enlarged" : "";
   const onShown = (of: string, found: Size | null) => {
-    if (found) setSize(found);
+    // Of the cell whose picture that is; the open one may be another by now.
+    if (found) setSize(recordedSize(run, cell) ?? found);
     onThere(of);
   };
   const other = reference && (
@@ -92,9 +93,9 @@ function NoPicture({ run, cell }: { run: Run; cell: number }) {
   );
 }
 
-function recordedSize(run: Run, cell: number): Size {
+function recordedSize(run: Run, cell: number): Size | null {
   const [width, height] = [run.field(cell, "width"), run.field(cell, "height")];
-  return typeof width === "number" && typeof height === "number" ? { width, height } : { width: 512, height: 512 };
+  return typeof width === "number" && typeof height === "number" ? { width, height } : null;
 }
 
 const MOVES: Record<string, [number, number] | undefined> = {

@@ -31,10 +31,10 @@ function Settings({ run, cell, other }: { run: Run; cell: number; other: number 
   return (
     <>
       {settings.map((setting, number) => (
-        <>
+        <span key={setting.axis}>
           {number > 0 && " · "}
-          <bdi key={setting.axis}>{setting.differs ? <mark>{setting.title}</mark> : setting.title}</bdi>
-        </>
+          <bdi>{setting.differs ? <mark>{setting.title}</mark> : setting.title}</bdi>
+        </span>
       ))}
     </>
   );

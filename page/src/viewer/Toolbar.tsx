@@ -4,17 +4,21 @@ import type { ComponentChildren } from "preact";
 import { changeLarge, view } from "../state/view";
 import { GAINS, SCALES } from "../state/large";
 import type { Run } from "../data/run";
+import { Marks } from "../marks/Marks";
 import { compare, pin, swap } from "./compare";
+import { playsVideos } from "./source";
 import { Steppers } from "./Steppers";
 
 interface Props {
   run: Run;
   cell: number;
   hasPreviews: boolean;
+  /** whether it is a video that does not play by itself */
+  isStill: boolean;
   onHelp: () => void;
 }
 
-export function Toolbar({ run, cell, hasPreviews, onHelp }: Props) {
+export function Toolbar({ run, cell, hasPreviews, isStill, onHelp }: Props) {
   const { large } = view.value;
   return (
     <div class="toolbar" role="group" aria-label="Large view">
@@ -32,6 +36,11 @@ export function Toolbar({ run, cell, hasPreviews, onHelp }: Props) {
           ))}
         </select>
       </label>
+      {isStill && (
+        <button type="button" onClick={() => void (playsVideos.value = true)}>
+          Play the video
+        </button>
+      )}
       {hasPreviews && (
         <Toggle isOn={large.previews} label="v" onClick={() => changeLarge({ previews: !large.previews })}>
           Previews
@@ -43,6 +52,9 @@ export function Toolbar({ run, cell, hasPreviews, onHelp }: Props) {
       <button type="button" title="?" onClick={onHelp}>
         Keys
       </button>
+      <div class="viewer-marks" data-cell={cell}>
+        <Marks run={run} cell={cell} />
+      </div>
     </div>
   );
 }

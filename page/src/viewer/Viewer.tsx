@@ -3,11 +3,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Panel } from "../panel/Panel";
-import { useDetail } from "../panel/useDetail";
+import { useDetail, type Known } from "../panel/useDetail";
 import { pinnedCell, view } from "../state/view";
 import { close, commandOf, isOwnKey } from "./commands";
 import { KeysHelp } from "./KeysHelp";
 import { usePlayer } from "./player";
+import { sourceOf } from "./source";
 import { Stage } from "./Stage";
 import { Titles } from "./Titles";
 import { titleOf } from "./settings";
@@ -20,10 +21,12 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
   const [there, setThere] = useState<string | null>(null);
   const known = useDetail(run, cell);
   const { large, compare } = view.value;
-  const hasPreviews = known?.cell === cell && known.detail?.hasPreviews === true && run.previews(cell) !== null;
-  const source = large.previews && hasPreviews ? run.previews(cell) : run.picture(cell);
   const pinned = pinnedCell.value;
-  const pinnedSource = pinned === null ? null : run.picture(pinned);
+  const other = useDetail(run, pinned);
+  const previews = hasPreviews(known, cell);
+  const { source, isStill } = sourceOf(run, cell, large.previews && previews);
+  const pinnedSource =
+    pinned === null ? null : sourceOf(run, pinned, large.previews && hasPreviews(other, pinned)).source;
   const reference = pinned !== null && pinnedSource !== null ? { cell: pinned, source: pinnedSource } : null;
   const isThere = source === null || there === source;
 
@@ -56,10 +59,14 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
         </button>
       </div>
       <Stage run={run} cell={cell} source={source} reference={compare === "none" ? null : reference} onThere={setThere} />
-      <Toolbar run={run} cell={cell} hasPreviews={hasPreviews} onHelp={() => setHelp(true)} />
-      {large.panel && <Panel run={run} cell={cell} reference={pinned} known={known} />}
+      <Toolbar run={run} cell={cell} hasPreviews={previews} isStill={isStill} onHelp={() => setHelp(true)} />
+      {large.panel && <Panel run={run} cell={cell} reference={pinned} known={known} other={other} />}
       <p class="unseen" role="status">{titleOf(run, cell)}</p>
       {hasHelp && <KeysHelp onClose={() => setHelp(false)} />}
     </dialog>
   );
+}
+
+function hasPreviews(known: Known | null, cell: number): boolean {
+  return known?.cell === cell && known.detail?.hasPreviews === true;
 }
