@@ -2,6 +2,7 @@ import { Controls } from "./controls/Controls";
 import { List } from "./filter/List";
 import { order } from "./filter/sorted";
 import { Grid } from "./grid/Grid";
+import { Plots } from "./plots/Plots";
 import { Viewer } from "./viewer/Viewer";
 import { failure, openCell, run } from "./state/view";
 
@@ -15,6 +16,7 @@ export function App() {
         <h1 dir="auto">{shown.head.name}</h1>
         <Controls run={shown} />
       </header>
+      <Plots run={shown} />
       <main>
         {order.value ? <List run={shown} /> : <Grid run={shown} />}
       </main>

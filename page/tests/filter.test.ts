@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fixedFor } from "../src/filter/change";
 import { hasFlag, parseFilter, withFlag } from "../src/filter/conditions";
 import { suggestions } from "../src/filter/suggest";
 import { visibleCells } from "../src/filter/visible";
@@ -92,6 +93,18 @@ describe("the cells that a filter leaves", () => {
     const marks = { starred: new Set(["c1", "c4"]), rejected: new Set(["c0"]) };
     expect(await left("starred", marks)).toEqual([1, 4]);
     expect(await left("not rejected", marks)).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe("sliders", () => {
+  const run = runOf({ axes: [axis("value", [1, 2]), axis("seed", [1, 2]), axis("sampler", ["a", "b"])] });
+  const shown = { rows: [], columns: ["value"], inside: [], fixed: { seed: 1 } };
+  it("stay where they show a cell that is left", async () => {
+    expect(fixedFor(await run, [0, 2], shown)).toBe(shown.fixed);
+    expect(fixedFor(await run, [], shown)).toBe(shown.fixed);
+  });
+  it("go to the first cell that is left where they show none", async () => {
+    expect(fixedFor(await run, [1, 3], shown)).toEqual({ seed: 0, sampler: 1 });
   });
 });
 

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { Run } from "../data/run";
-import { change, view } from "../state/view";
+import { view } from "../state/view";
+import { changeFilter } from "./change";
 import { FLAGS, hasFlag, parseFilter, withFlag } from "./conditions";
 import { fieldNames } from "./fields";
 import { suggestions } from "./suggest";
@@ -17,7 +18,7 @@ export function Filter(props: { run: Run }) {
   const type = (given: string) => {
     const isFilter = "conditions" in parseFilter(given, fieldNames(props.run));
     draft.value = isFilter ? null : given;
-    if (isFilter) change({ filter: given });
+    if (isFilter) changeFilter(props.run, given);
   };
   return (
     <div class="filter" role="search">
@@ -40,7 +41,7 @@ export function Filter(props: { run: Run }) {
           <option key={one} value={one} />
         ))}
       </datalist>
-      <Flags filter={filter} />
+      <Flags run={props.run} filter={filter} />
       <output id="filter-says" class={error === null ? "" : "error"}>
         {error ?? `${String(visible.value.length)} of ${String(props.run.size)} cells`}
       </output>
@@ -48,7 +49,7 @@ export function Filter(props: { run: Run }) {
   );
 }
 
-function Flags(props: { filter: string }) {
+function Flags(props: { run: Run; filter: string }) {
   return (
     <span class="flags" role="group" aria-label="Only">
       {FLAGS.map((flag) => {
@@ -58,7 +59,7 @@ function Flags(props: { filter: string }) {
             key={flag}
             type="button"
             aria-pressed={isOn}
-            onClick={() => change({ filter: withFlag(props.filter, flag, !isOn) })}
+            onClick={() => changeFilter(props.run, withFlag(props.filter, flag, !isOn))}
           >
             {flag}
           </button>

@@ -5,7 +5,8 @@ import { Marks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
 import { change } from "../state/view";
-import { shortNumber, valueOf } from "./fields";
+import {valueOf } from "./fields";
+import { digits } from "../panel/curves";
 import { order } from "./sorted";
 import type { Tiles } from "./tiles";
 
@@ -55,5 +56,5 @@ function sortedBy(run: Run, cell: number): string {
   const field = order.value?.field ?? "";
   const value = valueOf(run, field)(cell);
   if (value === null) return `no ${field}`;
-  return `${field} ${typeof value === "number" ? shortNumber(value) : typeof value === "string" ? value : JSON.stringify(value)}`;
+  return `${field} ${typeof value === "number" ? digits(value) : typeof value === "string" ? value : JSON.stringify(value)}`;
 }

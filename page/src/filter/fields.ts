@@ -29,8 +29,3 @@ export function numberOf(run: Run, name: string): (cell: number) => number | nul
     return typeof found === "number" && Number.isFinite(found) ? found : null;
   };
 }
-
-/** A number for people: at most four significant digits. */
-export function shortNumber(value: number): string {
-  return String(Number(value.toPrecision(4)));
-}

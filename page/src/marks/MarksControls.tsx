@@ -1,49 +1,41 @@
 import { useSignal } from "@preact/signals";
+import { Menu } from "../controls/Menu";
 import type { Run } from "../data/run";
+import { ToCopy } from "../panel/Copies";
+import { copied } from "../panel/copied";
 import { excludeBlock } from "./exclude";
 import { marked, storageProblem, toJson, type Marked } from "./store";
 
 /** How many cells are starred and rejected, and their export. */
 export function MarksControls(props: { run: Run }) {
-  const marks = marked.value;
+  const { starred, rejected } = marked.value;
+  return <Menu label={`Marked: ★ ${starred.size} ✕ ${rejected.size}`}>{() => <Export run={props.run} />}</Menu>;
+}
+
+function Export({ run }: { run: Run }) {
   const told = useSignal("");
-  // Where the browser does not let a page copy, the text is shown to be copied by hand.
   const byHand = useSignal<string | null>(null);
   const copyExclude = async () => {
-    const block = excludeBlock(props.run, rejectedCells(props.run, marks));
-    byHand.value = null;
-    if ("problem" in block) {
-      told.value = block.problem;
-      return;
-    }
-    try {
-      await navigator.clipboard.writeText(block.yaml);
-      told.value = "Copied: paste it into the sweep file.";
-    } catch {
-      byHand.value = block.yaml;
-      told.value = "Copy it from here:";
-    }
+    const block = excludeBlock(run, rejectedCells(run, marked.value));
+    const isCopied = "yaml" in block && (await copied(block.yaml));
+    byHand.value = "yaml" in block && !isCopied ? block.yaml : null;
+    told.value = "problem" in block ? block.problem : isCopied ? "Copied: paste it into the sweep file." : "";
   };
   return (
-    <details class="marks-controls">
-      <summary>
-        ★ {marks.starred.size} ✕ {marks.rejected.size} <span class="unseen">starred and rejected</span>
-      </summary>
-      <div class="menu">
-        <p>
-          <kbd>f</kbd> stars and <kbd>x</kbd> rejects the picture that has the focus.
-        </p>
-        <button type="button" onClick={() => download(props.run, marks)}>
-          Download as JSON
-        </button>
-        <button type="button" onClick={() => void copyExclude()}>
-          Copy as exclude
-        </button>
-        {storageProblem.value !== null && <p class="error">{storageProblem.value}</p>}
-        <output>{told.value}</output>
-        {byHand.value !== null && <textarea readOnly aria-label="exclude" rows={6} value={byHand.value} />}
-      </div>
-    </details>
+    <div class="marks-export">
+      <p>
+        <kbd>f</kbd> stars and <kbd>x</kbd> rejects the picture that has the focus.
+      </p>
+      <button type="button" onClick={() => download(run, marked.value)}>
+        Download as JSON
+      </button>
+      <button type="button" onClick={() => void copyExclude()}>
+        Copy rejected as exclude
+      </button>
+      {storageProblem.value !== null && <p class="error">{storageProblem.value}</p>}
+      <p role="status">{told.value}</p>
+      {byHand.value !== null && <ToCopy text={byHand.value} />}
+    </div>
   );
 }
 

@@ -1,4 +1,4 @@
-import { shortNumber } from "../filter/fields";
+import { digits } from "../panel/curves";
 import { drawn } from "./metric";
 import { GRADIENT } from "./scale";
 
@@ -7,12 +7,12 @@ export function Legend() {
   const shown = drawn.value;
   if (!shown) return null;
   const { metric, range } = shown;
-  if (!range) return <span class="legend">no cell has a number of {metric.name}</span>;
-  const ends = [range.low, range.high].map(shortNumber);
+  if (!range) return <span class="metric-legend">no cell has a number of {metric.name}</span>;
+  const ends = [range.low, range.high].map(digits);
   if (metric.higherIsBetter === false) ends.reverse();
   const direction = { true: "higher is better", false: "lower is better", null: "" }[String(metric.higherIsBetter)] ?? "";
   return (
-    <span class="legend" role="img" aria-label={`colours of ${metric.name}, from ${ends.join(" to ")}; ${direction}`}>
+    <span class="metric-legend" role="img" aria-label={`colours of ${metric.name}, from ${ends.join(" to ")}; ${direction}`}>
       <span>{ends[0]}</span>
       <span class="gradient" style={{ background: GRADIENT }} />
       <span>{ends[1]}</span>

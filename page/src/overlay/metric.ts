@@ -2,7 +2,8 @@
 
 import { computed } from "@preact/signals";
 import type { Metric } from "../data/types";
-import { numberOf, shortNumber } from "../filter/fields";
+import { numberOf} from "../filter/fields";
+import { digits } from "../panel/curves";
 import { run, view, type View } from "../state/view";
 import { rangeOf, shareOf, type Range } from "./scale";
 
@@ -31,5 +32,5 @@ export const drawn = computed<Drawn | null>(() => measured.value && { ...measure
 export function numberShown({ metric, range, number }: Drawn, cell: number): { text: string; share: number } | null {
   const value = number(cell);
   if (value === null || !range) return null;
-  return { text: shortNumber(value), share: shareOf(value, range, metric.higherIsBetter) };
+  return { text: digits(value), share: shareOf(value, range, metric.higherIsBetter) };
 }

@@ -2,7 +2,7 @@
 
 import type { Run } from "../data/run";
 import type { Transition } from "../data/types";
-import { shortNumber } from "../filter/fields";
+import { digits } from "../panel/curves";
 import type { View } from "../state/view";
 
 /** At an edge of a cell where the next value of the axis is beside it, otherwise in a corner of it. */
@@ -49,6 +49,6 @@ function sideOf(axis: string, shown: Pick<View, "rows" | "columns" | "sort">): C
 
 function textOf(run: Run, { axis, after, distance }: Transition): string {
   const [from, to] = [after, after + 1].map((number) => run.axis(axis)?.values[number]?.title ?? "");
-  const apart = distance === null ? "" : ` (distance ${shortNumber(distance)})`;
+  const apart = distance === null ? "" : ` (distance ${digits(distance)})`;
   return `changes abruptly between ${from} and ${to}${apart}`;
 }

@@ -29,7 +29,7 @@ export function Copies({ copies }: { copies: Record<string, string> }) {
 }
 
 /** Where the browser allows no copying: the text, selected. */
-function ToCopy({ text }: { text: string }) {
+export function ToCopy({ text }: { text: string }) {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => field.current?.select(), []);
   return (

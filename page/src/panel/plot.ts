@@ -50,7 +50,7 @@ export function markIn(plot: uPlot, step: number | null): void {
 }
 
 /** What a canvas can draw with, of a CSS variable. */
-function resolved(variable: string, place: HTMLElement): string {
+export function resolved(variable: string, place: HTMLElement): string {
   const probe = document.createElement("i");
   probe.style.color = `var(${variable})`;
   place.append(probe);

@@ -2,6 +2,7 @@
 
 import { effect } from "@preact/signals";
 import { largeFromHash, largeToHash } from "./large";
+import { plotFromHash, plotToHash } from "./plot";
 import { firstView, run, view, type View } from "./view";
 import type { Run } from "../data/run";
 
@@ -21,6 +22,7 @@ export function toHash(shown: View, first: View): string {
   if (shown.compare !== "none") parts.set("compare", shown.compare);
   largeToHash(shown.large, parts);
   if (shown.overlay) parts.set("overlay", `${shown.overlay.as}:${shown.overlay.metric}`);
+  plotToHash(shown.plot, parts);
   for (const key of ["filter", "sort"] as const) if (shown[key]) parts.set(key, shown[key]);
   return parts.toString();
 }
@@ -43,6 +45,7 @@ export function fromHash(hash: string, found: Run): View {
     compare: COMPARE.find((one) => one === parts.get("compare")) ?? "none",
     large: largeFromHash(parts, found),
     overlay: overlayOf(as, metric.join(":"), found),
+    plot: plotFromHash(parts, found),
     filter: parts.get("filter") ?? "",
     sort: parts.get("sort") ?? "",
   };

@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import type { Run } from "../data/run";
+import type { PlotView } from "./plot";
 import { FIRST_LARGE, type Large } from "./large";
 
 export interface View {
@@ -23,6 +24,8 @@ export interface View {
   compare: "none" | "wipe" | "difference" | "side";
   large: Large;
   overlay: { metric: string; as: "outline" | "bar" | "heat" } | null;
+  /** the plot above the cells */
+  plot: PlotView | null;
   filter: string;
   /** a field of records by which a list is sorted, with `-` before it for descending; empty: the grid */
   sort: string;
@@ -40,6 +43,7 @@ export const NO_VIEW: View = {
   compare: "none",
   large: FIRST_LARGE,
   overlay: null,
+  plot: null,
   filter: "",
   sort: "",
 };

@@ -1,0 +1,29 @@
+/** Changes of the filter. */
+
+import type { Run } from "../data/run";
+import { marked } from "../marks/store";
+import { change, view, type View } from "../state/view";
+import { parseFilter } from "./conditions";
+import { fieldNames } from "./fields";
+import { visibleCells } from "./visible";
+
+/** Filters; sliders go to the first cell that is left where they would show none. */
+export function changeFilter(run: Run, filter: string): void {
+  const parsed = parseFilter(filter, fieldNames(run));
+  const cells = "conditions" in parsed ? visibleCells(run, parsed.conditions, marked.value) : [];
+  change({ filter, fixed: fixedFor(run, cells, view.value) });
+}
+
+/** The values of sliders at which there is one of the cells: as they are where that is so, otherwise the first cell's. */
+export function fixedFor(
+  run: Run,
+  cells: readonly number[],
+  { rows, columns, inside, fixed }: Pick<View, "rows" | "columns" | "inside" | "fixed">,
+): View["fixed"] {
+  const placed = new Set([...rows, ...columns, ...inside]);
+  const sliders = run.head.axes.map(({ name }) => name).filter((name) => !placed.has(name));
+  const [first] = cells;
+  if (first === undefined) return fixed;
+  if (cells.some((cell) => sliders.every((name) => run.value(cell, name) === (fixed[name] ?? 0)))) return fixed;
+  return { ...fixed, ...Object.fromEntries(sliders.map((name) => [name, run.value(first, name)])) };
+}
