@@ -87,7 +87,8 @@ function useFocus(scroller: () => HTMLElement | null): void {
   useLayoutEffect(() => {
     if (done.current === moves.value) return;
     done.current = moves.value;
-    scroller()?.querySelector<HTMLElement>("[data-active]")?.focus();
+    // Cells that follow the signal by themselves are drawn after this one.
+    queueMicrotask(() => scroller()?.querySelector<HTMLElement>("[data-active]")?.focus());
   });
   const open = openCell.value;
   useLayoutEffect(() => {

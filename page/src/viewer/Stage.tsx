@@ -54,7 +54,6 @@ export function Stage({ run, cell, source, reference, onThere }: Props) {
       class={`stage ${isSide && half?.isRow === false ? "above" : ""}`}
       ref={stage}
       tabIndex={0}
-      autofocus
       role="group"
       aria-label="Picture"
       onKeyDown={(event) => event.shiftKey && moveBy(event, frame.current)}

@@ -2,8 +2,9 @@
 
 import type { Axis } from "../data/types";
 import type { Run } from "../data/run";
+import { order } from "../filter/sorted";
 import { changeLarge, view } from "../state/view";
-import { axesAlong, playedAxis, reached, show, step, type Direction } from "./moves";
+import { axesAlong, inList, playedAxis, reached, show, step, stepInList, type Direction } from "./moves";
 import { isPlaying } from "./player";
 import { cellWith } from "./steps";
 
@@ -14,6 +15,18 @@ export function Steppers({ run, cell }: { run: Run; cell: number }) {
       {axes.map((axis) => (
         <Stepper key={axis.name} run={run} cell={cell} axis={axis} />
       ))}
+      {order.value && (
+        <div class="stepper" role="group" aria-label="Sorted list">
+          <span class="stepper-name">
+            list
+            <span class="keys" aria-hidden="true">
+              , .
+            </span>
+          </span>
+          <StepButton what="in the list" by={-1} isLast={inList(cell, -1) === null} onClick={() => stepInList(cell, -1)} />
+          <StepButton what="in the list" by={1} isLast={inList(cell, 1) === null} onClick={() => stepInList(cell, 1)} />
+        </div>
+      )}
     </>
   );
 }
@@ -26,6 +39,14 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
     const chosen = cellWith(run, cell, axis.name, value);
     if (chosen !== undefined) show(chosen);
   };
+  const button = (by: 1 | -1) => (
+    <StepButton
+      what={axis.label}
+      by={by}
+      isLast={reached(cell, [axis.name], by) === null}
+      onClick={() => step(cell, [axis.name], by)}
+    />
+  );
   const play = () => {
     changeLarge({ axis: axis.name });
     isPlaying.value = !plays;
@@ -36,7 +57,7 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
         {axis.label}
         <span class="keys" aria-hidden="true">{keysOf(axis.name)}</span>
       </span>
-      <StepButton cell={cell} axis={axis} by={-1} />
+      {button(-1)}
       <select
         aria-label={axis.label}
         value={String(own)}
@@ -48,7 +69,7 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
           </option>
         ))}
       </select>
-      <StepButton cell={cell} axis={axis} by={1} />
+      {button(1)}
       <button
         type="button"
         aria-pressed={plays}
@@ -62,16 +83,15 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
   );
 }
 
-function StepButton({ cell, axis, by }: { cell: number; axis: Axis; by: 1 | -1 }) {
-  const isLast = reached(cell, [axis.name], by) === null;
+function StepButton(props: { what: string; by: 1 | -1; isLast: boolean; onClick: () => void }) {
   return (
     <button
       type="button"
-      aria-label={`${by === 1 ? "Next" : "Previous"} ${axis.label}`}
-      aria-disabled={isLast}
-      onClick={() => step(cell, [axis.name], by)}
+      aria-label={`${props.by === 1 ? "Next" : "Previous"} ${props.what}`}
+      aria-disabled={props.isLast}
+      onClick={props.onClick}
     >
-      {by === 1 ? "›" : "‹"}
+      {props.by === 1 ? "›" : "‹"}
     </button>
   );
 }

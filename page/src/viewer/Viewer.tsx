@@ -30,7 +30,10 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
   const reference = pinned !== null && pinnedSource !== null ? { cell: pinned, source: pinnedSource } : null;
   const isThere = source === null || there === source;
 
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>(".stage")?.focus();
+  }, []);
   usePlayer(cell, isThere);
   useNeighbours(run, cell, isThere);
 

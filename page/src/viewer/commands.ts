@@ -4,7 +4,7 @@ import { change, changeLarge, view } from "../state/view";
 import { SCALES } from "../state/large";
 import { compare, pin, swap } from "./compare";
 import { nextScale } from "./layout";
-import { axesAlong, step, type Direction } from "./moves";
+import { axesAlong, step, stepInList, type Direction } from "./moves";
 import { isPlaying } from "./player";
 
 export interface Command {
@@ -16,16 +16,18 @@ export interface Command {
   act: (cell: number) => void;
 }
 
-const along = (direction: Direction, by: 1 | -1) => (cell: number) => void step(cell, axesAlong(direction), by);
+const along = (direction: Direction, by: 1 | -1) => (cell: number) => step(cell, axesAlong(direction), by);
 const zoom = (by: 1 | -1) => () => changeLarge({ scale: nextScale(view.value.large.scale, by, SCALES) });
 
-export const STEPS: readonly Command[] = [
+const STEPS: readonly Command[] = [
   { keys: ["ArrowLeft"], shown: "←", does: "back along the columns", act: along("columns", -1) },
   { keys: ["ArrowRight"], shown: "→", does: "on along the columns", act: along("columns", 1) },
   { keys: ["ArrowUp"], shown: "↑", does: "back along the rows", act: along("rows", -1) },
   { keys: ["ArrowDown"], shown: "↓", does: "on along the rows", act: along("rows", 1) },
   { keys: ["[", "PageUp"], shown: "[", does: "back along the third axis", act: along("third", -1) },
   { keys: ["]", "PageDown"], shown: "]", does: "on along the third axis", act: along("third", 1) },
+  { keys: [","], shown: ",", does: "back in the sorted list, or in the run", act: (cell) => stepInList(cell, -1) },
+  { keys: ["."], shown: ".", does: "on in the sorted list, or in the run", act: (cell) => stepInList(cell, 1) },
 ];
 
 const OTHERS: readonly Command[] = [

@@ -1,8 +1,7 @@
 /** Steps of the large view from the open cell to others of the grid. */
 
 import { computed } from "@preact/signals";
-import { visible } from "../filter/visible";
-import { shownValues } from "../grid/pivot";
+import { order, shownCells, sorted } from "../filter/sorted";
 import { sliders, change, run, view, type View } from "../state/view";
 import type { Run } from "../data/run";
 import { nextCell } from "./steps";
@@ -25,20 +24,13 @@ export function playedAxis(found: Run, shown: View): string | null {
   return wanted.find((name): name is string => typeof name === "string" && several.includes(name)) ?? null;
 }
 
-const visibleSet = computed(() => new Set(visible.value));
-
-/** Whether one can step to a cell: none of its values is hidden, and no filter leaves it out. */
-function isReachable(found: Run, shown: View): (cell: number) => boolean {
-  const hidden = found.head.axes.filter((axis) => shown.hidden[axis.name]?.length);
-  const left = hidden.map((axis) => ({ name: axis.name, values: shownValues(axis, shown.hidden) }));
-  return (cell) =>
-    visibleSet.value.has(cell) && left.every(({ name, values }) => values.includes(found.value(cell, name)));
-}
+/** Cells that no filter leaves out, and none of whose values is hidden. */
+const reachable = computed(() => new Set(shownCells.value));
 
 /** The cell to which a step along axes leads; null where there is none. */
 export function reached(cell: number, axes: readonly string[], by: 1 | -1, around = false): number | null {
   const found = run.value;
-  return found && axes.length ? nextCell(found, cell, axes, by, isReachable(found, view.value), around) : null;
+  return found && axes.length ? nextCell(found, cell, axes, by, (one) => reachable.value.has(one), around) : null;
 }
 
 /** Opens a cell, and slides the grid behind to where it is. */
@@ -50,8 +42,19 @@ export function show(cell: number): void {
   change({ open: found.id(cell), fixed });
 }
 
-export function step(cell: number, axes: readonly string[], by: 1 | -1, around = false): boolean {
-  const next = reached(cell, axes, by, around);
+export function step(cell: number, axes: readonly string[], by: 1 | -1): void {
+  const next = reached(cell, axes, by);
   if (next !== null) show(next);
-  return next !== null;
+}
+
+/** The cell before or after one in the sorted list or, where nothing is sorted, in the run. */
+export function inList(cell: number, by: 1 | -1): number | null {
+  const list = order.value ? sorted.value : shownCells.value;
+  const at = list.indexOf(cell);
+  return at < 0 ? null : (list[at + by] ?? null);
+}
+
+export function stepInList(cell: number, by: 1 | -1): void {
+  const next = inList(cell, by);
+  if (next !== null) show(next);
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.page.browser.large import FIRST, id_of, write_large
 from tests.page.browser.synthetic import write_run
 from tests.support.browser import opened
 
@@ -50,3 +51,24 @@ def page_of(browser) -> Iterator[PageOf]:
             return page
 
         yield open_page
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory, front: Path) -> Path:
+    """A folder with the page of a run for tests of the large view."""
+    folder = tmp_path_factory.mktemp("runs") / "run #1%é large"
+    write_large(folder)
+    shutil.copytree(front, folder / "page", dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def viewer(page_of: PageOf, large: Path) -> PageOf:
+    """A function that opens the large view of a cell, with further parts of the address."""
+
+    def open_viewer(cell: int = FIRST, more: str = "", **options: Any) -> Any:
+        page = page_of(large, f"#open={id_of(cell)}&{more}", **options)
+        page.locator(".box img").first.wait_for()
+        return page
+
+    return open_viewer
