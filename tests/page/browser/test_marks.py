@@ -1,0 +1,192 @@
+"""Stars and rejections on a page: keys, buttons, storage, filters, and what is exported."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cfgsweep.sweep.exclude_entries import entry_values
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import read_sweep
+from cfgsweep.sweep.titles import axis_label, varying
+from tests.page.browser.synthetic import head, write
+
+SWEEP = """\
+name: marked
+model: emoji
+prompt: ["a: {cat} # 1", "null"]
+seed: [1, 2]
+guider: [cfg, {cfg: {stop: 0.5}}, {apg: {eta: 0.5}}]
+value: [0.1, 3]
+"""
+
+
+def picture(page: Any, cell: int) -> Any:
+    return page.locator(f"[data-cell='{cell}']")
+
+
+def mark(page: Any, cell: int, name: str) -> Any:
+    return picture(page, cell).get_by_role("button", name=name)
+
+
+def is_pressed(button: Any) -> bool:
+    return button.get_attribute("aria-pressed") == "true"
+
+
+def focus(page: Any, cell: int) -> None:
+    picture(page, cell).get_by_role("button").first.focus()
+
+
+def test_keys_star_and_reject_and_storage_keeps_it(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    focus(page, 0)
+    page.keyboard.press("f")
+    focus(page, 80)
+    page.keyboard.press("x")
+    assert is_pressed(mark(page, 0, "Star (f)")) and is_pressed(mark(page, 80, "Reject (x)"))
+    assert page.get_by_role("button", name="cfg, value 1, seed 0, euler, starred", exact=True).is_visible()
+    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+    page.reload()
+    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+    focus(page, 80)
+    page.keyboard.press("x")
+    page.keyboard.press("Control+x")  # a key of the browser
+    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible()
+    assert page.evaluate("Object.keys(localStorage)") == ["cfgsweep marks of data/plan-0.js"]
+    page.get_by_label("Filter", exact=True).press_sequentially("xf")
+    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible()
+
+
+def test_buttons_mark_where_the_pointer_is(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    picture(page, 16).hover()
+    mark(page, 16, "Star (f)").click()
+    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible() and "open=" not in page.url
+    mark(page, 16, "Reject (x)").click()
+    assert page.get_by_text("Marked: ★ 0 ✕ 1").is_visible()
+
+
+def test_keys_in_the_large_view(page_of, synthetic) -> None:
+    page = page_of(synthetic, f"#open={16:016x}")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("f")
+    assert is_pressed(page.get_by_role("dialog").get_by_role("button", name="Star (f)"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(f"open={24:016x}"))
+    page.keyboard.press("x")
+    assert is_pressed(page.get_by_role("dialog").get_by_role("button", name="Reject (x)"))
+    page.keyboard.press("Escape")
+    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+
+
+def test_marks_filter(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    for cell, key in ((0, "f"), (16, "f"), (24, "x")):
+        focus(page, cell)
+        page.keyboard.press(key)
+    page.get_by_role("button", name="starred", exact=True).click()
+    assert page.locator("#filter-says").inner_text() == "2 of 480 cells" and "filter=starred" in page.url
+    focus(page, 16)
+    page.keyboard.press("f")
+    assert page.locator("#filter-says").inner_text() == "1 of 480 cells"
+    page.get_by_label("Filter", exact=True).fill("not rejected")
+    assert page.locator("#filter-says").inner_text() == "479 of 480 cells"
+
+
+def test_without_storage_marks_work_and_it_is_told(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied'); }})")
+    page.reload()
+    focus(page, 0)
+    page.keyboard.press("f")
+    page.get_by_text("Marked: ★ 1 ✕ 0").click()
+    assert page.get_by_text("This browser keeps no marks").is_visible()
+
+
+def test_marks_are_downloaded_as_json(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    for cell, key in ((0, "f"), (24, "x")):
+        focus(page, cell)
+        page.keyboard.press(key)
+    page.get_by_text("Marked: ★ 1 ✕ 1").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as JSON").click()
+    assert download.value.suggested_filename == "synthetic-marks.json"
+    assert json.loads(Path(download.value.path()).read_text()) == {"starred": [f"{0:016x}"], "rejected": [f"{24:016x}"]}
+
+
+@pytest.fixture(scope="module")
+def experiments(tmp_path_factory) -> list[Experiment]:
+    return expanded(tmp_path_factory.mktemp("sweep"), SWEEP)
+
+
+def expanded(folder: Path, text: str) -> list[Experiment]:
+    path = folder / "sweep.yaml"
+    path.write_text(text)
+    return expand(*read_sweep(path))
+
+
+@pytest.fixture(scope="module")
+def of_sweep(tmp_path_factory, front: Path, experiments: list[Experiment]) -> Path:
+    """The page of a sweep of which nothing is computed yet."""
+    folder = tmp_path_factory.mktemp("runs") / "sweep #1%é"
+    shutil.copytree(front, folder / "page")
+    (folder / "page/data").mkdir()
+    axes, codes = [], {}
+    for name in varying(experiments):
+        values = list(dict.fromkeys(e.value_of(name) for e in experiments))
+        codes[name] = [values.index(e.value_of(name)) for e in experiments]
+        titles = [axis_label(name, value) for value in values]
+        entries = entry_values(name, values)
+        made = [
+            {"title": title, "text": title, "number": None, "entry": entry}
+            for title, entry in zip(titles, entries, strict=True)
+        ]
+        axes.append({"name": name, "label": name, "values": made})
+    write(folder / "page", "data/plan-0.js", {"ids": [e.id for e in experiments], "axes": codes})
+    write(folder / "page", "data.js", {**head(axes, []), "metrics": [], "transitions": []})
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_exported_block_leaves_out_exactly_what_is_rejected(
+    page_of, of_sweep, experiments, tmp_path, seed: int
+) -> None:
+    count = len(experiments)
+    assert count == math.prod([2, 2, 3, 2])
+    rejected = set(random.Random(seed).sample(range(count), 1 + 7 * seed))
+    address = "#rows=prompt,guider&columns=seed,value"
+    page = page_of(of_sweep, address, permissions=["clipboard-read", "clipboard-write"])
+    for cell in rejected:
+        focus(page, cell)
+        page.keyboard.press("x")
+    page.get_by_text(f"Marked: ★ 0 ✕ {len(rejected)}").click()
+    page.get_by_role("button", name="Copy rejected as exclude").click()
+    page.get_by_text("Copied: paste it into the sweep file.").wait_for()
+    block = page.evaluate("navigator.clipboard.readText()")
+    left = expanded(tmp_path, SWEEP + block)
+    assert [e.id for e in left] == [e.id for cell, e in enumerate(experiments) if cell not in rejected]
+    assert len(yaml.safe_load(block)["exclude"]) <= len(rejected)
+
+
+def test_where_copying_is_denied_the_block_is_shown(page_of, of_sweep) -> None:
+    page = page_of(of_sweep)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.get_by_text("Marked: ★ 0 ✕ 0").click()
+    page.get_by_role("button", name="Copy rejected as exclude").click()
+    page.get_by_text("No picture is rejected.").wait_for()
+    page.keyboard.press("Escape")
+    focus(page, 0)
+    page.keyboard.press("x")
+    page.get_by_text("Marked: ★ 0 ✕ 1").click()
+    page.get_by_role("button", name="Copy rejected as exclude").click()
+    assert page.locator(".marks-export textarea").input_value().startswith("exclude:\n  - {prompt: ")

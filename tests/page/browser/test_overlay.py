@@ -1,0 +1,104 @@
+"""Metrics over the pictures of a page, marks of abrupt changes, and plots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+FIRST = "cfg, value 1, seed 0, euler"
+
+
+def picture(page: Any, cell: int) -> Any:
+    return page.locator(f"[data-cell='{cell}']")
+
+
+def choice(page: Any, name: str) -> Any:
+    return page.get_by_role("combobox", name=name, exact=True)
+
+
+@pytest.mark.parametrize("kind", ["outline", "bar", "heat"])
+def test_a_metric_is_drawn_over_the_pictures(page_of, synthetic, kind: str) -> None:
+    page = page_of(synthetic)
+    choice(page, "Metric").select_option("adherence")
+    choice(page, "as").select_option(kind)
+    assert f"overlay={kind}%3Aadherence" in page.url
+    assert page.get_by_role("img", name="colours of adherence, from 0 to 0.99; higher is better").is_visible()
+    overlay = picture(page, 16).locator(f".overlay.{kind}")
+    assert overlay.inner_text() == "0.48"  # 16 * 53 % 100 / 100
+    # Between the colours of 4 and 5 ninths of cividis.
+    assert overlay.evaluate("one => one.style.getPropertyValue('--colour')") == "rgb(122 121 119)"
+    assert page.get_by_role("button", name="cfg, value 2, seed 0, euler, adherence 0.48").is_visible()
+    assert picture(page, 8).locator(".overlay").count() == 0  # not there yet
+    choice(page, "Metric").select_option("")
+    assert page.locator(".overlay").count() == 0 and "overlay" not in page.url
+
+
+def test_the_share_of_a_bar_is_that_of_the_range(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#overlay=bar%3Aadherence")
+    box = (
+        picture(page, 16)
+        .locator(".overlay")
+        .evaluate("one => [parseFloat(getComputedStyle(one).getPropertyValue('--share')), one.clientWidth]")
+    )
+    assert box[0] == pytest.approx(0.48 / 0.99) and box[1] == 128
+
+
+def test_abrupt_changes_are_marks_between_cells(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    text = "changes abruptly between value 2.5 and value 3 (distance 0.4)"
+    assert page.locator(".change").count() == 1
+    cell = page.get_by_role("button", name=f"cfg, value 2.5, seed 0, euler, {text}")
+    mark, following = page.locator(".change").bounding_box(), picture(page, 32).bounding_box()
+    assert cell.bounding_box()["x"] + cell.bounding_box()["width"] <= mark["x"] + 2 <= following["x"] + 2
+    tooltip = page.locator(".change-text")
+    assert not tooltip.is_visible()
+    cell.focus()
+    tooltip.wait_for()
+    assert tooltip.inner_text() == text
+    page.get_by_role("button", name=FIRST, exact=True).focus()
+    tooltip.wait_for(state="hidden")
+    page.locator(".change").hover()
+    tooltip.wait_for()
+    turned = page_of(synthetic, "#rows=value&columns=guider")
+    assert turned.locator(".change.bottom").count() == 1
+    assert page_of(synthetic, "#rows=guider&columns=seed&at.value=3").locator(".change.aside").count() == 4
+
+
+def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#filter=guider%3Dcfg%2Ctnorm")
+    page.get_by_text("Plots", exact=True).click()
+    assert "plot.x=value&plot.y=contrast&plot.by=guider" in page.url
+    plot = page.get_by_role("application", name="contrast over value, 157 points")
+    assert page.locator(".plot-legend").all_inner_texts()[0].split() == ["cfg", "tnorm"]
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    lowest = min((cell for cell in (*range(8), *range(240, 248)) if cell not in (7, 8, 11)), key=lambda c: c * 37 % 100)
+    said = page.locator(".point-text output")
+    assert said.inner_text().startswith(f"value 1, contrast {lowest * 37 % 100 / 100:g}")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    opened = max((cell for cell in (*range(72, 80), *range(312, 320))), key=lambda cell: cell * 37 % 100)
+    assert page.get_by_role("dialog").is_visible() and f"open={opened:016x}" in page.url
+
+
+def test_a_click_on_a_point_of_two_metrics_opens_its_picture(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#plot.x=value&plot.y=adherence&filter=seed%3D0%3B+sampler%3Deuler%3B+guider%3Dcfg")
+    choice(page, "Across").select_option("contrast")
+    assert "plot.x=contrast" in page.url
+    plot = page.get_by_role("application", name="adherence over contrast, 9 points")
+    plot.focus()
+    page.keyboard.press("Home")
+    ring = page.locator(".plot-ring").bounding_box()
+    page.keyboard.press("End")
+    assert page.locator(".plot-ring").bounding_box()["x"] > ring["x"] + 300
+    page.mouse.click(ring["x"] + ring["width"] / 2 + 5, ring["y"] + ring["height"] / 2)
+    cells = [cell for cell in range(0, 80, 8) if cell != 8]
+    assert f"open={min(cells, key=lambda cell: cell * 37 % 100):016x}" in page.url
+
+
+def test_a_mean_is_one_point(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#plot.x=value&plot.y=adherence&filter=guider%3Dtnorm")
+    assert page.get_by_role("application", name="80 points").is_visible()
+    page.get_by_label("means over seed").check()
+    assert page.get_by_role("application", name="20 points").is_visible() and "plot.means=1" in page.url
