@@ -5,11 +5,13 @@ import { listen } from "./data/load";
 import { Run } from "./data/run";
 import { followKeys } from "./marks/keys";
 import { followStorage } from "./marks/store";
+import { followPrinting } from "./grid/print";
 import { followAddress, fromHash } from "./state/address";
 import { failure, run, view } from "./state/view";
 
 listen();
 followAddress();
+followPrinting();
 followStorage();
 followKeys();
 

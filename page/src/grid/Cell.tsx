@@ -5,16 +5,18 @@ import { Picture } from "./Picture";
 import { cellAt, type Pivot } from "./pivot";
 import { px } from "./px";
 
-interface CellProps {
+export interface CellProps {
   run: Run;
   pivot: Pivot;
   layout: Layout;
   row: number;
   column: number;
+  /** the picture that has the focus; -1 where none has */
+  active: number;
 }
 
 /** The pictures of one row and column: one, or a mosaic. */
-export function Cell({ run, pivot, layout, row, column }: CellProps) {
+export function Cell({ run, pivot, layout, row, column, active }: CellProps) {
   const count = pivot.inside.lines.length;
   const across = mosaicColumns(count);
   const { cell, left, picture } = layout;
@@ -32,6 +34,7 @@ export function Cell({ run, pivot, layout, row, column }: CellProps) {
           layout={layout}
           cell={cellAt(pivot, { row, column, inside })}
           place={{ row, column, inside }}
+          isActive={inside === active}
           left={(inside % across) * (picture.width + GAP)}
           top={Math.floor(inside / across) * (picture.height + GAP)}
         />

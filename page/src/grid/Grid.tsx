@@ -5,8 +5,11 @@ import { ColumnHeadings } from "./ColumnHeadings";
 import { pressed } from "./keys";
 import { layOut, type Layout } from "./layout";
 import { placeOf, type Pivot } from "./pivot";
+import { willPrint } from "./print";
 import { Row } from "./Row";
 import { active, largestPicture, moveTo, moves, pivot, room } from "./shown";
+import { useSlots } from "./slots";
+import { useSpeed } from "./speed";
 import { useLines } from "./virtual";
 import { useCentre } from "./centre";
 import { px } from "./px";
@@ -41,12 +44,17 @@ function Lines({ run, pivot, layout, scroller }: LinesProps) {
   const { row, column } = active.value;
   const [down, across] = [pivot.rows.lines.length, pivot.columns.lines.length];
   const { cell, left, top } = layout;
-  const rows = useLines({ count: down, size: cell.height, start: top, horizontal: false, scroller, kept: row });
-  const columns = useLines({ count: across, size: cell.width, start: left, horizontal: true, scroller, kept: column });
+  const { width, height } = room.value;
+  const rows = useLines({ count: down, size: cell.height, start: top, window: height, horizontal: false, scroller, kept: row });
+  const columns = useLines({ count: across, size: cell.width, start: left, window: width, horizontal: true, scroller, kept: column });
+  const rowSlots = useSlots(rows);
+  const columnSlots = useSlots(columns);
   useCentre(scroller, layout);
   useFocus(scroller);
+  useSpeed(scroller);
+  willPrint({ pivot, layout, scroller });
   if (!pivot.cells.size) return <p class="nothing" role="status">No cell is shown. Change the filter or show hidden values again.</p>;
-  const page = Math.max(1, Math.floor((room.value.height - top) / cell.height) - 1);
+  const page = Math.max(1, Math.floor((height - top) / cell.height) - 1);
   return (
     <div
       class="grid"
@@ -59,7 +67,16 @@ function Lines({ run, pivot, layout, scroller }: LinesProps) {
     >
       <ColumnHeadings pivot={pivot} layout={layout} columns={columns} />
       {rows.map((line, k) => (
-        <Row key={line} run={run} pivot={pivot} layout={layout} row={line} before={rows[k - 1] ?? -1} columns={columns} />
+        <Row
+          key={rowSlots.get(line)}
+          run={run}
+          pivot={pivot}
+          layout={layout}
+          row={line}
+          before={rows[k - 1] ?? -1}
+          columns={columnSlots}
+          active={line === row ? active.value : null}
+        />
       ))}
     </div>
   );
@@ -71,7 +88,8 @@ function useWindowSize(scroller: { current: HTMLElement | null }): void {
     if (!element) return;
     const measure = () => {
       const { clientWidth: width, clientHeight: height } = element;
-      if (width !== room.value.width || height !== room.value.height) room.value = { width, height };
+      // It has no size while it is printed.
+      if (width && (width !== room.value.width || height !== room.value.height)) room.value = { width, height };
     };
     measure();
     const observer = new ResizeObserver(measure);

@@ -1,14 +1,18 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Marks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
 import { change } from "../state/view";
-import { largestPicture, active, moveTo } from "./shown";
+import { largestPicture, moveTo } from "./shown";
+import { isFast } from "./speed";
 import { needsPicture } from "./geometry";
 import type { Layout } from "./layout";
 import type { Place } from "./pivot";
 import { px } from "./px";
+
+/** the longest side of pictures in which no words fit, in CSS pixels */
+const SMALL = 72;
 
 interface PictureProps {
   run: Run;
@@ -16,21 +20,21 @@ interface PictureProps {
   /** undefined: the run has no cell with these values */
   cell: number | undefined;
   place: Place;
+  /** whether it has the focus, or gets it by Tab */
+  isActive: boolean;
   left: number;
   top: number;
 }
 
 /** One picture of the grid with what is drawn over it, or why there is none. */
-export function Picture({ run, layout, cell, place, left, top }: PictureProps) {
-  const { row, column, inside } = active.value;
-  const isActive = place.row === row && place.column === column && place.inside === inside;
+export function Picture({ run, layout, cell, place, isActive, left, top }: PictureProps) {
   const open = () => {
     moveTo(place, false);
     if (cell !== undefined && run.state(cell) !== "waiting") change({ open: run.id(cell) });
   };
   const name = cell === undefined ? "no cell" : [nameOf(run, cell), ...notesOf(run, cell)].join(", ");
   return (
-    <div class="picture" data-cell={cell} style={px({ left, top, ...layout.picture })}>
+    <div class="grid-picture" data-cell={cell} style={px({ left, top, ...layout.picture })}>
       <button
         type="button"
         class={`state-${cell === undefined ? "none" : run.state(cell)}`}
@@ -44,7 +48,7 @@ export function Picture({ run, layout, cell, place, left, top }: PictureProps) {
           if (!isActive) moveTo(place, false);
         }}
       >
-        {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} />}
+        {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} at={`${place.row} ${place.column}`} />}
       </button>
       {cell !== undefined && <Overlay run={run} cell={cell} />}
       {cell !== undefined && <Marks run={run} cell={cell} />}
@@ -52,18 +56,46 @@ export function Picture({ run, layout, cell, place, left, top }: PictureProps) {
   );
 }
 
-/** The picture of a cell, or why there is none. zoom: its longest side in CSS pixels. */
-export function Content({ run, cell, zoom }: { run: Run; cell: number; zoom: number }) {
+/** The picture of a cell, or why there is none. zoom: its longest side in CSS pixels; at: its place, where that changes. */
+export function Content({ run, cell, zoom, at = "" }: { run: Run; cell: number; zoom: number; at?: string }) {
   const [missing, setMissing] = useState("");
-  if (run.state(cell) === "failed") return <span class="reason" dir="auto">{run.reason(cell)}</span>;
+  if (run.state(cell) === "failed") return <Reason zoom={zoom} sign="!" text={run.reason(cell) ?? ""} />;
   const thumb = run.thumb(cell);
   const picture = needsPicture(largestPicture.value, zoom) ? run.picture(cell) : null;
   const source = picture !== null && picture !== missing ? picture : thumb;
-  if (source === null) return <span class="reason">not there yet</span>;
+  if (source === null) return <Reason zoom={zoom} sign="…" text="not there yet" />;
   const width = run.field(cell, "width");
   const height = run.field(cell, "height");
   const isEnlarged = typeof width === "number" && typeof height === "number" && zoom > Math.max(width, height);
-  return <img src={source} alt="" decoding="async" draggable={false} class={isEnlarged ? "enlarged" : undefined} onError={() => setMissing(source)} />;
+  return <Loaded at={at} source={source} isEnlarged={isEnlarged} onMissing={() => setMissing(source)} />;
+}
+
+/** Why there is no picture; as a sign where a picture is too small for words. */
+function Reason({ zoom, sign, text }: { zoom: number; sign: string; text: string }) {
+  return <span class="reason" dir="auto">{zoom < SMALL ? sign : text}</span>;
+}
+
+/** A picture file. While another one for the same place loads, the last one stays. */
+function Loaded(props: { source: string; at: string; isEnlarged: boolean; onMissing: () => void }) {
+  const element = useRef<HTMLImageElement>(null);
+  const loaded = useRef<string | undefined>(undefined);
+  if (!isFast.value) loaded.current = props.source;
+  useLayoutEffect(() => {
+    const image = element.current;
+    if (image && (!image.complete || loaded.current !== props.source)) image.style.visibility = "hidden";
+  }, [props.at]);
+  return (
+    <img
+      ref={element}
+      src={loaded.current}
+      alt=""
+      decoding="async"
+      draggable={false}
+      class={props.isEnlarged ? "enlarged" : undefined}
+      onLoad={(event) => (event.currentTarget.style.visibility = "")}
+      onError={props.onMissing}
+    />
+  );
 }
 
 /** The cell in words: its values of all axes, and why it has no picture. */

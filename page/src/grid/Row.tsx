@@ -1,10 +1,10 @@
 import { useMemo } from "preact/hooks";
 import type { Run } from "../data/run";
-import { Cell } from "./Cell";
+import { Cell, type CellProps } from "./Cell";
 import { groupAt } from "./groups";
 import { Heading } from "./Heading";
 import { sum, type Layout } from "./layout";
-import type { Pivot } from "./pivot";
+import type { Pivot, Place } from "./pivot";
 import { px } from "./px";
 
 interface RowProps {
@@ -14,7 +14,10 @@ interface RowProps {
   row: number;
   /** the row before it in the document */
   before: number;
-  columns: readonly number[];
+  /** that are in the document, with the numbers of their elements */
+  columns: ReadonlyMap<number, number>;
+  /** the place that has the focus, where it is in this row */
+  active: Place | null;
 }
 
 export function Row(props: RowProps) {
@@ -28,18 +31,26 @@ export function Row(props: RowProps) {
       style={px({ top: top + row * cell.height, height: cell.height, width: left + pivot.columns.lines.length * cell.width })}
     >
       <RowHeadings {...props} />
-      {columns.map((column) => (
-        <Kept key={column} run={run} pivot={pivot} layout={layout} row={row} column={column} />
+      {Array.from(columns, ([column, slot]) => (
+        <Kept
+          key={slot}
+          run={run}
+          pivot={pivot}
+          layout={layout}
+          row={row}
+          column={column}
+          active={props.active?.column === column ? props.active.inside : -1}
+        />
       ))}
     </div>
   );
 }
 
 /** A cell that is drawn again only when its own properties change. */
-function Kept({ run, pivot, layout, row, column }: Omit<RowProps, "before" | "columns"> & { column: number }) {
+function Kept({ run, pivot, layout, row, column, active }: CellProps) {
   return useMemo(
-    () => <Cell run={run} pivot={pivot} layout={layout} row={row} column={column} />,
-    [run, pivot, layout, row, column],
+    () => <Cell run={run} pivot={pivot} layout={layout} row={row} column={column} active={active} />,
+    [run, pivot, layout, row, column, active],
   );
 }
 

@@ -71,3 +71,10 @@ export function zoomed(zoom: number, steps: number): number {
   const level = Math.round(4 * Math.log2(zoom)) + steps;
   return Math.min(LARGEST, Math.max(SMALLEST, Math.round(2 ** (level / 4))));
 }
+
+/** The numbers of the lines of which a part is in the window. offset: how far it is scrolled; room: without headings. */
+export function linesInWindow(offset: number, room: number, size: number, count: number): number[] {
+  const first = Math.floor(offset / size);
+  const end = Math.min(count, Math.ceil((offset + room) / size));
+  return Array.from({ length: Math.max(0, end - first) }, (_, k) => first + k);
+}

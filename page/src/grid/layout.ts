@@ -33,7 +33,7 @@ function fitting(pivot: Pivot, largest: Size, laidOut: Layout, window: Size): nu
 
 function laid(pivot: Pivot, largest: Size, zoom: number, window: Size): Layout {
   const box = cellSize(largest, zoom, pivot.inside.lines.length);
-  const headings = headingSizes(pivot, box, window.width);
+  const headings = headingSizes(pivot, box, window);
   return {
     zoom,
     picture: scaled(largest, zoom),

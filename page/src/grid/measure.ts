@@ -11,8 +11,10 @@ export interface HeadingSizes {
   row: number;
 }
 
-/** Longer texts are scrolled within their heading. */
-const TALLEST = { column: 132, row: 64 };
+/** Of single rows; longer texts are scrolled within their heading. */
+const TALLEST = 64;
+/** of the headings of rows together, beside which the names of axes are */
+const CORNER = 96;
 /** of columns in which texts are turned by a right angle */
 const NARROW = 64;
 /** As many of the longest texts of an axis are measured. */
@@ -22,21 +24,24 @@ export function isTurned(width: number): boolean {
   return width < NARROW;
 }
 
-export function headingSizes(pivot: Pivot, cell: Size, windowWidth: number): HeadingSizes {
+export function headingSizes(pivot: Pivot, cell: Size, window: Size): HeadingSizes {
   const { rows, columns } = pivot;
-  const widest = windowWidth < 600 ? 88 : 208;
+  const widest = window.width < 600 ? 88 : 208;
   const widths = rows.axes.map((_, level) => bounded(measured(texts(rows, level), {}).width, SMALLEST, widest));
+  const lacking = CORNER - widths.reduce((total, one) => total + one, 0);
+  if (lacking > 0 && widths.length) widths[widths.length - 1] = (widths.at(-1) ?? 0) + lacking;
+  const tallest = Math.max(132, window.height * 0.3);
   const heights = columns.axes.map((_, level) => {
     const groups = columns.groups[level] ?? [];
     const width = cell.width * Math.min(...groups.map((group) => group.span), 1000);
-    const { height } = measured(texts(columns, level), isTurned(width) ? { turned: TALLEST.column } : { width });
-    return bounded(height, 24, TALLEST.column);
+    const { height } = measured(texts(columns, level), isTurned(width) ? { turned: tallest } : { width });
+    return bounded(height, 24, tallest);
   });
   const lowest = heights.length - 1;
   if (lowest >= 0) heights[lowest] = Math.max(heights[lowest] ?? 0, cornerHeight(pivot, widths));
   const innermost = rows.axes.length - 1;
   const row = measured(texts(rows, innermost), { width: widths[innermost] ?? 0 }).height;
-  return { heights, widths, row: Math.min(row, TALLEST.row) };
+  return { heights, widths, row: Math.min(row, TALLEST) };
 }
 
 /** Of the corner beside the innermost headings of columns, which names all axes of rows, too. */

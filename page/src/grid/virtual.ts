@@ -2,7 +2,6 @@
 
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import type { Range } from "@tanstack/virtual-core";
-import { defaultRangeExtractor } from "@tanstack/virtual-core";
 import { useLayoutEffect, useReducer, useState } from "preact/hooks";
 
 export interface Lines {
@@ -11,13 +10,15 @@ export interface Lines {
   size: number;
   /** of the headings before the first line */
   start: number;
+  /** the width or height of the window */
+  window: number;
   horizontal: boolean;
   scroller: () => HTMLElement | null;
   /** a line that stays in the document, since it has the focus */
   kept: number;
 }
 
-/** The numbers of the lines in the window and one beyond each edge. The component is drawn again when they change. */
+/** The numbers of the lines that are in the document. The component is drawn again when they change. */
 export function useLines(lines: Lines): number[] {
   const [, redraw] = useReducer<number, undefined>((times) => times + 1, 0);
   const options = {
@@ -26,8 +27,7 @@ export function useLines(lines: Lines): number[] {
     paddingStart: lines.start,
     horizontal: lines.horizontal,
     getScrollElement: lines.scroller,
-    overscan: 1,
-    rangeExtractor: (range: Range) => withLine(defaultRangeExtractor(range), lines.kept, lines.count),
+    rangeExtractor: (range: Range) => withLine(around(range, lines), lines.kept, lines.count),
     scrollToFn: elementScroll,
     observeElementRect,
     observeElementOffset,
@@ -51,6 +51,13 @@ export function useLines(lines: Lines): number[] {
   const indexes = virtualizer.getVirtualIndexes();
   drawn.range = indexes.join();
   return indexes;
+}
+
+/** Always as many lines, so that their elements are used again: those in the window and one beyond each edge. */
+function around({ startIndex }: Range, { count, size, window }: Lines): number[] {
+  const length = Math.min(count, Math.ceil(window / size) + 3);
+  const first = Math.max(0, Math.min(startIndex - 1, count - length));
+  return Array.from({ length }, (_, k) => first + k);
 }
 
 function withLine(indexes: number[], line: number, count: number): number[] {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import colorsys
 import json
 import math
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,16 @@ GUIDERS = ["cfg", "apg momentum=-0.5 eta=0 norm_threshold=15", "cfg_zero", "tnor
 SAMPLERS = ["euler", "ddim", "heun"]
 NAMES = {"guider": "guider", "value": "guidance scale", "seed": "seed", "sampler": "sampler"}
 SIDE = 64
+SEGMENT = 4096
 WAITING, FAILED = {7, 8}, {11}
 REASON = "not enough <b>memory</b>"
 
 
-def write_run(folder: Path, sizes: Sequence[int], segment: int = 4096, pictures: bool = True) -> int:
-    """Writes a run folder with pictures and a page's data, without front end; the number of its cells.
+def write_run(folder: Path, sizes: Sequence[int], side: int = SIDE, each: bool = False) -> int:
+    """Writes a run folder with a page's data, without front end; the number of its cells.
 
-    sizes: of the axes guider, value, seed and sampler. Cells 7 and 8 are waiting, cell 11 has failed. pictures: False
-    for thumbnails alone. Cells have one of 64 pictures.
+    sizes: of the axes guider, value, seed and sampler. Cells 7 and 8 are waiting, cell 11 has failed. Cells have one of
+    64 pictures of `side` pixels. each: every cell has a file of its own as its thumbnail, and there are no pictures.
     """
     axes = [axis(name, size) for name, size in zip(NAMES, sizes, strict=False)]
     count = math.prod(sizes)
@@ -33,10 +36,10 @@ def write_run(folder: Path, sizes: Sequence[int], segment: int = 4096, pictures:
     (page / "data").mkdir(parents=True)
     ids = [f"{cell:016x}" for cell in range(count)]
     write(page, "data/plan-0.js", {"ids": ids, "axes": codes})
-    colours = write_pictures(folder, ids if pictures else [])
+    colours = write_pictures(folder, ids, side, each)
     there = [cell for cell in range(count) if cell not in WAITING]
-    parts = [there[start : start + segment] for start in range(0, count, segment)]
-    names = [write_results(page, k, part, codes, axes, colours) for k, part in enumerate(parts)]
+    parts = [there[start : start + SEGMENT] for start in range(0, count, SEGMENT)]
+    names = [write_results(page, k, part, axes, codes, Pictures(side, each, colours)) for k, part in enumerate(parts)]
     write(page, "data.js", head(axes, names))
     return count
 
@@ -69,32 +72,42 @@ def codes_of(axis: int, sizes: Sequence[int]) -> Iterator[int]:
     return ((cell // inner) % sizes[axis] for cell in range(math.prod(sizes)))
 
 
-def write_pictures(folder: Path, ids: Sequence[str]) -> list[int]:
-    """Thumbnails of 64 pictures, and the pictures of the cells; the average colours."""
+@dataclass(frozen=True)
+class Pictures:
+    side: int
+    each: bool
+    colours: list[int]
+
+    def thumb(self, cell: int) -> str:
+        return f"{cell if self.each else cell % 64:06}"
+
+
+def write_pictures(folder: Path, ids: Sequence[str], side: int, each: bool) -> list[int]:
+    """Thumbnails, and the pictures of the cells; the average colours of the 64 pictures."""
     (folder / "page/thumbs").mkdir()
     (folder / "images").mkdir()
     colours = []
     for number in range(64):
         red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(number / 64, 0.7, 0.9))
-        ramp = Image.linear_gradient("L").resize((SIDE, SIDE)).rotate(90 * (number % 4))
-        picture = Image.merge("RGB", [ramp.point([p * part // 255 for p in range(256)]) for part in (red, green, blue)])
-        picture.save(folder / f"page/thumbs/{number:02}.webp", quality=75)
+        ramp = Image.linear_gradient("L").resize((side, side)).rotate(90 * (number % 4))
+        grain = Image.blend(ramp, Image.effect_noise((side // 4, side // 4), 90).resize((side, side)), 0.4)
+        bands = [grain.point([p * part // 255 for p in range(256)]) for part in (red, green, blue)]
+        picture = Image.merge("RGB", bands)
+        small = picture.resize((min(side, 128),) * 2)
+        small.save(folder / f"page/thumbs/{number:06}.webp", quality=75)
         colours.append(red // 2 << 16 | green // 2 << 8 | blue // 2)
         for cell in range(number, len(ids), 64):
-            if cell not in WAITING | FAILED:
+            if each and cell > number:
+                shutil.copyfile(folder / f"page/thumbs/{number:06}.webp", folder / f"page/thumbs/{cell:06}.webp")
+            elif not each and cell not in WAITING | FAILED:
                 picture.save(folder / f"images/{ids[cell]}.png")
     return colours
 
 
 def write_results(
-    page: Path,
-    number: int,
-    cells: list[int],
-    codes: dict[str, list[int]],
-    axes: list[dict[str, Any]],
-    colours: list[int],
+    page: Path, number: int, cells: list[int], axes: list[Any], codes: dict[str, list[int]], pictures: Pictures
 ) -> str:
-    def column(of: Any) -> dict[str, Any]:
+    def column(of: Callable[[int], Any]) -> dict[str, Any]:
         return {"each": [None if cell in FAILED else of(cell) for cell in cells]}
 
     details = f"data/details-{number}.js"
@@ -105,12 +118,13 @@ def write_results(
         "contrast": column(lambda cell: cell * 37 % 100 / 100),
         "adherence": column(lambda cell: cell * 53 % 100 / 100),
         "status": {"each": ["failed" if cell in FAILED else "done" for cell in cells]},
-        **{"width": {"same": SIDE}, "height": {"same": SIDE}, "frames": {"same": 1}, "steps": {"same": 20}},
+        **{"width": {"same": pictures.side}, "height": {"same": pictures.side}},
+        **{"frames": {"same": 1}, "steps": {"same": 20}},
     }
     content = {
         **{"at": cells, "fields": fields, "details": details},
-        "thumb": column(lambda cell: f"{cell % 64:02}"),
-        "colour": column(lambda cell: colours[cell % 64]),
+        "thumb": column(pictures.thumb),
+        "colour": column(lambda cell: pictures.colours[cell % 64]),
         "reason": {"each": [REASON if cell in FAILED else None for cell in cells]},
     }
     write(page, f"data/results-{number}.js", content)
