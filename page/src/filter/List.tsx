@@ -47,7 +47,7 @@ function Rows({ run, tiles, scroller }: { run: Run; tiles: Tiles; scroller: () =
   const cells = sorted.value;
   const place = Math.min(active.value, cells.length - 1);
   const kept = Math.floor(place / tiles.across);
-  const rows = useLines({ count: tiles.down, size: tiles.tile.height, start: 0, horizontal: false, scroller, kept });
+  const rows = useLines({ count: tiles.down, size: tiles.tile.height, start: 0, window: room.value.height, horizontal: false, scroller, kept });
   useFocus(scroller, tiles);
   if (!cells.length) return <p class="nothing" role="status">No cell is shown. Change the filter or show hidden values again.</p>;
   const press = (event: KeyboardEvent) => {

@@ -29,7 +29,7 @@ export function Tile({ run, cell, tiles, column, isActive, onFocus }: TileProps)
   const { width, height } = tiles.picture;
   return (
     <div class="tile" role="gridcell" aria-colindex={column + 1} style={px({ ...tiles.tile, left: column * tiles.tile.width })}>
-      <div class="picture" data-cell={cell} style={px({ width, height })}>
+      <div class="grid-picture" data-cell={cell} style={px({ width, height })}>
         <button
           type="button"
           class={`state-${run.state(cell)}`}
