@@ -5,7 +5,7 @@ import { Marks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
 import { change } from "../state/view";
-import {valueOf } from "./fields";
+import { valueOf } from "./fields";
 import { digits } from "../panel/curves";
 import { order } from "./sorted";
 import type { Tiles } from "./tiles";

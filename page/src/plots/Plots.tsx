@@ -18,10 +18,12 @@ export function Plots({ run }: { run: Run }) {
     if (isOpen === (plot === null)) change({ plot: isOpen ? firstPlot(run, acrossNames(run), overlay?.metric) : null });
   };
   return (
-    <details class="plots" open={plot !== null} onToggle={(event) => toggle(event.currentTarget.open)}>
-      <summary>Plots</summary>
-      {plot && <Opened run={run} plot={plot} />}
-    </details>
+    <section class="plots" aria-label="Plots">
+      <details open={plot !== null} onToggle={(event) => toggle(event.currentTarget.open)}>
+        <summary>Plots</summary>
+        {plot && <Opened run={run} plot={plot} />}
+      </details>
+    </section>
   );
 }
 

@@ -33,7 +33,8 @@ def test_conditions_leave_cells_and_are_in_the_address(page_of, synthetic) -> No
     again = page_of(synthetic, "#" + page.url.partition("#")[2])
     assert (field(again).input_value(), told(again)) == ("guider=cfg,tnorm; value<2", "32 of 480 cells")
     field(page).fill("")
-    assert told(page) == "480 of 480 cells" and "filter" not in page.url
+    assert told(page) == "480 of 480 cells"
+    assert "filter" not in page.url
 
 
 def test_what_is_wrong_is_told_and_the_cells_stay(page_of, synthetic) -> None:
@@ -43,7 +44,8 @@ def test_what_is_wrong_is_told_and_the_cells_stay(page_of, synthetic) -> None:
     assert field(page).get_attribute("aria-invalid") == "true"
     assert "filter=value%3C2" in page.url
     field(page).fill("adherence>0.5")
-    assert re.fullmatch(r"\d+ of 480 cells", told(page)) and field(page).get_attribute("aria-invalid") == "false"
+    assert re.fullmatch(r"\d+ of 480 cells", told(page))
+    assert field(page).get_attribute("aria-invalid") == "false"
     hostile = page_of(synthetic, "#filter=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E")
     assert "There is no field" in told(hostile) or "not a condition" in told(hostile)
 
@@ -60,11 +62,13 @@ def test_names_and_values_are_offered(page_of, synthetic) -> None:
 def test_states_are_buttons_and_sliders_go_where_cells_are(page_of, synthetic) -> None:
     page = page_of(synthetic)
     page.get_by_role("button", name="failed", exact=True).click()
-    assert told(page) == "1 of 480 cells" and field(page).input_value() == "failed"
+    assert told(page) == "1 of 480 cells"
+    assert field(page).input_value() == "failed"
     assert page.get_by_text(REASON, exact=True).is_visible()  # it has another seed and sampler than the first view
     page.get_by_role("button", name="failed", exact=True).click()
     page.get_by_role("button", name="waiting", exact=True).click()
-    assert told(page) == "2 of 480 cells" and cells(page) & {7, 8}
+    assert told(page) == "2 of 480 cells"
+    assert cells(page) & {7, 8}
     field(page).fill("not done; not waiting")
     assert told(page) == "1 of 480 cells"
 
@@ -74,9 +78,8 @@ def test_a_sort_makes_a_list_with_numbers(page_of, synthetic) -> None:
     page.get_by_label("Sort by").select_option("adherence")
     assert "sort=-adherence" in page.url  # higher is better
     values = [float(text.split()[1]) for text in page.locator(".tile-value").all_inner_texts()]
-    assert values == sorted(values, reverse=True) and values[0] == max(
-        cell * 53 % 100 / 100 for cell in range(480) if cell // 2 % 4 == 1
-    )
+    assert values == sorted(values, reverse=True)
+    assert values[0] == max(cell * 53 % 100 / 100 for cell in range(480) if cell // 2 % 4 == 1)
     page.get_by_role("button", name="descending").click()
     assert "sort=adherence" in page.url
     lowest = page.get_by_role("gridcell").first
@@ -96,12 +99,14 @@ def test_keys_in_the_list(page_of, synthetic) -> None:
         page.keyboard.press(key)
         assert page.evaluate(place_of) == order[place], key
     page.keyboard.press("End")
-    assert "no contrast" in page.evaluate(focused) and page.evaluate(place_of) == 11
+    assert "no contrast" in page.evaluate(focused)
+    assert page.evaluate(place_of) == 11
     page.keyboard.press("Home")
     assert page.evaluate(place_of) == order[0]
     assert page.locator("[data-cell]").count() < 300
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible() and f"open={order[1]:016x}" in page.url
+    assert page.get_by_role("dialog").is_visible()
+    assert f"open={order[1]:016x}" in page.url
     page.keyboard.press("Escape")
     assert page.evaluate(place_of) == order[1]
