@@ -17,7 +17,10 @@ export function Titles({ run, cell, reference }: { run: Run; cell: number; refer
       </h2>
       {reference !== null && (
         <p class="reference-title">
-          <span class="which">{ITS_PLACE[compare]}: </span>
+          <span class="which">
+            {ITS_PLACE[compare]}
+            {hasOtherSize(run, cell, reference) && " (scaled: its size is another)"}:{" "}
+          </span>
           {reference === cell ? "this picture" : <Settings run={run} cell={reference} other={cell} />}
         </p>
       )}
@@ -38,4 +41,8 @@ function Settings({ run, cell, other }: { run: Run; cell: number; other: number 
       ))}
     </>
   );
+}
+
+function hasOtherSize(run: Run, cell: number, other: number): boolean {
+  return ["width", "height"].some((field) => run.field(cell, field) !== run.field(other, field));
 }

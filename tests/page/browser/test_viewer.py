@@ -75,7 +75,7 @@ def test_buttons_and_lists_step_along_every_axis(viewer) -> None:
 
 
 def test_pictures_keep_their_place_and_are_never_gone_while_they_change(viewer) -> None:
-    page = viewer()
+    page = viewer(more="zoom=32")
     page.evaluate(
         """() => {
         const place = document.querySelector('.box .large-picture > div');
@@ -88,8 +88,10 @@ def test_pictures_keep_their_place_and_are_never_gone_while_they_change(viewer) 
         new MutationObserver(see).observe(place, {childList: true, subtree: true, attributes: true});
         }"""
     )
-    for key, cell in [("ArrowRight", 6), ("]", 30), ("ArrowDown", 32), ("ArrowLeft", 26)]:
-        page.keyboard.press(key)
+    page.keyboard.press("ArrowRight")
+    wait_for(page, 6)
+    for name, value, cell in [("guidance scale", "2.5", 18), ("seed", "2", 22)]:  # pictures that are not preloaded
+        page.get_by_role("dialog").get_by_role("combobox", name=name).select_option(value)
         wait_for(page, cell)
     seen = page.evaluate("window.seen")
     assert len(seen) > 2
@@ -98,7 +100,7 @@ def test_pictures_keep_their_place_and_are_never_gone_while_they_change(viewer) 
 
 
 def test_neighbours_are_loaded_before_they_are_asked_for(viewer) -> None:
-    page = viewer(VIDEO)
+    page = viewer(VIDEO, "zoom=32")  # so that the grid behind has thumbnails
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url[-20:-4]))
     page.keyboard.press("]")

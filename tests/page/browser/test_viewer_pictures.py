@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.page.browser.large import BOX, FIRST, VIDEO, id_of, mean_error, open_cell, pixels_of, screenshot, wait_for
+from tests.page.browser.large import (
+    BOX,
+    FIRST,
+    VIDEO,
+    id_of,
+    mean_error,
+    open_cell,
+    pixels_of,
+    screenshot,
+    wait_for,
+    wait_until,
+)
 
 
 @pytest.mark.parametrize("gain", [1, 4])
@@ -156,3 +167,12 @@ def test_previews_play_in_place_of_the_picture(viewer) -> None:
     assert colours(page) == {(255, 0, 0), (0, 0, 255)}
     page.keyboard.press("v")
     wait_for(page, FIRST)
+
+
+def test_enlarged_pictures_side_by_side_move_together(viewer) -> None:
+    page = viewer(6, f"pinned={id_of(0)}&large.scale=8&compare=side", viewport={"width": 1000, "height": 500})
+    page.locator(".reference img").wait_for()
+    page.locator(".viewport").first.hover()
+    page.mouse.wheel(60, 90)
+    places = "all => all.map(one => [one.scrollLeft, one.scrollTop])"
+    wait_until(page, lambda: page.locator(".viewport").evaluate_all(places) == [[60, 90], [60, 90]])
