@@ -46,8 +46,8 @@ def main(folder: Path) -> None:
     lines = [
         "# Pages of many cells",
         "",
-        "`python -m tests.bench.page`: headless Chromium without a GPU, 1600 x 1000, thumbnails of 128 px, 2 cores. A page",
-        "is visible when all pictures in its window are there. The other page has one `<img>` for each cell.",
+        "`python -m tests.bench.page`: headless Chromium without a GPU, 1600 x 1000, thumbnails of 128 px, 2 cores. A",
+        "page is visible when all pictures in its window are there. The other page has one `<img>` for each cell.",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{' --- |' * len(HEAD)}",

@@ -40,4 +40,6 @@ def opened(browser: Any, file: Path, address: str = "", allowed: tuple[str, ...]
         yield page
     finally:
         context.close()
-    assert [one for one in told if not any(text in one for text in allowed)] == []
+    left = [one for one in told if not any(text in one for text in allowed)]
+    if left:
+        pytest.fail(f"The page said or requested: {left}")

@@ -1,13 +1,213 @@
-"""The grid of a page: pivot, headings, keys, zoom, hidden values, phone, print."""
+"""The grid of a page: axes, headings, keys, zoom, hidden values, many cells, phone, print."""
 
 from __future__ import annotations
 
-from tests.page.browser.synthetic import REASON
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.page.browser.conftest import PAGE
+from tests.page.browser.synthetic import HOSTILE, REASON, write_run
+
+AXE = PAGE / "node_modules/axe-core/axe.min.js"
+
+
+def cell(page: Any, name: str) -> Any:
+    return page.locator(".grid").get_by_role("button", name=name, exact=True)
+
+
+def place(page: Any) -> str | None:
+    """The name of what has the focus."""
+    return page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent")
 
 
 def test_it_shows_pictures_and_why_there_is_none(page_of, synthetic) -> None:
     page = page_of(synthetic, "#rows=sampler,seed")
-    cell = page.get_by_role("button", name="cfg, value 1, seed 0, euler", exact=True)
-    assert cell.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
-    assert page.get_by_role("button", name="cfg, value 1, seed 3, ddim: not there yet").is_visible()
+    found = cell(page, "cfg, value 1, seed 0, euler")
+    assert found.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    assert cell(page, "cfg, value 1, seed 3, ddim: not there yet").is_visible()
     assert page.get_by_text(REASON, exact=True).is_visible()
+
+
+def test_axes_are_chosen_by_lists(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    rows = page.get_by_role("group", name="Rows", exact=True).get_by_role("combobox")
+    rows.nth(1).select_option("seed")
+    page.get_by_role("group", name="Inside cells").get_by_role("combobox").first.select_option("sampler")
+    assert "rows=guider%2Cseed" in page.url
+    assert "inside=sampler" in page.url
+    assert page.get_by_role("rowheader").nth(1).inner_text() == "0"
+    assert page.get_by_role("gridcell").first.get_by_role("button").count() >= 2  # both samplers
+    page.get_by_title("Rows as columns").click()
+    assert "columns=guider%2Cseed" in page.url
+    assert page.get_by_role("columnheader", name="cfg", exact=True).get_attribute("aria-colspan") == "4"
+
+
+def test_values_are_hidden_by_their_headings_and_shown_again(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    page.get_by_role("rowheader", name="tnorm").click()
+    assert page.get_by_role("rowheader", name="tnorm").count() == 0
+    page.get_by_role("group", name="Hidden values").get_by_role("button", name="tnorm").click()
+    assert page.get_by_role("rowheader", name="tnorm").count() == 1
+    page.get_by_role("columnheader", name="2.5", exact=True).click(modifiers=["Shift"])
+    assert page.get_by_role("grid").get_attribute("aria-colcount") == "2"
+    page.locator("summary", has_text="Values").click()
+    page.get_by_role("group", name="guidance scale").get_by_role("button", name="Show all").click()
+    page.get_by_role("checkbox", name="cfg_zero").press("Space")
+    page.keyboard.press("Escape")
+    assert page.get_by_role("rowheader", name="cfg_zero").count() == 0
+    assert page.get_by_role("grid").get_attribute("aria-colcount") == "11"
+
+
+def test_headings_show_their_whole_text_at_every_zoom(page_of, synthetic) -> None:
+    """Also turned by a right angle, and hostile; markup is text."""
+    page = page_of(synthetic, "#rows=value&columns=guider,seed")
+    for zoom in (32, 64, 128, 300):
+        page.evaluate("zoom => { location.hash = `rows=value&columns=guider,seed&zoom=${zoom}` }", zoom)
+        page.wait_for_timeout(100)
+        text = page.get_by_role("columnheader").locator(".heading-text")
+        cut = text.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length")
+        assert (zoom, cut) == (zoom, 0)
+        lower = text.evaluate_all("all => all.filter(one => one.scrollHeight > one.clientHeight + 1).length")
+        assert (zoom, lower) == (zoom, 0)
+    assert page.locator("main b").count() == 0
+    page.evaluate("document.querySelector('.grid-window').scrollBy(99999, 0)")
+    page.get_by_role("columnheader", name=HOSTILE.split(" &")[0]).wait_for()
+
+
+def test_headings_stay_in_the_window(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#rows=guider,seed&columns=sampler,value")
+    page.evaluate("document.querySelector('.grid-window').scrollTo(300, 250)")
+    page.wait_for_timeout(100)
+    window = page.locator(".grid-window").bounding_box()
+    for role, name in (("columnheader", "euler"), ("rowheader", "cfg")):
+        box = page.get_by_role(role, name=name, exact=True).locator(".heading-text").bounding_box()
+        assert box["x"] >= window["x"]
+        assert box["y"] >= window["y"]
+
+
+def test_keys_go_through_the_grid_and_open_a_cell(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    cell(page, "cfg, value 1, seed 0, euler").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert place(page) == "apg momentum=-0.5 eta=0 norm_threshold=15, value 1.5, seed 0, euler"
+    page.keyboard.press("Control+End")
+    assert (place(page) or "").endswith("value 5.5, seed 0, euler")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowUp")
+    assert place(page) == "1"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    assert (place(page) or "").startswith("apg")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".grid [tabindex='0']").count() == 1
+    page.keyboard.press("Enter")
+    assert "open=" in page.url
+
+
+def test_sliders_step_and_play(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#rows=guider&columns=sampler")
+    scale = page.get_by_role("slider", name="guidance scale")
+    scale.press("ArrowRight")
+    assert scale.get_attribute("aria-valuetext") == "value 1.5"
+    assert cell(page, "tnorm, value 1.5, seed 0, euler").is_visible()
+    page.get_by_role("radio", name="2", exact=True).press("ArrowRight")
+    assert "at.seed=3" in page.url
+    scale.press("Space")
+    page.wait_for_timeout(900)
+    assert scale.get_attribute("aria-valuetext") == "value 2"
+    scale.press("Space")
+
+
+def test_zoom_goes_from_32_pixels_to_enlarged_pixels(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    first = cell(page, "cfg, value 1, seed 0, euler")
+    first.focus()
+    page.keyboard.press("1")
+    assert first.bounding_box()["width"] == 64
+    assert "/images/" in first.locator("img").get_attribute("src")
+    assert page.get_by_role("button", name="64 px").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("+")
+    assert first.bounding_box()["width"] == 76
+    assert first.locator("img").evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+    page.keyboard.press("0")
+    page.wait_for_timeout(100)
+    sizes = page.locator(".grid-window").evaluate(
+        "one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]"
+    )
+    assert sizes == [0, 0]
+    for _ in range(20):
+        page.get_by_role("button", name="Smaller").click()
+    assert first.bounding_box()["width"] == 32
+    assert "thumbs/" in first.locator("img").get_attribute("src")
+
+
+@pytest.mark.slow
+def test_ten_thousand_cells_are_not_all_in_the_document(page_of, front: Path, tmp_path: Path) -> None:
+    write_run(tmp_path, [40, 25, 10], side=512, each=True)
+    shutil.copytree(front, tmp_path / "page", dirs_exist_ok=True)
+    page = page_of(tmp_path, "#rows=guider,seed&columns=value")
+    grid = page.get_by_role("grid")
+    assert [grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-colcount")] == ["401", "27"]
+    for _ in range(3):
+        assert 100 < page.locator("[role=gridcell]").count() <= 600
+        page.evaluate("document.querySelector('.grid-window').scrollBy(500, 9000)")
+        page.wait_for_timeout(200)
+        tops = page.locator(".grid img").evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
+        seen = sum(0 < top < 1000 for top in tops)
+        assert seen > 50
+    assert page.locator("[role=row]").nth(5).get_attribute("aria-rowindex") > "100"
+
+
+VIEWS = {
+    "grid": "#rows=guider,seed&columns=value&hide.value=2&overlay=bar:contrast",
+    "large": f"#open={3:016x}",
+    "list": "#sort=-adherence&overlay=heat:adherence",
+}
+
+
+@pytest.mark.parametrize(
+    ("view", "scheme"), [("grid", "light"), ("grid", "dark"), ("large", "dark"), ("list", "light")]
+)
+def test_axe_finds_nothing(page_of, synthetic, view: str, scheme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed")
+    page = page_of(synthetic, VIEWS[view], color_scheme=scheme)
+    if view == "grid":
+        page.locator("summary", has_text="Values").click()
+    page.wait_for_timeout(300)
+    page.evaluate(AXE.read_text() + "; null")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200], len(one["nodes"])) for one in found] == []
+
+
+def test_it_fits_a_phone(page_of, synthetic) -> None:
+    phone = {"viewport": {"width": 400, "height": 800}, "is_mobile": True, "has_touch": True}
+    page = page_of(synthetic, **phone)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.locator(".grid-window").bounding_box()["height"] > 500
+    page.locator("summary", has_text="View").tap()
+    page.get_by_role("group", name="Columns").get_by_role("combobox").first.select_option("seed")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.locator("summary", has_text="View").tap()
+    cell(page, "cfg, value 1, seed 0, euler").tap()
+    assert "open=" in page.url
+
+
+def test_what_is_in_the_window_is_printed_as_a_table(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#rows=sampler,guider&inside=seed&zoom=64", viewport={"width": 1000, "height": 900})
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    table = page.locator(".paper table")
+    assert table.is_visible()
+    assert not page.locator("main").is_visible()
+    assert table.locator("tbody th").first.inner_text() == "euler"
+    assert table.locator("td img").count() > 50
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(".paper").count() == 0
+    assert page.locator("main").is_visible()
