@@ -1,10 +1,10 @@
-// Builds ../cfgsweep/page/dist: index.html, app.js, app.css. `node build.mjs FOLDER` builds into another folder.
+// Builds ../cfgsweep/pages/dist: index.html, app.js, app.css. `node build.mjs FOLDER` builds into another folder.
 import { copyFileSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const out = process.argv[2] ?? `${here}../cfgsweep/page/dist`;
+const out = process.argv[2] ?? `${here}../cfgsweep/pages/dist`;
 mkdirSync(out, { recursive: true });
 await build({
   absWorkingDir: here,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cfgsweep.config.parameters import Parameters
@@ -17,7 +17,7 @@ class PageAxis:
     """An axis with its distinct values. codes: of every cell, the number of its value.
 
     numbers: the values as numbers; None of one that is none. entries: by places in `values`, what names the value in
-    an entry of `exclude`.
+    an entry of `exclude`. follows: another axis whose value decides that of this one.
     """
 
     name: str
@@ -25,6 +25,7 @@ class PageAxis:
     numbers: list[float | None]
     codes: list[int]
     entries: dict[int, Any]
+    follows: str | None = None
 
     def as_json(self, labels: TitleLabels) -> dict[str, Any]:
         label = labels.get(self.name, self.name.replace("_", " "))
@@ -35,6 +36,7 @@ class PageAxis:
         return {
             "name": self.name,
             "label": label,
+            **({"follows": self.follows} if self.follows else {}),
             "values": [
                 {"title": title, "text": text, "number": number, **entry} for title, text, number, entry in values
             ],
@@ -46,7 +48,19 @@ def page_axes(experiments: Sequence[Experiment], search: Sequence[str] = ()) -> 
 
     search: the settings that a search varies, as `guider.tnorm.start`. The values of their axes rise.
     """
-    return [_axis(name, experiments, search) for name in varying(experiments)]
+    found = [_axis(name, experiments, search) for name in varying(experiments)]
+    return [replace(axis, follows=_leader(axis, found)) for axis in found]
+
+
+def _leader(axis: PageAxis, axes: Sequence[PageAxis]) -> str | None:
+    """The axis with the fewest values that decides this one's; of two that decide each other, the first leads."""
+    others = sorted((one for one in axes if one is not axis), key=lambda one: len(one.values))
+    for other in others:
+        pairs = len(set(zip(axis.codes, other.codes, strict=True)))
+        is_first = axes.index(axis) < axes.index(other)
+        if pairs == len(other.values) and not (is_first and pairs == len(axis.values)):
+            return other.name
+    return None
 
 
 def _axis(name: str, experiments: Sequence[Experiment], search: Sequence[str]) -> PageAxis:

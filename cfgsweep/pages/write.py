@@ -68,7 +68,7 @@ def write_head(data: PageData, folder: Path, plan: str, results: Iterable[str]) 
 
 def asset(name: str) -> bytes:
     """A file of the built page."""
-    return files("cfgsweep").joinpath("page", "dist", name).read_bytes()
+    return files("cfgsweep.pages").joinpath("dist", name).read_bytes()
 
 
 def write_scripts(scripts: Iterable[Script], folder: Path) -> None:

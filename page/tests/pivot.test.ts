@@ -7,6 +7,7 @@ import { placed, swapped } from "../src/controls/place";
 import { hideValue, showOnly, showValue } from "../src/controls/hidden";
 import { fittingZoom, linesInWindow, needsPicture, zoomed } from "../src/grid/geometry";
 import { stepped } from "../src/controls/play";
+import { slidersOf } from "../src/state/sliders";
 
 const axis = (name: string, size: number): Axis => ({
   name,
@@ -36,6 +37,15 @@ describe("arrange", () => {
     ]);
     expect(placeOf(pivot, 9)).toEqual(at(1, 1));
     expect(placeOf(pivot, 8)).toBeNull();
+  });
+
+  it("has no slider for an axis whose value another one decides", () => {
+    const plan = { ...PLAN, axes: { ...PLAN.axes, c: PLAN.axes.a ?? [] } };
+    const axes = [axis("a", 2), axis("b", 3), { ...axis("c", 2), follows: "a" }];
+    const cells = [0, 2, 4, 6, 8, 10];
+    expect(slidersOf(axes, VIEW)).toEqual([]);
+    expect(arrange(axes, plan, cells, { ...VIEW, fixed: { c: 0 } }).cells.size).toBe(6);
+    expect(arrange(axes, plan, cells, { ...VIEW, hidden: { c: [0] } }).cells.size).toBe(3);
   });
 
   it("nests axes, with one heading over lines that share a value", () => {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.pages import in_folder, publish
-from tests.page.browser.synthetic import write_run
+from tests.pages.browser.synthetic import write_run
 from tests.support.browser import chromium
 
 FRONT = Path(__file__).parents[2] / "page"

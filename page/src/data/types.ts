@@ -45,6 +45,8 @@ export interface Axis {
   /** for people */
   label: string;
   values: AxisValue[];
+  /** another axis, whose value decides the value of this one, as of axes that are zipped */
+  follows?: string;
 }
 
 export interface AxisValue {

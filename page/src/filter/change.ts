@@ -2,6 +2,7 @@
 
 import type { Run } from "../data/run";
 import { marked } from "../marks/store";
+import { slidersOf } from "../state/sliders";
 import { change, view, type View } from "../state/view";
 import { parseFilter } from "./conditions";
 import { fieldNames } from "./fields";
@@ -18,10 +19,10 @@ export function changeFilter(run: Run, filter: string): void {
 export function fixedFor(
   run: Run,
   cells: readonly number[],
-  { rows, columns, inside, fixed }: Pick<View, "rows" | "columns" | "inside" | "fixed">,
+  shown: Pick<View, "rows" | "columns" | "inside" | "fixed">,
 ): View["fixed"] {
-  const placed = new Set([...rows, ...columns, ...inside]);
-  const sliders = run.head.axes.map(({ name }) => name).filter((name) => !placed.has(name));
+  const { fixed } = shown;
+  const sliders = slidersOf(run.head.axes, shown).map(({ name }) => name);
   const [first] = cells;
   if (first === undefined) return fixed;
   if (cells.some((cell) => sliders.every((name) => run.value(cell, name) === (fixed[name] ?? 0)))) return fixed;

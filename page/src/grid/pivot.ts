@@ -1,6 +1,7 @@
 /** Which cell stands where: rows and columns of nested axes, and places inside a cell. */
 
 import type { Axis, Plan } from "../data/types";
+import { slidersOf } from "../state/sliders";
 import type { View } from "../state/view";
 import { groupsOf, type Group } from "./groups";
 
@@ -35,12 +36,12 @@ type Chosen = Pick<View, "rows" | "columns" | "inside" | "fixed" | "hidden">;
 export function arrange(axes: readonly Axis[], plan: Plan, visible: ArrayLike<number>, view: Chosen): Pivot {
   const named = new Map(axes.map((axis) => [axis.name, axis]));
   const of = (names: readonly string[]) => names.flatMap((name) => named.get(name) ?? []);
-  const placed = [...of(view.rows), ...of(view.columns), ...of(view.inside)];
-  const cells = kept(visible, placed.flatMap((axis) => hiding(plan, axis, view.hidden[axis.name] ?? [])));
+  const sliders = slidersOf(axes, view);
+  const lasting = axes.filter((axis) => !sliders.includes(axis));
+  const cells = kept(visible, lasting.flatMap((axis) => hiding(plan, axis, view.hidden[axis.name] ?? [])));
   const [rows, row] = side(plan, of(view.rows), cells);
   const [columns, column] = side(plan, of(view.columns), cells);
   const [inside, within] = side(plan, of(view.inside), cells);
-  const sliders = axes.filter((axis) => !placed.includes(axis));
   const selected = sliders.map((axis) => ({ codes: plan.axes[axis.name] ?? [], value: fixedValue(axis, view) }));
   const found = new Map<number, number>();
   const slots = new Float64Array(plan.ids.length).fill(-1);

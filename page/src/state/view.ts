@@ -2,6 +2,8 @@
 
 import { computed, signal } from "@preact/signals";
 import type { Run } from "../data/run";
+import type { Axis } from "../data/types";
+import { slidersOf } from "./sliders";
 import type { PlotView } from "./plot";
 import { FIRST_LARGE, type Large } from "./large";
 
@@ -64,12 +66,8 @@ export function changeLarge(changes: Partial<Large>): void {
   change({ large: { ...view.value.large, ...changes } });
 }
 
-/** Axes that are neither across, down nor inside: the user slides through their values. */
-export const sliders = computed(() => {
-  const { rows, columns, inside } = view.value;
-  const placed = new Set([...rows, ...columns, ...inside]);
-  return (run.value?.head.axes ?? []).filter((axis) => !placed.has(axis.name));
-});
+/** The axes through whose values the user slides. */
+export const sliders = computed(() => slidersOf(run.value?.head.axes ?? [], view.value));
 
 /** The number of the open cell. */
 export const openCell = computed(() => numberOf(view.value.open));
@@ -80,12 +78,17 @@ function numberOf(id: string | null): number | null {
   return id === null ? null : (run.value?.cell(id) ?? null);
 }
 
-/** The view that a run is first shown in: the longest axis across, `value` before others, one more down. */
+/**
+ * The view that a run is first shown in: the longest axis across, `value` before others, one more down. An axis that
+ * follows one of these is within it.
+ */
 export function firstView(found: Run): View {
-  const axes = found.head.axes.filter((axis) => axis.values.length > 1);
+  const axes = found.head.axes.filter((axis) => axis.values.length > 1 && axis.follows === undefined);
   const byLength = [...axes].sort(
     (a, b) => b.values.length - a.values.length || Number(b.name === "value") - Number(a.name === "value"),
   );
   const [across, down] = byLength;
-  return { ...NO_VIEW, columns: across ? [across.name] : [], rows: down ? [down.name] : [] };
+  const withFollowing = (axis: Axis | undefined) =>
+    axis ? [axis.name, ...found.head.axes.filter((one) => one.follows === axis.name).map((one) => one.name)] : [];
+  return { ...NO_VIEW, columns: withFollowing(across), rows: withFollowing(down) };
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.browser.large import FIRST, LONG, MARKUP, id_of
+from tests.pages.browser.large import FIRST, LONG, MARKUP, id_of
 
 AXE = Path(__file__).parents[3] / "page/node_modules/axe-core/axe.min.js"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.page.browser.conftest import PAGE
-from tests.page.browser.synthetic import HOSTILE, REASON, write_run
+from tests.pages.browser.conftest import PAGE
+from tests.pages.browser.synthetic import HOSTILE, REASON, write_run
 
 AXE = PAGE / "node_modules/axe-core/axe.min.js"
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tests.page.browser.synthetic import FAILED, SIDE, WAITING, write, write_run
+from tests.pages.browser.synthetic import FAILED, SIDE, WAITING, write, write_run
 
 SIZES = [2, 4, 3, 2]  # of guider, value, seed and sampler
 FIRST, VIDEO = 0, 12

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.page.browser.large import (
+from tests.pages.browser.large import (
     BOX,
     FIRST,
     VIDEO,

@@ -18,7 +18,7 @@ from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.sweep.titles import axis_label, varying
-from tests.page.browser.synthetic import head, write
+from tests.pages.browser.synthetic import head, write
 
 SWEEP = """\
 name: marked

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.page.browser.large import FIRST, id_of, write_large
-from tests.page.browser.synthetic import write_run
+from tests.pages.browser.large import FIRST, id_of, write_large
+from tests.pages.browser.synthetic import write_run
 from tests.support.browser import opened
 
 PAGE = Path(__file__).parents[3] / "page"

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import unquote_plus
 
-from tests.page.browser.synthetic import REASON
+from tests.pages.browser.synthetic import REASON
 
 
 def field(page: Any) -> Any:
