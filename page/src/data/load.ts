@@ -5,10 +5,13 @@ type Content = unknown;
 declare global {
   interface Window {
     cfgsweepPage: (name: string, content: Content) => void;
+    /** of a page in one file, whose data come before this script */
+    cfgsweepArrived?: Map<string, Content>;
   }
 }
 
-const arrived = new Map<string, Content>();
+const inOneFile = window.cfgsweepArrived !== undefined;
+const arrived = window.cfgsweepArrived ?? new Map<string, Content>();
 
 /** Must be called before any data file is loaded. */
 export function listen(): void {
@@ -17,7 +20,7 @@ export function listen(): void {
 
 /** The content of a file beside the page. fresh: read it again although the browser has it. Rejects where there is none. */
 export function load<T>(name: string, fresh = false): Promise<T> {
-  if (!fresh && arrived.has(name)) return Promise.resolve(arrived.get(name) as T);
+  if ((inOneFile || !fresh) && arrived.has(name)) return Promise.resolve(arrived.get(name) as T);
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = encodeURI(name) + (fresh ? `?${String(performance.now())}` : "");
