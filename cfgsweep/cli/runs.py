@@ -90,7 +90,7 @@ def merge(
     wait: Wait = False,
     quiet: Quiet = False,
 ) -> None:
-    """Join the shards of a run that are there, measure what they have together, and draw its grids."""
+    """Join the shards of a run that are there, measure what they have together, and write grids and page."""
     found = cfgsweep.merge(run, wait=wait, quiet=quiet)
     tell_all(found.lines())
     if found.missing:

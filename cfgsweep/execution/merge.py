@@ -13,6 +13,7 @@ from cfgsweep.execution.measure import sources_of
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_sweep import write_reports
 from cfgsweep.models.device import choose as choose_device
+from cfgsweep.pages.write import write_page
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.storage.open_run import sweep_of_run
 from cfgsweep.storage.run_folder import RunFolder
@@ -43,7 +44,7 @@ class Merged:
 
 
 def merge(folder: str | os.PathLike[str], *, wait: bool = False, quiet: bool = False) -> Merged:
-    """Copy what the shards of a run have into one run folder, measure it and draw its grids.
+    """Copy what the shards of a run have into one run folder, measure it, and write its grids and page.
 
     folder: of the run; its shards are in `shards`, as `run` with `shard` makes them. Shards may be missing or at work:
     merging again adds what has come since. The shards stay as they are.
@@ -69,6 +70,7 @@ def _merge(folder: Path, wait: bool, display: Display) -> Merged:
         run, sweep, experiments = sweep_of_run(folder)
         metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), choose_device("auto").device)
         grids = write_reports(run, sweep, experiments, metrics, display)
+        write_page(run, sweep, experiments)
     return Merged(Run(run, sweep, experiments, grids), copied, tuple(_missing(shards, run, experiments)))
 
 

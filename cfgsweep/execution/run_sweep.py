@@ -72,6 +72,8 @@ def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) ->
         if options.shard is not None:
             session.run_folder.sort_records(experiments)
             metrics.measure_single(session.run_folder, display)
+            if options.live:
+                page.end()
             return Run(session.run_folder, sweep, experiments, [], [one.experiment for one in failed])
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:

@@ -56,6 +56,7 @@ def test_what_is_merged_is_the_run_of_one_process(made: Path, run: Path, cli) ->
         assert (run / "images" / picture.name).read_bytes() == picture.read_bytes()
     assert (run / "grids/s.png").read_bytes() == (made / "whole/grids/s.png").read_bytes()
     assert (run / "sweep.yaml").read_bytes() == (made / "whole/sweep.yaml").read_bytes()
+    assert len(list((run / "page/thumbs").iterdir())) == len(list((made / "whole/page/thumbs").iterdir()))
     assert cli("verify", run).code == 0
 
 
