@@ -9,7 +9,7 @@ from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.samplers import PictureFile
 from cfgsweep.sweep.exclude import matches
-from cfgsweep.sweep.serialize import _plain
+from cfgsweep.sweep.serialize import plain_value
 
 
 def entry_values(axis: str, values: Sequence[Any]) -> dict[int, Any]:
@@ -42,4 +42,4 @@ def _names(axis: str, value: Any) -> list[Any]:
         return [value.path]
     if isinstance(value, Parameters) and isinstance(spec := value.spec(), str):
         return [spec, {spec: {}}]  # without parameters, of which the name alone says nothing
-    return [_plain(axis, value, {})]
+    return [plain_value(axis, value, {})]

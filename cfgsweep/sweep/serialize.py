@@ -55,12 +55,12 @@ def written_axis(field: str, values: Sequence[Any], places: Mapping[Any, str] | 
     if field == "guider":
         specs = written_guiders(values)
         return specs if len(specs) > 1 else specs[0]
-    plain = [_plain(field, one, places or {}) for one in values] if values != EMPTY.get(field) else []
+    plain = [plain_value(field, one, places or {}) for one in values] if values != EMPTY.get(field) else []
     plain = [given] if (given := as_range(plain)) else plain
     return plain[0] if len(plain) == 1 and not (field == "lora" and isinstance(plain[0], list)) else plain
 
 
-def _plain(field: str, value: Any, places: Mapping[Any, str]) -> Any:
+def plain_value(field: str, value: Any, places: Mapping[Any, str]) -> Any:
     if isinstance(value, Schedule):
         return schedule_spec(value, places)
     if isinstance(value, Parameters):
