@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Axis, Plan } from "../src/data/types";
 import { moved } from "../src/grid/move";
-import { arrange, cellAt, fixedValue, neighbour, placeOf } from "../src/grid/pivot";
+import { arrange, cellAt, fixedValue, placeOf } from "../src/grid/pivot";
 import { slotsOf } from "../src/grid/slots";
 import { placed, swapped } from "../src/controls/place";
 import { hideValue, showOnly, showValue } from "../src/controls/hidden";
@@ -76,15 +76,6 @@ describe("arrange", () => {
 
   it("shows the first value that is not hidden where the slider's is", () => {
     expect(fixedValue(AXES[1] ?? axis("b", 3), { fixed: { b: 0 }, hidden: { b: [0] } })).toBe(1);
-  });
-});
-
-describe("neighbour", () => {
-  it("steps beyond holes, and stops at the edge", () => {
-    const pivot = arrange(AXES, PLAN, ALL.filter((cell) => cell !== 2), VIEW);
-    expect(neighbour(pivot, 0, 1, 0)).toBe(4);
-    expect(neighbour(pivot, 4, 1, 0)).toBeNull();
-    expect(neighbour(pivot, 0, 0, 1)).toBe(6);
   });
 });
 

@@ -84,20 +84,6 @@ export function placeOf(pivot: Pivot, cell: number): Place | null {
   return { row: Math.floor(line / across), column: line % across, inside: slot % count };
 }
 
-/** The next cell in a direction, beyond places without one; null at the edge, and where the cell is not shown. */
-export function neighbour(pivot: Pivot, cell: number, dx: number, dy: number): number | null {
-  const from = placeOf(pivot, cell);
-  if (!from || (dx === 0 && dy === 0)) return null;
-  let { row, column } = from;
-  for (;;) {
-    row += dy;
-    column += dx;
-    if (row < 0 || column < 0 || row >= pivot.rows.lines.length || column >= pivot.columns.lines.length) return null;
-    const found = cellAt(pivot, { row, column, inside: from.inside });
-    if (found !== undefined) return found;
-  }
-}
-
 interface Hiding {
   codes: readonly number[];
   values: ReadonlySet<number>;
