@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.rating_files import LONGEST_ANSWERS, Answers, RatedCell, RatedPair, RatingKey, read_key
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system.input_files import unique_keys
 
 WINS = {"left": 1.0, "right": 0.0, "tie": 0.5}  # of the left picture
 
@@ -65,10 +67,18 @@ def read_sheets(run: RunFolder, paths: Sequence[Path]) -> list[Sheet]:
         raise UserError("no file of answers", where="--ratings")
     sheets = [_read(run, path) for path in paths]
     for number, sheet in enumerate(sheets):
-        twin = next((other for other in sheets[:number] if other.answers == sheet.answers), None)
+        twin = next((other for other in sheets[:number] if _is_again(sheet.answers, other.answers)), None)
         if twin is not None:
-            raise UserError("the same answers twice", where=str(sheet.file), given=str(twin.file))
+            raise UserError(
+                "the same answers twice", where=str(sheet.file), given=str(twin.file), hint="take one of both"
+            )
     return sheets
+
+
+def _is_again(one: Answers, other: Answers) -> bool:
+    """Whether one file was saved from the same page by the same person before the other one, or is the same."""
+    a, b = one.answers.items(), other.answers.items()
+    return (one.page, one.rater) == (other.page, other.rater) and (a <= b or b <= a)
 
 
 def _read(run: RunFolder, path: Path) -> Sheet:
@@ -78,7 +88,9 @@ def _read(run: RunFolder, path: Path) -> Sheet:
     if path.stat().st_size > LONGEST_ANSWERS:
         raise UserError("not answers of a page: too long", where=str(path))
     try:
-        answers = Answers.model_validate_json(read_text(path) or "")
+        text = read_text(path) or ""
+        answers = Answers.model_validate_json(text)
+        json.loads(text, object_pairs_hook=lambda pairs: unique_keys(pairs, str(path)))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

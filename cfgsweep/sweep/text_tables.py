@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.errors import UserError, shorten
-from cfgsweep.system.input_files import content_of, separator_of
+from cfgsweep.system.input_files import content_of, separator_of, unique_keys
 
 MOST_BYTES = 2**26
 NUL = "\0"
@@ -124,7 +124,7 @@ def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
 
 def _json_object(line: str, where: str) -> Cells:
     try:
-        found = json.loads(line, object_pairs_hook=lambda pairs: _unique(pairs, where))
+        found = json.loads(line, object_pairs_hook=lambda pairs: unique_keys(pairs, where))
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
@@ -132,16 +132,6 @@ def _json_object(line: str, where: str) -> Cells:
     if not isinstance(found, dict):
         raise UserError("not a JSON object", where=where, given=found, allowed='such as {"prompt": "a cat"}')
     return {key: value.strip() if isinstance(value, str) else value for key, value in found.items()}
-
-
-def _unique(pairs: Sequence[tuple[str, Any]], where: str) -> Cells:
-    """The object with these keys, of which json would take the last value of a key that is there twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise UserError("a key twice in one object", where=where, given=twice)
-    return found
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, str]]:

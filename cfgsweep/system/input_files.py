@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.system.files import is_utf8
@@ -33,3 +35,13 @@ def content_of(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise UserError("file too large", given=str(path), allowed=f"at most {most} bytes")
     return content
+
+
+def unique_keys(pairs: Sequence[tuple[str, Any]], where: str) -> dict[str, Any]:
+    """A JSON object, for `object_pairs_hook`. Raises UserError where a key is there twice: json takes the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UserError("a key twice in one object", where=where, given=twice)
+    return found

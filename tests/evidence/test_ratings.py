@@ -183,6 +183,24 @@ def test_several_people_count_each_pair_once(cli, run: Path, tmp_path: Path) -> 
     assert [one["rater"] for one in found["raters"]] == ["a", "b"]
 
 
+def test_answers_that_are_there_twice_are_refused(cli, run: Path, tmp_path: Path) -> None:
+    """Also where a file was saved before the last answer, and where a pair has two answers in one file."""
+    key = rate(cli, run, "--matched", "value", "--pairs", 20)
+    path = save(tmp_path, key, lambda left, right: "left", "a")
+    given = json.loads(path.read_text())
+    last = list(given["answers"])[-1]
+    before, other = tmp_path / "before.json", tmp_path / "other.json"
+    before.write_text(json.dumps({**given, "answers": {k: v for k, v in given["answers"].items() if k != last}}))
+    for files in ([before, path], [path, before]):
+        done = cli("compare", run, "--ratings", *files)
+        assert (done.code, f"{files[1].name}: the same answers twice" in done.err) == (2, True)
+    other.write_text(before.read_text().replace('"rater": "a"', '"rater": "b"'))
+    assert cli("compare", run, "--ratings", path, other).code == 0
+    other.write_text(path.read_text().replace(f'"{last}": "left"', f'"{last}": "left", "{last}": "right"'))
+    done = cli("compare", run, "--ratings", other)
+    assert (done.code, "other.json: a key twice" in done.err, last in done.err) == (2, True, True)
+
+
 def test_cells_are_told_apart_when_asked(cli, run: Path, tmp_path: Path) -> None:
     key = rate(cli, run, "--matched", "value", "--pairs", 40)
     path = save(tmp_path, key, lambda left, right: "tie")
