@@ -13,7 +13,7 @@ from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed, signed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER, has_draws
-from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axes_of, axis_label
@@ -91,6 +91,7 @@ class Comparisons:
 
     over: the setting in which they differ. baseline: its value in the cells that the others are compared with.
     matched: what is equal. pairs: the settings that two pictures of a pair have in common. advice: the last line.
+    failed: how many pictures failed, which are in no comparison.
     """
 
     baseline: str
@@ -99,6 +100,7 @@ class Comparisons:
     over: str = "guider"
     pairs: Sequence[str] = OVER
     advice: str = ""
+    failed: int = 0
 
     @classmethod
     def of(
@@ -124,7 +126,8 @@ class Comparisons:
         way = way_called(matched, measured_metrics(records, ()))
         free = way.free if over == "guider" else (over, *(name for name in way.free if name in ("value", "steps")))
         found = [_compared(cell, nearest(cell, own, way, free), way, names, pairs) for cell in others]
-        return cls(baseline, matched, with_corrected_p(found), over, pairs)
+        failed = sum(isinstance(records.get(e.id), FailedRecord) for e in experiments)
+        return cls(baseline, matched, with_corrected_p(found), over, pairs, failed=failed)
 
     def as_json(self) -> dict[str, Any]:
         comparisons = [one.as_json() for one in self.found]
@@ -138,6 +141,8 @@ class Comparisons:
         return [*table, *self._notes(), *self._problems()]
 
     def _problems(self) -> Iterator[str]:
+        if self.failed:
+            yield f"{self.failed} picture{'s' * (self.failed > 1)} of this run failed: they are in no comparison"
         yield from (f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)
         if self.advice:
             yield self.advice

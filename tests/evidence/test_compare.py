@@ -59,6 +59,24 @@ def test_differences_are_those_of_the_records(cli, run: Path) -> None:
         assert (diversity["pairs"], diversity["mean"]) == (3, pytest.approx(groups.mean()))
 
 
+def test_pictures_that_failed_are_told(cli, run: Path, tmp_path: Path) -> None:
+    """Also where all of a cell did, of which nothing else would tell."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    assert "run failed" not in cli("compare", copy).out
+    made = ("image", "metrics", "pixels_sha256", "effective_scale", "off_direction")
+    records = [
+        {**{k: v for k, v in r.items() if k not in made}, "status": "failed", "reason": "the picture was not finite"}
+        if (r["guider"], r["value"]) == ("cfg_zero", 3)
+        else r
+        for r in records_of(run)
+    ]
+    (copy / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    told = cli("compare", copy, "--matched", "value").out
+    assert "cfg_zero 3" not in told
+    assert "6 pictures of this run failed: they are in no comparison" in told
+
+
 def test_cells_are_matched_by_their_effective_scale(cli, run: Path) -> None:
     found = comparisons(cli, run)
     assert found["cfg_zero 3"]["against"] == "cfg 3"
