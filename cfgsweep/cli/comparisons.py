@@ -62,6 +62,7 @@ def compare(
         "by-cell": by_cell,
     }
     given |= {"plot": plot, "format": format, "split": split, "choose": choose, "lower": lower, "seed": seed}
+    pairs = None if paired is None else [name.strip() for name in paired.split(",")]
     _refuse_what_has_no_part(
         {name for name, value in given.items() if value is not None and value is not False}, bool(more_answers)
     )
@@ -76,10 +77,11 @@ def compare(
     elif split:
         if choose is None:
             raise UserError("not said by which metric to choose", where="--split", hint="--split --choose METRIC")
-        halves = cfgsweep.compare_split(run, choose, lower=lower, seed=seed or 0, metrics=metric, **matching)
+        halves = cfgsweep.compare_split(
+            run, choose, lower=lower, seed=seed or 0, metrics=metric, paired=pairs, **matching
+        )
         lines, told = halves.lines(), halves.as_json()
     else:
-        pairs = None if paired is None else [name.strip() for name in paired.split(",")]
         found = cfgsweep.compare(run, metrics=metric, over=over or "guider", paired=pairs, **matching)
         lines, told = found.lines(), found.as_json()
     tell_all([json.dumps(told)] if as_json else lines)
@@ -91,7 +93,7 @@ MATCHING = {"baseline", "matched", "where"}
 PARTS = {  # of the options that change what is done: those that go with it
     "ratings": {"by-cell"},
     "plot": {"format", *MATCHING},
-    "split": {"choose", "lower", "seed", "metric", *MATCHING},
+    "split": {"choose", "lower", "seed", "metric", "paired", *MATCHING},
     "": {"metric", "over", "paired", *MATCHING},
 }
 

@@ -117,8 +117,8 @@ class Comparisons:
 
         Raises UserError where one is not there.
         """
-        _check(over, pairs, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
-        _refuse_one_pair(pairs, experiments)
+        _check(over, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
+        check_pairs(pairs, experiments)
         names, all_cells = _not_matched(records, metrics, matched), _cells(experiments, records, over)
         if baseline is None:
             baseline = names_of(all_cells[0], over)[-1]
@@ -246,17 +246,17 @@ def _cells(experiments: Sequence[Experiment], records: Mapping[str, Record], ove
     ]
 
 
-def _check(over: str, pairs: Sequence[str], known: Sequence[str]) -> None:
-    """Raises UserError where one of the words is none that is known. known: the settings that can be compared."""
+def _check(over: str, known: Sequence[str]) -> None:
+    """Raises UserError where that is none of the settings that can be compared."""
     if over not in known:
         raise unknown_name("setting to compare over", over, known, "--over")
+
+
+def check_pairs(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None:
+    """Raises UserError where one makes no pair, or all pictures have them in common, and others tell them apart."""
     for name in pairs:
         if name not in OVER:
             raise unknown_name("setting of a pair", name, OVER, "--paired")
-
-
-def _refuse_one_pair(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None:
-    """Raises UserError where all pictures have in common what makes a pair, and others tell them apart."""
     varied = [name for name in OVER if len({getattr(e, name) for e in experiments}) > 1]
     varied += ["seed"] if "seed" not in varied and has_draws(experiments) else []
     if varied and not set(pairs) & set(varied):

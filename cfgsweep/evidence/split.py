@@ -10,7 +10,7 @@ from typing import Any
 
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells
-from cfgsweep.evidence.comparison import Comparison, Comparisons, measured_metrics, with_corrected_p
+from cfgsweep.evidence.comparison import Comparison, Comparisons, check_pairs, measured_metrics, with_corrected_p
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
 from cfgsweep.metrics.spec import higher_is_better, is_of_cells, is_of_groups
@@ -100,11 +100,14 @@ class Split:
         baseline: str = "cfg",
         matched: str = "effective_scale",
         metrics: Sequence[str] = (),
+        pairs: Sequence[str] = OVER,
     ) -> Split:
         """metric: by which settings are chosen. is_lower: take the lowest, as of metrics of which lower is better.
+        pairs: what the two pictures of a pair have in common, as `Comparisons.of` has it.
 
         Raises UserError where there is no such metric, or nothing to split.
         """
+        check_pairs(pairs, experiments)
         (metric,), judged = measured_metrics(records, [metric]), measured_metrics(records, metrics)
         found = cells(experiments, records)
         own, others = apart(found, "guider", baseline)
@@ -115,9 +118,12 @@ class Split:
         is_lower = is_lower or higher_is_better(metric) is False
         best = [_best(guider, alike, halves, metric, is_lower) for guider, alike in _families(own, others, baseline)]
         chosen = [one for one in best if one is not None]
-        pairs = list(_opponents(chosen, own, halves, baseline, matched))
-        compared = [_compared(halves.part(a, halves.judge), halves.part(b, halves.judge), judged) for a, b in pairs]
-        return cls(metric, is_lower, seed, halves, chosen, Comparisons(baseline, matched, with_corrected_p(compared)))
+        compared = [
+            _compared(halves.part(cell, halves.judge), halves.part(other, halves.judge), judged, pairs)
+            for cell, other in _opponents(chosen, own, halves, baseline, matched)
+        ]
+        comparisons = Comparisons(baseline, matched, with_corrected_p(compared), pairs=pairs)
+        return cls(metric, is_lower, seed, halves, chosen, comparisons)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -201,5 +207,5 @@ def _opponents(
         )
 
 
-def _compared(cell: Cell, match: Cell, metrics: Sequence[str]) -> Comparison:
-    return Comparison.of(cell, match, metrics, OVER, f"fewer than {LEAST_PAIRS} pairs in the half to judge by")
+def _compared(cell: Cell, match: Cell, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
+    return Comparison.of(cell, match, metrics, pairs, f"fewer than {LEAST_PAIRS} pairs in the half to judge by")

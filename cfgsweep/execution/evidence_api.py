@@ -188,6 +188,7 @@ def compare_split(
     baseline: str | None = None,
     matched: str | None = None,
     metrics: Sequence[str] | None = None,
+    paired: Sequence[str] | None = None,
     where: Sequence[str] | None = None,
 ) -> Split:
     """Choose the settings of every guider on one half of the prompts, and judge them on the other.
@@ -195,14 +196,15 @@ def compare_split(
     metric: by which they are chosen, the highest, or with `lower` and of metrics of which lower is better the lowest.
     The halves are of prompts, of labels where there are no prompts, of seeds where there is one prompt or label alone;
     seed: of the halves. What was chosen is compared with the baseline's choice, and with the cell that matches it, as
-    `compare` has it: `baseline`, `matched`, `metrics`, `where`.
+    `compare` has it: `baseline`, `matched`, `metrics`, `paired`, `where`.
     Raises UserError where the run has no such guider or metric, or one picture a cell.
     """
     from cfgsweep.evidence.split import Split
 
     experiments, records, settings = opened_run(run, where).compared()
     of = settings.given(baseline, matched)
-    return Split.of(experiments, records, metric, lower, seed, *of, metrics or ())
+    pairs = OVER if paired is None else paired
+    return Split.of(experiments, records, metric, lower, seed, *of, metrics or (), pairs)
 
 
 def _picture(opened: Run, record: DoneRecord) -> Picture:

@@ -101,6 +101,29 @@ def of_pair(run: Path, cell: str, labels: list[int]) -> list[float]:
     ]
 
 
+def test_pairs_of_labels_count_each_label_once(cli, run: Path) -> None:
+    """By chance of labels alone, with nothing gained: all pairs show a difference, labels do not."""
+    noise = np.random.default_rng(2).normal(size=7)
+
+    def number(record: dict[str, Any]) -> float:
+        return noise[record["label"]] * (record["guider"] == "cfg_zero") + 1e-3 * record["seed"]
+
+    plant(run, number)
+    words = ("--metric", "saturation")
+    of_all, of_labels = (
+        [
+            one["differences"][0]
+            for one in split(cli, run, *words, *more)["comparisons"]
+            if one["cell"][:8] == "cfg_zero"
+        ]
+        for more in ((), ("--paired", "label"))
+    )
+    assert [one["pairs"] for one in of_all] == [8] * len(of_all)
+    assert [one["pairs"] for one in of_labels] == [4] * len(of_labels)
+    assert [one["mean"] for one in of_labels] == pytest.approx([one["mean"] for one in of_all])
+    assert all(by_label["p"] > by_pair["p"] for by_label, by_pair in zip(of_labels, of_all, strict=True))
+
+
 def test_the_lowest_can_be_chosen_and_what_is_as_good_is_told(cli, run: Path) -> None:
     plant(run, lambda record: float(record["value"] == 3))
     low, high = (
