@@ -29,6 +29,8 @@ def copies_of(sweep: Sweep, e: Experiment, record: Record) -> dict[str, str]:
         SWEEP_FILE: "".join(_yaml(*field) for field in fields),
         PYTHON: _python(e, "".join(_argument(*field) for field in fields)),
     }
+    if e.fork is not None or e.start is not None:
+        return found  # A1111 and diffusers have neither, and what they have alone gives another picture
     if isinstance(record, DoneRecord):
         found[A1111] = parameters_line(record)
     guider = diffusers_text(e.guider, e.schedule, e.value)

@@ -1,4 +1,5 @@
 import { Controls } from "./controls/Controls";
+import { Progress } from "./controls/Progress";
 import { List } from "./filter/List";
 import { order } from "./filter/sorted";
 import { Grid } from "./grid/Grid";
@@ -14,6 +15,7 @@ export function App() {
     <>
       <header>
         <h1 dir="auto">{shown.head.name}</h1>
+        <Progress run={shown} />
         <Controls run={shown} />
       </header>
       <Plots run={shown} />

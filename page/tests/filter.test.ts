@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { fixedFor } from "../src/filter/change";
 import { hasFlag, parseFilter, withFlag } from "../src/filter/conditions";
+import { filterNames } from "../src/filter/fields";
 import { suggestions } from "../src/filter/suggest";
+import { unmet } from "../src/filter/unmet";
 import { visibleCells } from "../src/filter/visible";
 import { NO_MARKS } from "../src/marks/store";
 import { axis, runOf } from "./run_of";
@@ -119,5 +121,34 @@ describe("what completes a filter", () => {
     expect(suggestions(await run, "guider=")).toEqual(["guider=cfg", 'guider="a, b"']);
     expect(suggestions(await run, "done; guider=x,c")).toContain("done; guider=x,cfg");
     expect(suggestions(await run, "contrast<")).toEqual([]);
+  });
+});
+
+describe("values that no cell has", () => {
+  const prompt = ["a cat, sitting", "a dog"];
+  const run = runOf({ axes: [axis("guider", ["cfg", "apg eta=0"]), axis("value", [1, 2])], fields: { prompt: [0, 1, 0, 1].map((at) => prompt[at] ?? null) } });
+  it.each([
+    ["guider=CFG", "no cell has guider CFG; did you mean cfg?"],
+    ["not guider=cfg,CFG", "no cell has guider CFG; did you mean cfg?"],
+    ["guider=apg; done; value=1.0", null],
+    ["value=7", "no cell has value 7"],
+    ["value<0", null],
+    ["prompt=cat", 'no cell has prompt cat; did you mean "a cat, sitting"?'],
+    ["prompt=a cat, sitting", null],
+    ["id=c1", null],
+    ["id=x", "no cell has id x"],
+  ])("%s", async (text, expected) => {
+    const found = await run;
+    const parsed = parseFilter(text, filterNames(found));
+    expect("error" in parsed ? parsed.error : unmet(found, parsed.conditions)).toBe(expected);
+  });
+  it("cells are found by their ids", async () => {
+    const found = await run;
+    const parsed = parseFilter("id=c1,c3", filterNames(found));
+    expect("error" in parsed ? parsed.error : visibleCells(found, parsed.conditions, NO_MARKS)).toEqual([1, 3]);
+  });
+  it("are excluded by not, and != says so", () => {
+    expect(errorOf("guider!=cfg")).toBe("There is no sign !=. Write “not guider=cfg”");
+    expect(errorOf("not guider != cfg")).toBe("There is no sign !=. Write “guider=cfg”");
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { stepped } from "../src/plots/keys";
+import { lookOf, outlineOf } from "../src/plots/shapes";
 import { acrossNames, curveOf, frontOf, nearestPoint, pointsOf } from "../src/plots/points";
 import { firstPlot, plotFromHash, plotToHash } from "../src/state/plot";
 import { axis, runOf } from "./run_of";
@@ -110,5 +111,13 @@ describe("keys", () => {
     ["a", 0, null],
   ])("%s at %i leads to %s", (key, from, to) => {
     expect(stepped(key, from, upwards)).toBe(to);
+  });
+});
+
+describe("the looks of values", () => {
+  it("are 48 different ones, with and without the dashes of curves", () => {
+    const looks = Array.from({ length: 48 }, (_, value) => lookOf(value));
+    expect(new Set(looks.map(({ colour, shape }) => `${colour} ${outlineOf(shape, 0, 0, 4)}`)).size).toBe(48);
+    expect(new Set(looks.map(({ colour, dash }) => `${colour} ${dash.join()}`)).size).toBe(48);
   });
 });

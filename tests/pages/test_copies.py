@@ -16,7 +16,7 @@ from cfgsweep.pages.copies import copies_of
 from cfgsweep.pages.diffusers_guider import CLASSES, diffusers_text
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.storage.png import parameters_line
-from cfgsweep.storage.records import FailedRecord
+from cfgsweep.storage.records import DoneRecord, FailedRecord
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, read_sweep
 from tests.support.from_pictures import write_pictures
@@ -94,6 +94,14 @@ value: 0.3
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
     return run_of(SWEEP, tmp_path_factory.mktemp("copies"))
+
+
+@pytest.mark.parametrize("more", [{}, {"fork": {"at": 0.5, "seeds": 1}}, {"start": {"noise": 0.5}}])
+def test_a1111_and_diffusers_are_given_where_they_leave_out_nothing(finished: Path, sweep_file, more: dict) -> None:
+    text = {"name": "x", "model": "emoji", "prompt": "a", "steps": 6, "guider": "cfg", **more}
+    sweep, document = read_sweep(sweep_file(json.dumps(text)))
+    given = copies_of(sweep, expand(sweep, document)[-1], DoneRecord.of(records_of(finished)[0]))
+    assert given.keys() == {"sweep file", "Python", *(() if more else ("A1111", "diffusers"))}
 
 
 def test_the_copied_python_gives_the_picture(finished: Path, tmp_path: Path, monkeypatch) -> None:

@@ -1,11 +1,13 @@
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import type { Run } from "../data/run";
 import { view } from "../state/view";
 import { changeFilter } from "./change";
 import { FLAGS, hasFlag, parseFilter, withFlag } from "./conditions";
-import { fieldNames } from "./fields";
+import { filterNames } from "./fields";
+import { shownCells } from "./sorted";
 import { suggestions } from "./suggest";
-import { visible } from "./visible";
+import { unmet } from "./unmet";
 
 /** The field for conditions, with what is wrong in words, and the number of cells that are left. */
 export function Filter(props: { run: Run }) {
@@ -13,10 +15,11 @@ export function Filter(props: { run: Run }) {
   // What is being typed, until it is a filter.
   const draft = useSignal<string | null>(null);
   const text = draft.value ?? filter;
-  const parsed = parseFilter(text, fieldNames(props.run));
+  const parsed = parseFilter(text, filterNames(props.run));
   const error = "error" in parsed ? parsed.error : null;
+  const missing = useMemo(() => ("error" in parsed ? null : unmet(props.run, parsed.conditions)), [props.run, text]);
   const type = (given: string) => {
-    const isFilter = "conditions" in parseFilter(given, fieldNames(props.run));
+    const isFilter = "conditions" in parseFilter(given, filterNames(props.run));
     draft.value = isFilter ? null : given;
     if (isFilter) changeFilter(props.run, given);
   };
@@ -43,7 +46,7 @@ export function Filter(props: { run: Run }) {
       </datalist>
       <Flags run={props.run} filter={filter} />
       <output id="filter-says" class={error === null ? "" : "error"}>
-        {error ?? `${String(visible.value.length)} of ${String(props.run.size)} cells`}
+        {error ?? [`${shownCells.value.length} of ${props.run.size} cells`, missing].filter(Boolean).join("; ")}
       </output>
     </div>
   );

@@ -5,12 +5,12 @@ import { marked } from "../marks/store";
 import { slidersOf } from "../state/sliders";
 import { change, view, type View } from "../state/view";
 import { parseFilter } from "./conditions";
-import { fieldNames } from "./fields";
+import { filterNames } from "./fields";
 import { visibleCells } from "./visible";
 
 /** Filters; sliders go to the first cell that is left where they would show none. */
 export function changeFilter(run: Run, filter: string): void {
-  const parsed = parseFilter(filter, fieldNames(run));
+  const parsed = parseFilter(filter, filterNames(run));
   const cells = "conditions" in parsed ? visibleCells(run, parsed.conditions, marked.value) : [];
   change({ filter, fixed: fixedFor(run, cells, view.value) });
 }

@@ -15,6 +15,7 @@ export type Condition = { negated: boolean } & (
 export type Parsed = { conditions: Condition[] } | { error: string };
 
 const CONDITION = /^([^\s<>=]+)\s*(<=|>=|<|>|==?)\s*(.*)$/s;
+const UNEQUAL = /^([^\s<>=!]+)\s*!=\s*(.*)$/s;
 const ALLOWED = `FIELD=VALUE, FIELD=VALUE,VALUE, FIELD<NUMBER (likewise >, <=, >=), or one of ${FLAGS.join(", ")}`;
 
 /** The conditions of a filter, all of which have to hold; or what is wrong with it, in words. */
@@ -34,6 +35,8 @@ function parseCondition(text: string, fields: readonly string[]): Condition | st
   const negated = positive !== text;
   const flag = FLAGS.find((one) => one === positive);
   if (flag) return { negated, flag };
+  const [, excluded, value = ""] = UNEQUAL.exec(positive) ?? [];
+  if (excluded !== undefined) return `There is no sign !=. Write “${negated ? "" : "not "}${excluded}=${value}”`;
   const [, field = "", sign = "", given = ""] = CONDITION.exec(positive) ?? [];
   if (!field) return notACondition(positive, fields);
   if (!fields.includes(field)) return unknown(field, fields);

@@ -3,6 +3,7 @@
 import type { Run } from "../data/run";
 import type { AxisValue, Json } from "../data/types";
 import type { Condition } from "./conditions";
+import { valueOf } from "./fields";
 
 /** The ids that the user has marked. */
 export interface Marked {
@@ -29,9 +30,10 @@ function ofField(run: Run, condition: Exclude<Condition, { flag: unknown }>): Te
     const holds = axis.values.map((value) => namesOf(field, value).some((one) => isWanted(one, condition)));
     return (cell) => holds[run.value(cell, field)] ?? false;
   }
+  const own = valueOf(run, field);
   const known = new Map<Json, boolean>();
   return (cell) => {
-    const value = run.field(cell, field);
+    const value = own(cell);
     let holds = known.get(value);
     if (holds === undefined) known.set(value, (holds = isWanted(value, condition)));
     return holds;
@@ -39,7 +41,7 @@ function ofField(run: Run, condition: Exclude<Condition, { flag: unknown }>): Te
 }
 
 /** What a value of an axis can be called; a guider, schedule or cache also by its name alone, whatever its parameters. */
-function namesOf(axis: string, value: AxisValue): Json[] {
+export function namesOf(axis: string, value: AxisValue): Json[] {
   const names: Json[] = [value.text, value.title];
   if (value.number !== null) names.push(value.number);
   if (["guider", "schedule", "cache"].includes(axis)) names.push(value.text.split(" ")[0] ?? "");
@@ -54,7 +56,7 @@ function isWanted(value: Json, condition: Exclude<Condition, { flag: unknown }>)
   return condition.sign === "<=" ? value <= condition.wanted : value >= condition.wanted;
 }
 
-function isEqual(value: Json, wanted: string): boolean {
+export function isEqual(value: Json, wanted: string): boolean {
   if (typeof value === "number") return wanted.trim() !== "" && value === Number(wanted);
   return (typeof value === "string" ? value : JSON.stringify(value)) === wanted;
 }

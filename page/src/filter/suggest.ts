@@ -2,7 +2,7 @@
 
 import type { Run } from "../data/run";
 import { FLAGS } from "./conditions";
-import { fieldNames } from "./fields";
+import { filterNames } from "./fields";
 
 const MOST = 60;
 
@@ -15,7 +15,7 @@ export function suggestions(run: Run, text: string): string[] {
   if (axis) return axis.values.slice(0, MOST).map((value) => `${start}${axis.name}=${begun ?? ""}${quoted(value.text)}`);
   if (field !== undefined) return [];
   const joined = before && !start.endsWith(" ") ? `${start} ` : start;
-  return [...fieldNames(run).map((name) => `${joined}${name}`), ...FLAGS.map((flag) => `${joined}${flag}`)].slice(0, MOST);
+  return [...filterNames(run).map((name) => `${joined}${name}`), ...FLAGS.map((flag) => `${joined}${flag}`)].slice(0, MOST);
 }
 
 function quoted(text: string): string {

@@ -5,7 +5,7 @@ import type { Run } from "../data/run";
 import { marked } from "../marks/store";
 import { run, view } from "../state/view";
 import { parseFilter, type Condition } from "./conditions";
-import { fieldNames } from "./fields";
+import { filterNames } from "./fields";
 import { matcher, type Marked } from "./match";
 
 /** The numbers of the cells that meet all conditions, ascending. */
@@ -18,7 +18,7 @@ export function visibleCells(found: Run, conditions: readonly Condition[], marks
 
 const text = computed(() => view.value.filter);
 
-const parsed = computed(() => (run.value ? parseFilter(text.value, fieldNames(run.value)) : { conditions: [] }));
+const parsed = computed(() => (run.value ? parseFilter(text.value, filterNames(run.value)) : { conditions: [] }));
 
 const NONE: Marked = { starred: new Set(), rejected: new Set() };
 

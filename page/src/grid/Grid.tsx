@@ -1,8 +1,9 @@
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { KeysHelp } from "../controls/KeysHelp";
 import type { Run } from "../data/run";
 import { openCell, view } from "../state/view";
 import { ColumnHeadings } from "./ColumnHeadings";
-import { pressed } from "./keys";
+import { GRID_KEYS, hasHelp, pressed } from "./keys";
 import { layOut, type Layout } from "./layout";
 import { placeOf, type Pivot } from "./pivot";
 import { willPrint } from "./print";
@@ -29,6 +30,7 @@ export function Grid(props: { run: Run }) {
       {shown && layout && width > 0 && (
         <Lines run={props.run} pivot={shown} layout={layout} scroller={() => scroller.current} />
       )}
+      {hasHelp.value && <KeysHelp keys={GRID_KEYS} onClose={() => void (hasHelp.value = false)} />}
     </div>
   );
 }

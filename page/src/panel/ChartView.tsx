@@ -1,8 +1,9 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
+import { seriesColour } from "./colours";
 import { alignedColumns, digits, lengthOf, type Chart } from "./curves";
-import { draw, markIn, seriesColour } from "./plot";
+import { draw, markIn } from "./plot";
 import { markedStep } from "./position";
 
 /** One chart, with the numbers at the marked step. */
@@ -64,6 +65,7 @@ function Legend({ chart }: { chart: Chart }) {
           {step !== null && curve.reference && <span class="of-reference">{` (${digits(curve.reference[step])})`}</span>}
         </li>
       ))}
+      {chart.curves.some((curve) => curve.reference) && <li class="of-reference">dashed: reference</li>}
     </ul>
   );
 }

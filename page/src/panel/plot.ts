@@ -1,15 +1,12 @@
 /** A chart as a uPlot of its curves; the reference's are dashed. */
 
 import uPlot from "uplot";
+import { seriesColour } from "./colours";
 import { alignedColumns, type Chart } from "./curves";
 import { mark } from "./position";
+import { roomFor, tickTexts } from "./ticks";
 
 const HEIGHT = 120;
-
-/** In the order of curves; as CSS variables. */
-export function seriesColour(number: number): string {
-  return `--series-${number % 5}`;
-}
 
 export function draw(chart: Chart, place: HTMLElement): uPlot {
   const colour = (variable: string) => () => resolved(variable, place);
@@ -31,7 +28,7 @@ export function draw(chart: Chart, place: HTMLElement): uPlot {
       scales: { x: { time: false } },
       axes: [
         { ...axis, size: 20, gap: 2, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
-        { ...axis, size: 48, gap: 4, space: 24 },
+        { ...axis, size: roomFor(48), gap: 4, space: 24, values: tickTexts },
       ],
       series: [{}, ...curves],
       // The mark stays where the pointer left the chart, so that its numbers can be read.

@@ -1,13 +1,12 @@
 import { useMemo } from "preact/hooks";
 import type { Run } from "../data/run";
 import { shownCells } from "../filter/sorted";
-import { seriesColour } from "../panel/plot";
 import { firstPlot, type PlotView } from "../state/plot";
 import { change, view } from "../state/view";
-import { dashOf, type Plot } from "./draw";
+import type { Plot } from "./draw";
 import { PlotChart } from "./PlotChart";
 import { PlotControls } from "./PlotControls";
-import { outlineOf, shapeOf } from "./shapes";
+import { lookOf, outlineOf, type Look } from "./shapes";
 import { acrossNames, frontOf, pointsOf } from "./points";
 
 /** Metrics of the cells that are shown, over an axis or over each other; closed at first. */
@@ -56,16 +55,23 @@ function PlotLegend({ run, plot }: { run: Run; plot: Plot }) {
   return (
     <ul class="plot-legend">
       {axis &&
-        plot.groups.map((group, order) => (
+        plot.groups.map((group) => (
           <li key={group}>
-            <svg class="plot-swatch" viewBox="0 0 24 8" aria-hidden="true">
-              {plot.hasCurves && <line x1="0" x2="24" y1="4" y2="4" stroke={`var(${seriesColour(order)})`} stroke-dasharray={dashOf(order).join(" ")} />}
-              <path d={outlineOf(shapeOf(order), 12, 4, 3.5)} fill={`var(${seriesColour(order)})`} />
-            </svg>
+            <Swatch look={lookOf(group)} hasCurve={plot.hasCurves} />
             <bdi>{axis.values[group]?.title}</bdi>
           </li>
         ))}
       {plot.front && <li>◯ Pareto front: {plot.front.size} points that no other is better than in both metrics</li>}
     </ul>
+  );
+}
+
+function Swatch({ look, hasCurve }: { look: Look; hasCurve: boolean }) {
+  const colour = `var(${look.colour})`;
+  return (
+    <svg class="plot-swatch" viewBox="0 0 24 8" aria-hidden="true">
+      {hasCurve && <line x1="0" x2="24" y1="4" y2="4" stroke={colour} stroke-dasharray={look.dash.join(" ")} />}
+      <path d={outlineOf(look.shape, 12, 4, 3.5)} fill={colour} />
+    </svg>
   );
 }

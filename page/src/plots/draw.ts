@@ -1,14 +1,13 @@
 /** Points as a uPlot: dots, and for an axis across a curve through each group's means. */
 
 import uPlot from "uplot";
-import { resolved, seriesColour } from "../panel/plot";
+import { resolved } from "../panel/plot";
 import type { PlotView } from "../state/plot";
-import { dotPaths, shapeOf, type Shape } from "./shapes";
+import { dotPaths, lookOf, type Shape } from "./shapes";
 import { curveOf, type Point } from "./points";
+import { roomFor, tickTexts } from "../panel/ticks";
 
 const HEIGHT = 300;
-
-const DASHES = [[], [8, 4], [2, 3]];
 
 export interface Plot {
   points: readonly Point[];
@@ -19,15 +18,12 @@ export interface Plot {
   front: ReadonlySet<Point> | null;
 }
 
-export function dashOf(order: number): number[] {
-  return DASHES[Math.floor(order / 5) % DASHES.length] ?? [];
-}
-
 export function drawPlot(plot: Plot, place: HTMLElement): uPlot {
   const colour = (variable: string) => () => resolved(variable, place);
   const axis = { stroke: colour("--text"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-  const dots = plot.groups.map((_, order) => dotsIn(colour(seriesColour(order)), shapeOf(order), plot.points.length));
-  const curves = plot.hasCurves ? plot.groups.map((_, order) => curveIn(colour(seriesColour(order)), dashOf(order))) : [];
+  const looks = plot.groups.map(lookOf);
+  const dots = looks.map((look) => dotsIn(colour(look.colour), look.shape, plot.points.length));
+  const curves = plot.hasCurves ? looks.map((look) => curveIn(colour(look.colour), [...look.dash])) : [];
   const front = plot.front ? [frontIn(colour("--text"))] : [];
   return new uPlot(
     {
@@ -36,8 +32,8 @@ export function drawPlot(plot: Plot, place: HTMLElement): uPlot {
       legend: { show: false },
       scales: { x: { time: false, range: withMargin }, y: { range: withMargin } },
       axes: [
-        { ...axis, label: plot.view.x, labelSize: 18, labelGap: 0, size: 24, gap: 2 },
-        { ...axis, label: plot.view.y, labelSize: 18, labelGap: 0, size: 56, gap: 2 },
+        { ...axis, label: plot.view.x, labelSize: 18, labelGap: 0, size: 24, gap: 2, values: tickTexts },
+        { ...axis, label: plot.view.y, labelSize: 18, labelGap: 0, size: roomFor(56), gap: 2, values: tickTexts },
       ],
       series: [{}, ...dots, ...curves, ...front],
       cursor: { points: { show: false }, drag: { x: true, y: true, dist: 6, uni: 30 } },

@@ -5,7 +5,7 @@ import { changeLarge, view } from "../state/view";
 import { GAINS, SCALES } from "../state/large";
 import type { Run } from "../data/run";
 import { Marks } from "../marks/Marks";
-import { compare, pin, swap } from "./compare";
+import { advice, compare, pin, swap } from "./compare";
 import { playsVideos } from "./source";
 import { Steppers } from "./Steppers";
 
@@ -89,6 +89,7 @@ function Comparing() {
       <Toggle isOn={way === "side"} label="s" onClick={() => compare("side")}>
         Side by side
       </Toggle>
+      <output class="advice">{advice.value}</output>
     </div>
   );
 }

@@ -2,11 +2,11 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
+import { KeysHelp } from "../controls/KeysHelp";
 import { Panel } from "../panel/Panel";
 import { useDetail, type Known } from "../panel/useDetail";
 import { pinnedCell, view } from "../state/view";
-import { close, commandOf, isOwnKey } from "./commands";
-import { KeysHelp } from "./KeysHelp";
+import { ALL_KEYS, close, commandOf, isOwnKey } from "./commands";
 import { usePlayer } from "./player";
 import { sourceOf } from "./source";
 import { Stage } from "./Stage";
@@ -65,7 +65,7 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
       <Toolbar run={run} cell={cell} hasPreviews={previews} isStill={isStill} onHelp={() => setHelp(true)} />
       {large.panel && <Panel run={run} cell={cell} reference={pinned} known={known} other={other} />}
       <p class="unseen" role="status">{titleOf(run, cell)}</p>
-      {hasHelp && <KeysHelp onClose={() => setHelp(false)} />}
+      {hasHelp && <KeysHelp keys={ALL_KEYS} onClose={() => setHelp(false)} />}
     </dialog>
   );
 }

@@ -1,5 +1,6 @@
 /** What keys and buttons of the large view do. */
 
+import type { Key } from "../controls/KeysHelp";
 import { change, changeLarge, view } from "../state/view";
 import { SCALES } from "../state/large";
 import { compare, pin, swap } from "./compare";
@@ -7,12 +8,9 @@ import { nextScale } from "./layout";
 import { axesAlong, step, stepInList, type Direction } from "./moves";
 import { isPlaying } from "./player";
 
-export interface Command {
+export interface Command extends Key {
   /** as `KeyboardEvent.key` has them */
   keys: readonly string[];
-  /** as people read them */
-  shown: string;
-  does: string;
   act: (cell: number) => void;
 }
 
@@ -54,13 +52,15 @@ const OTHERS: readonly Command[] = [
 export const COMMANDS: readonly Command[] = [...STEPS, ...OTHERS];
 
 /** Keys of the large view that are no commands. */
-export const OTHER_KEYS: readonly Pick<Command, "shown" | "does">[] = [
+const OTHER_KEYS: readonly Key[] = [
   { shown: "f", does: "star" },
   { shown: "x", does: "reject" },
   { shown: "Shift + arrows", does: "move an enlarged picture" },
   { shown: "?", does: "these keys" },
   { shown: "Esc", does: "close" },
 ];
+
+export const ALL_KEYS: readonly Key[] = [...COMMANDS, ...OTHER_KEYS];
 
 export function commandOf(key: string): Command | undefined {
   return COMMANDS.find((command) => command.keys.includes(key));

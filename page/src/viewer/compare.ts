@@ -1,5 +1,6 @@
 /** The reference that the shown picture is compared with, and how. */
 
+import { computed, signal } from "@preact/signals";
 import { change, view, type View } from "../state/view";
 
 type Way = Exclude<View["compare"], "none">;
@@ -11,10 +12,17 @@ export function pin(): void {
   else change({ pinned: open });
 }
 
-/** Compares in a way, or no longer. Where there is no reference, the open picture becomes it. */
+/** The view in which a comparison was asked for that there is no reference for. */
+const refused = signal<View | null>(null);
+
+/** What has to be done before pictures can be compared; said until something changes. */
+export const advice = computed(() => (refused.value === view.value ? "Choose a reference first: p" : ""));
+
+/** Compares in a way, or no longer; without a reference it only says that one is needed. */
 export function compare(way: Way): void {
-  const { open, pinned, compare: before } = view.value;
-  change({ pinned: pinned ?? open, compare: before === way ? "none" : way });
+  const { pinned, compare: before } = view.value;
+  if (pinned === null) refused.value = view.value;
+  else change({ compare: before === way ? "none" : way });
 }
 
 /** Shows the reference, with what was shown as the reference. */

@@ -110,3 +110,10 @@ def test_keys_in_the_list(page_of, synthetic) -> None:
     assert f"open={order[1]:016x}" in page.url
     page.keyboard.press("Escape")
     assert page.evaluate(place_of) == order[1]
+
+
+def test_hidden_values_are_not_counted(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#hide.seed=1,3")
+    assert told(page) == "240 of 480 cells"
+    field(page).fill("guider=cfg")
+    assert told(page) == "40 of 480 cells"

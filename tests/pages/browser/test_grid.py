@@ -211,3 +211,49 @@ def test_what_is_in_the_window_is_printed_as_a_table(page_of, synthetic) -> None
     page.emulate_media(media="screen")
     assert page.locator(".paper").count() == 0
     assert page.locator("main").is_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(400, 800), (1600, 600)])
+def test_the_grid_keeps_room_on_small_windows_and_the_page_scrolls(page_of, synthetic, width: int, height: int) -> None:
+    page = page_of(synthetic, viewport={"width": width, "height": height})
+    if width < 700:
+        page.locator("summary", has_text="View").click()
+    page.locator("summary", has_text="Plots").click()
+    page.locator(".plot-place canvas").wait_for()
+    shown = page.locator(".grid-window")
+    assert shown.bounding_box()["height"] >= min(0.6 * height, 400) - 1
+    assert page.evaluate("document.documentElement.scrollHeight") > height
+    page.locator(".grid button").first.focus()
+    shown.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 5000)
+    box = shown.bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= height + 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_question_mark_shows_the_keys_of_the_grid(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    cell(page, "cfg, value 1, seed 0, euler").focus()
+    page.keyboard.press("?")
+    assert "hide its value" in page.get_by_role("dialog", name="Keys").inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert place(page) == "cfg, value 1, seed 0, euler"
+
+
+@pytest.mark.parametrize("width", [1600, 720])
+def test_the_list_of_values_opens_at_its_button(page_of, synthetic, width: int) -> None:
+    page = page_of(synthetic, viewport={"width": width, "height": 900})
+    button = page.locator("summary", has_text="Values")
+    button.click()
+    opened, place = page.locator(".menu-content").bounding_box(), button.bounding_box()
+    assert 0 <= opened["y"] - place["y"] - place["height"] <= 6
+    assert 0 <= opened["x"] <= place["x"] <= opened["x"] + opened["width"] <= width
+    assert opened["x"] == pytest.approx(place["x"], abs=1) or opened["x"] + opened["width"] == pytest.approx(
+        width - 10, abs=1
+    )
+    for label in page.locator(".value label").all():
+        box, text = label.locator("input").bounding_box(), label.locator("span").bounding_box()
+        assert text["x"] > box["x"] + box["width"]
+        assert text["y"] < box["y"] + box["height"]

@@ -193,3 +193,11 @@ def test_it_works_where_storage_is_switched_off(browser, large) -> None:
     page.wait_for_selector("dialog", state="detached")
     context.close()
     assert errors == []
+
+
+def test_dashed_curves_are_named(panel) -> None:
+    page = panel(FIRST)
+    page.locator(".curves").first.wait_for()
+    assert not page.get_by_text("dashed: reference").count()
+    page = panel(FIRST, f"pinned={id_of(6)}")
+    page.get_by_text("dashed: reference").first.wait_for()

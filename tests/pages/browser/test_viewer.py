@@ -145,10 +145,17 @@ def test_the_titles_say_in_which_settings_picture_and_reference_differ(viewer) -
     assert not page.locator(".reference-title").count()
 
 
-def test_the_first_way_to_compare_makes_the_open_picture_the_reference(viewer) -> None:
+def test_without_a_reference_nothing_is_compared_and_it_says_what_is_needed(viewer) -> None:
     page = viewer(6)
+    advice = page.get_by_role("status").filter(has_text="Choose a reference first: p")
+    for key in "wds":
+        page.keyboard.press(key)
+        advice.wait_for()
+        assert "pinned" not in page.url
+        assert "compare" not in page.url
+    page.keyboard.press("p")
+    advice.wait_for(state="detached")
     page.keyboard.press("s")
-    assert f"pinned={id_of(6)}" in page.url
     assert "compare=side" in page.url
     page.keyboard.press("s")
     assert "compare" not in page.url

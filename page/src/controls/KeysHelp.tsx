@@ -1,15 +1,20 @@
 import { useEffect, useRef } from "preact/hooks";
-import { COMMANDS, OTHER_KEYS } from "./commands";
 
-/** The keys of the large view and what they do. */
-export function KeysHelp({ onClose }: { onClose: () => void }) {
+export interface Key {
+  /** as people read it */
+  shown: string;
+  does: string;
+}
+
+/** Keys and what they do, in a dialog. */
+export function KeysHelp({ keys, onClose }: { keys: readonly Key[]; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog class="keys-help" ref={dialog} aria-labelledby="keys-title" onClose={onClose}>
       <h3 id="keys-title">Keys</h3>
       <dl>
-        {[...COMMANDS, ...OTHER_KEYS].map((one) => (
+        {keys.map((one) => (
           <div key={one.shown}>
             <dt>
               <kbd>{one.shown}</kbd>
