@@ -84,7 +84,7 @@ def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     opened = max((cell for cell in (*range(72, 80), *range(312, 320))), key=lambda cell: cell * 37 % 100)
-    assert page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for()
     assert f"open={opened:016x}" in page.url
 
 
