@@ -6,7 +6,8 @@ import { Run } from "./data/run";
 import { followKeys } from "./marks/keys";
 import { followStorage } from "./marks/store";
 import { followPrinting } from "./grid/print";
-import { followAddress, fromHash } from "./state/address";
+import { fromHash } from "./state/address";
+import { followAddress } from "./state/history";
 import { failure, run, view } from "./state/view";
 
 listen();

@@ -1,9 +1,8 @@
 /** The view in the part of the address after `#`, as far as it differs from the view that a run is first shown in. */
 
-import { effect } from "@preact/signals";
 import { largeFromHash, largeToHash } from "./large";
 import { plotFromHash, plotToHash } from "./plot";
-import { firstView, run, view, type View } from "./view";
+import { firstView, type View } from "./view";
 import type { Run } from "../data/run";
 
 const COMPARE = ["none", "wipe", "difference", "side"] as const;
@@ -49,21 +48,6 @@ export function fromHash(hash: string, found: Run): View {
     filter: parts.get("filter") ?? "",
     sort: parts.get("sort") ?? "",
   };
-}
-
-/** Keeps the address as the view is, and the view as the address is when the user changes that. */
-export function followAddress(): void {
-  window.addEventListener("hashchange", () => {
-    const found = run.value;
-    if (found && location.hash.replace(/^#/, "") !== toHash(view.value, firstView(found)))
-      view.value = fromHash(location.hash, found);
-  });
-  effect(() => {
-    const found = run.value;
-    if (!found) return;
-    const hash = toHash(view.value, firstView(found));
-    if (location.hash.replace(/^#/, "") !== hash) history.replaceState(null, "", `#${hash}`);
-  });
 }
 
 function axesOf(parts: URLSearchParams, first: View, found: Run): Pick<View, "rows" | "columns" | "inside"> {

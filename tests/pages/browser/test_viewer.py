@@ -199,6 +199,7 @@ def test_the_keys_are_shown_and_closed_by_themselves(viewer) -> None:
     page.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").click()
     page.get_by_role("heading", name="Keys").wait_for(state="detached")
     page.keyboard.press("ArrowRight")
+    wait_for(page, 6)
     assert open_cell(page) == 6
 
 
