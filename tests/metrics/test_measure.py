@@ -187,8 +187,9 @@ def test_numbers_of_cells_are_no_pairs_to_compare(cli, labelled: Path, reference
     assert cli("measure", tmp_path / "r", "--metrics", PIXELS, "--reference", reference).code == 0
     found = cli("compare", tmp_path / "r", "--matched", "value")
     assert found.code == 0
-    assert "contrast" in found.out
-    assert "fid" not in found.out
+    assert "fid features=pixels: not compared, 1 pair where 3 are needed; it is one number of all pictures" in found.out
+    told = json.loads(cli("compare", tmp_path / "r", "--matched", "value", "--json").out)
+    assert [one["metric"] for one in told["comparisons"][0]["differences"]] == ["contrast"]
 
 
 BAD = [

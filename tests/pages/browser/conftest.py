@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,13 @@ from tests.pages.browser.large import FIRST, id_of, write_large
 from tests.pages.browser.synthetic import write_run
 from tests.support.browser import opened
 
-PAGE = Path(__file__).parents[3] / "page"
 PageOf = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def front(tmp_path_factory) -> Path:
-    """The front end's files, built from its source."""
-    node = shutil.which("node")
-    if not node or not (PAGE / "node_modules").is_dir():
-        pytest.skip("the front end cannot be built: no node, or no modules")
-    folder = tmp_path_factory.mktemp("front")
-    subprocess.run([node, "build.mjs", str(folder)], cwd=PAGE, check=True)
-    return folder
+def front() -> Path:
+    """The front end's built files, which CI compares with a build of its source."""
+    return Path(str(files("cfgsweep.pages"))) / "dist"
 
 
 @pytest.fixture(scope="session")

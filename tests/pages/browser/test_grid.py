@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.pages.browser.conftest import PAGE
 from tests.pages.browser.synthetic import HOSTILE, REASON, write_run
 
-AXE = PAGE / "node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[3] / "page/node_modules/axe-core/axe.min.js"
 
 
 def cell(page: Any, name: str) -> Any:
