@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+SETTLE = 10  # milliseconds after each action: what it changes is drawn with the next frame
+
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Any]:
@@ -20,7 +22,7 @@ def chromium(*arguments: str) -> Iterator[Any]:
     if not program:
         pytest.skip("no chromium is installed")
     with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=program, args=["--no-sandbox", *arguments])
+        found = started.chromium.launch(executable_path=program, args=["--no-sandbox", *arguments], slow_mo=SETTLE)
         yield found
         found.close()
 

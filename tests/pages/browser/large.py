@@ -82,7 +82,7 @@ def mean_error(shown: Pixels, expected: Pixels | Sequence[int]) -> float:
 
 
 def open_cell(page: Any) -> int | None:
-    found = re.search("open=([0-9a-f]{16})", page.url)
+    found = re.search("open=([0-9a-f]{16})", page.evaluate("location.href"))
     return int(found[1], 16) if found else None
 
 

@@ -29,12 +29,12 @@ def test_conditions_leave_cells_and_are_in_the_address(page_of, synthetic) -> No
     assert told(page) == "32 of 480 cells"
     assert page.get_by_role("rowheader").all_inner_texts() == ["cfg", "tnorm"]
     assert page.get_by_role("columnheader").all_inner_texts()[-2:] == ["1", "1.5"]
-    assert "filter=guider=cfg,tnorm; value<2" in unquote_plus(page.url)
-    again = page_of(synthetic, "#" + page.url.partition("#")[2])
+    assert "filter=guider=cfg,tnorm; value<2" in unquote_plus(page.evaluate("location.href"))
+    again = page_of(synthetic, "#" + page.evaluate("location.href").partition("#")[2])
     assert (field(again).input_value(), told(again)) == ("guider=cfg,tnorm; value<2", "32 of 480 cells")
     field(page).fill("")
     assert told(page) == "480 of 480 cells"
-    assert "filter" not in page.url
+    assert "filter" not in page.evaluate("location.href")
 
 
 def test_what_is_wrong_is_told_and_the_cells_stay(page_of, synthetic) -> None:
@@ -42,7 +42,7 @@ def test_what_is_wrong_is_told_and_the_cells_stay(page_of, synthetic) -> None:
     field(page).fill("adherance>0.5")
     assert told(page) == "There is no field “adherance”. Did you mean adherence?"
     assert field(page).get_attribute("aria-invalid") == "true"
-    assert "filter=value%3C2" in page.url
+    assert "filter=value%3C2" in page.evaluate("location.href")
     field(page).fill("adherence>0.5")
     assert re.fullmatch(r"\d+ of 480 cells", told(page))
     assert field(page).get_attribute("aria-invalid") == "false"
@@ -64,7 +64,7 @@ def test_states_are_buttons_and_sliders_go_where_cells_are(page_of, synthetic) -
     page.get_by_role("button", name="failed", exact=True).click()
     assert told(page) == "1 of 480 cells"
     assert field(page).input_value() == "failed"
-    assert page.get_by_text(REASON, exact=True).is_visible()  # it has another seed and sampler than the first view
+    page.get_by_text(REASON, exact=True).wait_for()  # it has another seed and sampler than the first view
     page.get_by_role("button", name="failed", exact=True).click()
     page.get_by_role("button", name="waiting", exact=True).click()
     assert told(page) == "2 of 480 cells"
@@ -76,16 +76,16 @@ def test_states_are_buttons_and_sliders_go_where_cells_are(page_of, synthetic) -
 def test_a_sort_makes_a_list_with_numbers(page_of, synthetic) -> None:
     page = page_of(synthetic, "#filter=seed%3D1&at.seed=1")
     page.get_by_label("Sort by").select_option("adherence")
-    assert "sort=-adherence" in page.url  # higher is better
+    assert "sort=-adherence" in page.evaluate("location.href")  # higher is better
     values = [float(text.split()[1]) for text in page.locator(".tile-value").all_inner_texts()]
     assert values == sorted(values, reverse=True)
     assert values[0] == max(cell * 53 % 100 / 100 for cell in range(480) if cell // 2 % 4 == 1)
     page.get_by_role("button", name="descending").click()
-    assert "sort=adherence" in page.url
+    assert "sort=adherence" in page.evaluate("location.href")
     lowest = page.get_by_role("gridcell").first
-    assert lowest.get_by_role("button", name=re.compile("seed 1.*adherence 0.0")).is_visible()
+    lowest.get_by_role("button", name=re.compile("seed 1.*adherence 0.0")).wait_for()
     page.get_by_label("Sort by").select_option("")
-    assert page.get_by_role("rowheader").first.is_visible()
+    page.get_by_role("rowheader").first.wait_for()
 
 
 def test_keys_in_the_list(page_of, synthetic) -> None:
@@ -106,9 +106,10 @@ def test_keys_in_the_list(page_of, synthetic) -> None:
     assert page.locator("[data-cell]").count() < 300
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible()
-    assert f"open={order[1]:016x}" in page.url
+    page.get_by_role("dialog").wait_for()
+    assert f"open={order[1]:016x}" in page.evaluate("location.href")
     page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
     assert page.evaluate(place_of) == order[1]
 
 

@@ -23,14 +23,14 @@ def test_back_closes_a_picture_and_keeps_what_was_chosen(page_of, large) -> None
     assert page.evaluate("history.length") == before + 1
     page.evaluate("history.back()")
     page.wait_for_selector("dialog", state="detached")
-    assert "zoom=" in page.url
-    assert "open=" not in page.url
-    assert "at.guider=1" in page.url
+    assert "zoom=" in page.evaluate("location.href")
+    assert "open=" not in page.evaluate("location.href")
+    assert "at.guider=1" in page.evaluate("location.href")
     page.evaluate("history.forward()")
     page.get_by_role("dialog").wait_for()
     page.evaluate("history.back()")
     page.wait_for_selector("dialog", state="detached")
-    assert page.locator(".grid").is_visible()
+    page.locator(".grid").wait_for()
 
 
 def test_a_picture_that_is_closed_leaves_no_entry_to_go_back_to(page_of, large) -> None:
@@ -43,4 +43,4 @@ def test_a_picture_that_is_closed_leaves_no_entry_to_go_back_to(page_of, large) 
     open_first(page)
     page.evaluate("history.back()")
     page.wait_for_selector("dialog", state="detached")
-    assert "open=" not in page.url
+    assert "open=" not in page.evaluate("location.href")

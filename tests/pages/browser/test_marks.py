@@ -54,27 +54,27 @@ def test_keys_star_and_reject_and_storage_keeps_it(page_of, synthetic) -> None:
     page.keyboard.press("x")
     assert is_pressed(mark(page, 0, "Star (f)"))
     assert is_pressed(mark(page, 80, "Reject (x)"))
-    assert page.get_by_role("button", name="cfg, value 1, seed 0, euler, starred", exact=True).is_visible()
-    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+    page.get_by_role("button", name="cfg, value 1, seed 0, euler, starred", exact=True).wait_for()
+    page.get_by_text("Marked: ★ 1 ✕ 1").wait_for()
     page.reload()
-    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+    page.get_by_text("Marked: ★ 1 ✕ 1").wait_for()
     focus(page, 80)
     page.keyboard.press("x")
     page.keyboard.press("Control+x")  # a key of the browser
-    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible()
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
     assert page.evaluate("Object.keys(localStorage)") == ["cfgsweep marks of data/plan-0.js"]
     page.get_by_label("Filter", exact=True).press_sequentially("xf")
-    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible()
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
 
 
 def test_buttons_mark_where_the_pointer_is(page_of, synthetic) -> None:
     page = page_of(synthetic)
     picture(page, 16).hover()
     mark(page, 16, "Star (f)").click()
-    assert page.get_by_text("Marked: ★ 1 ✕ 0").is_visible()
-    assert "open=" not in page.url
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
+    assert "open=" not in page.evaluate("location.href")
     mark(page, 16, "Reject (x)").click()
-    assert page.get_by_text("Marked: ★ 0 ✕ 1").is_visible()
+    page.get_by_text("Marked: ★ 0 ✕ 1").wait_for()
 
 
 def test_keys_in_the_large_view(page_of, synthetic) -> None:
@@ -87,7 +87,7 @@ def test_keys_in_the_large_view(page_of, synthetic) -> None:
     page.keyboard.press("x")
     assert is_pressed(page.get_by_role("dialog").get_by_role("button", name="Reject (x)"))
     page.keyboard.press("Escape")
-    assert page.get_by_text("Marked: ★ 1 ✕ 1").is_visible()
+    page.get_by_text("Marked: ★ 1 ✕ 1").wait_for()
 
 
 def test_marks_filter(page_of, synthetic) -> None:
@@ -97,7 +97,7 @@ def test_marks_filter(page_of, synthetic) -> None:
         page.keyboard.press(key)
     page.get_by_role("button", name="starred", exact=True).click()
     assert page.locator("#filter-says").inner_text() == "2 of 480 cells"
-    assert "filter=starred" in page.url
+    assert "filter=starred" in page.evaluate("location.href")
     focus(page, 16)
     page.keyboard.press("f")
     assert page.locator("#filter-says").inner_text() == "1 of 480 cells"
@@ -112,7 +112,7 @@ def test_without_storage_marks_work_and_it_is_told(page_of, synthetic) -> None:
     focus(page, 0)
     page.keyboard.press("f")
     page.get_by_text("Marked: ★ 1 ✕ 0").click()
-    assert page.get_by_text("This browser keeps no marks").is_visible()
+    page.get_by_text("This browser keeps no marks").wait_for()
 
 
 def test_marks_are_downloaded_as_json(page_of, synthetic) -> None:
