@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Detail } from "../src/data/types";
-import { alignedColumns, chartsOf, digits } from "../src/panel/curves";
+import { alignedColumns, chartsOf } from "../src/panel/curves";
 import { fieldsOf } from "../src/panel/fields";
+import { digits } from "../src/shared/digits";
 
 function detailOf(schedule: number[] | null, diagnostics: Record<string, (number | null)[]> | null): Detail {
   return { record: {}, schedule, diagnostics, hasPreviews: false, copies: {} };
@@ -49,8 +50,11 @@ describe("the charts of a cell", () => {
   });
 });
 
-it("writes numbers with four digits", () => {
-  expect([1.23456, 0, 123456, 1e-9, null, undefined].map(digits)).toEqual(["1.235", "0", "123500", "1e-9", "–", "–"]);
+it("writes numbers with four digits, and whole numbers whole", () => {
+  expect([1.23456, 0, 1e-9, 999.96, 12345.6, null, undefined].map(digits)).toEqual(
+    ["1.235", "0", "1e-9", "1000", "12346", "–", "–"],
+  );
+  expect([123456, 4294967295, -20000].map(digits)).toEqual(["123456", "4294967295", "-20000"]);
 });
 
 it("lists nested fields of records by their whole names", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ticksBy } from "../src/panel/ticks";
+import { ticksBy } from "../src/shared/ticks";
 
 describe("the numbers at ticks", () => {
   it("have the digits that their step needs", () => {

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Run } from "../data/run";
-import { px } from "../grid/px";
+import { px } from "../shared/px";
 import { largestPicture } from "../grid/shown";
 import { scaled } from "../grid/geometry";
 import { useLines } from "../grid/virtual";

@@ -1,12 +1,12 @@
 import type { Run } from "../data/run";
 import { Content, nameOf } from "../grid/Picture";
-import { px } from "../grid/px";
+import { px } from "../shared/px";
 import { Marks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
 import { change } from "../state/view";
 import { valueOf } from "./fields";
-import { digits } from "../panel/curves";
+import { digits } from "../shared/digits";
 import { order } from "./sorted";
 import type { Tiles } from "./tiles";
 

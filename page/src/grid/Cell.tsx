@@ -3,7 +3,7 @@ import { mosaicColumns, GAP } from "./geometry";
 import type { Layout } from "./layout";
 import { Picture } from "./Picture";
 import { cellAt, type Pivot } from "./pivot";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 export interface CellProps {
   run: Run;

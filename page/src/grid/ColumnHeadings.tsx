@@ -3,7 +3,7 @@ import { Heading } from "./Heading";
 import { sum, type Layout } from "./layout";
 import { cornerTexts, isTurned } from "./measure";
 import type { Pivot } from "./pivot";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 /** The headings of all columns that are in the document, one row for each axis; they stay at the top of the window. */
 export function ColumnHeadings(props: { pivot: Pivot; layout: Layout; columns: readonly number[] }) {

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { KeysHelp } from "../controls/KeysHelp";
+import { KeysHelp } from "../shared/KeysHelp";
 import type { Run } from "../data/run";
 import { openCell, view } from "../state/view";
 import { ColumnHeadings } from "./ColumnHeadings";
@@ -13,7 +13,7 @@ import { useSlots } from "./slots";
 import { useSpeed } from "./speed";
 import { useLines } from "./virtual";
 import { useCentre } from "./centre";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 /** All cells of the run by rows and columns; those near the window are in the document. */
 export function Grid(props: { run: Run }) {

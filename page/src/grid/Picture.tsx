@@ -9,7 +9,7 @@ import { isFast } from "./speed";
 import { needsPicture } from "./geometry";
 import type { Layout } from "./layout";
 import type { Place } from "./pivot";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 /** the longest side of pictures in which no words fit, in CSS pixels */
 const SMALL = 72;

@@ -5,7 +5,7 @@ import { groupAt } from "./groups";
 import { Heading } from "./Heading";
 import { sum, type Layout } from "./layout";
 import type { Pivot, Place } from "./pivot";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 interface RowProps {
   run: Run;

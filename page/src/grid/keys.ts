@@ -1,7 +1,7 @@
 /** Keys in the grid. */
 
 import { signal } from "@preact/signals";
-import type { Key } from "../controls/KeysHelp";
+import type { Key } from "../shared/KeysHelp";
 import { change, view } from "../state/view";
 import { largestPicture, active, moveTo } from "./shown";
 import { zoomed } from "./geometry";

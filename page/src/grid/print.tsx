@@ -7,7 +7,7 @@ import { groupsOver } from "./groups";
 import { linesInWindow, mosaicColumns } from "./geometry";
 import type { Layout } from "./layout";
 import { cellAt, type Pivot } from "./pivot";
-import { px } from "./px";
+import { px } from "../shared/px";
 
 interface Shown {
   pivot: Pivot;

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { Menu } from "../controls/Menu";
 import type { Run } from "../data/run";
-import { ToCopy } from "../panel/Copies";
-import { copied } from "../panel/copied";
+import { ToCopy } from "../shared/ToCopy";
+import { copied } from "../shared/copied";
 import { excludeBlock } from "./exclude";
 import { marked, storageProblem, toJson, type Marked } from "./store";
 

@@ -1,4 +1,4 @@
-import { digits } from "../panel/curves";
+import { digits } from "../shared/digits";
 import { drawn } from "./metric";
 import { GRADIENT } from "./scale";
 

@@ -3,7 +3,7 @@
 import { computed } from "@preact/signals";
 import type { Metric } from "../data/types";
 import { numberOf } from "../filter/fields";
-import { digits } from "../panel/curves";
+import { digits } from "../shared/digits";
 import { run, view, type View } from "../state/view";
 import { rangeOf, shareOf, type Range } from "./scale";
 

@@ -2,7 +2,7 @@
 
 import type { Run } from "../data/run";
 import type { Transition } from "../data/types";
-import { digits } from "../panel/curves";
+import { digits } from "../shared/digits";
 import type { View } from "../state/view";
 
 /** At an edge of a cell where the next value of the axis is beside it, otherwise in a corner of it. */

@@ -1,8 +1,9 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { seriesColour } from "./colours";
-import { alignedColumns, digits, lengthOf, type Chart } from "./curves";
+import { seriesColour } from "../shared/colours";
+import { digits } from "../shared/digits";
+import { alignedColumns, lengthOf, type Chart } from "./curves";
 import { draw, markIn } from "./plot";
 import { markedStep } from "./position";
 

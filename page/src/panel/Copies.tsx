@@ -1,7 +1,8 @@
 /** Buttons that copy: what Python wrote for this cell, and the address of this view. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { copied } from "./copied";
+import { useState } from "preact/hooks";
+import { copied } from "../shared/copied";
+import { ToCopy } from "../shared/ToCopy";
 
 interface Asked {
   name: string;
@@ -25,17 +26,5 @@ export function Copies({ copies }: { copies: Record<string, string> }) {
       <p role="status">{asked?.isCopied && <>Copied: {asked.name}</>}</p>
       {asked && !asked.isCopied && <ToCopy key={asked.name} text={asked.text} />}
     </div>
-  );
-}
-
-/** Where the browser allows no copying: the text, selected. */
-export function ToCopy({ text }: { text: string }) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.select(), []);
-  return (
-    <label>
-      This browser lets a page copy nothing: press Ctrl+C or ⌘C.
-      <textarea ref={field} readOnly rows={6} value={text} />
-    </label>
   );
 }

@@ -1,6 +1,6 @@
 import type { Json, Metric } from "../data/types";
 import type { Run } from "../data/run";
-import { digits } from "./curves";
+import { digits } from "../shared/digits";
 
 const BETTER = new Map([
   [true, " (higher is better)"],

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { digits, lengthOf, type Chart } from "./curves";
+import { digits } from "../shared/digits";
+import { lengthOf, type Chart } from "./curves";
 
 /** All numbers of charts, a line a step. */
 export function NumberTable({ unit, charts }: { unit: Chart["unit"]; charts: readonly Chart[] }) {

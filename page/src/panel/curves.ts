@@ -66,11 +66,6 @@ function readable(name: string): string {
   return name.replaceAll("_", " ");
 }
 
-/** Four digits, without an exponent where that is shorter. */
-export function digits(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : String(Number(value.toPrecision(4)));
-}
-
 /** Numbers and the reference's as columns of the same length, after the numbers of steps, from 1. */
 export function alignedColumns(chart: Chart): [number[], ...(number | null)[][]] {
   const columns = chart.curves.flatMap(({ values, reference }) => [values, reference ?? []]);

@@ -1,10 +1,10 @@
 /** A chart as a uPlot of its curves; the reference's are dashed. */
 
 import uPlot from "uplot";
-import { seriesColour } from "./colours";
+import { resolved, seriesColour } from "../shared/colours";
 import { alignedColumns, type Chart } from "./curves";
 import { mark } from "./position";
-import { roomFor, tickTexts } from "./ticks";
+import { roomFor, tickTexts } from "../shared/ticks";
 
 const HEIGHT = 120;
 
@@ -44,14 +44,4 @@ export function draw(chart: Chart, place: HTMLElement): uPlot {
 /** Marks a step in a chart; none: null. */
 export function markIn(plot: uPlot, step: number | null): void {
   plot.setCursor({ left: step === null ? -10 : plot.valToPos(step + 1, "x"), top: 0 }, false);
-}
-
-/** What a canvas can draw with, of a CSS variable. */
-export function resolved(variable: string, place: HTMLElement): string {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${variable})`;
-  place.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }

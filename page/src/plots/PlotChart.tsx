@@ -2,7 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { Run } from "../data/run";
-import { px } from "../grid/px";
+import { px } from "../shared/px";
 import { change } from "../state/view";
 import { drawPlot, type Plot } from "./draw";
 import { stepped } from "./keys";

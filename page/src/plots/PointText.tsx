@@ -1,5 +1,5 @@
 import type { Run } from "../data/run";
-import { digits } from "../panel/curves";
+import { digits } from "../shared/digits";
 import { notesOf } from "../overlay/notes";
 import type { PlotView } from "../state/plot";
 import { titleOf } from "../viewer/settings";

@@ -1,11 +1,11 @@
 /** Points as a uPlot: dots, and for an axis across a curve through each group's means. */
 
 import uPlot from "uplot";
-import { resolved } from "../panel/plot";
+import { resolved } from "../shared/colours";
 import type { PlotView } from "../state/plot";
 import { dotPaths, lookOf, type Shape } from "./shapes";
 import { curveOf, type Point } from "./points";
-import { roomFor, tickTexts } from "../panel/ticks";
+import { roomFor, tickTexts } from "../shared/ticks";
 
 const HEIGHT = 300;
 

@@ -1,7 +1,7 @@
 /** The looks of groups: those that have the same colour differ in the shape of their dots and the dashes of their curve. */
 
 import type uPlot from "uplot";
-import { COLOURS, seriesColour } from "../panel/colours";
+import { COLOURS, seriesColour } from "../shared/colours";
 
 const SHAPES = ["circle", "square", "triangle", "diamond", "plus", "inverted"] as const;
 export type Shape = (typeof SHAPES)[number];

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
-import { KeysHelp } from "../controls/KeysHelp";
+import { KeysHelp } from "../shared/KeysHelp";
 import { Panel } from "../panel/Panel";
 import { useDetail, type Known } from "../panel/useDetail";
 import { pinnedCell, view } from "../state/view";

@@ -1,7 +1,7 @@
 /** The part of a picture that is seen: moved by scrolling, or by dragging with the mouse. */
 
 import type { ComponentChildren, RefObject } from "preact";
-import { px } from "../grid/px";
+import { px } from "../shared/px";
 import type { Size } from "./layout";
 
 interface Props {

@@ -1,6 +1,6 @@
 /** What keys and buttons of the large view do. */
 
-import type { Key } from "../controls/KeysHelp";
+import type { Key } from "../shared/KeysHelp";
 import { change, changeLarge, view } from "../state/view";
 import { SCALES } from "../state/large";
 import { compare, pin, swap } from "./compare";
