@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import UserError
-from cfgsweep.execution.run_api import opened_run
+from cfgsweep.execution.run_api import open_run, opened_run
 from cfgsweep.storage.artifacts import PAGE_INDEX
 from cfgsweep.storage.page_files import SINGLE
 from cfgsweep.storage.run_folder import RunFolder
@@ -43,11 +43,14 @@ def page(
     if opened.chosen and out is None and not single:
         hint = "give --out or --single, too"
         raise UserError("the page in a run's folder is of all of the run", where="--where", hint=hint)
-    folder, content = opened.run_folder, (opened.run_folder, opened.sweep, opened.experiments)
+    whole = open_run(opened.folder) if opened.chosen else opened  # what cells are compared with depends on all of it
+    others = [*whole.experiments, *whole.controls]
+    content = opened.run_folder, opened.sweep, opened.experiments
     if single:
-        return write_single(*content, Path(out) if out is not None else folder.page / SINGLE)
+        path = Path(out) if out is not None else opened.run_folder.page / SINGLE
+        return write_single(*content, others, path)
     if out is not None:
-        return write_page_folder(*content, Path(out))
+        return write_page_folder(*content, others, Path(out))
     write_page(*content)
     return opened.folder / PAGE_INDEX
 

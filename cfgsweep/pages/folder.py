@@ -9,11 +9,9 @@ from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.pages.data import PageData
-from cfgsweep.pages.thumbs import make_thumbs, thumb_name
 from cfgsweep.pages.write import asset, remove_others, write_assets, write_data
 from cfgsweep.storage.artifacts import IMAGES, PREVIEWS
 from cfgsweep.storage.page_files import HEAD, INDEX, begins_as_script
-from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
@@ -22,19 +20,22 @@ from cfgsweep.system.files import make_folder, open_atomic
 PICTURES = "[0-9a-f]" * 16 + ".png"
 
 
-def write_page_folder(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], folder: Path) -> Path:
+def write_page_folder(
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], others: Sequence[Experiment], folder: Path
+) -> Path:
     """Write a page of these experiments, their pictures and previews; the path of the page.
+
+    others: further experiments of the run. Pictures of those that these are compared with are copied, too.
 
     A page that is there is made this one. Raises UserError where the folder holds anything else, or is in the run's.
     """
     _check_folder(folder, run.folder)
     write_assets(folder)
-    records = run.records_of(experiments)
-    colours = make_thumbs(run, records.values(), folder)
-    done = [one for one in records.values() if isinstance(one, DoneRecord) and thumb_name(one) in colours]
+    data = PageData.of(run, sweep, experiments, folder, others, folder="")
+    done = data.whole
     _copy((run.image_path(record.id) for record in done), folder / IMAGES)
     _copy((path for record in done if (path := run.previews / f"{record.id}.png").is_file()), folder / PREVIEWS)
-    write_data(PageData(run, sweep, experiments, records, colours, folder=""), folder)
+    write_data(data, folder)
     return folder / INDEX
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.pages.data import PageData, Script
-from cfgsweep.pages.thumbs import make_thumbs, thumb_file, thumb_name
+from cfgsweep.pages.thumbs import thumb_file, thumb_name
 from cfgsweep.pages.write import asset
 from cfgsweep.storage.page_files import HEAD, INDEX, is_single, script
-from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
@@ -29,8 +28,13 @@ POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]
 IN_SCRIPT = re.compile(r"</(script)|<!--", re.IGNORECASE)  # what would end a script, or change how its end is found
 
 
-def write_single(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], path: Path) -> Path:
-    """Write the file. Raises UserError where the experiments are too many, or another file is in its place."""
+def write_single(
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], others: Sequence[Experiment], path: Path
+) -> Path:
+    """Write the file. Raises UserError where the experiments are too many, or another file is in its place.
+
+    others: further experiments of the run, that these may be compared with.
+    """
     if len(experiments) > MOST_CELLS:
         raise UserError(
             "too many pictures for one file",
@@ -42,24 +46,21 @@ def write_single(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]
     if path.is_dir() or (path.exists() and not is_single(path)):
         raise UserError("not a page in one file", where="--out", given=str(path), hint="name another file")
     make_folder(path.parent)
-    text = single_page(run, sweep, experiments)
+    text = single_page(run, sweep, experiments, others)
     with open_atomic(path) as file:
         file.write(text.encode())
     return path
 
 
-def single_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]) -> str:
+def single_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], others: Sequence[Experiment]) -> str:
     """The page as text."""
-    records = run.records_of(experiments)
     with tempfile.TemporaryDirectory() as folder:
-        colours = make_thumbs(run, records.values(), Path(folder))
-        urls = {name: _data_url(thumb_file(Path(folder), name)) for name in colours}
-    data = PageData(run, sweep, experiments, records, colours, has_previews=False)
+        data = PageData.of(run, sweep, experiments, Path(folder), others, has_previews=False)
+        urls = {name: _data_url(thumb_file(Path(folder), name)) for name in data.colours}
     plan, results = data.plan(), list(data.results())
     head = data.head(plan[0], [found[0][0] for found in results])
-    done = [one for one in records.values() if isinstance(one, DoneRecord) and thumb_name(one) in urls]
     inline = {f"{head['thumbs']}{name}.webp": url for name, url in urls.items()}
-    head["inline"] = inline | {f"{head['pictures']}{one.id}.png": urls[thumb_name(one)] for one in done}
+    head["inline"] = inline | {f"{head['pictures']}{one.id}.png": urls[thumb_name(one)] for one in data.whole}
     return _html([plan, *(one for pair in results for one in pair), script(HEAD, head)])
 
 

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cfgsweep.pages.axes import PageAxis, axis_searched
+from cfgsweep.storage.report_file import searched
 
 
-def transitions_of(report: Mapping[str, Any], axes: Sequence[PageAxis], ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Of a report of `cfgsweep phase`; none of maps, whose searches have none. ids: of the cells."""
-    axis = next((one for one in axes if one.name == axis_searched(report["search"])), None)
+def transitions_of(
+    report: Mapping[str, Any], axes: Sequence[PageAxis], cells: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Of a report of `cfgsweep phase`; none of maps, whose searches have none. cells: their numbers, by ids."""
+    axis = next((one for one in axes if one.name == axis_searched(searched(report)[0])), None)
     if axis is None or None in axis.numbers:
         return []
-    cells = {name: number for number, name in enumerate(ids)}
     return [mark for search in report["searches"] for mark in _marks(search, axis, axes, cells)]
 
 

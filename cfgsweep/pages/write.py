@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cfgsweep.pages.current import MADE_OF, made_of
 from cfgsweep.pages.data import PageData, Script
-from cfgsweep.pages.thumbs import make_thumbs, thumb_file
+from cfgsweep.pages.thumbs import thumb_file
 from cfgsweep.storage.page_files import ASSETS, DATA, HEAD, THUMBS, hash_of, script
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -30,9 +30,7 @@ def write_page(
     run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], is_running: bool = False
 ) -> WrittenPage:
     """Write `page/` in the run's folder. After a kill at any moment there is the page of before, or the new one."""
-    records = run.records_of(experiments)
-    colours = make_thumbs(run, records.values(), run.page)
-    return write_data(PageData(run, sweep, experiments, records, colours, is_running=is_running), run.page)
+    return write_data(PageData.of(run, sweep, experiments, run.page, is_running=is_running), run.page)
 
 
 def write_data(data: PageData, folder: Path) -> WrittenPage:

@@ -74,6 +74,15 @@ class MapSearch:
             for point, picture in self.points.items()
         }
 
+    @property
+    def areas(self) -> list[tuple[Cell, int | None]]:
+        """The cells, each with the kind of the pictures at its corners; None where these are of several kinds.
+
+        None, too, where the search was stopped before they were computed.
+        """
+        found = ((cell, {self.kinds.get(corner) for corner in _corners(cell)}) for cell in self.cells)
+        return [(cell, kinds.pop() if len(kinds) == 1 else None) for cell, kinds in found]
+
     def typical_points(self) -> list[Point]:
         """For every kind, the point whose picture is nearest to the mean."""
         return [min(self.points, key=lambda point: self.measure(self.points[point], mean)) for mean in self._means]

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from cfgsweep.config.parameters import compact
 from cfgsweep.phases.report import Report
 from cfgsweep.storage.png import as_image
+from cfgsweep.storage.report_file import searched
 from cfgsweep.storage.run_folder import RunFolder
 
 PIXELS = 400  # a side of the map
@@ -71,7 +72,7 @@ def _pictures(axes: Axes, report: Report, search: Report, run: RunFolder) -> Non
 
 
 def _label(axes: Axes, report: Report) -> None:
-    across, up = report["search"].split(", ")
+    across, up = searched(report)
     axes.set(xlabel=across, ylabel=up)
 
 

@@ -84,6 +84,10 @@ def _map_report(state: SearchState, search: MapSearch) -> Report:
         "kinds": [search.kinds[point] for point in sorted(state.records)],
         "typical": [{"value": point, "image": state.records[point].image} for point in search.typical_points()],
         "cells": len(search.cells),
+        "areas": [
+            {"left": left, "right": right, "bottom": bottom, "top": top, "kind": kind}
+            for (left, right, bottom, top), kind in search.areas
+        ],
         "transitions": [],
     }
 

@@ -39,6 +39,19 @@ class Typical(_Fields):
     """the picture's path in the run folder"""
 
 
+class Area(_Fields):
+    left: float
+    """the lowest of the first value"""
+    right: float
+    """the highest one"""
+    bottom: float
+    """the lowest of the second value"""
+    top: float
+    """the highest one"""
+    kind: int | None
+    """of the pictures at all four corners; null where these are of several kinds, or were not computed"""
+
+
 class Background(_Fields):
     median_slope: float
     """the slope that half of the range is below, in distance per unit of the value"""
@@ -129,6 +142,8 @@ class SearchFields(_Fields):
     """a picture of every kind; of maps"""
     cells: int | None = None
     """in how many cells the plane was divided; of maps"""
+    areas: list[Area] = []
+    """these cells; of maps"""
 
 
 class Median(_Fields):

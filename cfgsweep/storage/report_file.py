@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cfgsweep.storage.drawings import put_aside
 from cfgsweep.storage.file_state import read_text
@@ -22,6 +23,12 @@ def read_report(path: Path) -> dict[str, object] | None:
         return None
     is_report = isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in FIELDS.items())
     return found if is_report else None
+
+
+def searched(report: Mapping[str, Any]) -> list[str]:
+    """The settings that the search of a report varies: one, or the two of a map."""
+    names: str = report["search"]
+    return names.split(", ")
 
 
 def is_report(path: Path) -> bool:

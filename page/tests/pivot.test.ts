@@ -23,6 +23,7 @@ const PLAN: Plan = {
     b: Array.from({ length: 12 }, (_, cell) => Math.floor(cell / 2) % 3),
     c: Array.from({ length: 12 }, (_, cell) => cell % 2),
   },
+  described: AXES,
 };
 const ALL = Array.from({ length: 12 }, (_, cell) => cell);
 const VIEW = { rows: ["a"], columns: ["b"], inside: [], fixed: {}, hidden: {} };

@@ -41,7 +41,7 @@ export function runOf(given: {
   const plan = `plan-${files++}.js`;
   const at = all.filter((cell) => !given.waiting?.includes(cell));
   const column = <T>(of: (cell: number) => T): Column<T> => ({ each: at.map(of) });
-  window.cfgsweepPage(plan, { ids: all.map((cell) => `c${cell}`), axes });
+  window.cfgsweepPage(plan, { ids: all.map((cell) => `c${cell}`), axes, described: given.axes });
   window.cfgsweepPage(`results-${plan}`, {
     at,
     thumb: column((cell) => `t${cell}`),
@@ -61,7 +61,6 @@ export function runOf(given: {
     pictures: "../images/",
     previews: null,
     thumbs: "thumbs/",
-    axes: given.axes,
     metrics: given.metrics ?? [],
     plan,
     results: [`results-${plan}`],

@@ -61,9 +61,9 @@ def test_every_file_is_a_call_with_its_own_name_and_json(finished: Path, page: W
 def test_cells_are_those_of_the_run_with_its_titles(finished: Path, page: WrittenPage) -> None:
     records = records_of(finished)
     assert page.plan["ids"] == [record["id"] for record in records]
-    assert [axis["name"] for axis in page.head["axes"]] == ["prompt", "seed", "guider", "schedule", "value"]
-    assert page.head["axes"][-1]["label"] == "guidance scale"
-    assert page.head["axes"][-1]["values"][1] == {"title": "guidance scale 3", "text": "3", "number": 3.0, "entry": 3.0}
+    assert [axis["name"] for axis in page.axes] == ["prompt", "seed", "guider", "schedule", "value"]
+    assert page.axes[-1]["label"] == "guidance scale"
+    assert page.axes[-1]["values"][1] == {"title": "guidance scale 3", "text": "3", "number": 3.0, "entry": 3.0}
     for number, record in enumerate(records):
         titles = page.titles(number)
         assert titles["prompt"] == record["prompt"]

@@ -122,7 +122,7 @@ def test_one_file_has_data_and_thumbnails_inside(run: Path, cli) -> None:
     (results,) = (found[name] for name in head["results"])
     assert results["details"] in found
     assert found[head["plan"]]["axes"]
-    assert HOSTILE in [value["title"] for value in head["axes"][0]["values"]]
+    assert HOSTILE in [value["title"] for value in found[head["plan"]]["described"][0]["values"]]
     expected = {f"thumbs/{one['pixels_sha256'][:16]}.webp" for one in records_of(run)}
     assert head["inline"].keys() == expected | {f"{head['pictures']}{one['id']}.png" for one in records_of(run)}
     for one in records_of(run):

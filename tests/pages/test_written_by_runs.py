@@ -69,7 +69,7 @@ def test_another_run_adds_to_the_page(run: Path, cli, sweep_file) -> None:
     assert outcome.out.splitlines()[-1] == str(run / "page/index.html")
     page = WrittenPage(run / "page")
     assert len(page.results) == 18
-    assert {found["title"] for found in page.head["axes"][-1]["values"]} == {"value 1.5", "value 3", "value 4"}
+    assert {found["title"] for found in page.axes[-1]["values"]} == {"value 1.5", "value 3", "value 4"}
     before = times_of(run / "page")
     cli("run", run)
     assert times_of(run / "page") == before
@@ -213,7 +213,7 @@ def test_transitions_of_a_search_are_between_its_values(tmp_path: Path) -> None:
         quiet=True,
     )
     page = WrittenPage(tmp_path / "p/page")
-    axes = {axis["name"]: axis["values"] for axis in page.head["axes"]}
+    axes = {axis["name"]: axis["values"] for axis in page.axes}
     values = [value["number"] for value in axes["value"]]
     assert values == sorted(values)
     expected = [(search["seed"], one) for search in found.report["searches"] for one in search["transitions"]]

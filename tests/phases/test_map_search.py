@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cfgsweep.metrics.distances import rms
 from cfgsweep.phases.map_search import MapSearch
 from cfgsweep.phases.search_range import SearchRange
+from tests.support.page_data import WrittenPage
 
 ACROSS = SearchRange(tuple(np.linspace(0, 2, 9).tolist()), 0.05)
 UP = SearchRange(tuple(np.linspace(-1, 1, 7).tolist()), 0.05)
@@ -83,6 +84,30 @@ def test_the_command_writes_a_map(cli, sweep_file, tiny_model, tmp_path) -> None
     plan = json.loads(cli("plan", out / "sweep.yaml", "--out", out, "--json").out)
     assert plan["pending"] == 0
     assert plan["experiments"] == sum(len(search["points"]) for search in report["searches"])
+    page = WrittenPage(out / "page")
+    assert [found["title"] for found in page.plan["maps"]] == ["seed 1", "seed 2"]
+    for found, search in zip(page.plan["maps"], report["searches"], strict=True):
+        assert found["across"] == {"name": "value", "label": "value", "low": 0, "high": 40, "tolerance": 6}
+        assert (found["up"]["name"], found["up"]["label"]) == ("guider.cfg.guidance_rescale", "cfg guidance_rescale")
+        points = {page.plan["ids"][point["cell"]]: point for point in found["points"]}
+        for point, kind in zip(search["points"], search["kinds"], strict=True):
+            shown = points[point["id"]]
+            assert ([shown["x"], shown["y"]], shown["kind"]) == (point["value"], kind)
+        assert [f"images/{page.plan['ids'][cell]}.png" for cell in found["typical"]] == [
+            typical["image"] for typical in search["typical"]
+        ]
+        check_areas(found)
+
+
+def check_areas(found: dict) -> None:
+    """They cover the plane, and tell the kinds of the pictures at their corners."""
+    kinds = {(point["x"], point["y"]): point["kind"] for point in found["points"]}
+    for area in found["areas"]:
+        corners = {kinds[x, y] for x in (area["left"], area["right"]) for y in (area["bottom"], area["top"])}
+        assert area["kind"] == (corners.pop() if len(corners) == 1 else None)
+    sizes = [(area["right"] - area["left"]) * (area["top"] - area["bottom"]) for area in found["areas"]]
+    assert sum(sizes) == pytest.approx(40)
+    assert max(area["right"] for area in found["areas"]) == 40
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from typing import Any
 CALL = re.compile(r'cfgsweepPage\("([^"\\]+)",(.*)\);\n', re.DOTALL)
 
 
+OF_CELLS = ("thumb", "colour", "reason", "control")
+
+
 class WrittenPage:
     """A page's head and plan, and by the number of a cell what its files of results and details have of it."""
 
@@ -17,11 +20,13 @@ class WrittenPage:
         self.folder = folder
         self.head = self.file("data.js")
         self.plan = self.file(self.head["plan"])
+        self.axes = self.plan["described"]
         self.results, self.details = dict[int, dict](), dict[int, dict]()
         for name in self.head["results"]:
             found = self.file(name)
             details = self.file(found["details"])
-            columns = {**{f".{key}": found[key] for key in ("thumb", "colour", "reason")}, **found["fields"]}
+            of_cells = {f".{key}": found[key] for key in OF_CELLS if key in found}
+            columns = {**of_cells, **found["fields"]}
             for row, cell in enumerate(found["at"]):
                 self.results[cell] = {key: value_of(column, row) for key, column in columns.items()}
                 self.details[cell] = details[row]
@@ -37,7 +42,7 @@ class WrittenPage:
 
     def titles(self, cell: int) -> dict[str, str]:
         """By the axes, the titles of a cell's values."""
-        axes = {axis["name"]: axis["values"] for axis in self.head["axes"]}
+        axes = {axis["name"]: axis["values"] for axis in self.axes}
         return {name: axes[name][codes[cell]]["title"] for name, codes in self.plan["axes"].items()}
 
 

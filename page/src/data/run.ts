@@ -1,6 +1,6 @@
 /** The run of the page: its cells by number, with the columns of all result files joined. */
 
-import type { Axis, Column, Detail, Details, Head, Json, Plan, Results } from "./types";
+import type { Axis, Column, Control, Detail, Details, Head, Json, Plan, Results } from "./types";
 import { load } from "./load";
 
 /** Where a cell's values are: a file of results, and the cell's place in its columns. */
@@ -9,10 +9,15 @@ interface Place {
   row: number;
 }
 
+/** The head, and the axes of the plan. */
+interface Known extends Head {
+  axes: Axis[];
+}
+
 /** What is known of a run at one moment. Never changed: when more of the run is there, there is another one. */
 export class Run {
   private constructor(
-    readonly head: Head,
+    readonly head: Known,
     readonly plan: Plan,
     private readonly places: (Place | undefined)[],
     private readonly numbers: ReadonlyMap<string, number>,
@@ -36,7 +41,7 @@ export class Run {
       results.at.forEach((cell, row) => (places[cell] = { results, row }));
     const numbers =
       earlier?.plan === plan ? earlier.numbers : new Map(plan.ids.map((id, number) => [id, number]));
-    return new Run(head, plan, places, numbers);
+    return new Run({ ...head, axes: plan.described }, plan, places, numbers);
   }
 
   get size(): number {
@@ -87,6 +92,11 @@ export class Run {
 
   previews(cell: number): string | null {
     return this.head.previews === null ? null : this.address(`${this.head.previews}${this.id(cell)}.png`);
+  }
+
+  /** What the cell is to be compared with; null where there is nothing. */
+  control(cell: number): Control | null {
+    return this.at(cell, (results) => results.control);
   }
 
   /** A field of the cell's record; null where it has none. */

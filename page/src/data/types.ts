@@ -28,8 +28,6 @@ export interface Head {
   thumbs: string;
   /** of `--single`, a page in one file: `data:` URLs by the addresses they stand for, of thumbnails and pictures */
   inline?: Record<string, string>;
-  /** in which the cells differ, in the order of a sweep file */
-  axes: Axis[];
   metrics: Metric[];
   /** a file, relative to the page */
   plan: string;
@@ -81,6 +79,53 @@ export interface Plan {
   ids: string[];
   /** of every axis, the number of each cell's value */
   axes: Record<string, number[]>;
+  /** the axes in which the cells differ, in the order of a sweep file */
+  described: Axis[];
+  /** where `cfgsweep phase` searched over two settings: one for every combination of the other axes */
+  maps?: PhaseMap[];
+}
+
+/** Which kind of picture is where in the plane of two settings, as clusters of the pictures. */
+export interface PhaseMap {
+  /** the settings in which the maps differ */
+  title: string;
+  across: MapSide;
+  up: MapSide;
+  /** the pictures; the nearest one tells the kind at any other place, distances as shares of both ranges */
+  points: MapPoint[];
+  /** rectangles that cover the plane without overlap */
+  areas: MapArea[];
+  /** for every kind the number of a cell that is typical of it; null where it is no cell of the page */
+  typical: (number | null)[];
+}
+
+export interface MapSide {
+  /** `value`, `guider.NAME.PARAMETER` or `schedule.NAME.PARAMETER` */
+  name: string;
+  /** for people */
+  label: string;
+  low: number;
+  high: number;
+  /** how exactly boundaries are known: the side of the smallest areas is at most that */
+  tolerance: number;
+}
+
+export interface MapPoint {
+  /** the number in `Plan.ids` */
+  cell: number;
+  x: number;
+  y: number;
+  /** from 0; the most frequent kind first */
+  kind: number;
+}
+
+export interface MapArea {
+  left: number;
+  right: number;
+  bottom: number;
+  top: number;
+  /** of the pictures at its four corners; null where these are of several kinds, so that a boundary goes through it */
+  kind: number | null;
 }
 
 /** One value a cell: the same for all, numbers of distinct values, or each by itself. */
@@ -97,8 +142,30 @@ export interface Results {
   reason: Column<string | null>;
   /** the fields of records as `cfgsweep table --each` names them, numbers of metrics among them */
   fields: Record<string, Column<Json>>;
+  /** what each cell is to be compared with; not there where no cell has one */
+  control?: Column<Control | null>;
   /** a file, relative to the page */
   details: string;
+}
+
+/**
+ * The picture of the baseline that matches a cell, of the same seed, label and prompt: plain guidance of the same
+ * effective scale, unless `compare` of the sweep names something else. Null of cells of the baseline itself, and where
+ * nothing matches.
+ */
+export interface Control {
+  /** of the experiment; its picture is in `Head.pictures`, named as those of cells */
+  id: string;
+  /** as in `Results.thumb` */
+  thumb: string;
+  /** the average colour, 0xRRGGBB */
+  colour: number;
+  /** for people: `cfg 2.31` */
+  title: string;
+  /** of this picture */
+  effectiveScale: number | null;
+  /** its number in `Plan.ids`; null of a picture that was added for the comparison, which is no cell */
+  cell: number | null;
 }
 
 /** Of the cells of one file of results, in the same order. */

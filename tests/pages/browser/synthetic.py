@@ -35,22 +35,22 @@ def write_run(folder: Path, sizes: Sequence[int], side: int = SIDE, each: bool =
     page = folder / "page"
     (page / "data").mkdir(parents=True)
     ids = [f"{cell:016x}" for cell in range(count)]
-    write(page, "data/plan-0.js", {"ids": ids, "axes": codes})
+    write(page, "data/plan-0.js", {"ids": ids, "axes": codes, "described": axes})
     colours = write_pictures(folder, ids, side, each)
     there = [cell for cell in range(count) if cell not in WAITING]
     parts = [there[start : start + SEGMENT] for start in range(0, count, SEGMENT)]
     names = [write_results(page, k, part, axes, codes, Pictures(side, each, colours)) for k, part in enumerate(parts)]
-    write(page, "data.js", head(axes, names))
+    write(page, "data.js", head(names))
     return count
 
 
-def head(axes: list[dict[str, Any]], results: list[str]) -> dict[str, Any]:
+def head(results: list[str]) -> dict[str, Any]:
     metrics = [{"name": "contrast", "higherIsBetter": None}, {"name": "adherence", "higherIsBetter": True}]
     between = {"axis": "value", "after": 3, "distance": 0.4, "where": {"guider": 0}}
     return {
         **{"format": 1, "name": "synthetic", "state": "done", "poll": 1000, "version": "0.2"},
         **{"pictures": "../images/", "previews": "../previews/", "thumbs": "thumbs/", "plan": "data/plan-0.js"},
-        **{"axes": axes, "metrics": metrics, "results": results, "transitions": [between]},
+        **{"metrics": metrics, "results": results, "transitions": [between]},
     }
 
 

@@ -155,8 +155,9 @@ def of_sweep(tmp_path_factory, front: Path, experiments: list[Experiment]) -> Pa
             for place, title in enumerate(titles)
         ]
         axes.append({"name": name, "label": name, "values": made})
-    write(folder / "page", "data/plan-0.js", {"ids": [e.id for e in experiments], "axes": codes})
-    write(folder / "page", "data.js", {**head(axes, []), "metrics": [], "transitions": []})
+    plan = {"ids": [e.id for e in experiments], "axes": codes, "described": axes}
+    write(folder / "page", "data/plan-0.js", plan)
+    write(folder / "page", "data.js", {**head([]), "metrics": [], "transitions": []})
     return folder
 
 
