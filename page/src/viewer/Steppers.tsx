@@ -1,4 +1,4 @@
-/** For each axis: its values to choose from, one back, one on, and playing it. */
+/** For each axis but those that follow another one: its values to choose from, one back, one on, and playing it. */
 
 import type { Axis } from "../data/types";
 import type { Run } from "../data/run";
@@ -6,10 +6,10 @@ import { order } from "../filter/sorted";
 import { changeLarge, view } from "../state/view";
 import { axesAlong, inList, playedAxis, reached, show, step, stepInList, type Direction } from "./moves";
 import { isPlaying } from "./player";
-import { cellWith } from "./steps";
+import { cellsAlong, leaderOf } from "./steps";
 
 export function Steppers({ run, cell }: { run: Run; cell: number }) {
-  const axes = run.head.axes.filter((axis) => axis.values.length > 1);
+  const axes = run.head.axes.filter((axis) => axis.values.length > 1 && axis.follows === undefined);
   return (
     <>
       {axes.map((axis) => (
@@ -35,8 +35,9 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
   const own = run.value(cell, axis.name);
   const isPlayed = playedAxis(run, view.value) === axis.name;
   const plays = isPlaying.value && isPlayed;
+  const cells = cellsAlong(run, cell, axis.name);
   const choose = (value: number) => {
-    const chosen = cellWith(run, cell, axis.name, value);
+    const chosen = cells.get(value);
     if (chosen !== undefined) show(chosen);
   };
   const button = (by: 1 | -1) => (
@@ -55,7 +56,7 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
     <div class="stepper" role="group" aria-label={axis.label}>
       <span class="stepper-name" dir="auto">
         {axis.label}
-        <span class="keys" aria-hidden="true">{keysOf(axis.name)}</span>
+        <span class="keys" aria-hidden="true">{keysOf(run, axis.name)}</span>
       </span>
       {button(-1)}
       <select
@@ -64,7 +65,7 @@ function Stepper({ run, cell, axis }: { run: Run; cell: number; axis: Axis }) {
         onChange={(event) => choose(Number(event.currentTarget.value))}
       >
         {axis.values.map((value, number) => (
-          <option key={number} value={String(number)} disabled={cellWith(run, cell, axis.name, number) === undefined}>
+          <option key={number} value={String(number)} disabled={!cells.has(number)}>
             {value.text}
           </option>
         ))}
@@ -102,6 +103,7 @@ const KEYS: readonly [Direction, string][] = [
   ["third", "[ ]"],
 ];
 
-function keysOf(axis: string): string {
-  return KEYS.find(([direction]) => axesAlong(direction).includes(axis))?.[1] ?? "";
+/** The keys that step along the axis, or along one that follows it. */
+function keysOf(run: Run, axis: string): string {
+  return KEYS.find(([direction]) => axesAlong(direction).some((name) => leaderOf(run, name) === axis))?.[1] ?? "";
 }

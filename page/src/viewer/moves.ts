@@ -4,7 +4,7 @@ import { computed } from "@preact/signals";
 import { order, shownCells, sorted } from "../filter/sorted";
 import { sliders, change, run, view, type View } from "../state/view";
 import type { Run } from "../data/run";
-import { nextCell } from "./steps";
+import { leaderOf, nextCell } from "./steps";
 
 export type Direction = "columns" | "rows" | "third";
 
@@ -21,7 +21,8 @@ export function axesAlong(direction: Direction): readonly string[] {
 export function playedAxis(found: Run, shown: View): string | null {
   const several = found.head.axes.filter((axis) => axis.values.length > 1).map((axis) => axis.name);
   const wanted = [shown.large.axis, shown.columns.at(-1), shown.rows.at(-1), several[0]];
-  return wanted.find((name): name is string => typeof name === "string" && several.includes(name)) ?? null;
+  const axis = wanted.find((name): name is string => typeof name === "string" && several.includes(name));
+  return axis === undefined ? null : leaderOf(found, axis);
 }
 
 /** Cells that no filter leaves out, and none of whose values is hidden. */

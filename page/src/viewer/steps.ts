@@ -2,38 +2,65 @@
 
 import type { Run } from "../data/run";
 
-const places = new WeakMap<Run["plan"], ReadonlyMap<number, number>>();
+/** Cells that differ along some axes alone, by what they have in common; in the order of the headings of these axes. */
+type Lines = ReadonlyMap<string, readonly number[]>;
 
-/** What one value of each axis counts in the number of a place, the last axis fastest. */
-function weights(run: Run): Map<string, number> {
-  const all = new Map<string, number>();
-  let weight = 1;
-  for (const axis of [...run.head.axes].reverse()) {
-    all.set(axis.name, weight);
-    weight *= Math.max(axis.values.length, 1);
-  }
-  return all;
-}
+/** By the axes; built once for a plan, since every step and every stepper asks for some. */
+const known = new WeakMap<Run["plan"], Map<string, Lines>>();
 
-function placeOf(run: Run, cell: number, weight: ReadonlyMap<string, number>): number {
-  let place = 0;
-  for (const [axis, one] of weight) place += run.value(cell, axis) * one;
-  return place;
-}
-
-/** The cells by the numbers of their places. */
-function cellsByPlace(run: Run, weight: ReadonlyMap<string, number>): ReadonlyMap<number, number> {
-  let known = places.get(run.plan);
-  if (!known) {
-    known = new Map(run.plan.ids.map((_, cell) => [placeOf(run, cell, weight), cell]));
-    places.set(run.plan, known);
-  }
-  return known;
+/** The axis that decides the value of an axis; the axis itself where none does. */
+export function leaderOf(run: Run, name: string): string {
+  const leader = run.axis(name)?.follows;
+  return leader === undefined ? name : leaderOf(run, leader);
 }
 
 /**
- * The next cell along axes, of which the last one changes fastest, as in the headings of a grid; all other axes keep
- * their values. Cells that do not exist or are not shown are passed over. null: there is no further one.
+ * The cells that differ from one along these axes alone, and this one: in the order of headings, where the last axis
+ * changes fastest. An axis that follows another one changes with it, and all that follow one axis change together.
+ */
+export function lineOf(run: Run, cell: number, axes: readonly string[]): readonly number[] {
+  const along = axes.filter((name) => run.axis(name));
+  const kept = keptAxes(run, along);
+  const lines = known.get(run.plan) ?? new Map<string, Lines>();
+  known.set(run.plan, lines);
+  const key = along.join();
+  const found = lines.get(key) ?? linesAlong(run, along, kept);
+  lines.set(key, found);
+  return found.get(placeOn(run, cell, kept)) ?? [];
+}
+
+/** The axes whose values stay: those that do not move with one of `along`, by their leaders. */
+function keptAxes(run: Run, along: readonly string[]): string[] {
+  const moved = new Set(along.map((name) => leaderOf(run, name)));
+  return run.head.axes.filter(({ name, follows }) => follows === undefined && !moved.has(name)).map(({ name }) => name);
+}
+
+function placeOn(run: Run, cell: number, axes: readonly string[]): string {
+  return axes.map((name) => run.value(cell, name)).join();
+}
+
+function linesAlong(run: Run, along: readonly string[], kept: readonly string[]): Lines {
+  const lines = new Map<string, number[]>();
+  run.plan.ids.forEach((_, cell) => {
+    const place = placeOn(run, cell, kept);
+    const line = lines.get(place);
+    if (line) line.push(cell);
+    else lines.set(place, [cell]);
+  });
+  for (const line of lines.values()) line.sort((one, other) => byHeadings(run, one, other, along));
+  return lines;
+}
+
+function byHeadings(run: Run, one: number, other: number, along: readonly string[]): number {
+  for (const name of along) {
+    const difference = run.value(one, name) - run.value(other, name);
+    if (difference) return difference;
+  }
+  return one - other;
+}
+
+/**
+ * The next cell of the line along axes. Cells that are not shown are passed over. null: there is no further one.
  *
  * by: 1 forwards, -1 backwards. around: after the last one comes the first one.
  */
@@ -45,34 +72,19 @@ export function nextCell(
   isShown: (cell: number) => boolean,
   around = false,
 ): number | null {
-  const along = axes.flatMap((name) => run.axis(name) ?? []);
-  const length = along.reduce((product, axis) => product * axis.values.length, 1);
-  const weight = weights(run);
-  const cells = cellsByPlace(run, weight);
-  let own = 0;
-  let others = placeOf(run, cell, weight);
-  for (const axis of along) {
-    own = own * axis.values.length + run.value(cell, axis.name);
-    others -= run.value(cell, axis.name) * (weight.get(axis.name) ?? 0);
-  }
-  for (let count = 1; count < length; count++) {
-    const at = around ? (own + by * count + length) % length : own + by * count;
-    if (at < 0 || at >= length) return null;
-    let place = others;
-    let rest = at;
-    for (const axis of [...along].reverse()) {
-      place += (rest % axis.values.length) * (weight.get(axis.name) ?? 0);
-      rest = Math.floor(rest / axis.values.length);
-    }
-    const found = cells.get(place);
-    if (found !== undefined && isShown(found)) return found;
+  const line = lineOf(run, cell, axes);
+  const own = line.indexOf(cell);
+  for (let count = 1; count < line.length; count++) {
+    const at = around ? (own + by * count + line.length) % line.length : own + by * count;
+    const found = line[at];
+    if (found === undefined) return null;
+    if (isShown(found)) return found;
   }
   return null;
 }
 
-/** The cell with another value of an axis, and the same of all others. */
-export function cellWith(run: Run, cell: number, axis: string, value: number): number | undefined {
-  const weight = weights(run);
-  const place = placeOf(run, cell, weight) + (value - run.value(cell, axis)) * (weight.get(axis) ?? 0);
-  return cellsByPlace(run, weight).get(place);
+/** The cells along an axis by the numbers of its values; of several with the same value the first. */
+export function cellsAlong(run: Run, cell: number, axis: string): ReadonlyMap<number, number> {
+  const line = lineOf(run, cell, [axis]);
+  return new Map([...line].reverse().map((one) => [run.value(one, axis), one]));
 }
