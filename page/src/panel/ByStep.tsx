@@ -1,5 +1,6 @@
 /** The charts of a cell, a field for the step they mark, and the same numbers as a table. */
 
+import { useMemo } from "preact/hooks";
 import type { Detail } from "../data/types";
 import { ChartView } from "./ChartView";
 import { chartsOf, lengthOf, type Chart } from "./curves";
@@ -7,7 +8,8 @@ import { NumberTable } from "./NumberTable";
 import { mark, position } from "./position";
 
 export function ByStep({ detail, reference }: { detail: Detail; reference: Detail | null }) {
-  const charts = chartsOf(detail, reference).filter((chart) => lengthOf(chart) > 0);
+  // The same charts as long as the numbers are, so that none is drawn again when the view changes.
+  const charts = useMemo(() => chartsOf(detail, reference).filter((chart) => lengthOf(chart) > 0), [detail, reference]);
   if (!charts.length) return <p>No numbers by step are kept of this picture.</p>;
   const units = [...new Set(charts.map((chart) => chart.unit))];
   return (

@@ -1,8 +1,8 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type uPlot from "uplot";
 import { seriesColour } from "../shared/colours";
 import { digits } from "../shared/digits";
+import { useUPlot } from "../shared/useUPlot";
 import { alignedColumns, lengthOf, type Chart } from "./curves";
 import { draw, markIn } from "./plot";
 import { markedStep } from "./position";
@@ -10,38 +10,17 @@ import { markedStep } from "./position";
 /** One chart, with the numbers at the marked step. */
 export function ChartView({ chart }: { chart: Chart }) {
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const latest = useRef(chart);
   latest.current = chart;
-  const names = chart.curves.map((curve) => curve.name).join("\n");
-
+  const plot = useUPlot(place, chart.curves.map((curve) => curve.name).join("\n"), (element) => draw(chart, element));
+  const markStep = () => {
+    if (plot.value) markIn(plot.value, markedStep(latest.current, lengthOf(latest.current)));
+  };
   useEffect(() => {
-    if (!place.current) return;
-    const made = draw(latest.current, place.current);
-    plot.current = made;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) made.setSize({ width: Math.floor(entry.contentRect.width), height: made.height });
-    });
-    observer.observe(place.current);
-    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    const redraw = () => made.redraw(false);
-    scheme.addEventListener("change", redraw);
-    return () => {
-      scheme.removeEventListener("change", redraw);
-      observer.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [names]);
-  useEffect(() => {
-    if (!plot.current) return;
-    plot.current.setData(alignedColumns(chart));
-    markIn(plot.current, markedStep(chart, lengthOf(chart)));
+    plot.value?.setData(alignedColumns(chart));
+    markStep();
   }, [chart]);
-  useSignalEffect(() => {
-    const step = markedStep(latest.current, lengthOf(latest.current));
-    if (plot.current) markIn(plot.current, step);
-  });
+  useSignalEffect(markStep);
 
   return (
     <figure class="chart">

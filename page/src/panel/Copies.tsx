@@ -3,20 +3,25 @@
 import { useState } from "preact/hooks";
 import { copied } from "../shared/copied";
 import { ToCopy } from "../shared/ToCopy";
+import type { Known } from "./useDetail";
 
 interface Asked {
+  cell: number;
   name: string;
   text: string;
   isCopied: boolean;
 }
 
-export function Copies({ copies }: { copies: Record<string, string> }) {
-  const [asked, setAsked] = useState<Asked | null>(null);
-  const copy = async (name: string, text: string) => setAsked({ name, text, isCopied: await copied(text) });
+/** known: of the cell, or still of the one before it, whose texts are named but cannot be copied any more. */
+export function Copies({ cell, known }: { cell: number; known: Known | null }) {
+  const [last, setLast] = useState<Asked | null>(null);
+  const asked = last?.cell === cell ? last : null;
+  const isKnown = known?.cell === cell;
+  const copy = async (name: string, text: string) => setLast({ cell, name, text, isCopied: await copied(text) });
   return (
     <div class="copies">
-      {Object.entries(copies).map(([name, text]) => (
-        <button key={name} type="button" onClick={() => void copy(name, text)}>
+      {Object.entries(known?.detail?.copies ?? {}).map(([name, text]) => (
+        <button key={name} type="button" aria-disabled={!isKnown} onClick={() => isKnown && void copy(name, text)}>
           <bdi>{name}</bdi>
         </button>
       ))}

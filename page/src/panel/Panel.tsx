@@ -24,7 +24,7 @@ export function Panel({ run, cell, reference, known, other }: Props) {
   return (
     <aside class="panel" aria-label="Details" aria-busy={known?.cell !== cell} tabIndex={0}>
       <Section title="Copy">
-        <Copies key={cell} copies={detail?.copies ?? {}} />
+        <Copies cell={cell} known={known} />
       </Section>
       {run.head.metrics.length > 0 && (
         <Section title="Metrics">

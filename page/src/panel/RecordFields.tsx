@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Detail } from "../data/types";
 import { fieldsOf } from "./fields";
 
@@ -7,10 +7,14 @@ const LONG = 300;
 
 /** The fields of a record; those that differ from the reference's are marked. */
 export function RecordFields({ detail, reference }: { detail: Detail; reference: Detail | null }) {
-  const other = reference && new Map(fieldsOf(reference.record).map((field) => [field.name, field.text]));
+  const fields = useMemo(() => fieldsOf(detail.record), [detail]);
+  const other = useMemo(
+    () => reference && new Map(fieldsOf(reference.record).map((field) => [field.name, field.text])),
+    [reference],
+  );
   return (
     <dl class="fields">
-      {fieldsOf(detail.record).map(({ name, text }) => {
+      {fields.map(({ name, text }) => {
         const differs = other !== null && other.get(name) !== text;
         return (
           <div key={name} class={differs ? "differs" : ""}>

@@ -4,7 +4,7 @@ import type { Detail } from "../data/types";
 
 export type Numbers = readonly (number | null)[];
 
-export interface Curve {
+interface Curve {
   name: string;
   values: Numbers;
   /** of the cell that this one is compared with */

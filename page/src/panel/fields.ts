@@ -2,7 +2,7 @@
 
 import type { Json } from "../data/types";
 
-export interface Field {
+interface Field {
   /** with `.` between the names of nested fields */
   name: string;
   text: string;

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import type { Chart } from "./curves";
 
-export interface Position {
+interface Position {
   unit: Chart["unit"];
   /** from 0 */
   at: number;
