@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { stepped } from "../src/plots/keys";
 import { lookOf, outlineOf } from "../src/plots/shapes";
-import { acrossNames, curveOf, frontOf, nearestPoint, pointsOf } from "../src/plots/points";
+import { acrossNames, axesOver, categoriesOf, curveOf, frontOf, frontProblem, nearest, pointsOf } from "../src/plots/points";
 import { firstPlot, plotFromHash, plotToHash } from "../src/state/plot";
 import { axis, runOf } from "./run_of";
 
@@ -40,10 +40,27 @@ describe("points", () => {
     expect(curveOf(points, 1)).toEqual([6, null, null, 3, null, null, null]);
   });
   it("are found by the place of the pointer", () => {
-    const points = [1, 5, 9].map((x) => ({ x, y: 0, cells: [x], group: 0 }));
-    const place = ({ x }: { x: number }) => ({ left: 10 * x, top: 100 });
-    expect(nearestPoint(points, place, { left: 52, top: 98 }, 20)).toBe(1);
-    expect(nearestPoint(points, place, { left: 52, top: 60 }, 20)).toBe(-1);
+    const places = [10, 50, 90].map((left) => ({ left, top: 100 }));
+    expect(nearest(places, { left: 52, top: 98 }, 20)).toBe(1);
+    expect(nearest(places, { left: 52, top: 60 }, 20)).toBe(-1);
+  });
+  it("have an axis of names across, at the numbers of its values", async () => {
+    const found = await run;
+    expect(categoriesOf(found, "guider")).toEqual(["cfg", "apg"]);
+    expect(categoriesOf(found, "value")).toBeNull();
+    const points = pointsOf(found, ALL, { x: "guider", y: "adherence", by: "value", means: true });
+    expect(points.map(({ x, y, cells }) => [x, y, cells])).toEqual([
+      [0, 2, [0, 1]],
+      [0, 6, [2, 3]],
+      [1, 3, [4, 5]],
+      [1, 6, [6]],
+    ]);
+  });
+  it("are no means over what is shown itself", async () => {
+    const found = await run;
+    const points = pointsOf(found, [0, 1, 4, 5], { x: "seed", y: "adherence", by: "", means: true });
+    expect(points.map(({ x, cells }) => [x, cells])).toEqual([[1, [0]], [1, [4]], [2, [1]], [2, [5]]]);
+    expect(axesOver(found, ["seed"])).toEqual([]);
   });
 });
 
@@ -73,11 +90,19 @@ describe("the Pareto front", () => {
     expect(await frontFrom("contrast", "fid")).toBeNull();
     expect(await frontFrom("value", "fid")).toBeNull();
   });
+  it("or else it is said why there is none", async () => {
+    const found = await run;
+    const problem = (x: string, y: string) => frontProblem(found, { ...chosen, x, y });
+    expect(problem("adherence", "fid")).toBeNull();
+    expect(problem("contrast", "fid")).toContain("whether a higher contrast is better");
+    expect(problem("value", "fid")).toContain("choose one across as well");
+    expect(problem("fid", "fid")).toContain("both are the same");
+  });
 });
 
 describe("the choice of a plot", () => {
-  it("has axes of numbers and metrics across", async () => {
-    expect(acrossNames(await run)).toEqual(["value", "seed", "adherence", "fid", "contrast"]);
+  it("has axes and metrics across", async () => {
+    expect(acrossNames(await run)).toEqual(["value", "guider", "seed", "adherence", "fid", "contrast"]);
   });
   it("is first a metric over the guidance scale, a curve for each guider", async () => {
     const found = await run;

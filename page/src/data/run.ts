@@ -90,6 +90,11 @@ export class Run {
     return this.state(cell) === "done" ? this.address(`${this.head.pictures}${this.id(cell)}.png`) : null;
   }
 
+  /** The address of the picture of an experiment, which may be no cell of the page. */
+  pictureOf(id: string): string {
+    return this.address(`${this.head.pictures}${id}.png`);
+  }
+
   previews(cell: number): string | null {
     return this.head.previews === null ? null : this.address(`${this.head.previews}${this.id(cell)}.png`);
   }
@@ -97,6 +102,11 @@ export class Run {
   /** What the cell is to be compared with; null where there is nothing. */
   control(cell: number): Control | null {
     return this.at(cell, (results) => results.control);
+  }
+
+  /** Whether any cell has something that it is to be compared with. */
+  get hasControls(): boolean {
+    return this.places.some((place) => place?.results.control !== undefined);
   }
 
   /** A field of the cell's record; null where it has none. */

@@ -1,55 +1,55 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type uPlot from "uplot";
 import type { Run } from "../data/run";
 import { px } from "../shared/px";
+import { useUPlot } from "../shared/useUPlot";
 import { change } from "../state/view";
-import { drawPlot, type Plot } from "./draw";
+import { drawPlot, shapeOf, update, type Plot } from "./draw";
 import { stepped } from "./keys";
 import { PointText } from "./PointText";
-import { nearestPoint, type Point } from "./points";
+import { nearest } from "./points";
+
+/** How far from a point the pointer may be, in pixels. */
+const REACH = 24;
 
 /** A plot whose points open their pictures, by the pointer and by keys. */
 export function PlotChart({ run, plot }: { run: Run; plot: Plot }) {
   const place = useRef<HTMLDivElement>(null);
-  const drawn = useSignal<uPlot | null>(null);
+  const latest = useSignal(plot);
+  latest.value = plot;
   const redraws = useSignal(0);
-  const active = useSignal(-1);
+  const activeCell = useSignal<number | null>(null);
+  const drawn = useUPlot(place, shapeOf(plot), (element) => drawPlot(() => latest.value, element, () => redraws.value++));
+  useEffect(() => {
+    if (drawn.value) update(drawn.value, plot);
+  }, [plot]);
   const { points, view } = plot;
   const upwards = useMemo(() => points.map((_, at) => at).sort((a, b) => (points[a]?.y ?? 0) - (points[b]?.y ?? 0)), [points]);
-  useEffect(() => {
-    if (!place.current) return;
-    active.value = -1;
-    return kept(plot, place.current, drawn, () => redraws.value++);
-  }, [plot]);
-  const placeOf = (point: Point) => ({
-    left: drawn.value?.valToPos(point.x, "x") ?? 0,
-    top: drawn.value?.valToPos(point.y, "y") ?? 0,
+  const numbers = useMemo(() => new Map(points.map(({ cells }, number) => [cells[0], number])), [points]);
+  // Of all points, in pixels of the plot; as it was drawn last.
+  const places = useComputed(() => {
+    const shown = drawn.value;
+    if (!shown || redraws.value < 0) return [];
+    return latest.value.points.map(({ x, y }) => ({ left: shown.valToPos(x, "x"), top: shown.valToPos(y, "y") }));
   });
-  const ring = useComputed(() => {
-    const point = points[active.value];
-    if (!point || !drawn.value || redraws.value < 0) return null;
-    const { offsetLeft, offsetTop } = drawn.value.over;
-    const { left, top } = placeOf(point);
-    return px({ left: left + offsetLeft, top: top + offsetTop });
-  });
-  const open = () => {
-    const cell = points[active.value]?.cells[0];
+  const active = activeCell.value === null ? -1 : (numbers.get(activeCell.value) ?? -1);
+  const activate = (number: number) => void (activeCell.value = points[number]?.cells[0] ?? null);
+  const ring = places.value[active];
+  const { offsetLeft = 0, offsetTop = 0 } = drawn.value?.over ?? {};
+  const open = (number: number) => {
+    const cell = points[number]?.cells[0];
     if (cell !== undefined) change({ open: run.id(cell) });
   };
-  const point = (event: PointerEvent | MouseEvent) => {
+  const at = (event: MouseEvent) => {
     const box = drawn.value?.over.getBoundingClientRect();
-    if (!box) return;
-    active.value = nearestPoint(points, placeOf, { left: event.clientX - box.left, top: event.clientY - box.top }, 24);
+    return box ? nearest(places.value, { left: event.clientX - box.left, top: event.clientY - box.top }, REACH) : -1;
   };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.key === "Enter") open();
-    else {
-      const to = stepped(event.key, active.value, upwards);
-      if (to === null) return;
-      active.value = to;
-    }
+    const to = stepped(event.key, active, upwards);
+    if (event.key === "Enter") open(active);
+    else if (to !== null) activate(to);
+    else return;
     event.preventDefault();
   };
   return (
@@ -60,38 +60,18 @@ export function PlotChart({ run, plot }: { run: Run; plot: Plot }) {
         aria-roledescription="plot"
         aria-label={`${view.y} over ${view.x}, ${points.length} points. Left and right go from point to point, up and down by ${view.y}, Enter opens the picture.`}
         tabIndex={0}
-        data-cell={points[active.value]?.cells[0]}
-        onPointerMove={point}
+        data-cell={activeCell.value}
+        onPointerMove={(event) => activate(at(event))}
         onClick={(event) => {
-          point(event);
-          open();
+          activate(at(event));
+          open(at(event));
         }}
         onKeyDown={press}
       >
         <div ref={place} />
-        {ring.value && <span class="plot-ring" style={ring.value} />}
+        {ring && <span class="plot-ring" style={px({ left: ring.left + offsetLeft, top: ring.top + offsetTop })} />}
       </div>
-      <PointText run={run} view={view} point={points[active.value]} />
+      <PointText run={run} plot={plot} point={points[active]} />
     </div>
   );
-}
-
-/** Draws the plot, and keeps it as wide as its place and in the colours of the page. Returns what removes it. */
-function kept(plot: Plot, place: HTMLElement, drawn: { value: uPlot | null }, tell: () => void): () => void {
-  const made = drawPlot(plot, place);
-  drawn.value = made;
-  (made.hooks.draw ??= []).push(tell);
-  const observer = new ResizeObserver(() => {
-    if (place.clientWidth !== made.width) made.setSize({ width: place.clientWidth, height: made.height });
-  });
-  observer.observe(place);
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const redraw = () => made.redraw(false);
-  scheme.addEventListener("change", redraw);
-  return () => {
-    scheme.removeEventListener("change", redraw);
-    observer.disconnect();
-    made.destroy();
-    drawn.value = null;
-  };
 }

@@ -7,7 +7,7 @@ import { acrossNames, axesOver } from "./points";
 /** Chooses what is across and up, what has a curve, and whether points are means. */
 export function PlotControls({ run, plot }: { run: Run; plot: PlotView }) {
   const axes = run.head.axes.filter((axis) => axis.values.length > 1).map(({ name }) => name);
-  const over = axesOver(run);
+  const over = axesOver(run, [plot.x, plot.by]);
   const set = (changes: Partial<PlotView>) => change({ plot: { ...plot, ...changes } });
   return (
     <div class="plot-controls" role="group" aria-label="Plot">

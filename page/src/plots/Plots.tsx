@@ -4,26 +4,37 @@ import { shownCells } from "../filter/sorted";
 import { firstPlot, type PlotView } from "../state/plot";
 import { change, view } from "../state/view";
 import type { Plot } from "./draw";
+import { PhaseMaps } from "./PhaseMaps";
 import { PlotChart } from "./PlotChart";
 import { PlotControls } from "./PlotControls";
 import { lookOf, outlineOf, type Look } from "./shapes";
-import { acrossNames, frontOf, pointsOf } from "./points";
+import { acrossNames, axesOver, categoriesOf, frontOf, frontProblem, pointsOf } from "./points";
 
-/** Metrics of the cells that are shown, over an axis or over each other; closed at first. */
+/** Metrics of the cells that are shown, over an axis or over each other, closed at first; and the maps of `cfgsweep phase`. */
 export function Plots({ run }: { run: Run }) {
   const { plot, overlay } = view.value;
-  if (!run.head.metrics.length) return null;
+  const hasMetrics = run.head.metrics.length > 0;
+  if (!hasMetrics && !run.plan.maps?.length) return null;
   const toggle = (isOpen: boolean) => {
-    if (isOpen === (plot === null)) change({ plot: isOpen ? firstPlot(run, acrossNames(run), overlay?.metric) : null });
+    if (isOpen !== (plot !== null)) change({ plot: isOpen ? firstOf(run, overlay?.metric) : null });
   };
   return (
     <section class="plots" aria-label="Plots">
-      <details open={plot !== null} onToggle={(event) => toggle(event.currentTarget.open)}>
-        <summary>Plots</summary>
-        {plot && <Opened run={run} plot={plot} />}
-      </details>
+      {hasMetrics && (
+        <details open={plot !== null} onToggle={(event) => toggle(event.currentTarget.open)}>
+          <summary>Plots</summary>
+          {plot && <Opened run={run} plot={plot} />}
+        </details>
+      )}
+      <PhaseMaps run={run} />
     </section>
   );
+}
+
+/** With means, where there is anything to take them over. */
+function firstOf(run: Run, metric: string | undefined): PlotView | null {
+  const found = firstPlot(run, acrossNames(run), metric);
+  return found && { ...found, means: axesOver(run, [found.x, found.by]).length > 0 };
 }
 
 function Opened({ run, plot: chosen }: { run: Run; plot: PlotView }) {
@@ -46,8 +57,10 @@ function Opened({ run, plot: chosen }: { run: Run; plot: PlotView }) {
 function plotOf(run: Run, cells: readonly number[], chosen: PlotView): Plot {
   const points = pointsOf(run, cells, chosen);
   const groups = [...new Set(points.map(({ group }) => group))].sort((a, b) => a - b);
-  const hasCurves = run.axis(chosen.x) !== undefined;
-  return { points, groups, view: chosen, hasCurves, front: frontOf(run, points, chosen) };
+  const categories = categoriesOf(run, chosen.x);
+  // Names have no order, so that nothing is between two of them.
+  const hasCurves = run.axis(chosen.x) !== undefined && !categories;
+  return { points, groups, view: chosen, hasCurves, front: frontOf(run, points, chosen), categories };
 }
 
 function PlotLegend({ run, plot }: { run: Run; plot: Plot }) {
@@ -62,6 +75,7 @@ function PlotLegend({ run, plot }: { run: Run; plot: Plot }) {
           </li>
         ))}
       {plot.front && <li>◯ Pareto front: {plot.front.size} points that no other is better than in both metrics</li>}
+      {!plot.front && <li class="no-front">No Pareto front: {frontProblem(run, plot.view)}.</li>}
     </ul>
   );
 }

@@ -16,25 +16,37 @@ export interface Point {
   group: number;
 }
 
-/** The axes over which means can be taken. */
-export function axesOver(run: Run): string[] {
-  return run.head.axes.filter(({ name, values }) => OVER.includes(name) && values.length > 1).map(({ name }) => name);
+/** The axes over which means can be taken; chosen: those that are shown themselves. */
+export function axesOver(run: Run, chosen: readonly string[] = []): string[] {
+  return severalValued(run).filter((name) => OVER.includes(name) && !chosen.includes(name));
+}
+
+/** The texts of an axis' values where not all of these are numbers; null of all others. */
+export function categoriesOf(run: Run, name: string): string[] | null {
+  const values = run.axis(name)?.values ?? [];
+  return values.some(({ number }) => number === null) ? values.map(({ text }) => text) : null;
+}
+
+function severalValued(run: Run): string[] {
+  return run.head.axes.filter(({ values }) => values.length > 1).map(({ name }) => name);
 }
 
 /** A point for each cell with both numbers, or for each mean, from left to right. */
 export function pointsOf(run: Run, cells: readonly number[], { x, y, by, means }: PlotView): Point[] {
-  const [xOf, yOf] = [numberOf(run, x), numberOf(run, y)];
+  const xOf = categoriesOf(run, x) ? (cell: number) => run.value(cell, x) : numberOf(run, x);
+  const yOf = numberOf(run, y);
   const points: Point[] = [];
   for (const cell of cells) {
     const [left, up] = [xOf(cell), yOf(cell)];
     if (left !== null && up !== null) points.push({ x: left, y: up, cells: [cell], group: by ? run.value(cell, by) : 0 });
   }
-  const found = means ? meansOf(run, points, by) : points;
+  const found = means ? meansOf(run, points, [x, by]) : points;
   return found.sort((a, b) => a.x - b.x || a.y - b.y);
 }
 
-function meansOf(run: Run, points: readonly Point[], by: string): Point[] {
-  const kept = run.head.axes.map(({ name }) => name).filter((name) => name === by || !OVER.includes(name));
+/** chosen: the axes that are shown, over which no mean is taken. */
+function meansOf(run: Run, points: readonly Point[], chosen: readonly string[]): Point[] {
+  const kept = run.head.axes.map(({ name }) => name).filter((name) => chosen.includes(name) || !OVER.includes(name));
   const alike = grouped(points, ({ cells: [cell = 0] }) => kept.map((name) => run.value(cell, name)).join());
   return [...alike.values()].map((group) => ({
     x: meanOf(group.map(({ x }) => x)),
@@ -86,28 +98,37 @@ export function frontOf(run: Run, points: readonly Point[], { x, y }: PlotView):
   return front;
 }
 
+/** Why there is no Pareto front; null where there is one. */
+export function frontProblem(run: Run, { x, y }: PlotView): string | null {
+  if (run.head.metrics.length < 2) return "it needs two metrics, and this run has one";
+  if (run.axis(x)) return "it is of two metrics: choose one across as well";
+  if (x === y) return "it is of two metrics, and both are the same";
+  const unknown = [x, y].find((name) => !signOf(run, name));
+  return unknown === undefined ? null : `it is not known whether a higher ${unknown} is better`;
+}
+
 /** 1 where higher is better, -1 where lower is, 0 where that is not known, or where it is no metric. */
 function signOf(run: Run, name: string): number {
   const metric = run.axis(name) ? undefined : run.head.metrics.find((one) => one.name === name);
   return metric?.higherIsBetter == null ? 0 : metric.higherIsBetter ? 1 : -1;
 }
 
-/** What can be across: axes of numbers, and metrics. */
+/** What can be across: axes, first those of numbers, last those over which means are taken; and metrics. */
 export function acrossNames(run: Run): string[] {
-  const axes = run.head.axes.filter(({ values }) => values.length > 1 && values.every(({ number }) => number !== null));
-  return [...new Set([...axes.map(({ name }) => name), ...metricNames(run)])];
+  const rank = (name: string) => (OVER.includes(name) ? 2 : categoriesOf(run, name) ? 1 : 0);
+  const axes = severalValued(run).sort((a, b) => rank(a) - rank(b));
+  return [...new Set([...axes, ...metricNames(run)])];
 }
 
-/** The point that is nearest to a place among those within a distance, all in pixels; -1 where there is none. */
-export function nearestPoint(
-  points: readonly Point[],
-  place: (point: Point) => { left: number; top: number },
-  at: { left: number; top: number },
-  within: number,
-): number {
+interface Pixels {
+  left: number;
+  top: number;
+}
+
+/** The number of the nearest place among those within a distance; -1 where there is none. */
+export function nearest(places: readonly Pixels[], at: Pixels, within: number): number {
   let [best, least] = [-1, within * within];
-  points.forEach((point, number) => {
-    const { left, top } = place(point);
+  places.forEach(({ left, top }, number) => {
     const distance = (left - at.left) ** 2 + (top - at.top) ** 2;
     if (distance <= least) [best, least] = [number, distance];
   });

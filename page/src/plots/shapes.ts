@@ -1,10 +1,9 @@
 /** The looks of groups: those that have the same colour differ in the shape of their dots and the dashes of their curve. */
 
-import type uPlot from "uplot";
 import { COLOURS, seriesColour } from "../shared/colours";
 
 const SHAPES = ["circle", "square", "triangle", "diamond", "plus", "inverted"] as const;
-export type Shape = (typeof SHAPES)[number];
+type Shape = (typeof SHAPES)[number];
 
 const DASHES = [[], [8, 4], [2, 3], [8, 3, 2, 3], [14, 4], [4, 2]];
 
@@ -36,22 +35,4 @@ export function outlineOf(shape: Shape, x: number, y: number, radius: number): s
 function plusOf(x: number, y: number, radius: number): string {
   const arm = (2 * radius) / 3;
   return `M${x - arm / 2} ${y - radius}h${arm}v${arm}h${arm}v${arm}h${-arm}v${arm}h${-arm}v${-arm}h${-arm}v${-arm}h${arm}z`;
-}
-
-/** All points of a series that are in the plot; uPlot's own leave out some of several at the same x. */
-export function dotPaths(shape: Shape): uPlot.Series.Points.PathBuilder {
-  return (plot, series) => {
-    const [xs, ys] = [plot.data[0], plot.data[series]];
-    const { left, top, width, height } = plot.bbox;
-    const radius = ((plot.series[series]?.points?.size ?? 6) / 2) * devicePixelRatio;
-    const fill = new Path2D();
-    ys?.forEach((value, at) => {
-      if (value == null) return;
-      const x = Math.round(plot.valToPos(xs[at] ?? 0, "x", true));
-      const y = Math.round(plot.valToPos(value, "y", true));
-      const isInside = x >= left && x <= left + width && y >= top && y <= top + height;
-      if (isInside) fill.addPath(new Path2D(outlineOf(shape, x, y, radius)));
-    });
-    return { fill };
-  };
 }

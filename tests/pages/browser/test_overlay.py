@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.pages.browser.large import wait_until
+
 FIRST = "cfg, value 1, seed 0, euler"
 
 
@@ -72,10 +74,13 @@ def test_abrupt_changes_are_marks_between_cells(page_of, synthetic) -> None:
 def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
     page = page_of(synthetic, "#filter=guider%3Dcfg%2Ctnorm")
     page.get_by_text("Plots", exact=True).click()
+    page.get_by_role("application", name="contrast over value, 40 points").wait_for()
+    page.get_by_label("means over seed").uncheck()
     plot = page.get_by_role("application", name="contrast over value, 157 points")
     plot.wait_for()
     assert "plot.x=value&plot.y=contrast&plot.by=guider" in page.evaluate("location.href")
-    assert page.locator(".plot-legend").all_inner_texts()[0].split() == ["cfg", "tnorm"]
+    assert page.locator(".plot-legend li").all_inner_texts()[:2] == ["cfg", "tnorm"]
+    page.get_by_text("No Pareto front: it is of two metrics").wait_for()
     plot.focus()
     page.keyboard.press("ArrowRight")
     lowest = min((cell for cell in (*range(8), *range(240, 248)) if cell not in (7, 8, 11)), key=lambda c: c * 37 % 100)
@@ -86,6 +91,16 @@ def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
     opened = max((cell for cell in (*range(72, 80), *range(312, 320))), key=lambda cell: cell * 37 % 100)
     page.get_by_role("dialog").wait_for()
     assert f"open={opened:016x}" in page.evaluate("location.href")
+    page.keyboard.press("Escape")
+    wait_until(page, lambda: plot.evaluate("plot => plot === document.activeElement"))
+
+
+def test_a_plot_has_an_axis_of_names_across(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#plot.x=value&plot.y=adherence&plot.by=guider&plot.means=1")
+    choice(page, "Across").select_option("guider")
+    plot = page.get_by_role("application", name="adherence over guider, 120 points")
+    plot.press("End")
+    assert page.locator(".point-text output").inner_text().startswith("guider a very long <b>name</b>")
 
 
 def test_a_click_on_a_point_of_two_metrics_opens_its_picture(page_of, synthetic) -> None:
