@@ -1,16 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { fromHash, toHash } from "../src/state/address";
+import type { Run } from "../src/data/run";
 import { FIRST_LARGE } from "../src/state/large";
 import { firstView } from "../src/state/view";
 import { isOwnKey } from "../src/viewer/commands";
 import { halves, isEnlarged, nextScale, shownSize } from "../src/viewer/layout";
 import { settingsOf, titleOf } from "../src/viewer/settings";
-import { cellWith, nextCell } from "../src/viewer/steps";
+import { cellsAlong, lineOf, nextCell } from "../src/viewer/steps";
 import { axis, runOf } from "./run_of";
 
 const AXES = [axis("guider", ["cfg", "apg"]), axis("value", [1, 2, 3]), axis("seed", [0, 1])];
 const run = await runOf({ axes: AXES });
 const all = (): boolean => true;
+
+/** A run with these numbers of values, whose `value` follows its `guider`. */
+function zippedRun(axes: Record<string, number[]>): Promise<Run> {
+  const plan = { ids: (axes.seed ?? []).map((_, cell) => `c${cell}`), axes };
+  window.cfgsweepPage("zipped.js", plan);
+  const follows = { ...axis("value", [2, 3]), follows: "guider" };
+  const several = [axis("guider", ["cfg", "cfg_zero", "apg"]), follows, axis("seed", [1, 2])];
+  return runOf({ axes: [], head: { axes: several, plan: "zipped.js" } });
+}
 
 describe("the next cell", () => {
   it("is the one with the next value of an axis and the same of others", () => {
@@ -34,8 +44,32 @@ describe("the next cell", () => {
     expect(nextCell(run, 0, ["value"], 1, () => false, true)).toBeNull();
   });
   it("is found by the value of an axis", () => {
-    expect(cellWith(run, 1, "value", 2)).toBe(5);
-    expect(cellWith(run, 1, "guider", 1)).toBe(7);
+    expect(cellsAlong(run, 1, "value").get(2)).toBe(5);
+    expect(cellsAlong(run, 1, "guider").get(1)).toBe(7);
+  });
+});
+
+describe("steps where an axis follows another one", () => {
+  // As of `guider: [cfg, cfg_zero, apg]` and `value: [2, 3, 2]`, zipped, and two seeds.
+  const zipped = zippedRun({ guider: [0, 0, 1, 1, 2, 2], value: [0, 0, 1, 1, 0, 0], seed: [0, 1, 0, 1, 0, 1] });
+  it("change its value with that of the other", async () => {
+    const found = await zipped;
+    expect(nextCell(found, 0, ["guider"], 1, all)).toBe(2);
+    expect(nextCell(found, 2, ["guider"], 1, all)).toBe(4);
+    expect(nextCell(found, 5, ["guider", "value"], -1, all)).toBe(3);
+    expect(nextCell(found, 4, ["guider"], 1, all, true)).toBe(0);
+    expect(cellsAlong(found, 1, "guider").get(2)).toBe(5);
+  });
+  it("go along it in the order of its values, and through all that have the same", async () => {
+    const found = await zipped;
+    expect(lineOf(found, 2, ["value"])).toEqual([0, 4, 2]);
+    expect(lineOf(found, 3, ["value", "guider"])).toEqual([1, 5, 3]);
+    expect(cellsAlong(found, 3, "value").get(0)).toBe(1);
+  });
+  it("leave all others as they are", async () => {
+    const found = await zipped;
+    expect(nextCell(found, 2, ["seed"], 1, all)).toBe(3);
+    expect(nextCell(found, 3, ["seed"], 1, all)).toBeNull();
   });
 });
 
@@ -75,7 +109,7 @@ describe("the size of a picture", () => {
 describe("the large view's part of the address", () => {
   const first = firstView(run);
   it("is read as it was written", () => {
-    const large = { scale: 4, gain: 16, split: 12.5, previews: true, panel: false, axis: "seed" };
+    const large = { scale: 4, gain: 16, split: 12.5, previews: true, control: true, panel: false, axis: "seed" };
     const shown = { ...first, open: "c1", pinned: "c2", compare: "wipe" as const, large };
     expect(fromHash(toHash(shown, first), run)).toEqual(shown);
   });

@@ -18,7 +18,7 @@ interface Props {
   /** the address of the picture; null where there is none */
   source: string | null;
   /** the reference, where it is compared with */
-  reference: { cell: number; source: string } | null;
+  reference: { title: string; source: string } | null;
   onThere: (source: string) => void;
 }
 
@@ -45,7 +45,7 @@ export function Stage({ run, cell, source, reference, onThere }: Props) {
     <Picture
       class="reference"
       source={reference.source}
-      title={`Reference: ${titleOf(run, reference.cell)}`}
+      title={`Reference: ${reference.title}`}
       style={way === "wipe" ? { clipPath: `inset(0 ${100 - large.split}% 0 0)` } : {}}
     />
   );

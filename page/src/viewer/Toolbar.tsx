@@ -5,7 +5,8 @@ import { changeLarge, view } from "../state/view";
 import { GAINS, SCALES } from "../state/large";
 import type { Run } from "../data/run";
 import { Marks } from "../marks/Marks";
-import { advice, compare, pin, swap } from "./compare";
+import { advice, compare, pin, swap, toggleControl } from "./compare";
+import { reference } from "./reference";
 import { playsVideos } from "./source";
 import { Steppers } from "./Steppers";
 
@@ -23,7 +24,7 @@ export function Toolbar({ run, cell, hasPreviews, isStill, onHelp }: Props) {
   return (
     <div class="toolbar" role="group" aria-label="Large view">
       <Steppers run={run} cell={cell} />
-      <Comparing />
+      <Comparing hasControls={run.hasControls} />
       <label class="choice">
         Size{" "}
         <select
@@ -59,14 +60,19 @@ export function Toolbar({ run, cell, hasPreviews, isStill, onHelp }: Props) {
   );
 }
 
-function Comparing() {
+function Comparing({ hasControls }: { hasControls: boolean }) {
   const { compare: way, large, open, pinned } = view.value;
   return (
     <div class="comparing" role="group" aria-label="Comparing">
-      <Toggle isOn={pinned !== null && pinned === open} label="p" onClick={pin}>
+      <Toggle isOn={!large.control && pinned !== null && pinned === open} label="p" onClick={pin}>
         Reference
       </Toggle>
-      <button type="button" title="r" aria-disabled={pinned === null} onClick={swap}>
+      {hasControls && (
+        <Toggle isOn={large.control} label="c" onClick={toggleControl}>
+          Control
+        </Toggle>
+      )}
+      <button type="button" title="r" aria-disabled={(reference.value?.cell ?? null) === null} onClick={swap}>
         Swap
       </button>
       <Toggle isOn={way === "wipe"} label="w" onClick={() => compare("wipe")}>

@@ -1,39 +1,37 @@
 /** The large view of one cell, a modal dialog over the grid. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
-import { KeysHelp } from "../shared/KeysHelp";
+import { Metrics } from "../panel/Metrics";
 import { Panel } from "../panel/Panel";
 import { useDetail, type Known } from "../panel/useDetail";
-import { pinnedCell, view } from "../state/view";
+import { KeysHelp } from "../shared/KeysHelp";
+import { view } from "../state/view";
+import { Announcement } from "./Announcement";
 import { ALL_KEYS, close, commandOf, isOwnKey } from "./commands";
 import { usePlayer } from "./player";
-import { sourceOf } from "./source";
+import { reference } from "./reference";
+import { sourceOf, sourceOfReference } from "./source";
 import { Stage } from "./Stage";
 import { Titles } from "./Titles";
-import { titleOf } from "./settings";
 import { Toolbar } from "./Toolbar";
+import { useModal } from "./useModal";
 import { useNeighbours } from "./useNeighbours";
 
 export function Viewer({ run, cell }: { run: Run; cell: number }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [hasHelp, setHelp] = useState(false);
   const [there, setThere] = useState<string | null>(null);
-  const known = useDetail(run, cell);
   const { large, compare } = view.value;
-  const pinned = pinnedCell.value;
-  const other = useDetail(run, pinned);
+  const other = reference.value;
+  const known = useDetail(run, cell);
+  const knownOther = useDetail(run, other?.cell ?? null);
   const previews = hasPreviews(known, cell);
   const { source, isStill } = sourceOf(run, cell, large.previews && previews);
-  const pinnedSource =
-    pinned === null ? null : sourceOf(run, pinned, large.previews && hasPreviews(other, pinned)).source;
-  const reference = pinned !== null && pinnedSource !== null ? { cell: pinned, source: pinnedSource } : null;
+  const itsSource = other && sourceOfReference(run, other, large.previews && hasPreviews(knownOther, other.cell));
   const isThere = source === null || there === source;
 
-  useEffect(() => {
-    dialog.current?.showModal();
-    dialog.current?.querySelector<HTMLElement>(".stage")?.focus();
-  }, []);
+  useModal(dialog);
   usePlayer(cell, isThere);
   useNeighbours(run, cell, isThere);
 
@@ -56,20 +54,38 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
       onClose={(event) => event.target === dialog.current && close()}
     >
       <div class="viewer-head">
-        <Titles run={run} cell={cell} reference={pinned} />
+        <Titles run={run} cell={cell} reference={other} />
         <button type="button" class="close" aria-label="Close" title="Esc" onClick={() => dialog.current?.close()}>
           ✕
         </button>
       </div>
-      <Stage run={run} cell={cell} source={source} reference={compare === "none" ? null : reference} onThere={setThere} />
+      <Stage
+        run={run}
+        cell={cell}
+        source={source}
+        reference={compare !== "none" && other && itsSource !== null ? { title: other.title, source: itsSource } : null}
+        onThere={setThere}
+      />
+      {compare === "difference" && other && <DifferenceNumbers run={run} cell={cell} reference={other.cell} />}
       <Toolbar run={run} cell={cell} hasPreviews={previews} isStill={isStill} onHelp={() => setHelp(true)} />
-      {large.panel && <Panel run={run} cell={cell} reference={pinned} known={known} other={other} />}
-      <p class="unseen" role="status">{titleOf(run, cell)}</p>
+      {large.panel && <Panel run={run} cell={cell} reference={other?.cell ?? null} known={known} other={knownOther} />}
+      <Announcement run={run} cell={cell} />
       {hasHelp && <KeysHelp keys={ALL_KEYS} onClose={() => setHelp(false)} />}
     </dialog>
   );
 }
 
-function hasPreviews(known: Known | null, cell: number): boolean {
+/** What can be said of a difference in numbers: a page opened from a file may not read the pixels. */
+function DifferenceNumbers({ run, cell, reference }: { run: Run; cell: number; reference: number | null }) {
+  return (
+    <div class="difference-numbers" tabIndex={0} role="group" aria-label="Metrics of both pictures">
+      {reference === null ? <p>The control is no cell of this page: its metrics are not here.</p> : (
+        <Metrics run={run} cell={cell} reference={reference} />
+      )}
+    </div>
+  );
+}
+
+function hasPreviews(known: Known | null, cell: number | null): boolean {
   return known?.cell === cell && known.detail?.hasPreviews === true;
 }

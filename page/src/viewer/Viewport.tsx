@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, RefObject } from "preact";
 import { px } from "../shared/px";
+import { drag } from "./drag";
 import type { Size } from "./layout";
 
 interface Props {
@@ -27,7 +28,7 @@ export function Viewport({ frame, place, shown, boxClass, filter, other, childre
       ref={frame}
       style={px({ ...place })}
       onScroll={() => follow(frame.current, other.current)}
-      onPointerDown={(event) => drag(event, frame.current)}
+      onPointerDown={(event) => pan(event, frame.current)}
     >
       <div class={`box ${boxClass}`} style={{ ...px({ ...shown, marginLeft, marginTop }), filter }}>
         {children}
@@ -42,10 +43,8 @@ function follow(moved: HTMLElement | null, other: HTMLElement | null): void {
 }
 
 /** Fingers scroll by themselves. */
-function drag(event: PointerEvent, frame: HTMLElement | null): void {
+function pan(event: PointerEvent, frame: HTMLElement | null): void {
   if (!frame || event.pointerType !== "mouse" || event.button !== 0 || event.target instanceof HTMLInputElement) return;
   if (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight) return;
-  const stop = new AbortController();
-  window.addEventListener("pointermove", (move) => frame.scrollBy(-move.movementX, -move.movementY), stop);
-  window.addEventListener("pointerup", () => stop.abort(), stop);
+  drag(event, frame, (x, y) => frame.scrollBy(-x, -y));
 }

@@ -1,6 +1,7 @@
 /** Where the wipe divides the pictures: a range as wide as the picture, for mouse, finger and keys alike. */
 
 import { changeLarge, view } from "../state/view";
+import { drag } from "./drag";
 
 /** onDone: called when the pointer lets go of it, so that arrow keys step through the grid again. */
 export function WipeHandle({ onDone }: { onDone: () => void }) {
@@ -17,7 +18,7 @@ export function WipeHandle({ onDone }: { onDone: () => void }) {
         aria-label="Divide: reference on the left, picture on the right"
         aria-valuetext={`${split}% reference`}
         onInput={(event) => changeLarge({ split: Number(event.currentTarget.value) })}
-        onPointerUp={onDone}
+        onPointerDown={(event) => drag(event, event.currentTarget, () => undefined, onDone)}
       />
       <span class="wipe-line" style={{ left: `${split}%` }} aria-hidden="true" />
     </>

@@ -3,12 +3,12 @@
 import type { Key } from "../shared/KeysHelp";
 import { change, changeLarge, view } from "../state/view";
 import { SCALES } from "../state/large";
-import { compare, pin, swap } from "./compare";
+import { compare, pin, swap, toggleControl } from "./compare";
 import { nextScale } from "./layout";
 import { axesAlong, step, stepInList, type Direction } from "./moves";
 import { isPlaying } from "./player";
 
-export interface Command extends Key {
+interface Command extends Key {
   /** as `KeyboardEvent.key` has them */
   keys: readonly string[];
   act: (cell: number) => void;
@@ -31,6 +31,7 @@ const STEPS: readonly Command[] = [
 const OTHERS: readonly Command[] = [
   { keys: [" "], shown: "Space", does: "play an axis, or stop", act: () => void (isPlaying.value = !isPlaying.value) },
   { keys: ["p"], shown: "p", does: "make this picture the reference, or have none", act: pin },
+  { keys: ["c"], shown: "c", does: "the control as the reference: the baseline at the same effective scale", act: toggleControl },
   { keys: ["r"], shown: "r", does: "swap picture and reference", act: swap },
   { keys: ["w"], shown: "w", does: "wipe between picture and reference", act: () => compare("wipe") },
   { keys: ["d"], shown: "d", does: "difference of picture and reference", act: () => compare("difference") },
@@ -49,7 +50,7 @@ const OTHERS: readonly Command[] = [
 ];
 
 /** Keys that do something wherever the focus is, except in fields that use them. */
-export const COMMANDS: readonly Command[] = [...STEPS, ...OTHERS];
+const COMMANDS: readonly Command[] = [...STEPS, ...OTHERS];
 
 /** Keys of the large view that are no commands. */
 const OTHER_KEYS: readonly Key[] = [

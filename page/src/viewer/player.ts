@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { run, view } from "../state/view";
+import { wantsLessMotion } from "./motion";
 import { playedAxis, reached, show } from "./moves";
 
 export const isPlaying = signal(false);
@@ -10,10 +11,6 @@ export const isPlaying = signal(false);
 /** Milliseconds for which each picture stays. */
 const PAUSE = 400;
 const PAUSE_WITH_LESS_MOTION = 1500;
-
-export function wantsLessMotion(): boolean {
-  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-}
 
 /** isThere: whether the cell's picture is on the screen. */
 export function usePlayer(cell: number, isThere: boolean): void {
@@ -25,7 +22,7 @@ export function usePlayer(cell: number, isThere: boolean): void {
       const next = axis === null ? null : reached(cell, [axis], 1, true);
       if (next === null) isPlaying.value = false;
       else show(next);
-    }, wantsLessMotion() ? PAUSE_WITH_LESS_MOTION : PAUSE);
+    }, wantsLessMotion.value ? PAUSE_WITH_LESS_MOTION : PAUSE);
     return () => clearTimeout(timer);
   }, [plays, isThere, cell]);
   useEffect(() => () => void (isPlaying.value = false), []);

@@ -2,7 +2,7 @@
 
 import type { Run } from "../data/run";
 
-export interface Setting {
+interface Setting {
   axis: string;
   label: string;
   /** of the axis' value, by itself */

@@ -17,6 +17,7 @@ from tests.pages.browser.synthetic import FAILED, SIDE, WAITING, write, write_ru
 
 SIZES = [2, 4, 3, 2]  # of guider, value, seed and sampler
 FIRST, VIDEO = 0, 12
+CONTROL = "f" * 16  # a green picture, which is no cell: the control of cell 6; that of cell 14 is cell 2
 BOX = "dialog.viewer .box"
 MARKUP = "</script><img src=x onerror=document.title='taken'> \u2028 & \u202eright to left\u202c \"'"
 LONG = "a long prompt, " * 667  # 10,005 characters
@@ -24,7 +25,7 @@ Pixels = npt.NDArray[np.int64]  # (height, width, 3), 0 to 255
 
 
 def write_large(folder: Path) -> None:
-    """FIRST has previews and hostile texts in its record; VIDEO is a video."""
+    """FIRST has previews and hostile texts in its record; VIDEO is a video; cells 6 and 14 have controls."""
     count = write_run(folder, SIZES)
     for cell in set(range(count)) - WAITING - FAILED:
         Image.fromarray(pixels_of(cell).astype(np.uint8)).save(picture_file(folder, cell))
@@ -32,7 +33,12 @@ def write_large(folder: Path) -> None:
     (folder / "previews").mkdir()
     save_frames(folder / f"previews/{id_of(FIRST)}.png")
     page = folder / "page"
+    plan = read(page, "data/plan-0.js")
+    write(page, "data/plan-0.js", {**plan, "maps": [phase_map()]})
     results = read(page, "data/results-0.js")
+    Image.new("RGB", (SIDE, SIDE), "#00ff00").save(folder / f"images/{CONTROL}.png")
+    controls = {6: control(CONTROL, "cfg 2.31", None), 14: control(id_of(2), "cfg 1", 2)}
+    results["control"] = {"each": [controls.get(cell) for cell in results["at"]]}
     results["fields"]["frames"] = {"each": [2 if cell == VIDEO else 1 for cell in results["at"]]}
     write(page, "data/results-0.js", results)
     details = read(page, "data/details-0.js")
@@ -41,6 +47,26 @@ def write_large(folder: Path) -> None:
     details[FIRST]["copies"]["sweep file"] = f"prompt: {MARKUP}\n"
     details[1]["diagnostics"]["cond_norm"] = [5.0] * 19 + [None]
     write(page, "data/details-0.js", details)
+
+
+def phase_map() -> dict[str, Any]:
+    """Over value and seed, of pictures of the first guider and sampler: of two kinds, below and above a value of 1.75."""
+    points = [
+        {"cell": 6 * value + 2 * seed, "x": 1 + value / 2, "y": seed, "kind": int(value > 1)}
+        for value in range(SIZES[1])
+        for seed in range(SIZES[2])
+        if 6 * value + 2 * seed not in WAITING
+    ]
+    edges = [(1.0, 1.5, 0), (1.5, 2.0, None), (2.0, 2.5, 1)]
+    areas = [{"left": left, "right": right, "bottom": 0, "top": 2, "kind": kind} for left, right, kind in edges]
+    side = {"tolerance": 0.5, "low": 0, "high": 2}
+    across = {**side, "name": "value", "label": "guidance scale", "low": 1, "high": 2.5}
+    up = {**side, "name": "seed", "label": "seed"}
+    return {"title": "cfg", "across": across, "up": up, "points": points, "areas": areas, "typical": [0, 12]}
+
+
+def control(name: str, title: str, cell: int | None) -> dict[str, Any]:
+    return {"id": name, "thumb": "", "colour": 0, "title": title, "effectiveScale": 2.25, "cell": cell}
 
 
 def pixels_of(cell: int) -> Pixels:

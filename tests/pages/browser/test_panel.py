@@ -51,9 +51,9 @@ def test_metrics_are_beside_the_references(panel) -> None:
     page = panel(6, f"pinned={id_of(0)}")
     rows = page.locator(".metrics tr").all_inner_texts()
     assert [row.split() for row in rows] == [
-        ["metric", "picture", "reference"],
-        ["contrast", "0.22", "0"],
-        ["adherence", "(higher", "is", "better)", "0.18", "0"],
+        ["metric", "picture", "reference", "difference"],
+        ["contrast", "0.22", "0", "+0.22"],
+        ["adherence", "(higher", "is", "better)", "0.18", "0", "+0.18"],
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.pages.browser.large import (
     BOX,
+    CONTROL,
     FIRST,
     VIDEO,
     id_of,
@@ -111,8 +112,11 @@ def test_neighbours_are_loaded_before_they_are_asked_for(viewer) -> None:
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_space_plays_an_axis_around_until_it_is_pressed_again(viewer, motion) -> None:
     page = viewer(more="hide.value=2,3", reduced_motion=motion)
+    said = page.locator("dialog > [role=status]")
+    assert said.inner_text() == "cfg, value 1, seed 0, euler".replace(", ", " · ")
     page.keyboard.press("Space")
     wait_for(page, 6)
+    assert said.inner_text() == ""
     if motion == "no-preference":
         wait_for(page, FIRST)
     page.keyboard.press("Space")
@@ -159,6 +163,30 @@ def test_without_a_reference_nothing_is_compared_and_it_says_what_is_needed(view
     assert "compare=side" in page.evaluate("location.href")
     page.keyboard.press("s")
     assert "compare" not in page.evaluate("location.href")
+
+
+def test_a_key_compares_with_the_control_of_each_picture(viewer) -> None:
+    page = viewer(6)
+    page.keyboard.press("c")
+    page.locator(f".reference img[src$='{CONTROL}.png']").wait_for()
+    assert "compare=side" in page.evaluate("location.href")
+    said = page.locator(".reference-title")
+    assert said.inner_text() == "Control (left): cfg 2.31, the baseline at the effective scale 2.25"
+    page.keyboard.press("r")
+    page.get_by_role("status").filter(has_text="The control is no cell of this page").wait_for()
+    page.keyboard.press("d")
+    page.get_by_text("its metrics are not here").wait_for()
+    page.keyboard.press("w")
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("This picture has no control.").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.locator(f".reference img[src$='{id_of(2)}.png']").wait_for()
+    assert said.inner_text().startswith("Control (left): cfg · value 1 · seed 1")
+    page.keyboard.press("c")
+    assert "compare" not in page.evaluate("location.href")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("c")
+    page.get_by_role("status").filter(has_text="This picture has no control").wait_for()
 
 
 def test_it_says_why_there_is_no_picture(page_of, large) -> None:

@@ -17,6 +17,7 @@ from tests.pages.browser.large import (
     pixels_of,
     screenshot,
     wait_for,
+    wait_for_focus,
     wait_until,
 )
 
@@ -37,6 +38,15 @@ def test_the_factor_of_differences_can_be_chosen(viewer) -> None:
     page.get_by_label("What differences are multiplied by").select_option("× 16")
     expected = (np.abs(pixels_of(6) - pixels_of(0)) * 16).clip(0, 255)
     assert mean_error(screenshot(page, BOX), expected) < 1
+
+
+def test_a_difference_has_the_metrics_of_both_under_it(viewer) -> None:
+    page = viewer(6, f"pinned={id_of(0)}")
+    assert not page.locator(".difference-numbers").count()
+    page.keyboard.press("d")
+    rows = page.locator(".difference-numbers tbody tr").all_inner_texts()
+    assert [row.split()[-3:] for row in rows] == [["0.22", "0", "+0.22"], ["0.18", "0", "+0.18"]]
+    assert page.get_by_role("status").filter(has_text="difference from the reference cfg").count() == 1
 
 
 def wiped(split: int, scale: int) -> Any:
@@ -92,6 +102,18 @@ def test_a_finger_wipes_and_taps(viewer) -> None:
     assert open_cell(page) == 12
 
 
+def test_arrows_step_again_after_a_wipe_was_taken_away(viewer) -> None:
+    page = viewer(6, f"pinned={id_of(0)}&compare=wipe", has_touch=True)
+    box = page.locator(BOX).bounding_box()
+    touch = page.context.new_cdp_session(page)
+    points = [{"x": box["x"] + 90, "y": box["y"] + 90}]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchCancel", "touchPoints": []})
+    wait_for_focus(page, "Picture")
+    page.keyboard.press("ArrowRight")
+    assert open_cell(page) == 12
+
+
 def test_side_by_side_shows_both_whole(viewer) -> None:
     page = viewer(6, f"pinned={id_of(0)}&large.scale=2")
     page.get_by_role("button", name="Side by side").click()
@@ -131,6 +153,13 @@ def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewe
     page.mouse.move(box["x"] + 100, box["y"] + 350)
     page.mouse.up()
     assert page.evaluate(place)[1] == 0
+    page.mouse.move(box["x"] + 100, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, -200)  # beyond the window
+    assert page.evaluate(place)[1] > 200
+    page.mouse.up()
+    page.mouse.move(box["x"] + 100, box["y"] + 50)
+    assert page.evaluate(place)[1] > 200
     page.keyboard.press("Shift+ArrowDown")
     before = page.evaluate(place)
     page.keyboard.press("ArrowLeft")
@@ -139,12 +168,12 @@ def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewe
 
 
 def colours(page: Any) -> set[tuple[int, ...]]:
-    """Those near a corner of the picture during half a second, or the first two."""
+    """Those near a corner of the picture at several moments, unevenly spread as a video is even; or the first two."""
     seen: set[tuple[int, ...]] = set()
-    for _ in range(5):
+    for number in range(8):
         if len(seen) < 2:
             seen.add(tuple(screenshot(page, BOX)[20, 20].tolist()))
-            page.wait_for_timeout(110)
+            page.wait_for_timeout(50 + 30 * number)
     return seen
 
 
