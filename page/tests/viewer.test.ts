@@ -15,11 +15,10 @@ const all = (): boolean => true;
 
 /** A run with these numbers of values, whose `value` follows its `guider`. */
 function zippedRun(axes: Record<string, number[]>): Promise<Run> {
-  const plan = { ids: (axes.seed ?? []).map((_, cell) => `c${cell}`), axes };
-  window.cfgsweepPage("zipped.js", plan);
   const follows = { ...axis("value", [2, 3]), follows: "guider" };
-  const several = [axis("guider", ["cfg", "cfg_zero", "apg"]), follows, axis("seed", [1, 2])];
-  return runOf({ axes: [], head: { axes: several, plan: "zipped.js" } });
+  const described = [axis("guider", ["cfg", "cfg_zero", "apg"]), follows, axis("seed", [1, 2])];
+  window.cfgsweepPage("zipped.js", { ids: (axes.seed ?? []).map((_, cell) => `c${cell}`), axes, described });
+  return runOf({ axes: [], head: { plan: "zipped.js" } });
 }
 
 describe("the next cell", () => {

@@ -47,7 +47,7 @@ export function MapChart({ run, map }: { run: Run; map: PhaseMap }) {
         role="application"
         aria-roledescription="map"
         aria-label={`Phase map: ${map.up.label} over ${map.across.label}, ${map.points.length} pictures of ${kindsOf(map).length} kinds. Arrows go from picture to picture, Enter opens it.`}
-        tabIndex={0}
+        tabindex={0}
         data-cell={point?.cell}
         onPointerMove={(event) => void (active.value = at(event))}
         onClick={(event) => {

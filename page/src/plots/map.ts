@@ -10,7 +10,7 @@ export interface Pixels {
 
 /** Of the whole drawing, and of the plane in it, in pixels of its own. */
 export const SIZE = { width: 520, height: 360 };
-export const PLANE = { left: 60, top: 8, width: 452, height: 308 };
+export const PLANE = { left: 60, top: 8, width: 444, height: 308 };
 
 export function placeOf({ across, up }: PhaseMap, x: number, y: number): Pixels {
   return {

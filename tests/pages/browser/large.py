@@ -50,7 +50,7 @@ def write_large(folder: Path) -> None:
 
 
 def phase_map() -> dict[str, Any]:
-    """Over value and seed, of pictures of the first guider and sampler: of two kinds, below and above a value of 1.75."""
+    """Over value and seed, of the first guider and sampler: pictures of two kinds, below and above a value of 1.75."""
     points = [
         {"cell": 6 * value + 2 * seed, "x": 1 + value / 2, "y": seed, "kind": int(value > 1)}
         for value in range(SIZES[1])
