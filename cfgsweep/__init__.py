@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cfgsweep.execution.lists import configs, guiders, schedules, schema
     from cfgsweep.execution.measure import Measured, measure
     from cfgsweep.execution.merge import Merged, merge
+    from cfgsweep.execution.mirroring import Mirrored, mirror
     from cfgsweep.execution.page_api import page
     from cfgsweep.execution.run import Result, Run
     from cfgsweep.execution.run_api import export, grid, open_run, table, verify
@@ -41,6 +42,7 @@ __all__ = [
     "CfgsweepError",
     "Measured",
     "Merged",
+    "Mirrored",
     "PhaseResult",
     "Result",
     "Run",
@@ -61,6 +63,7 @@ __all__ = [
     "init",
     "measure",
     "merge",
+    "mirror",
     "open_run",
     "page",
     "phase",
@@ -84,6 +87,7 @@ _HOMES = {
     "cfgsweep.execution.lists": ("configs", "guiders", "schedules", "schema"),
     "cfgsweep.execution.measure": ("Measured", "measure"),
     "cfgsweep.execution.merge": ("Merged", "merge"),
+    "cfgsweep.execution.mirroring": ("Mirrored", "mirror"),
     "cfgsweep.execution.page_api": ("page",),
     "cfgsweep.execution.run": ("Result", "Run"),
     "cfgsweep.execution.run_api": ("export", "grid", "open_run", "table", "verify"),

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 import cfgsweep
-from cfgsweep.cli import catalogues, comparisons, drawing, files, measuring, models, pages, ratings, runs, tables
+from cfgsweep.cli import (
+    catalogues,
+    comparisons,
+    drawing,
+    files,
+    measuring,
+    mirrors,
+    models,
+    pages,
+    ratings,
+    runs,
+    tables,
+)
 from cfgsweep.errors import CfgsweepError, RunFailed
 from cfgsweep.system import signals
 from cfgsweep.system.display import escape_controls, print_line
@@ -17,7 +29,7 @@ from cfgsweep.system.machine_errors import in_words, is_of_machine
 
 # In the order in which --help lists them.
 COMMANDS = (
-    *(files.init, runs.run, runs.plan, runs.merge, runs.phase, runs.verify),
+    *(files.init, runs.run, runs.plan, runs.merge, mirrors.mirror, runs.phase, runs.verify),
     *(
         pages.page,
         drawing.grid,

@@ -49,6 +49,9 @@ def run(
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
+    mirror: Annotated[
+        str | None, typer.Option(help="a copy on other storage, kept in step: s3://bucket/place", metavar="URL")
+    ] = None,
     no_page: NoPage = False,
     live: Annotated[bool, typer.Option("--live", help="let the page grow while the run goes on")] = False,
     wait: Wait = False,
@@ -69,6 +72,7 @@ def run(
         shard=shard,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
+        mirror=mirror,
         page=not no_page,
         live=live,
         wait=wait,

@@ -46,6 +46,7 @@ def run(
     wait: bool = False,
     allow_pickle: bool = False,
     allow_code: bool = False,
+    mirror: str | None = None,
     page: bool = True,
     live: bool = False,
     quiet: bool = False,
@@ -64,6 +65,8 @@ def run(
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
     allow_pickle: load weights that can run code. allow_code: import the Python files that the sweep names.
+    mirror: s3://bucket/place, or another URL that fsspec knows. What the folder lacks is fetched from there first, and
+        what is finished is sent there while the run goes on.
     page: write the page on which the run is browsed, `page/index.html` in its folder. live: while the run goes on, too.
     quiet: show no progress.
     command: what environment.json records as the command.
@@ -86,6 +89,7 @@ def run(
         retry_failed=retry_failed,
         wait=wait,
         command=command,
+        mirror=mirror,
         page=page,
         live=live,
     )

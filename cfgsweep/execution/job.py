@@ -79,7 +79,8 @@ class Job:
                 self._save_failure(result) if isinstance(result, Failed) else self._save_picture(result, batch_size)
             )
             del self.pending[result.experiment]
-        self.session.on_record(record)
+        for listener in self.session.listeners:
+            listener(record)
         if isinstance(result, Failed) and self.session.options.fail_fast:
             raise RunFailed(f"{title(result.experiment, self.title_fields)}: {result.reason}")
 

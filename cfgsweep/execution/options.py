@@ -18,6 +18,7 @@ class Options:
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
     shard: compute only those that are in this shard of the sweep.
     command: what environment.json records as the command.
+    mirror: the URL of a copy of the run folder, from which what is missing here comes, and which is kept in step.
     page: whether the page of the run is written. live: while it goes on, too.
 
     Raises UserError where batch_size or limit is out of its range, or `live` is without `page`.
@@ -34,6 +35,7 @@ class Options:
     retry_failed: bool = False
     wait: bool = False
     command: str = "python"
+    mirror: str | None = None
     page: bool = True
     live: bool = False
 

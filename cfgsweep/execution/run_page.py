@@ -27,7 +27,7 @@ class RunPage:
         """The run begins to compute. Another call changes nothing."""
         if self.session.options.live and self._live is None:
             self._live = LivePage(self.run, self.sweep, with_earlier(self.run, list(self.experiments)))
-            self.session.on_record = self._live.add
+            self.session.listeners.append(self._live.add)
 
     def end(self, is_new: bool = True) -> None:
         """The run has what it will have. is_new: whether there is more than before."""

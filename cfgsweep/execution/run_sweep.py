@@ -18,6 +18,7 @@ from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
 from cfgsweep.storage.open_run import controls_of_run
+from cfgsweep.storage.records import Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.compare_settings import CompareSettings
 from cfgsweep.sweep.experiment import Experiment
@@ -34,14 +35,33 @@ MOST_SENTENCES = 24  # of a comparison that a run tells
 DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
 
 
-@quiet_libraries()
 def run_sweep(sweep: Sweep, folder: Path, options: Options, display: Display) -> Run:
     """Compute the pictures that the folder lacks, measure them, and write grids.
 
     Raises UserError where the sweep, an option or the folder is not right, RunFailed as `Options.fail_fast` says.
     Pictures that were finished before an interrupt or a failure are kept, and drawn.
     """
+    if options.mirror is None:
+        return _run(sweep, folder, options, display, [])
+    from cfgsweep.execution.mirroring import Mirroring  # imports fsspec
+
+    mirroring = Mirroring.begin(options.mirror, RunFolder(folder), options, display)
+    try:
+        run = _run(sweep, folder, options, display, [mirroring.add])
+    except BaseException:
+        mirroring.stop()
+        raise
+    mirroring.end()
+    return run
+
+
+@quiet_libraries()
+def _run(
+    sweep: Sweep, folder: Path, options: Options, display: Display, listeners: Sequence[Callable[[Record], None]]
+) -> Run:
+    """listeners: are called with every record that is saved."""
     session = RunSession.begin(sweep, folder, options, display)
+    session.listeners.extend(listeners)
     experiments = session.expand(sweep)
     for caution in [*cautions(experiments, sweep.previews), *left_out(sweep, experiments)]:
         display.notice(caution)

@@ -25,7 +25,7 @@ class RunSession:
 
     def __init__(self, run_folder: RunFolder, settings: RunSettings, options: Options, display: Display):
         self.run_folder, self.settings, self.options, self.display = run_folder, settings, options, display
-        self.on_record: Callable[[Record], None] = lambda record: None  # called with every record that is saved
+        self.listeners: list[Callable[[Record], None]] = []  # called with every record that is saved
         self._notices: set[str] = set()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The page of a run in Chromium, from its file."""
+"""The page of a run in Chromium and, slower, in Firefox, from its file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,36 @@ import pytest
 
 from tests.pages.browser.large import FIRST, id_of, write_large
 from tests.pages.browser.synthetic import write_run
-from tests.support.browser import opened
+from tests.support.browser import chromium, firefox, is_firefox, opened
+from tests.support.run_state import run_of
 
 PageOf = Callable[..., Any]
+
+SWEEP = """\
+name: real
+model: digits
+label: [0, 7]
+seed: [1, 2]
+steps: 2
+guider: [cfg, cfg_zero, apg]
+value: [2, 3, 2]
+zip: [guider, value]
+metrics: [contrast]
+"""
+
+
+@pytest.fixture(scope="package", params=["chromium", pytest.param("firefox", marks=pytest.mark.slow)])
+def browser(request) -> Iterator[Any]:
+    """Every test is run in both."""
+    with chromium() if request.param == "chromium" else firefox() as found:
+        yield found
+
+
+@pytest.fixture
+def chromium_alone(browser: Any) -> None:
+    """For tests of what Playwright does in no other browser: fingers, printing, requests of files."""
+    if is_firefox(browser):
+        pytest.skip("Playwright does not do this in Firefox")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +58,12 @@ def synthetic(tmp_path_factory, front: Path) -> Path:
     write_run(folder, [6, 10, 4, 2])
     shutil.copytree(front, folder / "page", dirs_exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory) -> Path:
+    """A run of the sweep."""
+    return run_of(SWEEP, tmp_path_factory.mktemp("a run #1 %é"))
 
 
 @pytest.fixture

@@ -107,6 +107,16 @@ def mean_error(shown: Pixels, expected: Pixels | Sequence[int]) -> float:
     return float(np.abs(shown - np.asarray(expected)).mean())
 
 
+def colours(page: Any) -> set[tuple[int, ...]]:
+    """Those near a corner of the picture at several moments, unevenly spread as a video is even; or the first two."""
+    seen: set[tuple[int, ...]] = set()
+    for number in range(8):
+        if len(seen) < 2:
+            seen.add(tuple(screenshot(page, BOX)[20, 20].tolist()))
+            page.wait_for_timeout(50 + 30 * number)
+    return seen
+
+
 def open_cell(page: Any) -> int | None:
     found = re.search("open=([0-9a-f]{16})", page.evaluate("location.href"))
     return int(found[1], 16) if found else None

@@ -8,6 +8,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def write_pictures(folder: Path, ids: Sequence[str], side: int, each: bool) -> l
         grain = Image.blend(ramp, Image.effect_noise((side // 4, side // 4), 90).resize((side, side)), 0.4)
         bands = [grain.point([p * part // 255 for p in range(256)]) for part in (red, green, blue)]
         picture = Image.merge("RGB", bands)
+        picture.save(encoded := BytesIO(), format="PNG")
+        png = encoded.getvalue()
         small = picture.resize((min(side, 128),) * 2)
         small.save(folder / f"page/thumbs/{number:06}.webp", quality=75)
         colours.append(red // 2 << 16 | green // 2 << 8 | blue // 2)
@@ -100,7 +103,7 @@ def write_pictures(folder: Path, ids: Sequence[str], side: int, each: bool) -> l
             if each and cell > number:
                 shutil.copyfile(folder / f"page/thumbs/{number:06}.webp", folder / f"page/thumbs/{cell:06}.webp")
             elif not each and cell not in WAITING | FAILED:
-                picture.save(folder / f"images/{ids[cell]}.png")
+                (folder / f"images/{ids[cell]}.png").write_bytes(png)
     return colours
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.pages.browser.axe import violations
 from tests.pages.browser.synthetic import HOSTILE, REASON, write_run
-
-AXE = Path(__file__).parents[3] / "page/node_modules/axe-core/axe.min.js"
+from tests.support.browser import is_firefox
 
 
 def cell(page: Any, name: str) -> Any:
@@ -173,15 +173,11 @@ VIEWS = {
     ("view", "scheme"), [("grid", "light"), ("grid", "dark"), ("large", "dark"), ("list", "light")]
 )
 def test_axe_finds_nothing(page_of, synthetic, view: str, scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed")
     page = page_of(synthetic, VIEWS[view], color_scheme=scheme)
     if view == "grid":
         page.locator("summary", has_text="Values").click()
     page.wait_for_timeout(300)
-    page.evaluate(AXE.read_text() + "; null")
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"][:200], len(one["nodes"])) for one in found] == []
+    assert violations(page) == []
 
 
 def test_it_fits_a_phone(page_of, synthetic) -> None:
@@ -197,6 +193,7 @@ def test_it_fits_a_phone(page_of, synthetic) -> None:
     assert "open=" in page.evaluate("location.href")
 
 
+@pytest.mark.usefixtures("chromium_alone")
 def test_what_is_in_the_window_is_printed_as_a_table(page_of, synthetic) -> None:
     page = page_of(synthetic, "#rows=sampler,guider&inside=seed&zoom=64", viewport={"width": 1000, "height": 900})
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -249,9 +246,9 @@ def test_the_list_of_values_opens_at_its_button(page_of, synthetic, width: int) 
     opened, place = page.locator(".menu-content").bounding_box(), button.bounding_box()
     assert 0 <= opened["y"] - place["y"] - place["height"] <= 6
     assert 0 <= opened["x"] <= place["x"] <= opened["x"] + opened["width"] <= width
-    assert opened["x"] == pytest.approx(place["x"], abs=1) or opened["x"] + opened["width"] == pytest.approx(
-        width - 10, abs=1
-    )
+    bar = 12 if is_firefox(page.context.browser) else 0  # room that it keeps for a scroll bar
+    is_at_its_left = opened["x"] == pytest.approx(place["x"], abs=1)
+    assert is_at_its_left or width - 11 - bar <= opened["x"] + opened["width"] <= width - 9
     for label in page.locator(".value label").all():
         box, text = label.locator("input").bounding_box(), label.locator("span").bounding_box()
         assert text["x"] > box["x"] + box["width"]

@@ -44,3 +44,22 @@ def test_a_picture_that_is_closed_leaves_no_entry_to_go_back_to(page_of, large) 
     page.evaluate("history.back()")
     page.wait_for_selector("dialog", state="detached")
     assert "open=" not in page.evaluate("location.href")
+
+
+def test_a_reload_shows_what_was_chosen(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    page.get_by_role("group", name="Rows", exact=True).get_by_role("combobox").nth(1).select_option("seed")
+    page.get_by_role("radio", name="euler", exact=True).press("ArrowRight")
+    page.get_by_role("columnheader", name="2.5", exact=True).click()
+    page.get_by_role("button", name="Smaller").click()
+    page.get_by_role("combobox", name="Metric", exact=True).select_option("adherence")
+    page.get_by_label("Filter", exact=True).fill("guider=cfg,tnorm")
+    shown = ".grid [role=rowheader], .grid [role=columnheader], .grid [aria-label]"
+    texts = "all => all.map(one => `${one.ariaLabel} ${one.textContent} ${one.getBoundingClientRect().width}`)"
+    address, before = page.evaluate("location.href"), page.locator(shown).evaluate_all(texts)
+    for part in ("rows=", "at.sampler=1", "hide.value=3", "zoom=", "overlay=", "filter="):
+        assert part in address
+    page.reload()
+    page.locator(".grid [role=gridcell]").first.wait_for()
+    assert page.evaluate("location.href") == address
+    assert page.locator(shown).evaluate_all(texts) == before

@@ -19,6 +19,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.sweep.titles import axis_label, varying
 from tests.pages.browser.synthetic import head, write
+from tests.support.browser import saved_by
 
 SWEEP = """\
 name: marked
@@ -121,10 +122,9 @@ def test_marks_are_downloaded_as_json(page_of, synthetic) -> None:
         focus(page, cell)
         page.keyboard.press(key)
     page.get_by_text("Marked: ★ 1 ✕ 1").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download as JSON").click()
-    assert download.value.suggested_filename == "synthetic-marks.json"
-    assert json.loads(Path(download.value.path()).read_text()) == {"starred": [f"{0:016x}"], "rejected": [f"{24:016x}"]}
+    name, text = saved_by(page, page.get_by_role("button", name="Download as JSON").click)
+    assert name == "synthetic-marks.json"
+    assert json.loads(text) == {"starred": [f"{0:016x}"], "rejected": [f"{24:016x}"]}
 
 
 @pytest.fixture(scope="module")

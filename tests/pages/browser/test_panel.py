@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.pages.browser.axe import violations
 from tests.pages.browser.large import FIRST, LONG, MARKUP, id_of
-
-AXE = Path(__file__).parents[3] / "page/node_modules/axe-core/axe.min.js"
 
 
 @pytest.fixture
@@ -174,10 +173,7 @@ def test_on_a_phone_it_is_under_the_picture_and_closed_at_first(panel) -> None:
 def test_axe_finds_nothing(panel, way, scheme) -> None:
     page = panel(6, f"pinned={id_of(0)}&compare={way}", color_scheme=scheme)
     page.get_by_text("Numbers as a table").click()
-    page.evaluate(AXE.read_text())
-    told = "result => result.violations.map(one => one.id + one.nodes[0].html)"
-    # Without `preload`, it would request style sheets, which the page's policy forbids.
-    assert page.evaluate(f"axe.run('dialog', {{preload: false}}).then({told})") == []
+    assert violations(page, "dialog") == []
 
 
 def test_it_works_where_storage_is_switched_off(browser, large) -> None:

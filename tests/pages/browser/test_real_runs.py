@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,34 +10,18 @@ from typing import Any
 import pytest
 
 import cfgsweep
+from cfgsweep.sweep.expand import expand
+from cfgsweep.sweep.schema import read_sweep
 from tests.support.browser import opened
-from tests.support.run_state import run_of
-
-SWEEP = """\
-name: real
-model: digits
-label: [0, 7]
-seed: [1, 2]
-steps: 2
-guider: [cfg, cfg_zero, apg]
-value: [2, 3, 2]
-zip: [guider, value]
-metrics: [contrast]
-"""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    return run_of(SWEEP, tmp_path_factory.mktemp("a run #1 %é"))
 
 
 @pytest.mark.parametrize("kind", ["run", "folder", "single"])
-def test_a_page_shows_its_pictures(kind: str, run: Path, browser: Any, tmp_path: Path) -> None:
+def test_a_page_shows_its_pictures(kind: str, real: Path, browser: Any, tmp_path: Path) -> None:
     """All of them are decoded, and one is shown large with its record. A folder and a file work away from the run."""
     if kind == "run":
-        page = Path(cfgsweep.page(run))
+        page = Path(cfgsweep.page(real))
     else:
-        copy = Path(shutil.copytree(run, tmp_path / "copy"))
+        copy = Path(shutil.copytree(real, tmp_path / "copy"))
         out = tmp_path / ("given away.html" if kind == "single" else "given away")
         page = Path(cfgsweep.page(copy, out=out, single=kind == "single"))
         shutil.rmtree(copy)
@@ -54,9 +39,9 @@ def test_a_page_shows_its_pictures(kind: str, run: Path, browser: Any, tmp_path:
         assert window.locator("dialog").get_by_text("contrast").count() >= 1
 
 
-def test_an_axis_that_another_one_decides_has_no_slider(run: Path, browser: Any) -> None:
+def test_an_axis_that_another_one_decides_has_no_slider(real: Path, browser: Any) -> None:
     """`value` is zipped with the guider: its values are below those of the guider, and no cell is empty."""
-    with opened(browser, Path(cfgsweep.page(run))) as window:
+    with opened(browser, Path(cfgsweep.page(real))) as window:
         window.wait_for_selector("[role=gridcell] img")
         assert window.locator(".axis-slider").all_inner_texts() != []
         assert not any("value" in text for text in window.locator(".axis-slider").all_inner_texts())
@@ -68,3 +53,21 @@ def test_an_axis_that_another_one_decides_has_no_slider(run: Path, browser: Any)
         assert title.inner_text().endswith("cfg_zero · value 3")
         window.get_by_role("button", name="Next guider").click()
         assert "apg" in title.inner_text()
+
+
+def test_each_button_copies_what_makes_the_picture_again(real: Path, browser: Any, tmp_path: Path) -> None:
+    page = Path(cfgsweep.page(real))
+    permissions = ["clipboard-read", "clipboard-write"]
+    with opened(browser, page, permissions=permissions) as window:
+        window.get_by_role("gridcell").first.get_by_role("button").first.click()
+        opened_id = re.search("open=([0-9a-f]{16})", window.evaluate("location.href"))[1]
+        texts = {}
+        for name in ("sweep file", "Python", "diffusers", "A1111"):
+            window.get_by_role("dialog").get_by_role("button", name=name, exact=True).click()
+            window.get_by_text(f"Copied: {name}").wait_for()
+            texts[name] = window.evaluate("navigator.clipboard.readText()")
+    (tmp_path / "one.yaml").write_text(texts["sweep file"])
+    assert [e.id for e in expand(*read_sweep(tmp_path / "one.yaml"))] == [opened_id]
+    for name in ("Python", "diffusers"):
+        compile(texts[name], name, "exec")
+    assert "Steps: 2" in texts["A1111"]

@@ -100,6 +100,7 @@ def test_pictures_keep_their_place_and_are_never_gone_while_they_change(viewer) 
     assert seen[0][0] is True
 
 
+@pytest.mark.usefixtures("chromium_alone")
 def test_neighbours_are_loaded_before_they_are_asked_for(viewer) -> None:
     page = viewer(VIDEO, "zoom=32")  # so that the grid behind has thumbnails
     asked: set[str] = set()

@@ -11,6 +11,7 @@ from tests.pages.browser.large import (
     BOX,
     FIRST,
     VIDEO,
+    colours,
     id_of,
     mean_error,
     open_cell,
@@ -20,6 +21,7 @@ from tests.pages.browser.large import (
     wait_for_focus,
     wait_until,
 )
+from tests.support.browser import is_firefox
 
 
 @pytest.mark.parametrize("gain", [1, 4])
@@ -141,7 +143,9 @@ def test_pixels_of_the_picture_are_squares_and_fit_is_as_large_as_possible(viewe
     assert page.locator(BOX).bounding_box() == box
 
 
-def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewer) -> None:
+def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewer, browser, request) -> None:
+    if is_firefox(browser):
+        request.applymarker(pytest.mark.xfail(reason="a drag selects, and a selection beyond the edge scrolls"))
     page = viewer(6, "large.scale=8", viewport={"width": 1000, "height": 500})
     place = "(() => { const {scrollLeft: x, scrollTop: y} = document.querySelector('.viewport'); return [x, y]; })()"
     page.keyboard.press("Shift+ArrowDown")
@@ -165,16 +169,6 @@ def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewe
     page.keyboard.press("ArrowLeft")
     wait_for(page, 0)
     assert page.evaluate(place) == before
-
-
-def colours(page: Any) -> set[tuple[int, ...]]:
-    """Those near a corner of the picture at several moments, unevenly spread as a video is even; or the first two."""
-    seen: set[tuple[int, ...]] = set()
-    for number in range(8):
-        if len(seen) < 2:
-            seen.add(tuple(screenshot(page, BOX)[20, 20].tolist()))
-            page.wait_for_timeout(50 + 30 * number)
-    return seen
 
 
 def test_videos_play(viewer) -> None:
