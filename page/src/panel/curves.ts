@@ -24,7 +24,7 @@ const GROUPS: readonly [title: string, names: RegExp][] = [
   ["Cosine of cond and uncond", /cosine/],
   ["Saturation", /saturation|beyond/],
   ["Noise level", /^sigma/],
-  ["Predicted picture", /^x0_/],
+  ["Predicted x0", /^x0_/],
 ];
 
 /** The charts of a cell, with the reference's curves where it has the same. */

@@ -11,9 +11,9 @@ export function PlotControls({ run, plot }: { run: Run; plot: PlotView }) {
   const set = (changes: Partial<PlotView>) => change({ plot: { ...plot, ...changes } });
   return (
     <div class="plot-controls" role="group" aria-label="Plot">
-      <Choice label="Up" value={plot.y} names={metricNames(run)} onChoice={(y) => set({ y })} />
-      <Choice label="Across" value={plot.x} names={acrossNames(run)} onChoice={(x) => set({ x })} />
-      <Choice label="Colour by" value={plot.by} names={["", ...axes]} onChoice={(by) => set({ by })} />
+      <Choice label="y axis" value={plot.y} names={metricNames(run)} onChoice={(y) => set({ y })} />
+      <Choice label="x axis" value={plot.x} names={acrossNames(run)} onChoice={(x) => set({ x })} />
+      <Choice label="Colours" value={plot.by} names={["", ...axes]} onChoice={(by) => set({ by })} />
       {over.length > 0 && (
         <label>
           <input type="checkbox" checked={plot.means} onChange={(event) => set({ means: event.currentTarget.checked })} />{" "}

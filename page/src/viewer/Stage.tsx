@@ -19,10 +19,10 @@ interface Props {
   source: string | null;
   /** the reference, where it is compared with */
   reference: { title: string; source: string } | null;
-  onThere: (source: string) => void;
+  onPicture: (source: string) => void;
 }
 
-export function Stage({ run, cell, source, reference, onThere }: Props) {
+export function Stage({ run, cell, source, reference, onPicture }: Props) {
   const stage = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const second = useRef<HTMLDivElement>(null);
@@ -39,7 +39,7 @@ export function Stage({ run, cell, source, reference, onThere }: Props) {
   const onShown = (of: string, found: Size | null) => {
     // Of the cell whose picture that is; the open one may be another by now.
     if (found) setSize(recordedSize(run, cell) ?? found);
-    onThere(of);
+    onPicture(of);
   };
   const other = reference && (
     <Picture

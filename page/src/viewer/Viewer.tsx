@@ -21,7 +21,7 @@ import { useNeighbours } from "./useNeighbours";
 export function Viewer({ run, cell }: { run: Run; cell: number }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [hasHelp, setHelp] = useState(false);
-  const [there, setThere] = useState<string | null>(null);
+  const [shown, setShown] = useState<string | null>(null);
   const { large, compare } = view.value;
   const other = reference.value;
   const known = useDetail(run, cell);
@@ -29,11 +29,11 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
   const previews = hasPreviews(known, cell);
   const { source, isStill } = sourceOf(run, cell, large.previews && previews);
   const itsSource = other && sourceOfReference(run, other, large.previews && hasPreviews(knownOther, other.cell));
-  const isThere = source === null || there === source;
+  const isShown = source === null || shown === source;
 
   useModal(dialog);
-  usePlayer(cell, isThere);
-  useNeighbours(run, cell, isThere);
+  usePlayer(cell, isShown);
+  useNeighbours(run, cell, isShown);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const isCharacter = event.getModifierState("AltGraph");
@@ -64,7 +64,7 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
         cell={cell}
         source={source}
         reference={compare !== "none" && other && itsSource !== null ? { title: other.title, source: itsSource } : null}
-        onThere={setThere}
+        onPicture={setShown}
       />
       {compare === "difference" && other && <DifferenceNumbers run={run} cell={cell} reference={other.cell} />}
       <Toolbar run={run} cell={cell} hasPreviews={previews} isStill={isStill} onHelp={() => setHelp(true)} />

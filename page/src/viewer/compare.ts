@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { change, openCell, run, view, type View } from "../state/view";
 import { controlOf, reference } from "./reference";
 
-type Way = Exclude<View["compare"], "none">;
+type Comparison = Exclude<View["compare"], "none">;
 
 /** What could not be done in a view, and why. */
 const refused = signal<{ in: View; why: string } | null>(null);
@@ -33,7 +33,7 @@ export function toggleControl(): void {
 }
 
 /** Compares in a way, or no longer; without a reference it only says that one is needed. */
-export function compare(way: Way): void {
+export function compare(way: Comparison): void {
   const before = view.value.compare;
   if (!reference.value) refuse(view.value.large.control ? "This picture has no control" : "Choose a reference first: p");
   else change({ compare: before === way ? "none" : way });

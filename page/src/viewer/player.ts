@@ -12,11 +12,11 @@ export const isPlaying = signal(false);
 const PAUSE = 400;
 const PAUSE_WITH_LESS_MOTION = 1500;
 
-/** isThere: whether the cell's picture is on the screen. */
-export function usePlayer(cell: number, isThere: boolean): void {
+/** isShown: whether the cell's picture is on the screen. */
+export function usePlayer(cell: number, isShown: boolean): void {
   const plays = isPlaying.value;
   useEffect(() => {
-    if (!plays || !isThere) return;
+    if (!plays || !isShown) return;
     const timer = setTimeout(() => {
       const axis = run.value && playedAxis(run.value, view.value);
       const next = axis === null ? null : reached(cell, [axis], 1, true);
@@ -24,6 +24,6 @@ export function usePlayer(cell: number, isThere: boolean): void {
       else show(next);
     }, wantsLessMotion.value ? PAUSE_WITH_LESS_MOTION : PAUSE);
     return () => clearTimeout(timer);
-  }, [plays, isThere, cell]);
+  }, [plays, isShown, cell]);
   useEffect(() => () => void (isPlaying.value = false), []);
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pages.browser.large import wait_until
+from tests.pages.browser.large import read, wait_until
+from tests.pages.browser.synthetic import write
 
 FIRST = "cfg, value 1, seed 0, euler"
 
@@ -97,7 +100,7 @@ def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
 
 def test_a_plot_has_an_axis_of_names_across(page_of, synthetic) -> None:
     page = page_of(synthetic, "#plot.x=value&plot.y=adherence&plot.by=guider&plot.means=1")
-    choice(page, "Across").select_option("guider")
+    choice(page, "x axis").select_option("guider")
     plot = page.get_by_role("application", name="adherence over guider, 120 points")
     plot.press("End")
     assert page.locator(".point-text output").inner_text().startswith("guider a very long <b>name</b>")
@@ -105,7 +108,7 @@ def test_a_plot_has_an_axis_of_names_across(page_of, synthetic) -> None:
 
 def test_a_click_on_a_point_of_two_metrics_opens_its_picture(page_of, synthetic) -> None:
     page = page_of(synthetic, "#plot.x=value&plot.y=adherence&filter=seed%3D0%3B+sampler%3Deuler%3B+guider%3Dcfg")
-    choice(page, "Across").select_option("contrast")
+    choice(page, "x axis").select_option("contrast")
     assert "plot.x=contrast" in page.evaluate("location.href")
     plot = page.get_by_role("application", name="adherence over contrast, 9 points")
     plot.focus()
@@ -124,3 +127,32 @@ def test_a_mean_is_one_point(page_of, synthetic) -> None:
     page.get_by_label("means over seed").check()
     page.get_by_role("application", name="20 points").wait_for()
     assert "plot.means=1" in page.evaluate("location.href")
+
+
+def rows_of(column: Any, rows: list[int]) -> Any:
+    """Some rows of a column of results, or of their list of cells."""
+    if isinstance(column, list):
+        return [column[row] for row in rows]
+    return {key: values if key in ("same", "values") else rows_of(values, rows) for key, values in column.items()}
+
+
+def test_a_plot_stays_while_pictures_come(page_of, synthetic, tmp_path: Path) -> None:
+    """It is not made anew, so that the point under the keys stays what it was."""
+    folder = tmp_path / "goes on"
+    shutil.copytree(synthetic, folder)
+    page_folder = folder / "page"
+    head, results = read(page_folder, "data.js"), read(page_folder, "data/results-0.js")
+    there = [row for row, cell in enumerate(results["at"]) if cell // 2 % 4 < 3]  # without the last seed
+    first = {name: rows_of(column, there) for name, column in results.items() if name not in ("fields", "details")}
+    first["fields"] = {name: rows_of(column, there) for name, column in results["fields"].items()}
+    write(page_folder, "data/results-1.js", {**first, "details": results["details"]})
+    write(page_folder, "data.js", {**head, "results": ["data/results-1.js"], "state": "running", "poll": 200})
+    page = page_of(folder, "#plot.x=value&plot.y=adherence&plot.by=guider")
+    plot = page.get_by_role("application", name="adherence over value, 357 points")
+    plot.press("ArrowRight")
+    said = page.locator(".point-text output").inner_text()
+    page.evaluate("() => { document.querySelector('.plot-place canvas').isFirst = true; }")
+    write(page_folder, "data.js", head)
+    page.get_by_role("application", name="adherence over value, 477 points").wait_for()
+    assert page.evaluate("document.querySelector('.plot-place canvas').isFirst")
+    assert page.locator(".point-text output").inner_text() == said
