@@ -6,18 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from cfgsweep.engine.preview_calls import preview_calls
 from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.engine.trajectory import PendingStep, Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
 from cfgsweep.models.video import Picture, Video, middle_frame
 
 PER_SECOND = 4.0  # previews, when they are played
-
-
-def preview_calls(calls: int, count: int) -> list[int]:
-    """Which of so many calls have previews: the last, and the others at even distances before it."""
-    count = min(count, calls)
-    return [round(calls * (number + 1) / count) - 1 for number in range(count)]
 
 
 def is_previewed(step: PendingStep, count: int) -> bool:

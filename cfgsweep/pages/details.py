@@ -8,10 +8,13 @@ from collections.abc import Container
 from typing import Any
 
 from cfgsweep.config.absent import AbsentCode
+from cfgsweep.engine.preview_calls import preview_calls
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import Schedule
 from cfgsweep.pages.copies import copies_of
+from cfgsweep.samplers import SAMPLERS
 from cfgsweep.storage.png import diagnostics_in
+from cfgsweep.storage.previews import preview_count
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -25,6 +28,7 @@ def detail_of(run: RunFolder, sweep: Sweep, e: Experiment, record: Record, previ
         "schedule": _scales(e.schedule, e.value, e.performed_steps, e.noise_levels),
         "diagnostics": _diagnostics(run, record),
         "hasPreviews": record.id in previews,
+        "previewSteps": _preview_steps(run, e, record) if record.id in previews else None,
         "copies": copies_of(sweep, e, record),
     }
 
@@ -45,6 +49,17 @@ def _diagnostics(run: RunFolder, record: Record) -> dict[str, list[float | None]
     """The numbers of guidance inside a picture, by their names; None where it has none, or is not there."""
     found = diagnostics_in(run.image_path(record.id)) if isinstance(record, DoneRecord) else None
     return {name: found.column(name) for name in found.fields} if found else None
+
+
+def _preview_steps(run: RunFolder, e: Experiment, record: Record) -> list[int] | None:
+    """The steps, from 1, of whose x0 the previews of a picture are; None where that is not known."""
+    steps = SAMPLERS[e.sampler].steps_of_calls(e.performed_steps)
+    try:
+        return (
+            None if e.start else [steps[call] + 1 for call in preview_calls(len(steps), preview_count(run, record.id))]
+        )
+    except OSError:
+        return None
 
 
 def finite(value: Any) -> Any:

@@ -68,6 +68,12 @@ def opened_picture(file: Path | BinaryIO, size: Pixels | None = None, frames: in
     return Video(found, round(1000 / duration, 3) if duration else DEFAULT_FPS)
 
 
+def frame_count(file: Path | BinaryIO) -> int:
+    """How many frames a PNG has. Raises as `opened` does, but for damage in the pixels, which are not decoded."""
+    with naming_file(file), damage_told(), Image.open(file, formats=("PNG",)) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 def text_of(path: Path, name: str) -> str | None:
     """A text of a PNG, also behind its pixels, which are not decoded; None where it has none of this name.
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from PIL import Image
 
 import cfgsweep
-from cfgsweep.engine.previews import preview_calls
+from cfgsweep.engine.preview_calls import preview_calls
 from tests.support.run_state import records_of
 
 SWEEP = """\

@@ -110,6 +110,7 @@ def test_details_have_schedules_diagnostics_and_previews(finished: Path, page: W
         assert found["schedule"] == pytest.approx(result.experiment.scales(), rel=1e-5)
         assert found["diagnostics"] == result.diagnostics
         assert found["hasPreviews"]
+        assert found["previewSteps"] == [2, 3]
     assert page.head["previews"] == "../previews/"
 
 

@@ -180,6 +180,8 @@ export interface Detail {
   diagnostics: Record<string, (number | null)[]> | null;
   /** whether there is `previews/<id>.png` */
   hasPreviews: boolean;
+  /** the steps, from 1, of whose x0 the previews are, in turn; null or not there where that is not known */
+  previewSteps?: number[] | null;
   /** what can be copied, by what it is called: a sweep file, a Python snippet, a diffusers guider, the A1111 line */
   copies: Record<string, string>;
 }

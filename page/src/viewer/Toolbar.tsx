@@ -14,12 +14,14 @@ interface Props {
   run: Run;
   cell: number;
   hasPreviews: boolean;
+  /** of whose x0 these are; null where that is not known */
+  previewSteps: readonly number[] | null;
   /** whether it is a video that does not play by itself */
   isStill: boolean;
   onHelp: () => void;
 }
 
-export function Toolbar({ run, cell, hasPreviews, isStill, onHelp }: Props) {
+export function Toolbar({ run, cell, hasPreviews, previewSteps, isStill, onHelp }: Props) {
   const { large } = view.value;
   return (
     <div class="toolbar" role="group" aria-label="Large view">
@@ -46,6 +48,9 @@ export function Toolbar({ run, cell, hasPreviews, isStill, onHelp }: Props) {
         <Toggle isOn={large.previews} label="v" onClick={() => changeLarge({ previews: !large.previews })}>
           Previews
         </Toggle>
+      )}
+      {hasPreviews && large.previews && previewSteps && (
+        <span class="preview-steps">{`x0 after steps ${previewSteps.join(", ")}, in turn`}</span>
       )}
       <Toggle isOn={large.panel} label="i" onClick={() => changeLarge({ panel: !large.panel })}>
         Details

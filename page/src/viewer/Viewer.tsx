@@ -67,7 +67,14 @@ export function Viewer({ run, cell }: { run: Run; cell: number }) {
         onPicture={setShown}
       />
       {compare === "difference" && other && <DifferenceNumbers run={run} cell={cell} reference={other.cell} />}
-      <Toolbar run={run} cell={cell} hasPreviews={previews} isStill={isStill} onHelp={() => setHelp(true)} />
+      <Toolbar
+        run={run}
+        cell={cell}
+        hasPreviews={previews}
+        previewSteps={known?.detail?.previewSteps ?? null}
+        isStill={isStill}
+        onHelp={() => setHelp(true)}
+      />
       {large.panel && <Panel run={run} cell={cell} reference={other?.cell ?? null} known={known} other={knownOther} />}
       <Announcement run={run} cell={cell} />
       {hasHelp && <KeysHelp keys={ALL_KEYS} onClose={() => setHelp(false)} />}

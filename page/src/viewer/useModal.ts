@@ -9,11 +9,8 @@ export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
     dialog.current?.querySelector<HTMLElement>(".stage")?.focus();
     return () => {
       // Cells of the grid and of the list take the focus themselves: that of the picture that was shown last.
-      if (opener?.matches(".plot-place")) setTimeout(() => focus(opener));
+      const isPlot = (opener instanceof HTMLElement || opener instanceof SVGElement) && opener.matches(".plot-place");
+      if (isPlot) setTimeout(() => opener.focus({ preventScroll: true }));
     };
   }, []);
-}
-
-function focus(element: Element): void {
-  if (element instanceof HTMLElement) element.focus({ preventScroll: true });
 }

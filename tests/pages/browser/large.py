@@ -42,7 +42,7 @@ def write_large(folder: Path) -> None:
     results["fields"]["frames"] = {"each": [2 if cell == VIDEO else 1 for cell in results["at"]]}
     write(page, "data/results-0.js", results)
     details = read(page, "data/details-0.js")
-    details[FIRST]["hasPreviews"] = True
+    details[FIRST] |= {"hasPreviews": True, "previewSteps": [10, 20]}
     details[FIRST]["record"] |= {"prompt": MARKUP, "negative_prompt": LONG, "guider": {"apg": {"eta": 0}}}
     details[FIRST]["copies"]["sweep file"] = f"prompt: {MARKUP}\n"
     details[1]["diagnostics"]["cond_norm"] = [5.0] * 19 + [None]

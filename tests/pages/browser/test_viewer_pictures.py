@@ -187,6 +187,7 @@ def test_previews_play_in_place_of_the_picture(viewer) -> None:
     page = viewer()
     page.get_by_role("button", name="Previews").click()
     page.locator(".box img[src*='previews/']").wait_for()
+    page.get_by_text("x0 after steps 10, 20, in turn").wait_for()
     assert colours(page) == {(255, 0, 0), (0, 0, 255)}
     page.keyboard.press("v")
     wait_for(page, FIRST)
