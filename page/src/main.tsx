@@ -1,3 +1,4 @@
+import { batch } from "@preact/signals";
 import { render } from "preact";
 import "./style/index.css";
 import { App } from "./app";
@@ -7,6 +8,7 @@ import { followKeys } from "./marks/keys";
 import { followStorage } from "./marks/store";
 import { followPrinting } from "./grid/print";
 import { fromHash } from "./state/address";
+import { carried } from "./state/carried";
 import { followAddress } from "./state/history";
 import { failure, run, view } from "./state/view";
 
@@ -29,13 +31,18 @@ async function follow(shown: Run): Promise<void> {
   while (shown.head.state === "running") {
     await new Promise((resolve) => setTimeout(resolve, shown.head.poll));
     // A file that is being replaced just now is there the next time.
-    shown = await shown.refreshed().catch(() => shown);
-    run.value = shown;
+    const before = shown;
+    shown = await before.refreshed().catch(() => before);
+    batch(() => {
+      view.value = carried(view.value, before, shown);
+      run.value = shown;
+    });
   }
 }
 
 show().catch((error: unknown) => {
-  failure.value = `The page cannot be read: ${String(error)}. \`cfgsweep page\` writes it again.`;
+  const why = error instanceof Error ? error.message : String(error);
+  failure.value = `The page cannot be read: ${why} \`cfgsweep page\` writes it again.`;
 });
 
 const root = document.getElementById("app");

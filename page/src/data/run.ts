@@ -1,7 +1,8 @@
 /** The run of the page: its cells by number, with the columns of all result files joined. */
 
-import type { Axis, Column, Control, Detail, Details, Head, Json, Plan, Results } from "./types";
-import { load } from "./load";
+import { detailsOf } from "./details";
+import { load, loadAgain } from "./load";
+import type { Axis, Column, Control, Detail, Head, Json, Plan, Results } from "./types";
 
 /** Where a cell's values are: a file of results, and the cell's place in its columns. */
 interface Place {
@@ -16,6 +17,8 @@ interface Known extends Head {
 
 /** What is known of a run at one moment. Never changed: when more of the run is there, there is another one. */
 export class Run {
+  private knownFields: string[] | undefined;
+
   private constructor(
     readonly head: Known,
     readonly plan: Plan,
@@ -24,23 +27,28 @@ export class Run {
   ) {}
 
   static async open(): Promise<Run> {
-    return Run.of(await load<Head>("data.js", true));
+    return Run.of(await headNow());
   }
 
   /** The run with what has come since; this one where nothing has. Files that are known are not read again. */
   async refreshed(): Promise<Run> {
-    const head = await load<Head>("data.js", true);
+    const head = await headNow();
     const same = head.plan === this.head.plan && head.results.join() === this.head.results.join();
     return same && head.state === this.head.state ? this : Run.of(head, this);
   }
 
   static async of(head: Head, earlier?: Run): Promise<Run> {
-    const plan = await load<Plan>(head.plan);
-    const places = new Array<Place | undefined>(plan.ids.length);
-    for (const results of await Promise.all(head.results.map((name) => load<Results>(name))))
+    const found = await load<Partial<Plan> | null>(head.plan);
+    if (!Array.isArray(found?.ids) || !Array.isArray(found.described)) throw new Error(`${head.plan} is damaged.`);
+    const plan = found as Plan;
+    const old = earlier?.plan === plan ? earlier : undefined;
+    const known = old?.head.results ?? [];
+    const goesOn = known.every((name, k) => head.results[k] === name);
+    const places = goesOn && old ? [...old.places] : new Array<Place | undefined>(plan.ids.length);
+    const names = goesOn ? head.results.slice(known.length) : head.results;
+    for (const results of await Promise.all(names.map((name) => load<Results>(name))))
       results.at.forEach((cell, row) => (places[cell] = { results, row }));
-    const numbers =
-      earlier?.plan === plan ? earlier.numbers : new Map(plan.ids.map((id, number) => [id, number]));
+    const numbers = old?.numbers ?? new Map(plan.ids.map((id, number) => [id, number]));
     return new Run({ ...head, axes: plan.described }, plan, places, numbers);
   }
 
@@ -115,16 +123,19 @@ export class Run {
   }
 
   /** The names of all fields of records. */
-  get fields(): string[] {
-    const all = new Set(this.places.map((place) => place?.results));
-    return [...new Set([...all].flatMap((results) => Object.keys(results?.fields ?? {})))];
+  get fields(): readonly string[] {
+    if (!this.knownFields) {
+      const all = new Set(this.places.map((place) => place?.results));
+      this.knownFields = [...new Set([...all].flatMap((results) => Object.keys(results?.fields ?? {})))];
+    }
+    return this.knownFields;
   }
 
   /** What is shown beside the large picture. */
   async detail(cell: number): Promise<Detail | null> {
     const place = this.places[cell];
     if (!place) return null;
-    return (await load<Details>(place.results.details))[place.row] ?? null;
+    return (await detailsOf(place.results.details))[place.row] ?? null;
   }
 
   private address(file: string): string {
@@ -137,6 +148,14 @@ export class Run {
     const column = of(place.results);
     return column ? valueOf(column, place.row) : null;
   }
+}
+
+/** The head as it is now. Throws where data.js has none. */
+async function headNow(): Promise<Head> {
+  const head = await loadAgain<Partial<Head> | null>("data.js");
+  if (typeof head?.plan !== "string" || !Array.isArray(head.results)) throw new Error("data.js is damaged.");
+  if (head.format !== 1) throw new Error("data.js is of another version of cfgsweep.");
+  return head as Head;
 }
 
 function valueOf<T>(column: Column<T>, row: number): T | null {

@@ -1,6 +1,7 @@
 /** Buttons that copy: what Python wrote for this cell, and the address of this view. */
 
 import { useState } from "preact/hooks";
+import { addressOfView } from "../state/history";
 import { copied } from "../shared/copied";
 import { ToCopy } from "../shared/ToCopy";
 import type { Known } from "./useDetail";
@@ -25,7 +26,7 @@ export function Copies({ cell, known }: { cell: number; known: Known | null }) {
           <bdi>{name}</bdi>
         </button>
       ))}
-      <button type="button" onClick={() => void copy("link", location.href)}>
+      <button type="button" onClick={() => void copy("link", addressOfView())}>
         Link to this view
       </button>
       <p role="status">{asked?.isCopied && <>Copied: {asked.name}</>}</p>

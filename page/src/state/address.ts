@@ -38,7 +38,7 @@ export function fromHash(hash: string, found: Run): View {
     ...shown,
     fixed: numbersOf(parts, "at.", found, ([value]) => value),
     hidden: numbersOf(parts, "hide.", found, (values) => values),
-    zoom: zoom === 0 || (zoom >= 32 && zoom <= 4096) ? zoom : first.zoom,
+    zoom: zoom === 0 || (zoom >= 32 && zoom <= 4096) ? Math.round(zoom) : first.zoom,
     open: idOf(parts.get("open"), found),
     pinned: idOf(parts.get("pinned"), found),
     compare: COMPARE.find((one) => one === parts.get("compare")) ?? "none",
@@ -70,7 +70,8 @@ function numbersOf<T>(
   const all: Record<string, T> = {};
   for (const [key, text] of parts) {
     const axis = key.startsWith(prefix) ? found.axis(key.slice(prefix.length)) : undefined;
-    const values = text.split(",").map(Number).filter((value) => axis?.values[value] !== undefined);
+    const numbers = text.split(",").filter((number) => /^\d+$/.test(number)).map(Number);
+    const values = [...new Set(numbers)].filter((value) => axis?.values[value] !== undefined);
     const value = values.length ? of(values) : undefined;
     if (axis && value !== undefined) all[axis.name] = value;
   }

@@ -2,10 +2,14 @@
 
 import { effect } from "@preact/signals";
 import { fromHash, toHash } from "./address";
+import { throttled } from "./throttle";
 import { change, firstView, run, view } from "./view";
 
 /** The address without an open picture, to which Back leads from one. */
 let under: string | null = null;
+
+/** The address that the view has. */
+let wanted = "";
 
 /** Whether the entry of a picture that has been closed is being left. */
 let isLeaving = false;
@@ -18,8 +22,20 @@ export function followAddress(): void {
     const found = run.value;
     if (found && !isLeaving && own() !== toHash(view.value, firstView(found))) view.value = fromHash(location.hash, found);
   });
+  // Whoever leaves the page, or goes to the browser's field of the address, takes it with them.
+  for (const kind of ["pagehide", "blur"]) window.addEventListener(kind, replace.flush);
   effect(write);
 }
+
+/** The address of the view as it is now. */
+export function addressOfView(): string {
+  replace.flush();
+  return location.href;
+}
+
+const replace = throttled(() => {
+  if (!isLeaving && own() !== wanted) history.replaceState(history.state, "", `#${wanted}`);
+});
 
 /** After Back: what was chosen while a picture was open stays. */
 function arrive(): void {
@@ -34,16 +50,15 @@ function write(): void {
   const found = run.value;
   if (!found) return;
   const { open } = view.value;
-  const hash = toHash(view.value, firstView(found));
+  wanted = toHash(view.value, firstView(found));
   if (isLeaving) return;
   const isOpenEntry = isOpened(history.state);
-  const isOpening = open !== null && under !== null && !isOpenEntry && !isOpen(own());
-  if (own() !== hash) {
-    if (isOpening) history.pushState({ opened: true }, "", `#${hash}`);
-    else history.replaceState(history.state, "", `#${hash}`);
-  }
+  if (open !== null && under !== null && !isOpenEntry && !isOpen(own())) {
+    if (own() !== under) history.replaceState(history.state, "", `#${under}`);
+    history.pushState({ opened: true }, "", `#${wanted}`);
+  } else if (own() !== wanted) replace();
   if (open !== null) return;
-  under = hash;
+  under = wanted;
   if (!isOpenEntry) return;
   isLeaving = true;
   history.back();

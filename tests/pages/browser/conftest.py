@@ -68,13 +68,17 @@ def real(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def page_of(browser) -> Iterator[PageOf]:
-    """A function that opens the page in a folder, at an address (`#…`); the page may say nothing and fetch nothing."""
+    """A function that opens the page in a folder, at an address (`#…`); the page may say nothing and fetch nothing.
+
+    ready: what is waited for."""
     with ExitStack() as windows:
 
-        def open_page(folder: Path, address: str = "", allowed: tuple[str, ...] = (), **options: Any) -> Any:
+        def open_page(
+            folder: Path, address: str = "", allowed: tuple[str, ...] = (), ready: str = "main *", **options: Any
+        ) -> Any:
             options = {"viewport": {"width": 1600, "height": 1000}, **options}
             page = windows.enter_context(opened(browser, folder / "page/index.html", address, allowed, **options))
-            page.wait_for_selector("main *")
+            page.wait_for_selector(ready)
             return page
 
         yield open_page

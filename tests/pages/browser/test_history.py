@@ -63,3 +63,15 @@ def test_a_reload_shows_what_was_chosen(page_of, synthetic) -> None:
     page.locator(".grid [role=gridcell]").first.wait_for()
     assert page.evaluate("location.href") == address
     assert page.locator(shown).evaluate_all(texts) == before
+
+
+def test_the_address_is_written_seldom_and_is_there_when_the_window_is_left(page_of, large) -> None:
+    page = page_of(large)
+    page.evaluate("""() => { window.written = 0; const own = history.replaceState;
+        history.replaceState = function (...all) { window.written++; return own.apply(this, all) } }""")
+    page.locator(".grid button").first.focus()
+    page.evaluate("""() => { for (let k = 0; k < 301; k++) document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", {key: k % 2 ? "-" : "+", bubbles: true})) }""")
+    assert 1 <= page.evaluate("window.written") <= 30
+    page.evaluate("dispatchEvent(new Event('blur'))")
+    assert "zoom=152" in page.evaluate("location.href")

@@ -95,3 +95,42 @@ def test_a_head_that_is_damaged_for_a_moment_is_read_again(page_of, synthetic, t
 
 def test_it_says_nothing_of_a_run_that_is_done(page_of, synthetic) -> None:
     assert page_of(synthetic).locator(".progress").count() == 0
+
+
+def test_a_run_that_gets_more_values_keeps_what_is_chosen_and_marked(page_of, synthetic, tmp_path: Path) -> None:
+    folder = tmp_path / "gets more"
+    shutil.copytree(synthetic, folder)
+    change_head(folder, state="running", poll=100)
+    page = page_of(folder, "#rows=guider&columns=sampler&at.value=2&hide.guider=1")
+    first = "cfg, value 2, seed 0, euler"
+    page.get_by_role("button", name=first, exact=True).focus()
+    page.keyboard.press("f")
+    page.evaluate("document.querySelector('.grid-window').scrollTo(0, 40)")
+    plan = read(folder / "page", "data/plan-0.js")
+    axes = plan["described"]
+    axes[1]["values"].insert(0, {"title": "value 0.5", "text": "0.5", "number": 0.5})
+    axes[0]["values"].insert(0, {"title": "new", "text": "new", "number": None})
+    codes = {**plan["axes"], **{name: [one + 1 for one in plan["axes"][name]] for name in ("guider", "value")}}
+    more = {"ids": ["new", *plan["ids"]], "axes": {name: [0, *values] for name, values in codes.items()}}
+    write(folder / "page", "data/plan-1.js", {**more, "described": axes})
+    for name in read(folder / "page", "data.js")["results"]:
+        results = read(folder / "page", name)
+        write(folder / "page", name.replace("-", "-of-more-"), {**results, "at": [one + 1 for one in results["at"]]})
+    names = [name.replace("-", "-of-more-") for name in read(folder / "page", "data.js")["results"]]
+    change_head(folder, plan="data/plan-1.js", results=names)
+    page.get_by_role("rowheader", name="new").wait_for()
+    page.get_by_role("button", name=f"{first}, starred", exact=True).wait_for()
+    assert "hide.guider=2" in page.evaluate("location.href")
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
+    page.reload()
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
+
+
+def test_a_damaged_page_says_so(page_of, synthetic, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(synthetic, folder)
+    (folder / "page/data.js").write_text('cfgsweepPage("data.js", {"format": 1')
+    page = page_of(folder, allowed=("SyntaxError", "Unexpected"), ready=".failure")
+    assert page.get_by_role("alert").inner_text() == (
+        "The page cannot be read: data.js is damaged. `cfgsweep page` writes it again."
+    )
