@@ -25,15 +25,19 @@ it("marks are read as they were written, and damaged ones are none", () => {
   expect(fromJson('{"starred": ["a", 3]}').starred).toEqual(new Set(["a"]));
 });
 
-it("marks are kept for the plan of the run", async () => {
-  const [one, other] = await Promise.all([runOf({ axes: [axis("seed", [1])] }), runOf({ axes: [axis("seed", [1])] })]);
+it("marks are kept for the plan of the run, and stay with their cells when it gets another one", async () => {
+  const [one, other] = await Promise.all([runOf({ axes: [axis("seed", [1, 2])] }), runOf({ axes: [axis("seed", [1])] })]);
   followStorage();
   run.value = one;
   toggle("starred", "c0");
+  toggle("rejected", "c1");
   run.value = other;
-  expect(marked.value.starred.size).toBe(0);
+  expect(marked.value).toEqual({ starred: new Set(["c0"]), rejected: new Set() });
+  toggle("starred", "c0");
   run.value = one;
-  expect([...marked.value.starred]).toEqual(["c0"]);
+  expect(marked.value).toEqual({ starred: new Set(["c0"]), rejected: new Set(["c1"]) });
+  run.value = other;
+  expect(marked.value).toEqual(NO_MARKS);
 });
 
 it("marks work without storage, and it is told that they are not kept", async () => {

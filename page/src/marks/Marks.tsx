@@ -1,7 +1,31 @@
+import { computed, signal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import type { Run } from "../data/run";
+import { cellOf } from "./keys";
 import { marked, toggle, type Mark } from "./store";
 
-/** The star and the cross of a cell: shown where they are set, and as buttons where the pointer is. */
+/** The cell that the pointer is over; fingers are over none. */
+const hovered = signal<number | null>(null);
+
+/** For an element that has cells in it. */
+export const followHover = {
+  onPointerOver: (event: PointerEvent): void => {
+    hovered.value = event.pointerType === "touch" ? null : cellOf(event.target);
+  },
+  onPointerLeave: (): void => {
+    hovered.value = null;
+  },
+};
+
+/** The star and the cross of a cell where one of them is set, and where it has the focus or the pointer is. */
+export function CellMarks({ run, cell, isActive }: { run: Run; cell: number; isActive: boolean }) {
+  const isHovered = useMemo(() => computed(() => hovered.value === cell), [cell]).value;
+  const id = run.id(cell);
+  const { starred, rejected } = marked.value;
+  return isActive || isHovered || starred.has(id) || rejected.has(id) ? <Marks run={run} cell={cell} /> : null;
+}
+
+/** The star and the cross of a cell, as buttons. */
 export function Marks(props: { run: Run; cell: number }) {
   const id = props.run.id(props.cell);
   return (

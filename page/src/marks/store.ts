@@ -49,6 +49,9 @@ function idsOf(given: unknown): Set<string> {
 /** What marks are kept under: the same cells, the same marks. */
 const storageKey = computed(() => (run.value ? `cfgsweep marks of ${run.value.head.plan}` : null));
 
+/** Where it is kept what that was last: a run that gets more cells has another plan, and the same ids. */
+const PAGE_KEY = `cfgsweep page ${location.pathname}`;
+
 export function toggle(mark: Mark, id: string): void {
   marked.value = toggled(marked.value, mark, id);
   if (storageKey.value !== null) keep(storageKey.value, toJson(marked.value));
@@ -57,6 +60,7 @@ export function toggle(mark: Mark, id: string): void {
 function keep(key: string, text: string): void {
   try {
     localStorage.setItem(key, text);
+    localStorage.setItem(PAGE_KEY, key);
     storageProblem.value = null;
   } catch {
     storageProblem.value = "This browser keeps no marks: they are gone when the page is closed. Export them.";
@@ -67,9 +71,10 @@ function keep(key: string, text: string): void {
 export function followStorage(): void {
   const read = (): void => {
     const key = storageKey.value;
-    if (key === null) return;
+    // What could not be kept is in this window alone.
+    if (key === null || storageProblem.peek() !== null) return;
     try {
-      marked.value = fromJson(localStorage.getItem(key));
+      marked.value = fromJson(localStorage.getItem(key) ?? earlier());
     } catch {
       // Storage is switched off: the marks are those of this window.
     }
@@ -78,4 +83,14 @@ export function followStorage(): void {
   window.addEventListener("storage", (event) => {
     if (event.key === storageKey.value) read();
   });
+}
+
+/** The marks under the plan that this page had before. */
+function earlier(): string | null {
+  const key = localStorage.getItem(PAGE_KEY);
+  if (key === null) return null;
+  const found = run.peek();
+  const left = (ids: ReadonlySet<string>) => new Set([...ids].filter((id) => found?.cell(id) !== undefined));
+  const { starred, rejected } = fromJson(localStorage.getItem(key));
+  return toJson({ starred: left(starred), rejected: left(rejected) });
 }

@@ -63,7 +63,9 @@ def test_keys_star_and_reject_and_storage_keeps_it(page_of, synthetic) -> None:
     page.keyboard.press("x")
     page.keyboard.press("Control+x")  # a key of the browser
     page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
-    assert page.evaluate("Object.keys(localStorage)") == ["cfgsweep marks of data/plan-0.js"]
+    kept = page.evaluate("Object.keys(localStorage)")
+    assert sorted(kept)[0] == "cfgsweep marks of data/plan-0.js"
+    assert [one.startswith("cfgsweep page /") for one in sorted(kept)[1:]] == [True]
     page.get_by_label("Filter", exact=True).press_sequentially("xf")
     page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
 
@@ -76,6 +78,28 @@ def test_buttons_mark_where_the_pointer_is(page_of, synthetic) -> None:
     assert "open=" not in page.evaluate("location.href")
     mark(page, 16, "Reject (x)").click()
     page.get_by_text("Marked: ★ 0 ✕ 1").wait_for()
+
+
+def test_small_pictures_have_signs_in_place_of_buttons(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#zoom=48")
+    focus(page, 0)
+    page.keyboard.press("f")
+    sign = picture(page, 0).locator(".starred").bounding_box()
+    assert sign["width"] <= 16
+    assert sign["height"] <= 16
+    box = picture(page, 0).bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 4, box["y"] + 4)
+    page.get_by_role("dialog").wait_for()
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
+
+
+def test_a_touch_marks_nothing_that_is_not_seen(page_of, synthetic) -> None:
+    phone = {"viewport": {"width": 400, "height": 800}, "is_mobile": True, "has_touch": True}
+    page = page_of(synthetic, **phone)
+    box = picture(page, 0).bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] - 8, box["y"] + 8)
+    page.get_by_role("dialog").wait_for()
+    assert page.locator(".grid .marks [aria-pressed='true']").count() == 0
 
 
 def test_keys_in_the_large_view(page_of, synthetic) -> None:
