@@ -1,11 +1,12 @@
-import { describe, expect, it } from "vitest";
-import { fixedFor } from "../src/filter/change";
+import { describe, expect, it, vi } from "vitest";
+import { changeFilter, fixedFor } from "../src/filter/change";
 import { hasFlag, parseFilter, withFlag } from "../src/filter/conditions";
 import { filterNames } from "../src/filter/fields";
 import { suggestions } from "../src/filter/suggest";
 import { unmet } from "../src/filter/unmet";
-import { visibleCells } from "../src/filter/visible";
+import { visible, visibleCells } from "../src/filter/visible";
 import { NO_MARKS } from "../src/marks/store";
+import { run as shownRun } from "../src/state/view";
 import { axis, runOf } from "./run_of";
 
 const FIELDS = ["guider", "value", "seed", "contrast", "prompt"];
@@ -28,6 +29,17 @@ describe("the text of a filter", () => {
       conditions: [{ negated: false, field: "prompt", sign: "=", wanted: ["a; b, c"] }],
     });
     expect(parseFilter('prompt="a, b",c', FIELDS)).toMatchObject({ conditions: [{ wanted: ['"a, b",c', "a, b", "c"] }] });
+  });
+  it("knows fields with spaces and signs in their names", () => {
+    const fields = [...FIELDS, "clip score", "clip score=a<b", "a; b", "contrast ratio"];
+    const fieldOf = (text: string) => {
+      const parsed = parseFilter(text, fields);
+      return "error" in parsed ? parsed.error : parsed.conditions.map((one) => ("field" in one ? [one.field, one.sign, one.wanted] : one.flag));
+    };
+    expect(fieldOf("clip score>0.2; not clip score=a<b <= 3")).toEqual([["clip score", ">", 0.2], ["clip score=a<b", "<=", 3]]);
+    expect(fieldOf("clip score=a")).toEqual([["clip score", "=", ["a"]]]);
+    expect(fieldOf('"a; b"=3; contrast ratio<1; contrast<1')).toEqual([["a; b", "=", ["3"]], ["contrast ratio", "<", 1], ["contrast", "<", 1]]);
+    expect(fieldOf("clip score!=1")).toBe("There is no sign !=. Write “not clip score=1”");
   });
   it("knows states and marks, and the opposite of each", () => {
     expect(parseFilter("not rejected; done; not value>=2", FIELDS)).toEqual({
@@ -150,5 +162,18 @@ describe("values that no cell has", () => {
   it("are excluded by not, and != says so", () => {
     expect(errorOf("guider!=cfg")).toBe("There is no sign !=. Write “not guider=cfg”");
     expect(errorOf("not guider != cfg")).toBe("There is no sign !=. Write “guider=cfg”");
+  });
+});
+
+describe("a change of the filter", () => {
+  it("looks at every cell once", async () => {
+    const found = await runOf({ axes: [axis("value", [1, 2, 3])], fields: { contrast: [0.1, 0.2, 0.3] } });
+    shownRun.value = found;
+    expect(visible.value).toEqual([0, 1, 2]);
+    const field = vi.spyOn(found, "field");
+    changeFilter(found, "contrast>0.1");
+    expect(visible.value).toEqual([1, 2]);
+    expect(field).toHaveBeenCalledTimes(3);
+    shownRun.value = null;
   });
 });

@@ -45,7 +45,7 @@ describe("abrupt changes", () => {
     axes: [axis("guider", ["cfg", "apg"]), axis("value", [1, 2, 3, 4])],
     head: { transitions: [transition] },
   });
-  const none = { rows: ["guider"], columns: ["value"], hidden: {}, sort: "" };
+  const none = { rows: ["guider"], columns: ["value"], hidden: {}, hasNeighbours: true };
   it("are after the cell with the value before them, and nowhere else", async () => {
     const found = changesOf(await run, none);
     expect(found(1)).toEqual([
@@ -56,7 +56,7 @@ describe("abrupt changes", () => {
   it("are where the axis is in the view", async () => {
     expect(changesOf(await run, { ...none, rows: ["value"], columns: [] })(1)[0]?.side).toBe("bottom");
     expect(changesOf(await run, { ...none, columns: ["value", "guider"], rows: [] })(1)[0]?.side).toBe("aside");
-    expect(changesOf(await run, { ...none, sort: "value" })(1)[0]?.side).toBe("aside");
+    expect(changesOf(await run, { ...none, hasNeighbours: false })(1)[0]?.side).toBe("aside");
   });
   it("step over hidden values", async () => {
     const found = changesOf(await run, { ...none, hidden: { value: [1, 2] } });

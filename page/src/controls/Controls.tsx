@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Filter } from "../filter/Filter";
 import { Sort } from "../filter/Sort";
@@ -15,6 +15,13 @@ const WIDE = "(min-width: 700px)";
 export function Controls(props: { run: Run }) {
   const { run } = props;
   const [isOpen, setOpen] = useState(() => matchMedia(WIDE).matches);
+  useEffect(() => {
+    const wide = matchMedia(WIDE);
+    // There is no button on wide windows.
+    const follow = () => setOpen(wide.matches);
+    wide.addEventListener("change", follow);
+    return () => wide.removeEventListener("change", follow);
+  }, []);
   return (
     <>
       <details class="controls" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>

@@ -1,5 +1,7 @@
 import type { Axis } from "../data/types";
-import { fixedValue, shownValues } from "../grid/pivot";
+import { order } from "../filter/sorted";
+import { fixedValue } from "../grid/pivot";
+import { shownValues } from "../state/hidden";
 import { sliders, view } from "../state/view";
 import { fix, playing, togglePlay } from "./play";
 
@@ -7,8 +9,9 @@ import { fix, playing, togglePlay } from "./play";
 const FEW = 6;
 const SHORT = 24;
 
-/** One control for each axis that is not in the grid. */
+/** One control for each axis that is not in the grid; none beside a list, which has the cells of all values. */
 export function Sliders() {
+  if (order.value) return null;
   return (
     <div class="sliders">
       {sliders.value.map((axis) => (

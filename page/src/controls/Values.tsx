@@ -1,6 +1,6 @@
 import type { Axis } from "../data/types";
 import type { Run } from "../data/run";
-import { shownValues } from "../grid/pivot";
+import { shownValues } from "../state/hidden";
 import { change, view } from "../state/view";
 import { hideValue, showAll, showOnly, showValue } from "./hidden";
 import { Menu } from "./Menu";

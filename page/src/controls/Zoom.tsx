@@ -1,13 +1,12 @@
-import { largestPicture } from "../grid/shown";
-import { LARGEST, SMALLEST, zoomed } from "../grid/geometry";
+import { FIRST, SMALLEST } from "../grid/geometry";
+import { ownZoom, zoomBy } from "../grid/shown";
 import { change, view } from "../state/view";
 
 /** The size of pictures in the grid. */
 export function Zoom() {
   const { zoom } = view.value;
-  const { width, height } = largestPicture.value;
-  const own = Math.min(LARGEST, Math.max(SMALLEST, width, height));
-  const steps = (by: number) => () => change({ zoom: zoomed(zoom || 128, by) });
+  const own = ownZoom.value;
+  const steps = (by: number) => () => change({ zoom: zoomBy(by) });
   const top = Math.max(1024, own);
   return (
     <div class="zoom" role="group" aria-label="Zoom">
@@ -15,10 +14,10 @@ export function Zoom() {
       <button type="button" aria-label="Smaller" title="Smaller (-)" onClick={steps(-1)}>−</button>
       <input
         type="range"
-        min={5}
+        min={Math.log2(SMALLEST)}
         max={Math.log2(top)}
         step={0.25}
-        value={Math.log2(zoom || 128)}
+        value={Math.log2(zoom || FIRST)}
         aria-label="Longest side of a picture"
         aria-valuetext={zoom ? `${zoom} pixels` : "as large as fits"}
         onInput={(event) => change({ zoom: Math.round(2 ** Number(event.currentTarget.value)) })}

@@ -2,7 +2,7 @@
 
 import type { View } from "../state/view";
 
-export const SHELVES = ["rows", "columns", "inside"] as const;
+const SHELVES = ["rows", "columns", "inside"] as const;
 export type Shelf = (typeof SHELVES)[number];
 export type Placed = Pick<View, Shelf>;
 

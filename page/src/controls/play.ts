@@ -2,7 +2,9 @@
 
 import { effect, signal } from "@preact/signals";
 import type { Axis } from "../data/types";
-import { fixedValue, shownValues } from "../grid/pivot";
+import { order } from "../filter/sorted";
+import { fixedValue } from "../grid/pivot";
+import { shownValues } from "../state/hidden";
 import { change, run, sliders, view, type View } from "../state/view";
 
 /** in milliseconds */
@@ -29,6 +31,11 @@ export function fix(axis: string, value: number): void {
 effect(() => {
   const name = playing.value;
   if (name === null) return;
+  if (order.value) {
+    // A list has no sliders.
+    playing.value = null;
+    return;
+  }
   const timer = setInterval(() => {
     const axis = run.value?.axis(name);
     if (axis && sliders.value.some((one) => one.name === name)) fix(name, stepped(axis, view.value, 1));

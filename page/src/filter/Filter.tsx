@@ -15,11 +15,12 @@ export function Filter(props: { run: Run }) {
   // What is being typed, until it is a filter.
   const draft = useSignal<string | null>(null);
   const text = draft.value ?? filter;
-  const parsed = parseFilter(text, filterNames(props.run));
+  const names = filterNames(props.run);
+  const parsed = parseFilter(text, names);
   const error = "error" in parsed ? parsed.error : null;
   const missing = useMemo(() => ("error" in parsed ? null : unmet(props.run, parsed.conditions)), [props.run, text]);
   const type = (given: string) => {
-    const isFilter = "conditions" in parseFilter(given, filterNames(props.run));
+    const isFilter = "conditions" in parseFilter(given, names);
     draft.value = isFilter ? null : given;
     if (isFilter) changeFilter(props.run, given);
   };

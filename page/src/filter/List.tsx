@@ -1,10 +1,14 @@
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Run } from "../data/run";
+import { Nothing } from "../grid/Nothing";
+import { showLoaded } from "../grid/Picture";
 import { px } from "../shared/px";
 import { largestPicture } from "../grid/shown";
-import { scaled } from "../grid/geometry";
+import { FIRST, scaled } from "../grid/geometry";
+import { useRoom } from "../grid/useRoom";
 import { useLines } from "../grid/virtual";
+import { followHover } from "../marks/Marks";
 import { openCell, view } from "../state/view";
 import { movedBy, tilesOf, type Tiles } from "./tiles";
 import { sorted } from "./sorted";
@@ -26,16 +30,8 @@ const room = signal({ width: 0, height: 0 });
 /** The sorted cells as tiles that wrap; those near the window are in the document. */
 export function List(props: { run: Run }) {
   const scroller = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (!element) return;
-    const measure = () => (room.value = { width: element.clientWidth, height: element.clientHeight });
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  const tiles = tilesOf(sorted.value.length, scaled(largestPicture.value, view.value.zoom || 128), room.value);
+  useRoom(scroller, room);
+  const tiles = tilesOf(sorted.value.length, scaled(largestPicture.value, view.value.zoom || FIRST), room.value);
   return (
     <div class="list-window" ref={scroller}>
       {room.value.width > 0 && <Rows run={props.run} tiles={tiles} scroller={() => scroller.current} />}
@@ -49,7 +45,7 @@ function Rows({ run, tiles, scroller }: { run: Run; tiles: Tiles; scroller: () =
   const kept = Math.floor(place / tiles.across);
   const rows = useLines({ count: tiles.down, size: tiles.tile.height, start: 0, window: room.value.height, horizontal: false, scroller, kept });
   useFocus(scroller, tiles);
-  if (!cells.length) return <p class="nothing" role="status">No cell is shown. Change the filter or show hidden values again.</p>;
+  if (!cells.length) return <Nothing />;
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const to = movedBy(event.key, place, tiles, cells.length);
@@ -66,6 +62,8 @@ function Rows({ run, tiles, scroller }: { run: Run; tiles: Tiles; scroller: () =
       aria-colcount={tiles.across}
       style={px({ height: tiles.down * tiles.tile.height })}
       onKeyDown={press}
+      {...showLoaded}
+      {...followHover}
     >
       {rows.map((row) => (
         <div key={row} class="list-row" role="row" aria-rowindex={row + 1} style={px({ top: row * tiles.tile.height })}>

@@ -1,10 +1,10 @@
 import type { Run } from "../data/run";
 import { Content, nameOf } from "../grid/Picture";
+import { openAt } from "../grid/pointing";
 import { px } from "../shared/px";
-import { Marks } from "../marks/Marks";
+import { CellMarks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
-import { change } from "../state/view";
 import { valueOf } from "./fields";
 import { digits } from "../shared/digits";
 import { order } from "./sorted";
@@ -23,9 +23,6 @@ interface TileProps {
 export function Tile({ run, cell, tiles, column, isActive, onFocus }: TileProps) {
   const name = nameOf(run, cell);
   const value = sortedBy(run, cell);
-  const open = () => {
-    if (run.state(cell) !== "waiting") change({ open: run.id(cell) });
-  };
   const { width, height } = tiles.picture;
   return (
     <div class="tile" role="gridcell" aria-colindex={column + 1} style={px({ ...tiles.tile, left: column * tiles.tile.width })}>
@@ -38,13 +35,13 @@ export function Tile({ run, cell, tiles, column, isActive, onFocus }: TileProps)
           tabIndex={isActive ? 0 : -1}
           data-active={isActive || undefined}
           style={{ backgroundColor: run.colour(cell) ?? undefined }}
-          onClick={open}
+          onClick={() => openAt(run, cell)}
           onFocus={onFocus}
         >
           <Content run={run} cell={cell} zoom={Math.max(width, height)} />
         </button>
         <Overlay run={run} cell={cell} />
-        <Marks run={run} cell={cell} />
+        <CellMarks run={run} cell={cell} isActive={isActive} />
       </div>
       <p class="tile-value" aria-hidden="true">{value}</p>
       <p class="tile-title" dir="auto" aria-hidden="true" title={name}>{name}</p>

@@ -1,18 +1,17 @@
 /** Changes of the filter. */
 
+import { batch } from "@preact/signals";
 import type { Run } from "../data/run";
-import { marked } from "../marks/store";
 import { slidersOf } from "../state/sliders";
 import { change, view, type View } from "../state/view";
-import { parseFilter } from "./conditions";
-import { filterNames } from "./fields";
-import { visibleCells } from "./visible";
+import { visible } from "./visible";
 
 /** Filters; sliders go to the first cell that is left where they would show none. */
 export function changeFilter(run: Run, filter: string): void {
-  const parsed = parseFilter(filter, filterNames(run));
-  const cells = "conditions" in parsed ? visibleCells(run, parsed.conditions, marked.value) : [];
-  change({ filter, fixed: fixedFor(run, cells, view.value) });
+  batch(() => {
+    change({ filter });
+    change({ fixed: fixedFor(run, visible.value, view.value) });
+  });
 }
 
 /** The values of sliders at which there is one of the cells: as they are where that is so, otherwise the first cell's. */

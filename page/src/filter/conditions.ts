@@ -14,8 +14,8 @@ export type Condition = { negated: boolean } & (
 
 export type Parsed = { conditions: Condition[] } | { error: string };
 
-const CONDITION = /^([^\s<>=]+)\s*(<=|>=|<|>|==?)\s*(.*)$/s;
-const UNEQUAL = /^([^\s<>=!]+)\s*!=\s*(.*)$/s;
+const SIGN = /^\s*(!=|<=|>=|<|>|==?)\s*(.*)$/s;
+const UNKNOWN = /^([^\s<>=!]+)\s*(!=|<=|>=|<|>|==?)\s*(.*)$/s;
 const ALLOWED = `FIELD=VALUE, FIELD=VALUE,VALUE, FIELD<NUMBER (likewise >, <=, >=), or one of ${FLAGS.join(", ")}`;
 
 /** The conditions of a filter, all of which have to hold; or what is wrong with it, in words. */
@@ -35,16 +35,36 @@ function parseCondition(text: string, fields: readonly string[]): Condition | st
   const negated = positive !== text;
   const flag = FLAGS.find((one) => one === positive);
   if (flag) return { negated, flag };
-  const [, excluded, value = ""] = UNEQUAL.exec(positive) ?? [];
-  if (excluded !== undefined) return `There is no sign !=. Write “${negated ? "" : "not "}${excluded}=${value}”`;
-  const [, field = "", sign = "", given = ""] = CONDITION.exec(positive) ?? [];
+  const { field, sign, given } = partsOf(positive, fields) ?? { field: "", sign: "", given: "" };
   if (!field) return notACondition(positive, fields);
+  if (sign === "!=") return `There is no sign !=. Write “${negated ? "" : "not "}${field}=${given}”`;
   if (!fields.includes(field)) return unknown(field, fields);
   if (!given) return `${field}: a value is missing after ${sign}`;
   if (sign === "=" || sign === "==") return { negated, field, sign: "=", wanted: wantedOf(given) };
   const wanted = Number(given);
   if (Number.isNaN(wanted)) return `${field}${sign} needs a number, not “${given}”`;
   return { negated, field, sign: sign as "<" | ">" | "<=" | ">=", wanted };
+}
+
+/**
+ * The parts of a condition that has a sign. Of fields with spaces and signs in their names the longest one counts; a
+ * field may be in double quotes, and has to be where there is a semicolon in its name.
+ */
+export function partsOf(text: string, fields: readonly string[]): { field: string; sign: string; given: string } | null {
+  let best: { field: string; sign: string; given: string } | null = null;
+  for (const field of fields) {
+    if (best && best.field.length >= field.length) continue;
+    const name = [field, `"${field}"`].find((one) => text.startsWith(one));
+    const [, sign, given = ""] = (name !== undefined && SIGN.exec(text.slice(name.length))) || [];
+    if (sign !== undefined) best = { field, sign, given };
+  }
+  const [, field, sign = "", given = ""] = UNKNOWN.exec(text) ?? [];
+  return best ?? (field === undefined ? null : { field, sign, given });
+}
+
+/** A name or a value as it stands in a filter. */
+export function quoted(text: string): string {
+  return /[,;]/.test(text) ? `"${text}"` : text;
 }
 
 function notACondition(text: string, fields: readonly string[]): string {

@@ -3,7 +3,7 @@
 import type { Run } from "../data/run";
 import type { Json } from "../data/types";
 
-export const ID = "id";
+const ID = "id";
 
 /** The names of all fields: axes in their order, then metrics, then other fields of records. */
 export function fieldNames(run: Run): string[] {

@@ -2,14 +2,9 @@
 
 import type { Run } from "../data/run";
 import type { AxisValue, Json } from "../data/types";
+import type { Marked } from "../marks/store";
 import type { Condition } from "./conditions";
 import { valueOf } from "./fields";
-
-/** The ids that the user has marked. */
-export interface Marked {
-  starred: ReadonlySet<string>;
-  rejected: ReadonlySet<string>;
-}
 
 type Test = (cell: number) => boolean;
 

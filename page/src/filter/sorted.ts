@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import type { Run } from "../data/run";
 import type { Json } from "../data/types";
+import { withoutHidden } from "../state/hidden";
 import { run, view } from "../state/view";
 import { fieldNames, valueOf } from "./fields";
 import { visible } from "./visible";
@@ -60,11 +61,7 @@ export const order = computed(() => (run.value && sort.value ? orderOf(sort.valu
 /** The visible cells without those of hidden values of axes; sliders leave nothing out here. */
 export const shownCells = computed<readonly number[]>(() => {
   const found = run.value;
-  const tests = Object.entries(hidden.value)
-    .filter(([, values]) => values.length)
-    .map(([axis, values]) => ({ codes: found?.plan.axes[axis] ?? [], values: new Set(values) }));
-  if (!tests.length) return visible.value;
-  return visible.value.filter((cell) => !tests.some(({ codes, values }) => values.has(codes[cell] ?? -1)));
+  return found ? withoutHidden(visible.value, found.plan, found.head.axes, hidden.value) : [];
 });
 
 export const sorted = computed<readonly number[]>(() =>

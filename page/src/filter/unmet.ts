@@ -2,7 +2,7 @@
 
 import type { Run } from "../data/run";
 import type { Json } from "../data/types";
-import type { Condition } from "./conditions";
+import { quoted, type Condition } from "./conditions";
 import { valueOf } from "./fields";
 import { isEqual, namesOf } from "./match";
 import { nearest } from "./nearest";
@@ -34,5 +34,5 @@ function told(field: string, missing: string, values: readonly Json[]): string {
   const texts = values.filter((value) => value !== null).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
   const begun = missing.toLowerCase();
   const meant = nearest(missing, texts) ?? texts.find((text) => text.toLowerCase().includes(begun));
-  return `no cell has ${field} ${missing}${meant === undefined ? "" : `; did you mean ${/[,;]/.test(meant) ? `"${meant}"` : meant}?`}`;
+  return `no cell has ${field} ${missing}${meant === undefined ? "" : `; did you mean ${quoted(meant)}?`}`;
 }

@@ -2,11 +2,11 @@
 
 import { computed } from "@preact/signals";
 import type { Run } from "../data/run";
-import { marked } from "../marks/store";
+import { marked, NO_MARKS, type Marked } from "../marks/store";
 import { run, view } from "../state/view";
 import { parseFilter, type Condition } from "./conditions";
 import { filterNames } from "./fields";
-import { matcher, type Marked } from "./match";
+import { matcher } from "./match";
 
 /** The numbers of the cells that meet all conditions, ascending. */
 export function visibleCells(found: Run, conditions: readonly Condition[], marks: Marked): number[] {
@@ -20,13 +20,15 @@ const text = computed(() => view.value.filter);
 
 const parsed = computed(() => (run.value ? parseFilter(text.value, filterNames(run.value)) : { conditions: [] }));
 
-const NONE: Marked = { starred: new Set(), rejected: new Set() };
+let last: readonly number[] = [];
 
-/** The numbers of the cells that are shown, ascending; all where the filter is wrong. */
+/** The numbers of the cells that are shown, ascending; all where the filter is wrong. The same array while they stay. */
 export const visible = computed<readonly number[]>(() => {
   const found = run.value;
   if (!found) return [];
   const conditions = "error" in parsed.value ? [] : parsed.value.conditions;
   const needsMarks = conditions.some((one) => "flag" in one && (one.flag === "starred" || one.flag === "rejected"));
-  return visibleCells(found, conditions, needsMarks ? marked.value : NONE);
+  const cells = visibleCells(found, conditions, needsMarks ? marked.value : NO_MARKS);
+  const stays = cells.length === last.length && cells.every((cell, k) => cell === last[k]);
+  return stays ? last : (last = cells);
 });

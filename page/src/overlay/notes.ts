@@ -2,6 +2,7 @@
 
 import { computed } from "@preact/signals";
 import type { Run } from "../data/run";
+import { order } from "../filter/sorted";
 import { marked } from "../marks/store";
 import { run, view } from "../state/view";
 import { drawn, numberShown } from "./metric";
@@ -9,11 +10,11 @@ import { changesOf, type Change } from "./transitions";
 
 const rows = computed(() => view.value.rows);
 const columns = computed(() => view.value.columns);
+const inside = computed(() => view.value.inside);
 const hidden = computed(() => view.value.hidden);
-const sort = computed(() => view.value.sort);
 
 const finder = computed(() => {
-  const shown = { rows: rows.value, columns: columns.value, hidden: hidden.value, sort: sort.value };
+  const shown = { rows: rows.value, columns: columns.value, hidden: hidden.value, hasNeighbours: !order.value && !inside.value.length };
   return run.value?.head.transitions.length ? changesOf(run.value, shown) : null;
 });
 

@@ -11,8 +11,13 @@ export interface Change {
   text: string;
 }
 
+type Shown = Pick<View, "rows" | "columns" | "hidden"> & {
+  /** whether the next value is beside a picture, as it is in a grid of one picture a cell */
+  hasNeighbours: boolean;
+};
+
 /** Finds the changes of a cell. Values that are not shown are stepped over: a change is after the last shown value before it. */
-export function changesOf(run: Run, shown: Pick<View, "rows" | "columns" | "hidden" | "sort">): (cell: number) => Change[] {
+export function changesOf(run: Run, shown: Shown): (cell: number) => Change[] {
   const known = new Map<string, Map<number, Transition[]>>();
   for (const transition of run.head.transitions) {
     const after = lastShown(run, shown, transition);
@@ -41,8 +46,8 @@ function isAt(run: Run, transition: Transition, cell: number): boolean {
   return Object.entries(transition.where).every(([axis, value]) => run.value(cell, axis) === value);
 }
 
-function sideOf(axis: string, shown: Pick<View, "rows" | "columns" | "sort">): Change["side"] {
-  if (shown.sort) return "aside";
+function sideOf(axis: string, shown: Shown): Change["side"] {
+  if (!shown.hasNeighbours) return "aside";
   if (shown.columns.at(-1) === axis) return "right";
   return shown.rows.at(-1) === axis ? "bottom" : "aside";
 }

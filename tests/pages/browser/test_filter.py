@@ -88,6 +88,16 @@ def test_a_sort_makes_a_list_with_numbers(page_of, synthetic) -> None:
     page.get_by_role("rowheader").first.wait_for()
 
 
+def test_a_list_has_no_sliders_and_what_plays_stops(page_of, synthetic) -> None:
+    page = page_of(synthetic)
+    page.get_by_role("button", name="Play seed").click()
+    page.get_by_label("Sort by").select_option("adherence")
+    page.locator(".tile").first.wait_for()
+    assert page.locator(".axis-slider").count() == 0
+    page.get_by_label("Sort by").select_option("")
+    assert page.get_by_role("button", name="Play seed").get_attribute("aria-pressed") == "false"
+
+
 def test_keys_in_the_list(page_of, synthetic) -> None:
     page = page_of(synthetic, "#sort=contrast&zoom=100")
     focused = "document.activeElement.getAttribute('aria-label')"
