@@ -7,6 +7,8 @@ import { placed, swapped } from "../src/controls/place";
 import { hideValue, showOnly, showValue } from "../src/controls/hidden";
 import { fittingZoom, linesInWindow, needsPicture, zoomed } from "../src/grid/geometry";
 import { stepped } from "../src/controls/play";
+import { headingSizes } from "../src/grid/measure";
+import { withoutHidden } from "../src/state/hidden";
 import { slidersOf } from "../src/state/sliders";
 
 const axis = (name: string, size: number): Axis => ({
@@ -165,5 +167,21 @@ describe("sizes", () => {
     const first = slotsOf([0, 1, 2], new Map());
     const second = slotsOf([1, 2, 3], first);
     expect([...second]).toEqual([[1, 1], [2, 2], [3, 0]]);
+  });
+});
+
+describe("values that are hidden", () => {
+  it("leave cells out, but not all of an axis", () => {
+    expect(withoutHidden(ALL, PLAN, AXES, { a: [0], c: [0, 1] })).toEqual([6, 7, 8, 9, 10, 11]);
+    expect(withoutHidden(ALL, PLAN, AXES, { a: [] })).toBe(ALL);
+  });
+});
+
+describe("headings", () => {
+  it("can be those of very many columns", () => {
+    const none = { axes: [], lines: [[]], groups: [] };
+    const groups = [Array.from({ length: 200_000 }, (_, start) => ({ start, span: 1, value: 0 }))];
+    const pivot = { ...arrange(AXES, PLAN, ALL, VIEW), rows: none, columns: { axes: [axis("a", 2)], lines: [], groups } };
+    expect(headingSizes(pivot, { width: 36, height: 36 }, { width: 1000, height: 800 }).heights.length).toBe(1);
   });
 });

@@ -13,10 +13,12 @@ export interface CellProps {
   column: number;
   /** the picture that has the focus; -1 where none has */
   active: number;
+  /** the pictures that have elements, where not all have */
+  only?: readonly number[] | undefined;
 }
 
 /** The pictures of one row and column: one, or a mosaic. */
-export function Cell({ run, pivot, layout, row, column, active }: CellProps) {
+export function Cell({ run, pivot, layout, row, column, active, only }: CellProps) {
   const count = pivot.inside.lines.length;
   const across = mosaicColumns(count);
   const { cell, left, picture } = layout;
@@ -27,7 +29,7 @@ export function Cell({ run, pivot, layout, row, column, active }: CellProps) {
       aria-colindex={pivot.rows.axes.length + column + 1}
       style={px({ left: left + column * cell.width, width: cell.width })}
     >
-      {Array.from({ length: count }, (_, inside) => (
+      {(only ?? Array.from({ length: count }, (_, inside) => inside)).map((inside) => (
         <Picture
           key={inside}
           run={run}

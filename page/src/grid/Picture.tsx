@@ -1,18 +1,17 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../data/run";
-import { Marks } from "../marks/Marks";
+import { CellMarks } from "../marks/Marks";
 import { notesOf } from "../overlay/notes";
 import { Overlay } from "../overlay/Overlay";
-import { change } from "../state/view";
-import { largestPicture, moveTo } from "./shown";
+import { largestPicture } from "./shown";
 import { isFast } from "./speed";
 import { needsPicture } from "./geometry";
 import type { Layout } from "./layout";
 import type { Place } from "./pivot";
 import { px } from "../shared/px";
 
-/** the longest side of pictures in which no words fit, in CSS pixels */
-const SMALL = 72;
+/** the longest side of pictures in which words fit, in CSS pixels */
+export const SMALL = 72;
 
 interface PictureProps {
   run: Run;
@@ -26,32 +25,28 @@ interface PictureProps {
   top: number;
 }
 
-/** One picture of the grid with what is drawn over it, or why there is none. */
+/** One picture of the grid with what is drawn over it, or why there is none. `pointing` has what a click does. */
 export function Picture({ run, layout, cell, place, isActive, left, top }: PictureProps) {
-  const open = () => {
-    moveTo(place, false);
-    if (cell !== undefined && run.state(cell) !== "waiting") change({ open: run.id(cell) });
-  };
-  const name = cell === undefined ? "no cell" : [nameOf(run, cell), ...notesOf(run, cell)].join(", ");
+  const { row, column, inside } = place;
   return (
-    <div class="grid-picture" data-cell={cell} style={px({ left, top, ...layout.picture })}>
+    <div
+      class="grid-picture"
+      data-cell={cell}
+      data-at={`${row} ${column} ${inside}`}
+      style={px({ left, top, width: layout.picture.width, height: layout.picture.height })}
+    >
       <button
         type="button"
         class={`state-${cell === undefined ? "none" : run.state(cell)}`}
-        aria-label={name}
-        title={name}
+        aria-label={cell === undefined ? "no cell" : [nameOf(run, cell), ...notesOf(run, cell)].join(", ")}
         tabIndex={isActive ? 0 : -1}
         data-active={isActive || undefined}
         style={{ backgroundColor: (cell !== undefined && run.colour(cell)) || undefined }}
-        onClick={open}
-        onFocus={() => {
-          if (!isActive) moveTo(place, false);
-        }}
       >
-        {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} at={`${place.row} ${place.column}`} />}
+        {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} at={`${row} ${column}`} />}
       </button>
       {cell !== undefined && <Overlay run={run} cell={cell} />}
-      {cell !== undefined && <Marks run={run} cell={cell} />}
+      {cell !== undefined && <CellMarks run={run} cell={cell} isActive={isActive} />}
     </div>
   );
 }
@@ -75,14 +70,17 @@ function Reason({ zoom, sign, text }: { zoom: number; sign: string; text: string
   return <span class="reason" dir="auto">{zoom < SMALL ? sign : text}</span>;
 }
 
-/** A picture file. While another one for the same place loads, the last one stays. */
+/**
+ * A picture file. While another one for the same place loads, the last one stays; that of another place is hidden
+ * until `showLoaded`.
+ */
 function Loaded(props: { source: string; at: string; isEnlarged: boolean; onMissing: () => void }) {
   const element = useRef<HTMLImageElement>(null);
   const loaded = useRef<string | undefined>(undefined);
   if (!isFast.value) loaded.current = props.source;
   useLayoutEffect(() => {
     const image = element.current;
-    if (image && (!image.complete || loaded.current !== props.source)) image.style.visibility = "hidden";
+    if (image) image.style.visibility = image.complete && loaded.current === props.source ? "" : "hidden";
   }, [props.at]);
   return (
     <img
@@ -92,11 +90,17 @@ function Loaded(props: { source: string; at: string; isEnlarged: boolean; onMiss
       decoding="async"
       draggable={false}
       class={props.isEnlarged ? "enlarged" : undefined}
-      onLoad={(event) => (event.currentTarget.style.visibility = "")}
       onError={props.onMissing}
     />
   );
 }
+
+/** For an element with pictures in it. */
+export const showLoaded = {
+  onLoadCapture: ({ target }: Event): void => {
+    if (target instanceof HTMLImageElement) target.style.visibility = "";
+  },
+};
 
 /** The cell in words: its values of all axes, and why it has no picture. */
 export function nameOf(run: Run, cell: number): string {

@@ -9,6 +9,8 @@ export interface Size {
 
 export const SMALLEST = 32;
 export const LARGEST = 4096;
+/** where nothing is chosen */
+export const FIRST = 128;
 /** the longest side of thumbnails */
 const THUMBNAIL = 128;
 /** around a cell, and between the pictures inside it */

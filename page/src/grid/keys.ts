@@ -2,9 +2,8 @@
 
 import { signal } from "@preact/signals";
 import type { Key } from "../shared/KeysHelp";
-import { change, view } from "../state/view";
-import { largestPicture, active, moveTo } from "./shown";
-import { zoomed } from "./geometry";
+import { change } from "../state/view";
+import { active, moveTo, ownZoom, zoomBy } from "./shown";
 import { moved } from "./move";
 import type { Pivot } from "./pivot";
 
@@ -37,12 +36,10 @@ export function pressed(event: KeyboardEvent, pivot: Pivot, page: number): void 
 
 /** `+` and `-` zoom, `0` fits the grid into the window, `1` shows pictures in their own pixels. */
 function zoomedBy(key: string): boolean {
-  const { zoom } = view.value;
-  const { width, height } = largestPicture.value;
-  if (key === "+" || key === "=") change({ zoom: zoomed(zoom || 128, 1) });
-  else if (key === "-") change({ zoom: zoomed(zoom || 128, -1) });
+  if (key === "+" || key === "=") change({ zoom: zoomBy(1) });
+  else if (key === "-") change({ zoom: zoomBy(-1) });
   else if (key === "0") change({ zoom: 0 });
-  else if (key === "1") change({ zoom: Math.max(32, width, height) });
+  else if (key === "1") change({ zoom: ownZoom.value });
   else return false;
   return true;
 }

@@ -1,6 +1,6 @@
 /** Where everything in the grid is, in CSS pixels. */
 
-import { cellSize, fittingZoom, scaled, type Size } from "./geometry";
+import { cellSize, FIRST, fittingZoom, scaled, type Size } from "./geometry";
 import { headingSizes, type HeadingSizes } from "./measure";
 import type { Pivot } from "./pivot";
 
@@ -18,7 +18,7 @@ export interface Layout {
 
 /** zoom: 0 for the largest that fits into the window. */
 export function layOut(pivot: Pivot, largest: Size, zoom: number, window: Size): Layout {
-  const first = laid(pivot, largest, zoom || 128, window);
+  const first = laid(pivot, largest, zoom || FIRST, window);
   if (zoom) return first;
   const second = laid(pivot, largest, fitting(pivot, largest, first, window), window);
   // Headings of narrower columns are higher.

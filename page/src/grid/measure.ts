@@ -33,7 +33,7 @@ export function headingSizes(pivot: Pivot, cell: Size, window: Size): HeadingSiz
   const tallest = Math.max(132, window.height * 0.3);
   const heights = columns.axes.map((_, level) => {
     const groups = columns.groups[level] ?? [];
-    const width = cell.width * Math.min(...groups.map((group) => group.span), 1000);
+    const width = cell.width * groups.reduce((least, group) => Math.min(least, group.span), 1000);
     const { height } = measured(texts(columns, level), isTurned(width) ? { turned: tallest } : { width });
     return bounded(height, 24, tallest);
   });

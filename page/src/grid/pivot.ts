@@ -1,6 +1,7 @@
 /** Which cell stands where: rows and columns of nested axes, and places inside a cell. */
 
 import type { Axis, Plan } from "../data/types";
+import { shownValues, withoutHidden } from "../state/hidden";
 import { slidersOf } from "../state/sliders";
 import type { View } from "../state/view";
 import { groupsOf, type Group } from "./groups";
@@ -33,12 +34,12 @@ export interface Place {
 type Chosen = Pick<View, "rows" | "columns" | "inside" | "fixed" | "hidden">;
 
 /** Arranges cells. Lines stay when a slider moves: they are those of all its values. */
-export function arrange(axes: readonly Axis[], plan: Plan, visible: ArrayLike<number>, view: Chosen): Pivot {
+export function arrange(axes: readonly Axis[], plan: Plan, visible: readonly number[], view: Chosen): Pivot {
   const named = new Map(axes.map((axis) => [axis.name, axis]));
   const of = (names: readonly string[]) => names.flatMap((name) => named.get(name) ?? []);
   const sliders = slidersOf(axes, view);
   const lasting = axes.filter((axis) => !sliders.includes(axis));
-  const cells = kept(visible, lasting.flatMap((axis) => hiding(plan, axis, view.hidden[axis.name] ?? [])));
+  const cells = withoutHidden(visible, plan, lasting, view.hidden);
   const [rows, row] = side(plan, of(view.rows), cells);
   const [columns, column] = side(plan, of(view.columns), cells);
   const [inside, within] = side(plan, of(view.inside), cells);
@@ -61,14 +62,6 @@ export function fixedValue(axis: Axis, view: Pick<View, "fixed" | "hidden">): nu
   return left.includes(value) ? value : (left[0] ?? 0);
 }
 
-/** The numbers of the values of an axis that are not hidden; all where all are. */
-export function shownValues(axis: Axis, hidden: View["hidden"]): number[] {
-  const not = new Set(hidden[axis.name]);
-  const all = [...axis.values.keys()];
-  const left = all.filter((value) => !not.has(value));
-  return left.length ? left : all;
-}
-
 export function cellAt(pivot: Pivot, place: Place): number | undefined {
   const { row, column, inside } = place;
   return pivot.cells.get((row * pivot.columns.lines.length + column) * pivot.inside.lines.length + inside);
@@ -84,34 +77,36 @@ export function placeOf(pivot: Pivot, cell: number): Place | null {
   return { row: Math.floor(line / across), column: line % across, inside: slot % count };
 }
 
-interface Hiding {
-  codes: readonly number[];
-  values: ReadonlySet<number>;
-}
-
-function hiding(plan: Plan, axis: Axis, values: readonly number[]): Hiding[] {
-  const codes = plan.axes[axis.name] ?? [];
-  return values.length && values.length < axis.values.length ? [{ codes, values: new Set(values) }] : [];
-}
-
-function kept(visible: ArrayLike<number>, hidden: readonly Hiding[]): number[] {
-  const cells = Array.from(visible);
-  const all = hidden.length === 0;
-  return all ? cells : cells.filter((cell) => hidden.every(({ codes, values }) => !values.has(codes[cell] ?? 0)));
-}
-
 /** The lines of some axes, and of each cell the number of its line. */
 function side(plan: Plan, axes: readonly Axis[], cells: readonly number[]): [Side, Int32Array] {
   const keys = new Float64Array(cells.length);
   for (const axis of axes) {
     const codes = plan.axes[axis.name] ?? [];
-    cells.forEach((cell, k) => (keys[k] = (keys[k] ?? 0) * axis.values.length + (codes[cell] ?? 0)));
+    for (let k = 0; k < cells.length; k++) keys[k] = (keys[k] ?? 0) * axis.values.length + (codes[cells[k] ?? 0] ?? 0);
   }
-  const distinct = Float64Array.from(new Set(keys)).sort();
+  const size = axes.reduce((product, axis) => product * axis.values.length, 1);
+  const [distinct, numbers] = numbered(keys, size);
   const lines = Array.from(distinct, (key) => digits(key, axes));
-  const numbers = new Map(Array.from(distinct, (key, line) => [key, line]));
   const groups = axes.map((_, level) => groupsOf(lines, level));
-  return [{ axes, lines, groups }, Int32Array.from(keys, (key) => numbers.get(key) ?? 0)];
+  return [{ axes, lines, groups }, numbers];
+}
+
+/** The distinct keys, ascending, and of each key its number among them. size: keys are less. */
+function numbered(keys: Float64Array, size: number): [ArrayLike<number>, Int32Array] {
+  const numbers = new Int32Array(keys.length);
+  // A table is ten times as fast as a map, if it does not get too large.
+  if (size > 8 * keys.length + 1024) {
+    const distinct = Float64Array.from(new Set(keys)).sort();
+    const known = new Map(Array.from(distinct, (key, number) => [key, number]));
+    for (let k = 0; k < keys.length; k++) numbers[k] = known.get(keys[k] ?? 0) ?? 0;
+    return [distinct, numbers];
+  }
+  const table = new Int32Array(size);
+  for (const key of keys) table[key] = 1;
+  const distinct: number[] = [];
+  for (let key = 0; key < size; key++) if (table[key]) table[key] = distinct.push(key) - 1;
+  for (let k = 0; k < keys.length; k++) numbers[k] = table[keys[k] ?? 0] ?? 0;
+  return [distinct, numbers];
 }
 
 function digits(key: number, axes: readonly Axis[]): number[] {

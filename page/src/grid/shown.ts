@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { visible } from "../filter/visible";
 import { run, view } from "../state/view";
-import { pictureSize } from "./geometry";
+import { FIRST, LARGEST, pictureSize, SMALLEST, zoomed } from "./geometry";
 import { settled } from "./move";
 import { arrange, type Pivot, type Place } from "./pivot";
 
@@ -13,9 +13,11 @@ const inside = computed(() => view.value.inside);
 const fixed = computed(() => view.value.fixed);
 const hidden = computed(() => view.value.hidden);
 
-/** The arrangement of the visible cells; null while there is no run. */
+const plan = computed(() => run.value?.plan);
+const axes = computed(() => run.value?.head.axes);
+
+/** The arrangement of the visible cells; null while there is no run. It stays while a run of the same cells goes on. */
 export const pivot = computed<Pivot | null>(() => {
-  const found = run.value;
   const chosen = {
     rows: rows.value,
     columns: columns.value,
@@ -23,10 +25,21 @@ export const pivot = computed<Pivot | null>(() => {
     fixed: fixed.value,
     hidden: hidden.value,
   };
-  return found && arrange(found.head.axes, found.plan, visible.value, chosen);
+  return axes.value && plan.value ? arrange(axes.value, plan.value, visible.value, chosen) : null;
 });
 
 export const largestPicture = computed(() => (run.value ? pictureSize(run.value) : { width: 1, height: 1 }));
+
+/** The zoom at which pictures are shown in their own pixels. */
+export const ownZoom = computed(() => {
+  const { width, height } = largestPicture.value;
+  return Math.min(LARGEST, Math.max(SMALLEST, width, height));
+});
+
+/** The zoom that is some steps larger. */
+export function zoomBy(steps: number): number {
+  return zoomed(view.value.zoom || FIRST, steps);
+}
 
 /** The room for cells in the window of the grid. */
 export const room = signal({ width: 0, height: 0 });

@@ -20,8 +20,10 @@ export function slotsOf(lines: readonly number[], before: ReadonlyMap<number, nu
   return after;
 }
 
+/** The same map as before while the lines are the same. */
 export function useSlots(lines: readonly number[]): ReadonlyMap<number, number> {
   const slots = useRef<ReadonlyMap<number, number>>(new Map());
-  slots.current = slotsOf(lines, slots.current);
+  const { current } = slots;
+  if (current.size !== lines.length || lines.some((line) => !current.has(line))) slots.current = slotsOf(lines, current);
   return slots.current;
 }

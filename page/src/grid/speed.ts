@@ -5,8 +5,10 @@ import { useLayoutEffect } from "preact/hooks";
 
 /** in CSS pixels a millisecond */
 const FAST = 3.5;
+/** in CSS pixels, between two events: where the browser is slow, its time says little */
+const FAR = 160;
 /** in milliseconds, between two events of one movement */
-const PAUSE = 100;
+const PAUSE = 150;
 
 /** Pictures that come into the document now are not loaded before this ends. */
 export const isFast = signal(false);
@@ -21,7 +23,7 @@ export function useSpeed(scroller: () => HTMLElement | null): void {
       const now = { at: performance.now(), x: element.scrollLeft, y: element.scrollTop };
       const time = now.at - last.at;
       // A single jump shows its pictures at once.
-      isFast.value = time < PAUSE && Math.hypot(now.x - last.x, now.y - last.y) > FAST * time;
+      isFast.value = time < PAUSE && Math.hypot(now.x - last.x, now.y - last.y) > Math.min(FAR, FAST * time);
       last = now;
       clearTimeout(ending);
       ending = setTimeout(() => (isFast.value = false), PAUSE);
@@ -30,6 +32,7 @@ export function useSpeed(scroller: () => HTMLElement | null): void {
     return () => {
       element.removeEventListener("scroll", scrolled);
       clearTimeout(ending);
+      isFast.value = false;
     };
   }, []);
 }

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.pages.browser.axe import violations
-from tests.pages.browser.synthetic import HOSTILE, REASON, write_run
+from tests.pages.browser.large import wait_until
+from tests.pages.browser.synthetic import GUIDERS, HOSTILE, REASON, write_run
 from tests.support.browser import is_firefox
 
 
@@ -145,6 +146,78 @@ def test_zoom_goes_from_32_pixels_to_enlarged_pixels(page_of, synthetic) -> None
     assert "thumbs/" in first.locator("img").get_attribute("src")
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, front: Path) -> Path:
+    """A folder with the page of a run of 40 guiders, 25 values and 2 seeds."""
+    folder = tmp_path_factory.mktemp("runs") / "many"
+    write_run(folder, [40, 25, 2], side=512, each=True)
+    shutil.copytree(front, folder / "page", dirs_exist_ok=True)
+    return folder
+
+
+def test_many_small_pictures_are_on_one_canvas(page_of, many) -> None:
+    """The one that has the focus, those beside it and the one under the pointer are elements."""
+    page = page_of(many, "#rows=guider,seed&columns=value&zoom=32", allowed=("ERR_FILE_NOT_FOUND",))
+    canvas = page.locator("canvas.overview")
+    assert page.get_by_role("gridcell").count() <= 5
+    assert page.get_by_role("rowheader").count() > 25
+    grid, left = page.locator(".grid").bounding_box(), page.locator(".row-headings").first.bounding_box()["width"]
+    top = page.locator(".column-headings").bounding_box()["height"]
+    place = (grid["x"] + left + 36 * 3 + 18, grid["y"] + top + 36 * 2 + 18)  # row 2, column 3
+    page.mouse.move(*place)
+    cell(page, f"{GUIDERS[1]}, value 2.5, seed 0").wait_for()
+    page.mouse.click(*place)
+    page.get_by_role("dialog").wait_for()
+    assert f"open={50 + 3 * 2:016x}" in page.evaluate("location.href")
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.keyboard.press("ArrowDown")
+    assert place_of_focus(page, f"{GUIDERS[1]}, value 2.5, seed 1")
+    page.keyboard.press("f")
+    page.get_by_text("Marked: ★ 1 ✕ 0").wait_for()
+    page.keyboard.press("Control+End")
+    assert place_of_focus(page, f"{GUIDERS[39 % 6]} 39, value 13, seed 1")
+    colours = canvas.screenshot()
+    page.get_by_role("combobox", name="Metric", exact=True).select_option("adherence")
+    page.get_by_role("combobox", name="as", exact=True).select_option("heat")
+    wait_until(page, lambda: canvas.screenshot() != colours)
+    for _ in range(9):
+        page.get_by_role("button", name="Larger").click()
+    assert canvas.count() == 0
+    assert page.get_by_role("gridcell").count() > 100
+
+
+def test_pictures_come_back_after_fast_scrolling(page_of, many) -> None:
+    page = page_of(many, "#rows=guider,seed&columns=value")
+    page.evaluate("""async () => { const grid = document.querySelector(".grid-window");
+        const frame = () => new Promise(requestAnimationFrame);
+        for (let k = 0; k < 24; k++) { grid.scrollBy(0, k < 12 ? 700 : -700); await frame() } }""")
+    seen = """() => [...document.querySelectorAll(".grid-row:not(.late) img")].filter(one => {
+        const { top, bottom } = one.getBoundingClientRect(); return bottom > 300 && top < innerHeight })
+        .map(one => one.naturalWidth > 0 && getComputedStyle(one).visibility === "visible")"""
+    wait_until(page, lambda: (found := page.evaluate(seen)) and len(found) > 50 and all(found))
+    assert page.locator(".grid-row.late").count() == 0
+
+
+def test_what_has_the_focus_is_not_beneath_headings(page_of, many) -> None:
+    page = page_of(many, "#rows=guider,seed&columns=value")
+    page.locator(".grid .grid-picture button[tabindex='0']").focus()
+    page.keyboard.press("Control+End")
+    headings = page.locator(".column-headings").bounding_box()
+    left = page.locator(".row-headings").first.bounding_box()
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowLeft")
+    box = page.locator("[data-active]").bounding_box()
+    assert box["y"] >= headings["y"] + headings["height"]
+    assert box["x"] >= left["x"] + left["width"]
+
+
+def place_of_focus(page: Any, name: str) -> bool:
+    wait_until(page, lambda: place(page) == name)
+    return True
+
+
 @pytest.mark.slow
 def test_ten_thousand_cells_are_not_all_in_the_document(page_of, front: Path, tmp_path: Path) -> None:
     write_run(tmp_path, [40, 25, 10], side=512, each=True)
@@ -189,6 +262,10 @@ def test_it_fits_a_phone(page_of, synthetic) -> None:
     page.get_by_role("group", name="Columns").get_by_role("combobox").first.select_option("seed")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     page.locator("summary", has_text="View").tap()
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.get_by_role("group", name="Columns").wait_for()  # as on any wide window
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.get_by_role("group", name="Columns").wait_for(state="hidden")
     cell(page, "cfg, value 1, seed 0, euler").tap()
     assert "open=" in page.evaluate("location.href")
 
