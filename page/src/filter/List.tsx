@@ -8,7 +8,7 @@ import { largestPicture } from "../grid/shown";
 import { FIRST, scaled } from "../grid/geometry";
 import { useRoom } from "../grid/useRoom";
 import { useLines } from "../grid/virtual";
-import { followHover } from "../marks/Marks";
+import { followCell } from "../marks/Marks";
 import { openCell, view } from "../state/view";
 import { movedBy, tilesOf, type Tiles } from "./tiles";
 import { sorted } from "./sorted";
@@ -63,7 +63,7 @@ function Rows({ run, tiles, scroller }: { run: Run; tiles: Tiles; scroller: () =
       style={px({ height: tiles.down * tiles.tile.height })}
       onKeyDown={press}
       {...showLoaded}
-      {...followHover}
+      {...followCell}
     >
       {rows.map((row) => (
         <div key={row} class="list-row" role="row" aria-rowindex={row + 1} style={px({ top: row * tiles.tile.height })}>

@@ -41,7 +41,7 @@ export function Tile({ run, cell, tiles, column, isActive, onFocus }: TileProps)
           <Content run={run} cell={cell} zoom={Math.max(width, height)} />
         </button>
         <Overlay run={run} cell={cell} />
-        <CellMarks run={run} cell={cell} isActive={isActive} />
+        <CellMarks run={run} cell={cell} />
       </div>
       <p class="tile-value" aria-hidden="true">{value}</p>
       <p class="tile-title" dir="auto" aria-hidden="true" title={name}>{name}</p>

@@ -46,7 +46,7 @@ export function Picture({ run, layout, cell, place, isActive, left, top }: Pictu
         {cell !== undefined && <Content run={run} cell={cell} zoom={layout.zoom} at={`${row} ${column}`} />}
       </button>
       {cell !== undefined && <Overlay run={run} cell={cell} />}
-      {cell !== undefined && <CellMarks run={run} cell={cell} isActive={isActive} />}
+      {cell !== undefined && <CellMarks run={run} cell={cell} />}
     </div>
   );
 }

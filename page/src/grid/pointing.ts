@@ -1,7 +1,7 @@
 /** What clicks, the pointer and the focus do: listened to once for all pictures of the grid. */
 
 import type { Run } from "../data/run";
-import { followHover } from "../marks/Marks";
+import { followCell } from "../marks/Marks";
 import { change } from "../state/view";
 import type { Place } from "./pivot";
 import { moveTo } from "./shown";
@@ -9,9 +9,9 @@ import { moveTo } from "./shown";
 /** For the element with the pictures of a run. */
 export function pointing(run: Run) {
   return {
-    ...followHover,
+    ...followCell,
     onPointerOver: (event: PointerEvent): void => {
-      followHover.onPointerOver(event);
+      followCell.onPointerOver(event);
       const button = buttonOf(event.target);
       if (button) button.title = button.ariaLabel ?? "";
     },
@@ -22,6 +22,7 @@ export function pointing(run: Run) {
       openAt(run, button.parentElement?.dataset.cell);
     },
     onFocusIn: (event: FocusEvent): void => {
+      followCell.onFocusIn(event);
       const button = buttonOf(event.target);
       if (button && button.dataset.active === undefined) moveTo(placeOf(button), false);
     },

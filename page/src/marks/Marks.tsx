@@ -7,8 +7,17 @@ import { marked, toggle, type Mark } from "./store";
 /** The cell that the pointer is over; fingers are over none. */
 const hovered = signal<number | null>(null);
 
+/** The cell that has the focus. */
+const focused = signal<number | null>(null);
+
 /** For an element that has cells in it. */
-export const followHover = {
+export const followCell = {
+  onFocusIn: (event: FocusEvent): void => {
+    focused.value = cellOf(event.target);
+  },
+  onFocusOut: (): void => {
+    focused.value = null;
+  },
   onPointerOver: (event: PointerEvent): void => {
     hovered.value = event.pointerType === "touch" ? null : cellOf(event.target);
   },
@@ -18,11 +27,11 @@ export const followHover = {
 };
 
 /** The star and the cross of a cell where one of them is set, and where it has the focus or the pointer is. */
-export function CellMarks({ run, cell, isActive }: { run: Run; cell: number; isActive: boolean }) {
-  const isHovered = useMemo(() => computed(() => hovered.value === cell), [cell]).value;
+export function CellMarks({ run, cell }: { run: Run; cell: number }) {
+  const isHere = useMemo(() => computed(() => hovered.value === cell || focused.value === cell), [cell]).value;
   const id = run.id(cell);
   const { starred, rejected } = marked.value;
-  return isActive || isHovered || starred.has(id) || rejected.has(id) ? <Marks run={run} cell={cell} /> : null;
+  return isHere || starred.has(id) || rejected.has(id) ? <Marks run={run} cell={cell} /> : null;
 }
 
 /** The star and the cross of a cell, as buttons. */
