@@ -148,7 +148,7 @@ def test_a_plot_stays_while_pictures_come(page_of, synthetic, tmp_path: Path) ->
     write(page_folder, "data/results-1.js", {**first, "details": results["details"]})
     write(page_folder, "data.js", {**head, "results": ["data/results-1.js"], "state": "running", "poll": 200})
     page = page_of(folder, "#plot.x=value&plot.y=adherence&plot.by=guider")
-    plot = page.get_by_role("application", name="adherence over value, 357 points")
+    plot = page.get_by_role("application", name="adherence over value, 358 points")
     plot.press("ArrowRight")
     said = page.locator(".point-text output").inner_text()
     page.evaluate("() => { document.querySelector('.plot-place canvas').isFirst = true; }")
