@@ -1,7 +1,8 @@
 """metrics.json: what the numbers of a run's metrics depend on, beside its pictures and the metrics' settings.
 
-By the name of a metric and that of a model: hashes of weights and of the reference set. A number that was measured with
-others is measured anew. Metrics that depend on nothing else have no entry.
+By the name of a metric and that of a model: the version of its formula unless that is 1, and hashes of weights, of the
+reference set, and of each set of pictures that has one number together. A number that was measured with others, or of
+others, is measured anew. Metrics that depend on nothing else have no entry.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cfgsweep.storage.file_state import read_text
 from cfgsweep.system.files import open_atomic
 
 MeasuredWith = dict[str, dict[str, dict[str, str]]]
+TOGETHER = "together"  # the key of the hashes of sets of pictures
 
 
 def read_measured_with(path: Path) -> MeasuredWith:
