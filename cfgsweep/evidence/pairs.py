@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from cfgsweep.evidence.cells import Cell, Draw, Pair, unit_of
+from cfgsweep.evidence.cells import Cell, Draw, Pair, observation_of
+from cfgsweep.evidence.copies import sharing_pictures
+from cfgsweep.metrics.spec import is_of_pictures
 from cfgsweep.storage.records import DoneRecord
 
 
@@ -21,6 +23,21 @@ class Partners(NamedTuple):
     def pixels(self) -> tuple[str, str]:
         """Hashes of the two pictures."""
         return self.own.pixels_sha256, self.other.pixels_sha256
+
+    def difference(self, metric: str) -> float:
+        """A metric of the cell's picture less that of the other. Both have it.
+
+        0 where pictures, conditions and models are equal: a network may measure equal pictures to other last digits
+        beside other pictures.
+        """
+        if is_of_pictures(metric) and _seen(self.own) == _seen(self.other):
+            return 0.0
+        return self.own.metrics[metric] - self.other.metrics[metric]
+
+
+def _seen(record: DoneRecord) -> tuple[object, ...]:
+    """All that a metric of single pictures depends on."""
+    return record.pixels_sha256, record.prompt, record.label, record.model
 
 
 def partners(cell: Cell, match: Cell) -> Iterator[Partners]:
@@ -46,19 +63,19 @@ def _in_common(pair: Pair, both: Sequence[str]) -> Pair:
 
 
 def differences(metric: str, found: Iterable[Partners], settings: Sequence[str]) -> list[float]:
-    """One for each pair, or where pictures that differ in the seed have one number together, for each pair of groups.
+    """One for each independent observation of a metric: the mean of the differences of its pictures.
 
-    settings: what makes a pair. Pictures that have all of that in common count as one, by the mean of their
-    differences, and so do pairs of the same two pictures: these are one observation, however often it is there.
+    settings: what makes a pair; pictures that have all of that in common are one observation, and so are pairs that
+    have a picture in common.
     """
     numbers: dict[object, list[float]] = {}
-    pictures: dict[object, list[tuple[str, str]]] = {}
+    pictures: dict[object, set[str]] = {}
     for one in found:
         if metric in one.own.metrics and metric in one.other.metrics:
-            unit = unit_of(one.pair, metric, settings)
-            numbers.setdefault(unit, []).append(one.own.metrics[metric] - one.other.metrics[metric])
-            pictures.setdefault(unit, []).append(one.pixels)
-    distinct: dict[tuple[tuple[str, str], ...], list[float]] = {}
-    for unit, each in numbers.items():
-        distinct.setdefault(tuple(sorted(pictures[unit])), []).append(fmean(each))
-    return [fmean(each) for each in distinct.values()]
+            observation = observation_of(one.pair, metric, settings)
+            numbers.setdefault(observation, []).append(one.difference(metric))
+            pictures.setdefault(observation, set()).update(one.pixels)
+    united: dict[int, list[float]] = {}
+    for group, each in zip(sharing_pictures(list(pictures.values())), numbers.values(), strict=True):
+        united.setdefault(group, []).append(fmean(each))
+    return [fmean(each) for each in united.values()]

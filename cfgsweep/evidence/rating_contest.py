@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import Cell, Pair, apart, cells
 from cfgsweep.evidence.matching import match_of
+from cfgsweep.evidence.pairs import partners
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.rating_files import RatedCell
 from cfgsweep.storage.records import Record
@@ -17,10 +18,14 @@ from cfgsweep.sweep.experiment import Experiment
 
 @dataclass(frozen=True)
 class Choice:
-    """Two cells by their numbers, and the seed, label and prompt of the two pictures to compare."""
+    """Two cells by their numbers, and the two pictures to compare by their ids, with the seed, label and prompt.
+
+    pair: without the seed of a fork or a U-turn that one of the two pictures does not have.
+    """
 
     cells: tuple[int, int]
     pair: Pair
+    pictures: tuple[str, str]
 
     @property
     def condition(self) -> Pair:
@@ -74,14 +79,8 @@ class Contest:
 
     def choices(self, two: tuple[int, int]) -> list[Choice]:
         """The pairs of pictures of two cells that are not equal."""
-        one, other = (self.cells[number].records for number in two)
-        return [
-            Choice(two, pair) for pair in one if pair in other and one[pair].pixels_sha256 != other[pair].pixels_sha256
-        ]
-
-    def picture(self, cell: int, pair: Pair) -> str:
-        """The id of a picture."""
-        return self.cells[cell].records[pair].id
+        found = partners(*(self.cells[number] for number in two))
+        return [Choice(two, one.pair, (one.own.id, one.other.id)) for one in found if len(set(one.pixels)) == 2]
 
     def told(self, number: int) -> RatedCell:
         """A cell as keys have it."""

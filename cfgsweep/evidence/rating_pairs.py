@@ -78,7 +78,7 @@ def key_of(contest: Contest, shown: list[Shown], seed: int, question: str) -> Ra
     """What the page shows, with ids that tell nothing: hashes of the whole key."""
     used = sorted({number for one in shown for number in one.choice.cells})
     numbers = {number: place for place, number in enumerate(used)}
-    nameless = [_rated(contest, one, numbers) for one in shown]
+    nameless = [_rated(one, numbers) for one in shown]
     key = RatingKey(
         page="0" * 16,
         question=question,
@@ -98,12 +98,13 @@ def key_of(contest: Contest, shown: list[Shown], seed: int, question: str) -> Ra
     return key.model_copy(update={"page": page, "pairs": named})
 
 
-def _rated(contest: Contest, shown: Shown, numbers: dict[int, int]) -> RatedPair:
-    left, right = reversed(shown.choice.cells) if shown.is_swapped else shown.choice.cells
+def _rated(shown: Shown, numbers: dict[int, int]) -> RatedPair:
+    choice, order = shown.choice, -1 if shown.is_swapped else 1
+    (left, right), (left_picture, right_picture) = choice.cells[::order], choice.pictures[::order]
     return RatedPair(
         id="0" * 8,
         left=numbers[left],
         right=numbers[right],
-        left_picture=contest.picture(left, shown.choice.pair),
-        right_picture=contest.picture(right, shown.choice.pair),
+        left_picture=left_picture,
+        right_picture=right_picture,
     )

@@ -18,21 +18,21 @@ def sentences(comparisons: Comparisons) -> Iterator[str]:
         if one.problem or one.match is None:
             yield f"{one.cell.title}: not compared, {one.problem}"
         else:
-            clauses = "; ".join(_clauses(one, comparisons.pairs_to_show))
+            clauses = "; ".join(_clauses(one, comparisons.least_pairs_to_show))
             yield f"{one.cell.title} against {one.match.title} at {level}: {clauses}"
 
 
-def _clauses(one: Comparison, pairs_to_show: int) -> Iterator[str]:
+def _clauses(one: Comparison, least_pairs: int) -> Iterator[str]:
     """What differs first, then what was not shown to or could not be, then what is the same in all pairs."""
     for each in one.differences:
         if each.verdict in ("higher", "lower"):
             yield f"{each.metric} {each.verdict} by {_amount(each)}"
     unshown = [each for each in one.differences if each.verdict == "not shown"]
     ways = (
-        ("no difference shown in", [each.metric for each in unshown if each.found.pairs >= pairs_to_show]),
+        ("no difference shown in", [each.metric for each in unshown if each.found.pairs >= least_pairs]),
         (
             "too few pairs to show a difference in",
-            [each.metric for each in unshown if each.found.pairs < pairs_to_show],
+            [each.metric for each in unshown if each.found.pairs < least_pairs],
         ),
         ("the same", [each.metric for each in one.differences if each.verdict == "equal"]),
         ("too few pairs to compare", [name for name in one.few if not is_of_cells(name)]),
