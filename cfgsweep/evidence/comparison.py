@@ -163,7 +163,7 @@ class Comparisons:
             yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: {share}"
         yield from self._left_out()
         for one in self.found:
-            if one.distinct < one.pairs and not one.problem:
+            if one.distinct < one.pairs:
                 counts = f"its {counted(one.pairs, 'pair')} of pictures count as {one.distinct} at most"
                 yield f"{one.cell.title}: {counts}, since those with a picture in common count as one"
         yield from self._alone()
@@ -291,7 +291,7 @@ def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], 
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
         return Comparison(cell, match, problem, is_far=True)
-    too_few = f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
+    too_few = f"fewer than {LEAST_PAIRS} independent pairs with the same {', '.join(pairs)} that were measured"
     return Comparison.of(cell, match, metrics, pairs, too_few)
 
 

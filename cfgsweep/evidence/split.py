@@ -217,4 +217,6 @@ def _opponents(
 
 
 def _compared(cell: Cell, match: Cell, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
-    return Comparison.of(cell, match, metrics, pairs, f"fewer than {LEAST_PAIRS} pairs in the half to judge by")
+    return Comparison.of(
+        cell, match, metrics, pairs, f"fewer than {LEAST_PAIRS} independent pairs in the half to judge by"
+    )

@@ -17,6 +17,7 @@ from cfgsweep.storage.records import DoneRecord, finite
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import Display, Status
+from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -188,8 +189,9 @@ class Measuring:
     def _tell_what_is_no_number(self) -> None:
         odd = Counter(name for numbers in self.found.values() for name in numbers.keys() - finite(numbers).keys())
         for name, count in odd.items():
+            of_all = f"{count} of {counted(len(self.found), 'picture')}"
             self.display.notice(
-                f"{name} gave no finite number for {count} of {len(self.found)} pictures: they have none"
+                f"{name} gave no finite number for {of_all}, which {'has' if count == 1 else 'have'} none"
             )
 
     def _measured_with(self) -> MeasuredWith:
