@@ -13,7 +13,7 @@ from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed, signed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
-from cfgsweep.reports.cells import OVER, has_draws
+from cfgsweep.reports.cells import OVER
 from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.storage.records import FailedRecord, Record
 from cfgsweep.sweep.axes import AXES
@@ -276,7 +276,6 @@ def check_pairs(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None
         if name not in OVER:
             raise unknown_name("setting of a pair", name, OVER, "--paired")
     varied = [name for name in OVER if len({getattr(e, name) for e in experiments}) > 1]
-    varied += ["seed"] if "seed" not in varied and has_draws(experiments) else []
     if varied and not set(pairs) & set(varied):
         problem = f"all pictures of this run have the same {' and '.join(pairs)}"
         raise UserError(problem, where="--paired", given=",".join(pairs), allowed=varied)
@@ -284,9 +283,9 @@ def check_pairs(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None
 
 def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
     if match is None:
-        number = way.number(cell)
+        has_number = way.number(cell) is not None
         return Comparison(
-            cell, None, way.undefined if number is None else "the baseline has no cell with its other settings"
+            cell, None, "the baseline has no cell with its other settings" if has_number else way.undefined
         )
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def sharing_pictures(found: Sequence[Iterable[str]]) -> list[int]:
-    """For each set of pictures, by the hashes of their pixels, a number of its group.
+    """For each set of pictures, by the hashes of their pixels or other marks of theirs, a number of its group.
 
     Sets that have a picture in common, also by way of other sets, are of one group: at a guidance scale of 0, for
     example, the pictures of all labels are one.

@@ -84,7 +84,7 @@ class ByEvaluations(Way):
 class BySettings(Way):
     """Nothing but the settings that are not compared."""
 
-    free = ("guider",)
+    free: tuple[str, ...] = ("guider",)
 
     def number(self, cell: Cell) -> float | None:
         return 0.0

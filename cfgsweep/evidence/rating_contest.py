@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.cells import Cell, Pair, apart, cells
+from cfgsweep.evidence.cells import Cell, Pair, apart, cells, value_of
+from cfgsweep.evidence.copies import sharing_pictures
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.pairs import partners
 from cfgsweep.reports.cells import OVER
@@ -20,12 +21,14 @@ from cfgsweep.sweep.experiment import Experiment
 class Choice:
     """Two cells by their numbers, and the two pictures to compare by their ids, with the seed, label and prompt.
 
-    pair: without the seed of a fork or a U-turn that one of the two pictures does not have.
+    pair: without the seed of a fork or a U-turn that one of the two pictures does not have. observation: a number that
+    choices have in common whose answers are not independent, as those of forks of one seed.
     """
 
     cells: tuple[int, int]
     pair: Pair
     pictures: tuple[str, str]
+    observation: int
 
     @property
     def condition(self) -> Pair:
@@ -79,8 +82,13 @@ class Contest:
 
     def choices(self, two: tuple[int, int]) -> list[Choice]:
         """The pairs of pictures of two cells that are not equal."""
-        found = partners(*(self.cells[number] for number in two))
-        return [Choice(two, one.pair, (one.own.id, one.other.id)) for one in found if len(set(one.pixels)) == 2]
+        found = [one for one in partners(*map(self.cells.__getitem__, two)) if len(set(one.pixels)) == 2]
+        seeds = [repr([value_of(one.pair, name) for name in OVER]) for one in found]
+        observations = sharing_pictures([(*one.pixels, seed) for one, seed in zip(found, seeds, strict=True)])
+        return [
+            Choice(two, one.pair, (one.own.id, one.other.id), observation)
+            for one, observation in zip(found, observations, strict=True)
+        ]
 
     def told(self, number: int) -> RatedCell:
         """A cell as keys have it."""

@@ -47,7 +47,10 @@ def pairs_to_show(contest: Contest, pairs: int, seed: int) -> list[Shown]:
 
 
 def _balanced(contest: Contest, count: int, random: Random) -> list[Choice]:
-    """The comparison used least goes next, with that of its pairs whose prompt, and whose seed, is used least."""
+    """The comparison used least goes next, with that of its pairs whose prompt, and whose seed, is used least.
+
+    Of pairs whose answers would not be independent one is taken.
+    """
     left = {two: contest.choices(two) for two in contest.compared}
     for choices in left.values():
         random.shuffle(choices)
@@ -56,7 +59,7 @@ def _balanced(contest: Contest, count: int, random: Random) -> list[Choice]:
     while len(found) < count and any(left.values()):
         two = min((two for two in left if left[two]), key=lambda two: used[two])
         choice = min(left[two], key=lambda one: (used[two, one.condition], used[one.condition], used[one.pair]))
-        left[two].remove(choice)
+        left[two] = [one for one in left[two] if one.observation != choice.observation]
         used.update([two, (two, choice.condition), choice.condition, choice.pair])
         found.append(choice)
     return found

@@ -70,6 +70,7 @@ def test_forks_are_compared_with_pictures_that_have_none(cli, tmp_path: Path) ->
     assert "have a partner" not in cli("compare", run, "--over", "fork", "--baseline", "none").out
     rated = cli("rate", run, "--cell", "cfg 3, fork none", "--cell", "cfg 3, fork 0.5", "--pairs", 20)
     assert (rated.code, rated.err) == (0, "")
+    assert ": 10 pairs, 1 of them an earlier one again" in rated.out  # one for each of the seeds and labels
 
 
 def test_controls_of_forks_are_those_of_their_cell(cli, tmp_path: Path) -> None:
