@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.evidence.statistics import mean_of
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
@@ -60,7 +61,7 @@ class Cell:
         for pair, record in self.records.items():
             if metric in record.metrics:
                 found.setdefault(observation_of(pair, metric), []).append(record.metrics[metric])
-        return [fmean(each) for each in found.values()]
+        return [mean_of(each) for each in found.values()]
 
     def context(self, free: Sequence[str]) -> tuple[object, ...]:
         """The settings beside those in `free`, prompt, label and seed."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import fmean
 from typing import NamedTuple
 
 from cfgsweep.evidence.cells import Cell, Draw, Pair, observation_of
 from cfgsweep.evidence.copies import sharing_pictures
+from cfgsweep.evidence.statistics import mean_of
 from cfgsweep.metrics.spec import is_of_pictures
 from cfgsweep.storage.records import DoneRecord
 
@@ -77,5 +77,5 @@ def differences(metric: str, found: Iterable[Partners], settings: Sequence[str])
             pictures.setdefault(observation, set()).update(one.pixels)
     united: dict[int, list[float]] = {}
     for group, each in zip(sharing_pictures(list(pictures.values())), numbers.values(), strict=True):
-        united.setdefault(group, []).append(fmean(each))
-    return [fmean(each) for each in united.values()]
+        united.setdefault(group, []).append(mean_of(each))
+    return [mean_of(each) for each in united.values()]

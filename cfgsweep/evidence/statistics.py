@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -54,6 +55,11 @@ def paired(differences: Sequence[float]) -> Paired | None:
     wins = float((found > 0).mean() + (found == 0).mean() / 2)
     wins_low, wins_high = wilson(wins, len(found))
     return Paired(len(found), float(found.mean()), low, high, wins, wins_low, wins_high, _p_of_flips(found))
+
+
+def mean_of(numbers: Sequence[float]) -> float:
+    """The mean. Of equal numbers it is that number, without a rounding by which it would differ from others like it."""
+    return numbers[0] if len(set(numbers)) == 1 else fmean(numbers)
 
 
 def mean_interval(found: np.ndarray) -> tuple[float, float]:
