@@ -82,7 +82,8 @@ def run(
         command=_command(),
     )
     if not quiet:
-        tell_all([*found.grid_files, *([] if no_page else [found.folder / PAGE_INDEX])])
+        page = found.folder / PAGE_INDEX
+        tell_all([*found.grid_files, *([page] if not no_page and page.is_file() else [])])
     for result in found.failed_now:
         print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
     if found.failed_now:
@@ -91,11 +92,13 @@ def run(
 
 def merge(
     run: Annotated[Path, typer.Argument(help="the folder of a run with shards", metavar="RUN", show_default=False)],
+    device: Device = "auto",
     wait: Wait = False,
     quiet: Quiet = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Join the shards of a run that are there, measure what they have together, and write grids and page."""
-    found = cfgsweep.merge(run, wait=wait, quiet=quiet)
+    found = cfgsweep.merge(run, device=device, wait=wait, quiet=quiet, allow_code=allow_code)
     tell_all(found.lines())
     if found.missing:
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.shard import MOST_SHARDS, ShardOf
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
+from cfgsweep.storage.shard_of import MOST_SHARDS, ShardOf
 from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.guider_axis import GuiderEntry
 from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
@@ -60,7 +61,8 @@ def run(
     overrides: fields to change first, {"steps": 20, "phase.scan": 9} or ["steps=20"].
     device: auto, cuda, mps or cpu. dtype: auto, float32, float16 or bfloat16.
     batch_size: rows in every call of the denoiser. limit: compute at most this many pictures.
-    shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`.
+    shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`. The folder
+        of such a part is gone on with as any other.
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
@@ -83,7 +85,6 @@ def run(
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
-        shard=part,
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
@@ -98,8 +99,8 @@ def run(
     display = choose(quiet)
     try:
         with user_code.allow_code(allow_code), document.error_context():
-            place = folder_of(found, out or folder)
-            return run_sweep(found, part.folder(place) if part else place, options, display)
+            place, own = shard_at(folder_of(found, out or folder), part)
+            return run_sweep(found, place, replace(options, shard=own), display)
     finally:
         display.close()
 
@@ -115,7 +116,8 @@ def plan(
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
-    gpus: also what it takes in so many shards at the same time. The other arguments are those of `run`.
+    gpus: also what it takes in so many shards at the same time, those of `run` with `shard`, without what is in their
+    folders already. The other arguments are those of `run`.
     Raises UserError where the sweep is not right.
     """
     from cfgsweep.execution.dry_run import summarise_plan
@@ -213,6 +215,23 @@ def load_sweep(
 
 def folder_of(sweep: Sweep, out: str | os.PathLike[str] | None) -> Path:
     return Path(out) if out is not None else Path("outputs") / sweep.name
+
+
+def shard_at(folder: Path, given: ShardOf | None) -> tuple[Path, ShardOf | None]:
+    """The folder to compute in, and which shard it is: that of `given` in a run's folder, or the folder itself.
+
+    Raises UserError where the folder is that of another shard.
+    """
+    from cfgsweep.storage.run_folder import RunFolder  # imports Pillow
+
+    own = RunFolder(folder).shard()
+    if own is None:
+        return (given.folder(folder), given) if given else (folder, None)
+    if given not in (None, own):
+        hint = "name the folder of the run, in which those of its shards are"
+        problem = f"{folder} is the folder of another shard"
+        raise UserError(problem, where="--shard", given=str(given), allowed=str(own), hint=hint)
+    return folder, own
 
 
 def assignments(overrides: Overrides) -> list[str]:

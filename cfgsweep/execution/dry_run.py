@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.cut import cut
-from cfgsweep.engine.trace import GuidanceTrace
+from cfgsweep.engine.trace import numbers_of_calls
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.controls import most_controls
 from cfgsweep.execution.left_out import left_out
@@ -17,6 +17,7 @@ from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.models.source import Source
 from cfgsweep.storage.open_run import runs_as
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import GridShape
@@ -27,27 +28,34 @@ from cfgsweep.system.wording import counted
 
 @dataclass(frozen=True)
 class PlannedShards:
-    """What the pending experiments take when they are computed in so many shards at the same time.
+    """What it takes to compute a sweep in so many shards at the same time, without what is in their folders already.
 
-    largest: evaluations of the largest shard. lost: evaluations that are taken more than once.
+    largest: evaluations of the largest shard. evaluations: in one process.
+    lost: evaluations that are taken more than once, since pictures that share them are in different shards.
     calls: the most calls of the denoiser that one picture needs, one after the other: no shard is faster than these.
     """
 
     count: int
     largest: int
+    evaluations: int
     lost: int
     calls: int
 
     @classmethod
-    def of(cls, experiments: Sequence[Experiment], count: int, evaluations: int) -> PlannedShards:
-        found = [shard.evaluations for shard in cut(experiments, count)]
-        of_each_length = {(e.performed_steps, e.sampler, e.start): e for e in experiments}
-        calls = max((len(GuidanceTrace(e)) for e in of_each_length.values()), default=0)
-        return cls(count, max(found), sum(found) - evaluations, calls)
+    def of(cls, experiments: Sequence[Experiment], count: int, run: Path) -> PlannedShards:
+        """The shards that `run --shard` computes. run: the folder of the run."""
+        pending = [
+            _pending(part.experiments, ShardOf(number, count).folder(run))
+            for number, part in enumerate(cut(experiments, count), 1)
+        ]
+        found = [cost(part).evaluations for part in pending]
+        evaluations = cost(e for part in pending for e in part).evaluations
+        calls = max((count for count, _ in numbers_of_calls(experiments)), default=0)
+        return cls(count, max(found), evaluations, sum(found) - evaluations, calls)
 
-    def line(self, evaluations: int) -> str:
-        faster = evaluations / self.largest if self.largest else 1.0
-        lost = self.lost / evaluations if evaluations else 0.0
+    def line(self) -> str:
+        faster = self.evaluations / self.largest if self.largest else 1.0
+        lost = self.lost / self.evaluations if self.evaluations else 0.0
         return (
             f"in {counted(self.count, 'shard')}: {self.largest:,} evaluations each at most, {faster:.1f} times fewer; "
             f"{lost:.1%} more in all; at least {counted(self.calls, 'call')} one after the other"
@@ -84,7 +92,7 @@ class PlanSummary:
 
     def lines(self) -> list[str]:
         numbers = (f"  {name:<15} {number:>8,}{f'   ({note})' if note else ''}" for name, number, note in self._rows())
-        shards = [f"  {self.shards.line(self.evaluations)}"] if self.shards else []
+        shards = [f"  {self.shards.line()}"] if self.shards else []
         return [self._heading(), *numbers, *shards, *(f"  NOTICE: {caution}" for caution in self.cautions)]
 
     def _heading(self) -> str:
@@ -120,6 +128,8 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None, shards:
     """
     run = RunFolder(folder)
     experiments = expand(sweep, runs_as=runs_as(sweep, run, model))
+    if (shard := run.shard()) is not None:
+        experiments = shard.of(experiments)
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
@@ -134,11 +144,16 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None, shards:
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
         controls=controls,
-        shards=PlannedShards.of(pending, shards, to_do.evaluations) if shards else None,
+        shards=PlannedShards.of(experiments, shards, folder) if shards else None,
         control_evaluations=of_controls,
         cautions=[*cautions(experiments, sweep.previews), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),
     )
+
+
+def _pending(experiments: Sequence[Experiment], folder: Path) -> list[Experiment]:
+    done = RunFolder(folder).done(experiments)
+    return [e for e in experiments if e.id not in done]
 
 
 def _missing_models(experiments: Iterable[Experiment]) -> Iterator[str]:

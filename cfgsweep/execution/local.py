@@ -44,17 +44,23 @@ class LocalExecutor:
         title_fields: list[str] | None = None,
         unit: str = "pictures",
         accepted: Callable[[], None] = lambda: None,
+        among: Sequence[Experiment] | None = None,
     ) -> JobSummary:
         """Compute and save the pictures of those experiments that are not in the folder yet.
 
+        among: all experiments of the sweep, of which records tell with how many others they share evaluations; these
+        if not given.
         title_fields: the settings that titles name; those in which the experiments differ if not given.
         unit: what the display counts. accepted: called before a model's first picture, when it does not refuse the
         experiments; once where there is nothing to compute. Raises RunFailed at the first failure, with --fail-fast.
         """
         done = self.session.run_folder.done(experiments)
         pending = self.session.pending(experiments, done)
-        fields = varying(experiments) if title_fields is None else title_fields
-        job = Job(self.session, experiments, pending, fields, unit)
+        among = experiments if among is None else among
+        fields = varying(among) if title_fields is None else title_fields
+        job = Job(self.session, among, pending, fields, unit)
+        if pending:
+            self._notice_other_capability()
         for source in dict.fromkeys(map(self._source, pending)):
             self._run_model(job, source, accepted)
         if not pending:
@@ -197,6 +203,11 @@ class LocalExecutor:
         """From the estimate alone, since what is measured is another number every time."""
         _, estimate = self.denoiser(e).memory(self._size(e))
         return device_memory.default_batch_size(self.session.settings.compute, estimate)
+
+    def _notice_other_capability(self) -> None:
+        settings = self.session.settings
+        if sentence := settings.environment.other_capability(settings.compute):
+            self.session.notice_once(sentence)
 
     def _notice_unusual(self, e: Experiment, batch_size: int) -> None:
         """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError
-from cfgsweep.execution.shard import ShardOf
 from cfgsweep.storage.records import MOST_ROWS
+from cfgsweep.storage.shard_of import ShardOf
 
 
 @dataclass(frozen=True, kw_only=True)

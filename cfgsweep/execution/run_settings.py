@@ -44,7 +44,7 @@ class RunSettings:
         found: environment.json of the folder, None in a new one. Raises UserError where an option contradicts it, or a
         model cannot run.
         """
-        environment = Environment(found, display, options.command)
+        environment = Environment(found, display, options.command, options.shard)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = resolve_models(sweep, options, compute.device, display)
         settings = cls(environment, compute, sources, options, sweep.diagnostics, sweep.previews)
@@ -53,7 +53,7 @@ class RunSettings:
 
     def settle_again(self, found: EnvironmentRecord | None, display: Display) -> None:
         """Take over what another process has settled for the folder in the meantime."""
-        self.environment = Environment(found, display, self.options.command)
+        self.environment = Environment(found, display, self.options.command, self.options.shard)
         self.compute = self.environment.settle_compute(self.options.device, self.options.dtype)
         self._check_batch_sizes()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.execution.computing import compute, say_what_is_there
 from cfgsweep.execution.control_waves import add_controls
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_page import RunPage
+from cfgsweep.execution.run_shard import run_shard
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
 from cfgsweep.reports.grid_style import GridStyle
@@ -73,6 +75,9 @@ def _run(
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
             metrics = metrics.of(experiments)
+        if options.shard is not None:
+            return run_shard(session, options.shard, executor, sweep, experiments, metrics)
+        say_what_is_there(session, experiments)
         page = RunPage(session, sweep, experiments)
 
         def accepted() -> None:
@@ -80,7 +85,7 @@ def _run(
             page.begin()
 
         try:
-            failed = _compute(session, executor, experiments, accepted)
+            failed = compute(session, executor, experiments, accepted)
             if sweep.compare is not None:
                 failed = [*failed, *_add_controls(session, executor, sweep.compare, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
@@ -89,12 +94,6 @@ def _run(
             page.stop()
             raise
         display.close()
-        if options.shard is not None:
-            session.run_folder.sort_records(experiments)
-            metrics.measure_single(session.run_folder, display)
-            if options.live:
-                page.end()
-            return Run(session.run_folder, sweep, experiments, [], [one.experiment for one in failed])
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
@@ -102,18 +101,12 @@ def _run(
     return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
 
 
-def _executor_of_missing(
-    session: RunSession, experiments: Sequence[Experiment], unit: str = "picture"
-) -> LocalExecutor | None:
+def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment]) -> LocalExecutor | None:
     """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
-    done = session.run_folder.done(experiments)
-    if done:
-        session.display.say(f"{len(done):,} of {counted(len(experiments), unit, ('was', 'were'))} there already")
-    if not session.pending(experiments, done):
+    if not session.pending(experiments, session.run_folder.done(experiments)):
         return None
     from cfgsweep.execution.local import LocalExecutor
 
-    session.settings.environment.notice_other_capability(session.settings.compute)
     return LocalExecutor(session)
 
 
@@ -123,34 +116,6 @@ def _without_what_models_refuse(
     from cfgsweep.execution.refused_guiders import without_what_models_refuse  # imports torch
 
     return without_what_models_refuse(sweep, experiments, executor)
-
-
-def _compute(
-    session: RunSession,
-    executor: LocalExecutor | None,
-    experiments: Sequence[Experiment],
-    accepted: Callable[[], None] = lambda: None,
-    unit: str = "picture",
-) -> Sequence[Failed]:
-    """Compute the pictures that are missing, and return those that could not be.
-
-    accepted: called unless a model refuses the experiments. unit: what is counted.
-    """
-    display = session.display
-    if executor is None:
-        accepted()
-        return ()
-    from cfgsweep.execution.job import share_saved
-
-    with quiet_libraries("torch"):
-        summary = executor.run(experiments, unit=f"{unit}s", accepted=accepted)
-    if summary.pictures:
-        display.say(
-            f"{counted(summary.pictures, unit)} in {summary.seconds:.1f} s, "
-            f"{counted(summary.evaluations, 'evaluation')}. "
-            f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
-        )
-    return summary.failed
 
 
 def _add_controls(
@@ -164,12 +129,13 @@ def _add_controls(
     metrics.measure(session.run_folder)
     failed: list[Failed] = []
 
-    def compute(controls: Sequence[Experiment]) -> None:
+    def compute_controls(controls: Sequence[Experiment]) -> None:
         nonlocal executor
-        executor = executor or _executor_of_missing(session, controls, "control")
-        failed.extend(_compute(session, executor, controls, unit="control"))
+        say_what_is_there(session, controls, "control")
+        executor = executor or _executor_of_missing(session, controls)
+        failed.extend(compute(session, executor, controls, unit="control"))
 
-    add_controls(session, settings, experiments, metrics, compute)
+    add_controls(session, settings, experiments, metrics, compute_controls)
     return failed
 
 

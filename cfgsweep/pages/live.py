@@ -52,7 +52,7 @@ class LivePage:
         new = dict(sorted(self._waiting.items()))
         data.records.update({self.experiments[number].id: record for number, record in new.items()})
         data.colours.update(make_thumbs(self.run, new.values(), folder, data.colours))
-        data.previews.update(one.id for one in new.values() if (self.run.previews / f"{one.id}.png").is_file())
+        data.previews.update(one.id for one in new.values() if self.run.preview_path(one.id).is_file())
         if new:
             segment = data.segment([(number, self.experiments[number], record) for number, record in new.items()])
             write_scripts(segment, folder)

@@ -12,7 +12,14 @@ from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.reports.cells import cells, differing_in_seed
 from cfgsweep.reports.prepared_metrics import PreparedMetrics
 from cfgsweep.reports.reference_set import batches
-from cfgsweep.storage.measured_with import TOGETHER, MeasuredWith, read_measured_with, write_measured_with
+from cfgsweep.storage.measured_with import (
+    TOGETHER,
+    MeasuredWith,
+    entry_of,
+    hashes_of,
+    read_measured_with,
+    write_measured_with,
+)
 from cfgsweep.storage.records import DoneRecord, finite
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -43,11 +50,11 @@ class Measuring:
 
     def is_valid(self, name: str, model: str) -> bool:
         metric = self.metrics.metric(name, model)
-        return not metric.code_hash and _hashes(self.before, name, model) == _hashes(self.now, name, model)
+        return not metric.code_hash and hashes_of(self.before, name, model) == hashes_of(self.now, name, model)
 
     def _together_before(self, name: str, model: str) -> dict[str, None]:
         """The hashes of all pictures that have one number of a metric together, with the number, where it counts."""
-        told = _entry(self.before, name, model).get(TOGETHER, "") if self.is_valid(name, model) else ""
+        told = entry_of(self.before, name, model).get(TOGETHER, "") if self.is_valid(name, model) else ""
         return dict.fromkeys(str(told).split())
 
     def pictures(self) -> None:
@@ -203,7 +210,7 @@ class Measuring:
                 found.pop(name, None)
                 continue
             for model in models:
-                entry = dict(_entry(self.now if name in self.finished else self.before, name, model))
+                entry = dict(entry_of(self.now if name in self.finished else self.before, name, model))
                 if self.together[name, model] and not self.metrics.metric(name, model).code_hash:
                     entry[TOGETHER] = " ".join(self.together[name, model])
                 found.setdefault(name, {})[model] = entry
@@ -231,13 +238,3 @@ def _together(members: Members, number: float) -> str:
     """A hash of a number and of the pictures that it was measured of together."""
     told = " ".join([repr(number), *sorted(record.id for record in members.values())])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _entry(measured_with: MeasuredWith, name: str, model: str) -> dict[str, str]:
-    return measured_with.get(name, {}).get(model, {})
-
-
-def _hashes(measured_with: MeasuredWith, name: str, model: str) -> dict[str, str]:
-    """What numbers depend on beside the pictures; where a reference set lies makes no difference."""
-    entry = _entry(measured_with, name, model)
-    return {key: value for key, value in entry.items() if key not in ("reference", TOGETHER)}

@@ -38,6 +38,18 @@ PAGE_INDEX = f"{PAGE}/{INDEX}"
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"
+FOLDERS = (
+    IMAGES,
+    GRIDS,
+    VIDEOS,
+    INPUTS,
+    PREVIEWS,
+    RATE,
+    FEATURES,
+    PAGE,
+    PAGE_DATA,
+    PAGE_THUMBS,
+)  # of a run alone
 PAGE_AGAIN = "damaged; `cfgsweep page` writes it again"
 DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from cfgsweep.errors import UserError
 from cfgsweep.models import device as devices
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, ModelEntry, size_key
+from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.system.display import Display
 
 LIBRARIES = ("cfgsweep", "torch", "diffusers", "transformers", "pillow")
@@ -20,10 +21,17 @@ class Environment:
     """The content of environment.json.
 
     found: as the folder had it, None in a new one. command: the command line, for environment.json.
+    shard: which part of its sweep the folder is, if it is one.
     """
 
-    def __init__(self, found: EnvironmentRecord | None, display: Display, command: str = "python"):
-        self.found, self.display = found, display
+    def __init__(
+        self,
+        found: EnvironmentRecord | None,
+        display: Display,
+        command: str = "python",
+        shard: ShardOf | None = None,
+    ):
+        self.found, self.display, self.shard = found, display, shard
         self.command = command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
         self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
 
@@ -34,26 +42,37 @@ class Environment:
         """
         before, kept_dtype = (self.found.device, self.found.dtype) if self.found else (None, None)
         dtype = devices.usable_dtype(device, dtype, self.display.notice)
-        self._refuse_other("--device", device if device != "auto" else None, before)
+        if before and device != "auto" and devices.kind(device) != devices.kind(before):
+            self._refuse_other("--device", device, before)
         self._refuse_other("--dtype", dtype if dtype != "auto" else None, kept_dtype)
-        if before and kept_dtype and device == "auto" and devices.is_here(before):
-            device, dtype = before, kept_dtype
+        if before and kept_dtype and device == "auto" and (here := devices.here_like(before)):
+            device, dtype = here, kept_dtype
         compute = devices.choose(device, dtype)
-        if before and compute.device != before:
+        if self.found and not self._is_alike(compute):
             self.display.notice(
                 f"this run was begun on {before}, which is not here; it goes on on {compute.device}, "
                 "and new pictures may differ from those there in their last bits"
             )
         return compute
 
-    def notice_other_capability(self, compute: devices.Compute) -> None:
-        """Say that pictures may differ, where the folder's were computed by code for another kind of processor."""
-        before, now = self.found.capability if self.found else None, devices.capability(compute)
-        if before not in (None, now) and self.found and self.found.device == compute.device:
-            self.display.notice(
-                f"this run was begun on a {compute.device} with {before}; here it is {now}, "
-                "and new pictures may differ from those there in their last bits"
-            )
+    def _is_alike(self, compute: devices.Compute) -> bool:
+        """Was the folder begun on a device of the same kind?"""
+        return self.found is not None and devices.kind(self.found.device) == devices.kind(compute.device)
+
+    def capability(self, compute: devices.Compute) -> str | None:
+        """That with which the folder was begun on this kind of device; in a new one that of the device."""
+        before = self.found.capability if self.found and self._is_alike(compute) else None
+        return before or devices.capability(compute)
+
+    def other_capability(self, compute: devices.Compute) -> str | None:
+        """A sentence where the folder was begun with code for another kind of processor than runs here."""
+        before, now = self.capability(compute), devices.capability(compute)
+        if before == now:
+            return None
+        return (
+            f"this run was begun on a {devices.kind(compute.device)} with {before}; here it is {now}, "
+            "and new pictures may differ from those there in their last bits"
+        )
 
     def check_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> None:
         """Raises UserError where the folder has pictures of the model with another batch size on this device."""
@@ -67,7 +86,7 @@ class Environment:
         return next((rows for rows in found if rows is not None), None)
 
     def _entries(self, model: str, compute: devices.Compute) -> list[ModelEntry]:
-        other_device = self.found is not None and self.found.device != compute.device
+        other_device = self.found is not None and not self._is_alike(compute)
         return [] if other_device else [known for known in self.models.values() if known.runs == model]
 
     def _refuse_other(self, flag: str, given: object, before: object) -> None:
@@ -120,7 +139,7 @@ class Environment:
 
         theirs: environment.json of the other folder, for records that have no fingerprints.
         """
-        if (record.device, record.dtype) != (compute.device, compute.dtype_name):
+        if (devices.kind(record.device), record.dtype) != (devices.kind(compute.device), compute.dtype_name):
             return f"on {record.device} in {record.dtype}, here on {compute.device} in {compute.dtype_name}"
         rows = self.batch_size(record.model, record.size, compute)
         if rows not in (None, record.batch_size):
@@ -143,11 +162,12 @@ class Environment:
         """The fields of environment.json as they are now."""
         return {
             "command": self.command,
+            **({"shard": str(self.shard)} if self.shard else {}),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
             "platform": platform.platform(),
             "device": compute.device,
             "device_name": devices.describe(compute),
-            "capability": devices.capability(compute),
+            "capability": self.capability(compute),
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,

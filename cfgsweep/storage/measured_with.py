@@ -34,6 +34,17 @@ def write_measured_with(found: Mapping[str, Any], path: Path) -> None:
         file.write((json.dumps(found, indent=1) + "\n").encode())
 
 
+def entry_of(found: MeasuredWith, name: str, model: str) -> dict[str, str]:
+    """What metrics.json has of a metric and a model; empty where it has nothing."""
+    return found.get(name, {}).get(model, {})
+
+
+def hashes_of(found: MeasuredWith, name: str, model: str) -> dict[str, str]:
+    """What numbers depend on beside the pictures; where a reference set lies makes no difference."""
+    entry = entry_of(found, name, model)
+    return {key: value for key, value in entry.items() if key not in ("reference", TOGETHER)}
+
+
 def _parsed(text: str) -> MeasuredWith | None:
     try:
         found = json.loads(text)

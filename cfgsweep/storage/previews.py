@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 
 from cfgsweep.models.video import Picture, frames_of
@@ -15,14 +13,10 @@ from cfgsweep.system.files import make_folder
 
 def save_previews(previews: Picture, run: RunFolder, experiment_id: str) -> None:
     make_folder(run.previews)
-    save_png(previews, _file(run, experiment_id))
+    save_png(previews, run.preview_path(experiment_id))
 
 
 def previews_of(run: RunFolder, experiment_id: str) -> tuple[Image.Image, ...]:
     """Empty where there are none. Raises OSError where the file is damaged."""
-    path = _file(run, experiment_id)
+    path = run.preview_path(experiment_id)
     return frames_of(opened_picture(path)) if path.is_file() else ()
-
-
-def _file(run: RunFolder, experiment_id: str) -> Path:
-    return run.previews / f"{experiment_id}.png"
