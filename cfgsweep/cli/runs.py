@@ -109,12 +109,17 @@ def plan(
     out: Out = None,
     model: Model = None,
     set: Set = None,
-    gpus: Annotated[int | None, typer.Option(help="what it takes in so many shards", show_default=False)] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="what so many parts take, each by `run --shard`", show_default=False)
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="what is missing takes on so many GPUs at once", show_default=False)
+    ] = None,
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Show what a sweep would compute and what it costs."""
-    found = cfgsweep.plan(config, out=out, model=model, overrides=set, gpus=gpus, allow_code=allow_code)
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set, shards=shards, gpus=gpus, allow_code=allow_code)
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 

@@ -111,23 +111,26 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
     overrides: Overrides = None,
+    shards: int | None = None,
     gpus: int | None = None,
     allow_code: bool = False,
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
-    gpus: also what it takes in so many shards at the same time, those of `run` with `shard`, without what is in their
-    folders already. The other arguments are those of `run`.
+    shards: also what it takes in so many parts, each computed by `run` with `shard`, without what is in their folders
+    already. gpus: also what it takes to compute what is missing on so many GPUs at the same time.
+    The other arguments are those of `run`.
     Raises UserError where the sweep is not right.
     """
     from cfgsweep.execution.dry_run import summarise_plan
 
     folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)
-    if gpus is not None and not 1 <= gpus <= MOST_SHARDS:
-        raise UserError("no number of shards", where="gpus", given=gpus, allowed=f"from 1 to {MOST_SHARDS:,}")
+    for name, count in (("shards", shards), ("gpus", gpus)):
+        if count is not None and not 1 <= count <= MOST_SHARDS:
+            raise UserError(f"no number of {name}", where=name, given=count, allowed=f"from 1 to {MOST_SHARDS:,}")
     with document.error_context():
-        return summarise_plan(found, folder_of(found, out or folder), model, gpus)
+        return summarise_plan(found, folder_of(found, out or folder), model, shards, gpus)
 
 
 def check(

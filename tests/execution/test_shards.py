@@ -242,15 +242,15 @@ def test_nothing_is_computed_into_what_is_no_run(made: Path, tmp_path: Path, cli
     assert (linked.code, "a link" in linked.err) == (2, True)
 
 
-def test_a_plan_for_several_cards_is_of_the_shards_that_are_run(made: Path, cli) -> None:
+def test_a_plan_of_shards_is_of_those_that_are_run(made: Path, cli) -> None:
     """What is in the folders of shards already is left out."""
-    new = cfgsweep.plan(made / "s.yaml", out=made / "nothing", gpus=3).shards
-    done = cfgsweep.plan(made / "s.yaml", out=made / "run", gpus=3).shards
+    new = cfgsweep.plan(made / "s.yaml", out=made / "nothing", shards=3).shards
+    done = cfgsweep.plan(made / "s.yaml", out=made / "run", shards=3).shards
     assert (done.largest, done.evaluations) == (0, 0)
     own = [json.loads(line) for n in (1, 2, 3) for line in lines(made / f"run/shards/{n}-of-3")]
     assert 0 < new.largest < new.evaluations
     assert new.evaluations <= sum(one["evaluations"]["own"] + one["evaluations"]["shared"] for one in own)
-    assert cfgsweep.plan(made / "s.yaml", out=made / "run", gpus=2).shards.largest > 0
+    assert cfgsweep.plan(made / "s.yaml", out=made / "run", shards=2).shards.largest > 0
 
 
 def test_the_kind_of_processor_that_a_run_was_begun_on_is_kept(made: Path, run: Path, cli) -> None:
