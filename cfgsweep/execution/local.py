@@ -133,6 +133,7 @@ class LocalExecutor:
             task = self.task(plan.experiments)
             try:
                 self._compute(job, task, plan)
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not device_memory.is_out_of_memory(error):
                     raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 
 from cfgsweep.errors import UserError
@@ -163,7 +164,7 @@ class Environment:
         return {
             "command": self.command,
             **({"shard": str(self.shard)} if self.shard else {}),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            "versions": {"python": platform.python_version(), **_versions_of_libraries()},
             "platform": platform.platform(),
             "device": compute.device,
             "device_name": devices.describe(compute),
@@ -173,6 +174,11 @@ class Environment:
             "workers": compute.workers,
             "models": {name: entry.model_dump(exclude_none=True) for name, entry in self.models.items()},
         }
+
+
+@cache
+def _versions_of_libraries() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _fingerprints(models: Mapping[str, ModelEntry]) -> dict[str, str]:
