@@ -161,7 +161,8 @@ def test_its_pictures_are_there_with_their_runs(cli) -> None:
     shown = {picture.resolve() for picture in pictures}
     figures = {*ROOT.glob("docs/figures/*.png")}  # of runs that are too large to be kept
     gallery = {*ROOT.glob("outputs/gallery/*/grids/*.png"), *ROOT.glob("outputs/gallery/*/phase.png")}
-    assert shown == gallery | figures
+    screenshots = {*ROOT.glob("docs/figures/page*.webp")}  # of pages in the gallery, by scripts/build_page_pictures.py
+    assert shown == gallery | figures | screenshots
     assert all(is_any_drawing(figure) and figure.stat().st_size < 100_000 for figure in figures)
     for picture in sorted(gallery):
         run = next(folder for folder in picture.parents if (folder / "sweep.yaml").is_file())
