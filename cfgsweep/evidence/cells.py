@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -57,10 +57,11 @@ class Cell:
 
     def numbers(self, metric: str) -> list[float]:
         """A metric of all pictures that have it, one number for each independent observation."""
+        observation = observations(metric)
         found: dict[object, list[float]] = {}
         for pair, record in self.records.items():
             if metric in record.metrics:
-                found.setdefault(observation_of(pair, metric), []).append(record.metrics[metric])
+                found.setdefault(observation(pair), []).append(record.metrics[metric])
         return [mean_of(each) for each in found.values()]
 
     def context(self, free: Sequence[str]) -> tuple[object, ...]:
@@ -79,18 +80,21 @@ def value_of(pair: Pair, name: str) -> object:
     return value.seed if isinstance(value, Draw) else value
 
 
-def observation_of(pair: Pair, metric: str, settings: Sequence[str] = OVER) -> object:
-    """Of which independent observation a picture's number is a part.
+def observations(metric: str, settings: Sequence[str] = OVER) -> Callable[[Pair], object]:
+    """A function that tells of which independent observation a picture's number is a part.
 
     settings: those that tell observations apart. Forks and U-turns of one seed are one, since they have a picture's
     beginning, or the picture itself, in common. Numbers that pictures of all seeds have together are one, but for
     those of a Draw, which are of the draws of one seed.
     """
-    if is_of_cells(metric):
-        return None
-    is_of_seeds = is_of_groups(metric) and not isinstance(pair[OVER.index("seed")], Draw)
-    told = (name for name in OVER if name in settings and not (is_of_seeds and name == "seed"))
-    return tuple(value_of(pair, name) for name in told)
+    told = [] if is_of_cells(metric) else [name for name in OVER if name in settings]
+    of_seeds = [name for name in told if name != "seed"] if is_of_groups(metric) else told
+
+    def observation(pair: Pair) -> object:
+        has_draw = isinstance(pair[OVER.index("seed")], Draw)
+        return tuple(value_of(pair, name) for name in (told if has_draw else of_seeds))
+
+    return observation
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cfgsweep.evidence.cells import Cell, Draw, Pair, observation_of
+from cfgsweep.evidence.cells import Cell, Draw, Pair, observations
 from cfgsweep.evidence.copies import sharing_pictures
 from cfgsweep.evidence.statistics import mean_of
 from cfgsweep.metrics.spec import is_of_pictures
@@ -24,20 +24,11 @@ class Partners(NamedTuple):
         """Hashes of the two pictures."""
         return self.own.pixels_sha256, self.other.pixels_sha256
 
-    def difference(self, metric: str) -> float:
-        """A metric of the cell's picture less that of the other. Both have it.
-
-        0 where pictures, conditions and models are equal: a network may measure equal pictures to other last digits
-        beside other pictures.
-        """
-        if is_of_pictures(metric) and _seen(self.own) == _seen(self.other):
-            return 0.0
-        return self.own.metrics[metric] - self.other.metrics[metric]
-
-
-def _seen(record: DoneRecord) -> tuple[object, ...]:
-    """All that a metric of single pictures depends on."""
-    return record.pixels_sha256, record.prompt, record.label, record.model
+    @property
+    def is_equal(self) -> bool:
+        """Whether all is equal that a metric of single pictures depends on."""
+        own, other = ((r.pixels_sha256, r.prompt, r.label, r.model) for r in (self.own, self.other))
+        return own == other
 
 
 def partners(cell: Cell, match: Cell) -> Iterator[Partners]:
@@ -66,15 +57,18 @@ def differences(metric: str, found: Iterable[Partners], settings: Sequence[str])
     """One for each independent observation of a metric: the mean of the differences of its pictures.
 
     settings: what makes a pair; pictures that have all of that in common are one observation, and so are pairs that
-    have a picture in common.
+    have a picture in common. Equal pictures do not differ, though a network may have measured them to other last
+    digits, beside other pictures.
     """
+    observation, is_single = observations(metric, settings), is_of_pictures(metric)
     numbers: dict[object, list[float]] = {}
     pictures: dict[object, set[str]] = {}
     for one in found:
         if metric in one.own.metrics and metric in one.other.metrics:
-            observation = observation_of(one.pair, metric, settings)
-            numbers.setdefault(observation, []).append(one.difference(metric))
-            pictures.setdefault(observation, set()).update(one.pixels)
+            place = observation(one.pair)
+            difference = one.own.metrics[metric] - one.other.metrics[metric]
+            numbers.setdefault(place, []).append(0.0 if is_single and one.is_equal else difference)
+            pictures.setdefault(place, set()).update(one.pixels)
     united: dict[int, list[float]] = {}
     for group, each in zip(sharing_pictures(list(pictures.values())), numbers.values(), strict=True):
         united.setdefault(group, []).append(mean_of(each))

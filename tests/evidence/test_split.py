@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cfgsweep.evidence.cells import Cell, Draw
+from cfgsweep.evidence.split import Halves
+from tests.support.planned_experiments import experiment
 from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
@@ -158,6 +161,16 @@ def test_halves_follow_from_the_seed(cli, run: Path) -> None:
     halves = [split(cli, run, "--seed", seed)["split"] for seed in (0, 0, 1, 2, 3)]
     assert halves[0] == halves[1]
     assert any(half != halves[0] for half in halves[2:])
+
+
+def test_forks_of_one_seed_are_in_one_half() -> None:
+    """They have their first steps in common: a choice on some of them would know the others."""
+    records: dict[Any, Any] = {(Draw(seed, fork, None), 1, None): None for seed in range(4) for fork in range(3)}
+    cell = Cell(experiment(), records)
+    halves = Halves.of([cell], 0)
+    assert sorted([*halves.choose, *halves.judge]) == [0, 1, 2, 3]
+    parts = [{pair[0].seed for pair in halves.part(cell, half).records} for half in (halves.choose, halves.judge)]
+    assert parts == [set(halves.choose), set(halves.judge)]
 
 
 def test_of_one_label_the_seeds_are_halved(cli, tmp_path: Path) -> None:
