@@ -31,7 +31,6 @@ from cfgsweep.cli.options import (
 )
 from cfgsweep.execution.completion import complete_sweep
 from cfgsweep.metrics.distances import DISTANCES
-from cfgsweep.storage.artifacts import PAGE_INDEX
 from cfgsweep.system.display import escape_controls
 
 
@@ -82,8 +81,7 @@ def run(
         command=_command(),
     )
     if not quiet:
-        page = found.folder / PAGE_INDEX
-        tell_all([*found.grid_files, *([page] if not no_page and page.is_file() else [])])
+        tell_all([*found.grid_files, *([found.page_file] if found.page_file else [])])
     for result in found.failed_now:
         print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
     if found.failed_now:
@@ -175,7 +173,7 @@ def phase(
         allow_code=allow_code,
         command=_command(),
     )
-    page = [file] if (file := found.folder / PAGE_INDEX).is_file() and not no_page else []
+    page = [found.page_file] if found.page_file else []
     tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file, *page])
 
 

@@ -12,7 +12,7 @@ from cfgsweep.execution.measure import sources_of
 from cfgsweep.execution.missing_pictures import missing_pictures
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_sweep import write_reports
-from cfgsweep.pages.write import write_page
+from cfgsweep.pages.keep import keep_page
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.storage.input_copies import copy_inputs
 from cfgsweep.storage.merged_numbers import MergedNumbers
@@ -40,7 +40,8 @@ class Merged:
     def lines(self) -> list[str]:
         done = sum(1 for _ in self.run)
         first = f"{self.run.folder}: {done:,} of {counted(len(self.run.experiments), 'picture')}, {self.copied:,} new"
-        return [first, *self.missing, *map(str, self.run.grid_files)]
+        page = [str(self.run.page_file)] if self.run.page_file else []
+        return [first, *self.missing, *map(str, self.run.grid_files), *page]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -83,9 +84,9 @@ def _merge(shards: Shards, device: str, wait: bool, display: Display, with_code:
         repair(target, display)
         copied = _copy(shards, target, experiments)
         grids = write_reports(target, sweep, experiments, metrics, display)
-        write_page(target, sweep, with_earlier(target, list(experiments)))
+        page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
     missing = missing_pictures(shards, target, experiments)
-    return Merged(Run(target, sweep, experiments, grids), copied, tuple(missing))
+    return Merged(Run(target, sweep, experiments, grids, page=page), copied, tuple(missing))
 
 
 def _sweep_of(shards: Shards, environment: EnvironmentRecord, with_code: bool) -> tuple[Sweep, list[Experiment]]:

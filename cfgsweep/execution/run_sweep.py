@@ -82,7 +82,8 @@ def _run(
 
         def accepted() -> None:
             session.run_folder.write_sweep(sweep)
-            page.begin()
+            if executor is not None:
+                page.begin()
 
         try:
             failed = compute(session, executor, experiments, accepted)
@@ -97,8 +98,8 @@ def _run(
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
-        page.end(executor is not None)
-    return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
+        written = page.end()
+    return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed], written)
 
 
 def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment]) -> LocalExecutor | None:

@@ -17,6 +17,7 @@ from cfgsweep.metrics.spec import higher_is_better
 from cfgsweep.pages.axes import PageAxis, page_axes
 from cfgsweep.pages.columns import column
 from cfgsweep.pages.controls import Control, controls_by_id
+from cfgsweep.pages.current import made_of
 from cfgsweep.pages.details import detail_of, finite
 from cfgsweep.pages.maps import maps_of
 from cfgsweep.pages.results import Cell, results_of
@@ -47,7 +48,7 @@ class PageData:
     """A run for its page.
 
     experiments: the cells. records: of those that were tried, by the experiments' ids. compared: by the ids of records,
-    what their pictures are compared with. colours: see `make_thumbs`.
+    what their pictures are compared with. colours: see `make_thumbs`. made_of: see `made_of`.
     folder: where pictures and previews are, from the page: `../` in a run folder.
     has_previews: false of a page that leaves them out.
     """
@@ -58,6 +59,7 @@ class PageData:
     records: dict[str, Record]
     compared: dict[str, Control]
     colours: Colours
+    made_of: str
     folder: str = "../"
     is_running: bool = False
     has_previews: bool = True
@@ -69,21 +71,24 @@ class PageData:
         sweep: Sweep,
         experiments: Sequence[Experiment],
         page: Path,
+        known: Colours,
         others: Sequence[Experiment] | None = None,
         **options: Any,
     ) -> PageData:
         """Read what there is, and make the thumbnails that the page in a folder lacks.
 
-        others: further experiments of the run, that cells may be compared with; the controls that `compare` added to
-        them if None. options: the other fields.
+        known: colours of thumbnails that are there. others: further experiments of the run, that cells may be compared
+        with; the controls that `compare` added to them if None. options: the other fields.
         """
+        made = made_of(run)  # first: what is written meanwhile makes another page
         both = [*experiments, *(controls_of_run(run, experiments) if others is None else others)]
-        known = run.records_of(both)
-        compared = controls_by_id(sweep.compare or CompareSettings(), both, known)
-        records = {e.id: known[e.id] for e in experiments if e.id in known}
+        found = run.records_of(both)
+        compared = controls_by_id(sweep.compare or CompareSettings(), both, found)
+        records = {e.id: found[e.id] for e in experiments if e.id in found}
         compared = {one.id: compared[one.id] for one in records.values() if one.id in compared}
         shown = [*records.values(), *(control.record for control in compared.values())]
-        return cls(run, sweep, experiments, records, compared, make_thumbs(run, shown, page), **options)
+        colours = make_thumbs(run, shown, page, known)
+        return cls(run, sweep, experiments, records, compared, colours, made, **options)
 
     @cached_property
     def report(self) -> dict[str, Any] | None:

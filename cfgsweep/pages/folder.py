@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.pages.data import PageData
+from cfgsweep.pages.thumbs import colours_of_page
 from cfgsweep.pages.write import asset, remove_others, write_assets, write_data
 from cfgsweep.storage.artifacts import IMAGES, PREVIEWS
 from cfgsweep.storage.page_files import HEAD, INDEX, begins_as_script
@@ -30,7 +31,7 @@ def write_page_folder(
     """
     _check_folder(folder, run.folder)
     write_assets(folder)
-    data = PageData.of(run, sweep, experiments, folder, others, folder="")
+    data = PageData.of(run, sweep, experiments, folder, colours_of_page(folder, is_read=True), others, folder="")
     done = data.whole
     _copy((run.image_path(record.id) for record in done), folder / IMAGES)
     _copy((path for record in done if (path := run.preview_path(record.id)).is_file()), folder / PREVIEWS)

@@ -55,7 +55,7 @@ def write_single(
 def single_page(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], others: Sequence[Experiment]) -> str:
     """The page as text."""
     with tempfile.TemporaryDirectory() as folder:
-        data = PageData.of(run, sweep, experiments, Path(folder), others, has_previews=False)
+        data = PageData.of(run, sweep, experiments, Path(folder), {}, others, has_previews=False)
         urls = {name: _data_url(thumb_file(Path(folder), name)) for name in data.colours}
     plan, results = data.plan(), list(data.results())
     head = data.head(plan[0], [found[0][0] for found in results])

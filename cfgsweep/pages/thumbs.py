@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from cfgsweep.models.video import middle_frame
-from cfgsweep.storage.page_files import DATA, DIGITS, THUMB_SIDE, THUMBS, content_of
+from cfgsweep.storage.page_files import DATA, DIGITS, THUMB_SIDE, THUMBS, content_of, is_thumb
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.files import make_folder, open_atomic
@@ -29,16 +29,14 @@ def thumb_file(folder: Path, name: str) -> Path:
     return folder / THUMBS / f"{name}.webp"
 
 
-def make_thumbs(
-    run: RunFolder, records: Iterable[Record], folder: Path, known: Mapping[str, int] | None = None
-) -> Colours:
+def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path, known: Mapping[str, int]) -> Colours:
     """Make the thumbnails that the page in this folder lacks; the colours of all of these pictures.
 
     Pictures that are missing or damaged have none. A video has that of its middle frame.
-    known: colours of thumbnails that are there; those that the page in the folder has if None.
+    known: colours of thumbnails that are there.
     """
     make_folder(folder / THUMBS)
-    known = dict(_colours_of_page(folder) if known is None else known)
+    known = dict(known)
     found: Colours = {}
     for record in records:
         if isinstance(record, DoneRecord) and (name := thumb_name(record)) not in found:
@@ -48,9 +46,14 @@ def make_thumbs(
     return found
 
 
-def _colours_of_page(folder: Path) -> Colours:
-    """The colours that an earlier page in the folder has, of thumbnails that are there."""
-    found, there = Colours(), {path.stem for path in (folder / THUMBS).glob("*.webp")}
+def colours_of_page(folder: Path, is_read: bool = False, made: Mapping[str, int] | None = None) -> Colours:
+    """The colours of the thumbnails that are there, by an earlier page in the folder.
+
+    is_read: leave out thumbnails that are damaged. made: the colours of others, that have been made since.
+    """
+    files = (folder / THUMBS).glob("*.webp")
+    found, there = Colours(), {path.stem for path in files if not is_read or is_thumb(path)}
+    found |= {name: colour for name, colour in (made or {}).items() if name in there}
     for path in (folder / DATA).glob("results-*.js"):
         results = content_of(path, f"{DATA}/{path.name}")
         if isinstance(results, Mapping):

@@ -107,5 +107,5 @@ ARTIFACTS = (
     ),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
-    *(Artifact(name) for name in LOCKS),
+    *(Artifact(name) for lock in LOCKS for name in (lock, f"{PAGE}/{lock}")),
 )
