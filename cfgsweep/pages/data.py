@@ -17,9 +17,11 @@ from cfgsweep.metrics.spec import higher_is_better
 from cfgsweep.pages.axes import PageAxis, page_axes
 from cfgsweep.pages.columns import column
 from cfgsweep.pages.controls import Control, controls_by_id
+from cfgsweep.pages.copies import Copies
 from cfgsweep.pages.current import made_of
-from cfgsweep.pages.details import detail_of, finite
+from cfgsweep.pages.details import detail_of
 from cfgsweep.pages.maps import maps_of
+from cfgsweep.pages.numbers import finite
 from cfgsweep.pages.results import Cell, results_of
 from cfgsweep.pages.thumbs import Colours, make_thumbs, thumb_name
 from cfgsweep.pages.transitions import transitions_of
@@ -100,6 +102,10 @@ class PageData:
         return page_axes(self.experiments, searched(self.report) if self.report else self.sweep.search)
 
     @cached_property
+    def copies(self) -> Copies:
+        return Copies(self.sweep)
+
+    @cached_property
     def numbers(self) -> dict[str, int]:
         """Of the cells, by the ids of their records."""
         return {name: number for number, name in enumerate(self.ids)}
@@ -148,7 +154,7 @@ class PageData:
 
     def segment(self, cells: Sequence[Cell]) -> tuple[Script, Script]:
         """The results of these cells, and their details."""
-        details = [detail_of(self.run, self.sweep, e, record, self.previews) for _, e, record in cells]
+        details = [detail_of(self.run, e, record, self.copies, self.previews) for _, e, record in cells]
         beside = script(f"{DATA}/details-*.js", details)
         results = results_of(cells, self.colours, self.columns, (axis.name for axis in self.axes), beside[0])
         controls = [self._control(record) for _, _, record in cells]

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Container
 from typing import Any
 
 from cfgsweep.config.absent import AbsentCode
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.pages.copies import copies_of
+from cfgsweep.pages.copies import Copies
+from cfgsweep.pages.numbers import finite
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import Sweep
+
+SCALE_DIGITS = 6
 
 
-def detail_of(run: RunFolder, sweep: Sweep, e: Experiment, record: Record, previews: Container[str]) -> dict[str, Any]:
+def detail_of(
+    run: RunFolder, e: Experiment, record: Record, copies: Copies, previews: Container[str]
+) -> dict[str, Any]:
     """previews: the ids of the pictures that have some."""
     return {
         "record": finite(record.as_json()),
         "schedule": _scales(e.schedule, e.value, e.performed_steps, e.noise_levels),
         "diagnostics": _diagnostics(run, record),
         "hasPreviews": record.id in previews,
-        "copies": copies_of(sweep, e, record),
+        "copies": copies.of(e, record),
     }
 
 
@@ -38,19 +41,10 @@ def _scales(schedule: Schedule, value: float, steps: int, levels: tuple[float, .
         numbers = schedule.values(value, steps, levels)
     except UserError:
         return None
-    return [float(f"{number:.6g}") if math.isfinite(number) else None for number in numbers]
+    return [finite(float(number), SCALE_DIGITS) for number in numbers]
 
 
 def _diagnostics(run: RunFolder, record: Record) -> dict[str, list[float | None]] | None:
     """The numbers of guidance inside a picture, by their names; None where it has none, or is not there."""
     found = diagnostics_in(run.image_path(record.id)) if isinstance(record, DoneRecord) else None
     return {name: found.column(name) for name in found.fields} if found else None
-
-
-def finite(value: Any) -> Any:
-    """The same for JSON, which has no number that is not finite: null in its place."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list) else value

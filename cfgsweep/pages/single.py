@@ -17,7 +17,7 @@ from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.files import make_folder, open_atomic
-from cfgsweep.system.html import csp_hash
+from cfgsweep.system.html import content_policy
 
 MOST_CELLS = 500  # 8 MB, with the numbers of every step
 # `load` of the page finds in it what has come before the page's own script.
@@ -70,16 +70,12 @@ def _data_url(path: Path) -> str:
 
 def _html(data: Sequence[Script]) -> str:
     scripts = [ARRIVED, *(content.decode() for _, content in data), _in_script(asset("app.js").decode())]
-    policy = f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {_hashes(scripts)}"
+    policy = content_policy("'unsafe-inline'", scripts, images="data: blob:")
     page = APP_SCRIPT.sub("", asset(INDEX).decode())
-    page = POLICY.sub(lambda found: f"{found[1]}{policy}; base-uri 'none'; form-action 'none'{found[2]}", page)
+    page = POLICY.sub(lambda found: f"{found[1]}{policy}{found[2]}", page)
     page = STYLE_LINK.sub(lambda _: f"<style>{asset('app.css').decode()}</style>", page)
     before, body_ends, after = page.rpartition("</body>")
     return before + "".join(f"<script>{one}</script>\n" for one in scripts) + body_ends + after
-
-
-def _hashes(scripts: Sequence[str]) -> str:
-    return " ".join(map(csp_hash, scripts))
 
 
 def _in_script(code: str) -> str:
