@@ -33,14 +33,19 @@ class RunPage:
         self._live: LivePage | None = None
         self._colours = Colours()  # of the thumbnails that were made
 
+    @property
+    def _is_wanted(self) -> bool:
+        """Shards have no page unless it is a live one: the merged run has it."""
+        options = self.session.options
+        return options.page and (options.shard is None or options.live)
+
     def begin(self) -> None:
         """The run begins to compute. Another call changes nothing."""
-        options = self.session.options
-        if self._has_begun or not options.page or (options.shard is not None and not options.live):
+        if self._has_begun or not self._is_wanted:
             return
         self._has_begun = True
         self.session.listeners.append(self._add)
-        if options.live:
+        if self.session.options.live:
             with self._without_it_if_that_fails():
                 self._live = LivePage(self.run, self.sweep, with_earlier(self.run, list(self.experiments)))
 
@@ -55,7 +60,7 @@ class RunPage:
 
     def end(self) -> Path | None:
         """The run has what it will have. The path of the page; None where there is none."""
-        if not self.session.options.page:
+        if not self._is_wanted:
             return None
         shown = with_earlier(self.run, list(self.experiments))
         return keep_page(self.run, self.sweep, shown, self.session.display.notice, self._colours)
@@ -67,7 +72,7 @@ class RunPage:
                 self._live.stop()
         elif len(self.experiments) <= WRITTEN_AT_A_STOP:
             self.end()
-        elif self.session.options.page:
+        elif self._is_wanted:
             self.session.display.notice(
                 f"a page of so many pictures takes long: `cfgsweep page {self.run.folder}` writes it"
             )

@@ -42,7 +42,8 @@ def run_shard(
 
     def accepted() -> None:
         run.write_sweep(sweep)
-        page.begin()
+        if executor is not None:
+            page.begin()
 
     try:
         failed = compute(session, executor, part, accepted, among=experiments)
@@ -51,14 +52,12 @@ def run_shard(
     except (KeyboardInterrupt, RunFailed):
         session.display.close()
         run.sort_records(part)
-        if session.options.live:
-            page.stop()
+        page.stop()
         raise
     session.display.close()
-    if session.options.live:
-        page.end()
+    written = page.end()
     _say_what_is_next(session, part)
-    return Run(run, sweep, part, [], [one.experiment for one in failed])
+    return Run(run, sweep, part, [], [one.experiment for one in failed], written)
 
 
 def _say_what_is_next(session: RunSession, part: Sequence[Experiment]) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -29,7 +29,7 @@ from cfgsweep.reports.measured import metric_names
 from cfgsweep.reports.record_rows import Columns, part_columns
 from cfgsweep.storage.artifacts import IMAGES, PREVIEWS
 from cfgsweep.storage.open_run import controls_of_run
-from cfgsweep.storage.page_files import DATA, THUMBS, script
+from cfgsweep.storage.page_files import DETAILS, PLAN, RESULTS, THUMBS, script
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.report_file import searched
 from cfgsweep.storage.run_folder import RunFolder
@@ -52,7 +52,7 @@ class PageData:
     experiments: the cells. records: of those that were tried, by the experiments' ids. compared: by the ids of records,
     what their pictures are compared with. colours: see `make_thumbs`. made_of: see `made_of`.
     folder: where pictures and previews are, from the page: `../` in a run folder.
-    has_previews: false of a page that leaves them out.
+    chosen_previews: the ids of the pictures whose previews are shown; all that have some if None.
     """
 
     run: RunFolder
@@ -64,7 +64,7 @@ class PageData:
     made_of: str
     folder: str = "../"
     is_running: bool = False
-    has_previews: bool = True
+    chosen_previews: Collection[str] | None = None
 
     @classmethod
     def of(
@@ -121,8 +121,9 @@ class PageData:
 
     @cached_property
     def previews(self) -> set[str]:
-        """The ids of the pictures that have some."""
-        return {path.stem for path in self.run.previews.glob("*.png")} if self.has_previews else set()
+        """The ids of the pictures whose previews are shown."""
+        chosen = self.chosen_previews
+        return {path.stem for path in self.run.previews.glob("*.png")} if chosen is None else set(chosen)
 
     @property
     def whole(self) -> list[DoneRecord]:
@@ -144,7 +145,7 @@ class PageData:
             "described": [axis.as_json(labels) for axis in self.axes],
         }
         maps = maps_of(self.report, self.numbers, labels) if self.report else []
-        return script(f"{DATA}/plan-*.js", {**plan, "maps": maps} if maps else plan)
+        return script(PLAN, {**plan, "maps": maps} if maps else plan)
 
     def results(self) -> Iterator[tuple[Script, Script]]:
         """Files of results, each with that of its details."""
@@ -155,11 +156,11 @@ class PageData:
     def segment(self, cells: Sequence[Cell]) -> tuple[Script, Script]:
         """The results of these cells, and their details."""
         details = [detail_of(self.run, e, record, self.copies, self.previews) for _, e, record in cells]
-        beside = script(f"{DATA}/details-*.js", details)
+        beside = script(DETAILS, details)
         results = results_of(cells, self.colours, self.columns, (axis.name for axis in self.axes), beside[0])
         controls = [self._control(record) for _, _, record in cells]
         results |= {"control": column(controls)} if any(controls) else {}
-        return script(f"{DATA}/results-*.js", results), beside
+        return script(RESULTS, results), beside
 
     def _control(self, record: Record) -> dict[str, Any] | None:
         """What a picture is compared with; None where there is nothing, or no whole picture of it."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cfgsweep.pages.current import MADE_OF
 from cfgsweep.pages.data import PageData, Script
-from cfgsweep.pages.thumbs import colours_of_page, thumb_file
-from cfgsweep.storage.page_files import ASSETS, DATA, HEAD, THUMBS, hash_of, script
+from cfgsweep.pages.thumbs import colours_of_page
+from cfgsweep.storage.page_files import ASSETS, DATA, HEAD, SCRIPTS, THUMBS, WEBPS, hash_of, script, thumb_file
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
@@ -85,8 +85,8 @@ def write_data(data: PageData, folder: Path) -> WrittenPage:
         kept |= {name for name, _ in written}
         results.append(written[0][0])
     write_head(data, folder, plan[0], results)
-    remove_others(folder / DATA, "*.js", {Path(name).name for name in kept})
-    remove_others(folder / THUMBS, "*.webp", {thumb_file(folder, name).name for name in data.colours})
+    remove_others(folder / DATA, SCRIPTS, {Path(name).name for name in kept})
+    remove_others(folder / THUMBS, WEBPS, {thumb_file(folder, name).name for name in data.colours})
     return WrittenPage(data, plan[0], results)
 
 
