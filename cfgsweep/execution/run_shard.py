@@ -53,6 +53,7 @@ def run_shard(
         session.display.close()
         run.sort_records(part)
         page.stop()
+        _say_what_is_next(session, part)
         raise
     session.display.close()
     written = page.end()

@@ -14,6 +14,7 @@ import pytest
 
 import cfgsweep
 from cfgsweep.errors import UserError
+from cfgsweep.execution.job import Job
 from cfgsweep.system.locks import held
 
 SWEEP = """\
@@ -171,6 +172,35 @@ def test_a_shard_has_neither_controls_nor_numbers_of_groups(tmp_path: Path, cli,
     assert not list((tmp_path / "run/shards/1-of-1/grids").iterdir())
     assert "index.html" not in done.out
     assert f"`cfgsweep merge {tmp_path / 'run'}`" in " ".join((done.out + done.err).split())
+
+
+def test_a_shard_that_is_interrupted_says_what_is_missing(made: Path, tmp_path: Path, monkeypatch, capfd) -> None:
+    save = Job.save
+
+    def stopping(job: Job, *given: object) -> None:
+        save(job, *given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "save", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            cfgsweep.run(made / "s.yaml", out=tmp_path / "run", shard="2/3")
+    shard = tmp_path / "run/shards/2-of-3"
+    left = len(lines(made / "run/shards/2-of-3")) - len(lines(shard))
+    assert f"{left} pictures are still missing in this shard" in "".join(capfd.readouterr())
+    assert not list((shard / "grids").iterdir())
+    assert not (shard / "page").exists()
+    cfgsweep.run(shard, quiet=True)
+    assert lines(shard) == lines(made / "run/shards/2-of-3")
+
+
+def test_nothing_is_copied_where_a_metric_cannot_be_had(run: Path, cli) -> None:
+    for number in (1, 2, 3):
+        file = run / f"shards/{number}-of-3/sweep.yaml"
+        file.write_text(file.read_text().replace("- contrast", "- clip_score: {model: nowhere}"))
+    done = cli("merge", run)
+    assert (done.code, "clip_score" in done.err) == (2, True)
+    assert not (run / "experiments.jsonl").exists()
 
 
 def test_numbers_that_shards_have_measured_otherwise_are_measured_anew(made: Path, run: Path) -> None:
