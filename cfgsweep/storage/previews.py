@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PIL import Image
 
-from cfgsweep.models.video import Picture, frames_of
+from cfgsweep.models.video import AnyPicture, frames_of
 from cfgsweep.storage.decoding import opened_picture
 from cfgsweep.storage.png import save_png
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.files import make_folder
 
 
-def save_previews(previews: Picture, run: RunFolder, experiment_id: str) -> None:
+def save_previews(previews: AnyPicture, run: RunFolder, experiment_id: str) -> None:
     make_folder(run.previews)
     save_png(previews, run.preview_path(experiment_id))
 

@@ -29,7 +29,7 @@ from PIL import Image
 from cfgsweep.config.yaml_io import dump
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.errors import UserError
-from cfgsweep.models.video import Picture, middle_frame
+from cfgsweep.models.video import AnyPicture, EncodedPicture, Picture, middle_frame
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
 from cfgsweep.storage.claims import check_kinds_of_files, is_bare
@@ -37,7 +37,7 @@ from cfgsweep.storage.drawings import save_drawing
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.input_copies import keep_inputs
 from cfgsweep.storage.picture_cache import PictureCache, Shape
-from cfgsweep.storage.png import DIAGNOSTICS, own_record, pixels_sha256, save_png
+from cfgsweep.storage.png import DIAGNOSTICS, encoded, own_record, save_png
 from cfgsweep.storage.record_file import RecordFile
 from cfgsweep.storage.records import (
     DoneRecord,
@@ -232,7 +232,7 @@ class RunFolder:
     # Writing ------------------------------------------------------------------------------------------------------
 
     def save(
-        self, picture: Picture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
+        self, picture: AnyPicture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
     ) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
@@ -240,10 +240,10 @@ class RunFolder:
         The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
-        sha256 = pixels_sha256(picture)
-        record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": sha256})
-        save_png(picture, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
-        self.pictures.put(path, picture, sha256)
+        file = encoded(picture)
+        record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": file.pixels_sha256})
+        save_png(file, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
+        self.pictures.put(path, None if isinstance(picture, EncodedPicture) else picture, file.pixels_sha256)
         self.append(record)
         return record
 
