@@ -9,6 +9,7 @@ from pathlib import Path
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
+from cfgsweep.models.machine import Machine
 from cfgsweep.storage.picture_copies import copy_pictures
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
@@ -31,15 +32,22 @@ class RunSession:
 
     @classmethod
     def begin(
-        cls, sweep: Sweep, folder: Path, options: Options, display: Display, like: RunFolder | None = None
+        cls,
+        sweep: Sweep,
+        folder: Path,
+        options: Options,
+        display: Display,
+        like: RunFolder | None = None,
+        machine: Machine | None = None,
     ) -> RunSession:
         """Settle how the folder's pictures are computed. Writes nothing, and loads no model.
 
         like: a run whose pictures are copied into a new folder, so that the others have to be computed like them.
+        machine: that computes, if not this one.
         """
         run_folder = RunFolder(folder)
         found = run_folder.environment() or (like.environment() if like else None)
-        return cls(run_folder, RunSettings.settle(sweep, found, options, display), options, display)
+        return cls(run_folder, RunSettings.settle(sweep, found, options, display, machine), options, display)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
