@@ -46,6 +46,16 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="compute one part of several: 2/16; `merge` joins them", metavar="I/N")
     ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="compute on so many GPUs at once, by Ray", metavar="all|N", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="compute on CPUs, in so many processes, by Ray", show_default=False)
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="of which Ray cluster: auto or HOST:PORT  [default: local, made here]", metavar="ADDRESS"),
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
     mirror: Annotated[
@@ -69,6 +79,9 @@ def run(
         batch_size=batch_size,
         limit=limit,
         shard=shard,
+        gpus=gpus,
+        workers=workers,
+        cluster=cluster,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         mirror=mirror,

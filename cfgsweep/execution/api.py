@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
+from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
@@ -42,6 +43,9 @@ def run(
     batch_size: int | None = None,
     limit: int | None = None,
     shard: str | None = None,
+    gpus: int | str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     fail_fast: bool = False,
     retry_failed: bool = False,
     wait: bool = False,
@@ -63,6 +67,8 @@ def run(
     batch_size: rows in every call of the denoiser. limit: compute at most this many pictures.
     shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`. The folder
         of such a part is gone on with as any other.
+    gpus: compute on so many GPUs at the same time, or "all". workers: on CPUs, in so many processes.
+    cluster: where these are: "local", this machine, if not given; "auto" or HOST:PORT of a Ray cluster.
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
@@ -79,12 +85,14 @@ def run(
     from cfgsweep.execution.run_sweep import run_sweep
 
     part = ShardOf.parse(shard) if shard is not None else None
+    actors = ClusterRequest.of(cluster, gpus, workers)
     options = Options(
         model=model,
-        device=device,
+        device=actors.device(device) if actors else device,
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
+        cluster=actors,
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,

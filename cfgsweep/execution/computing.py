@@ -12,7 +12,7 @@ from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from cfgsweep.engine.results import Failed
-    from cfgsweep.execution.local import LocalExecutor
+    from cfgsweep.execution.executor import Executor
 
 
 def say_what_is_there(session: RunSession, experiments: Sequence[Experiment], unit: str = "picture") -> None:
@@ -23,7 +23,7 @@ def say_what_is_there(session: RunSession, experiments: Sequence[Experiment], un
 
 def compute(
     session: RunSession,
-    executor: LocalExecutor | None,
+    executor: Executor | None,
     experiments: Sequence[Experiment],
     accepted: Callable[[], None] = lambda: None,
     unit: str = "picture",

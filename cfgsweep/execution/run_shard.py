@@ -17,13 +17,13 @@ from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
-    from cfgsweep.execution.local import LocalExecutor
+    from cfgsweep.execution.executor import Executor
 
 
 def run_shard(
     session: RunSession,
     shard: ShardOf,
-    executor: LocalExecutor | None,
+    executor: Executor | None,
     sweep: Sweep,
     experiments: Sequence[Experiment],
     metrics: RunMetrics,

@@ -16,6 +16,9 @@ from cfgsweep.execution.run_page import RunPage
 from cfgsweep.execution.run_shard import run_shard
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.workplace import Workplace
+from cfgsweep.execution.workplaces import workplace
+from cfgsweep.models import device as devices
 from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
@@ -31,7 +34,7 @@ from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from cfgsweep.engine.results import Failed
-    from cfgsweep.execution.local import LocalExecutor
+    from cfgsweep.execution.executor import Executor
 
 MOST_SENTENCES = 24  # of a comparison that a run tells
 DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
@@ -62,16 +65,23 @@ def _run(
     sweep: Sweep, folder: Path, options: Options, display: Display, listeners: Sequence[Callable[[Record], None]]
 ) -> Run:
     """listeners: are called with every record that is saved."""
-    session = RunSession.begin(sweep, folder, options, display)
-    session.listeners.extend(listeners)
+    with workplace(options, display) as place:
+        session = RunSession.begin(sweep, folder, options, display, machine=place.machine)
+        session.listeners.extend(listeners)
+        return _run_at(place, session, sweep)
+
+
+def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
+    options, display = session.options, session.display
     experiments = session.expand(sweep)
     for caution in [*cautions(experiments, sweep.previews), *left_out(sweep, experiments)]:
         display.notice(caution)
     settings = session.settings
-    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, settings.compute.device)
+    device = devices.here_like(settings.compute.device) or "cpu"
+    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device)
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
-        executor = _executor_of_missing(session, experiments)
+        executor = _executor_of_missing(place, session, experiments)
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
             metrics = metrics.of(experiments)
@@ -88,12 +98,14 @@ def _run(
         try:
             failed = compute(session, executor, experiments, accepted)
             if sweep.compare is not None:
-                failed = [*failed, *_add_controls(session, executor, sweep.compare, experiments, metrics)]
+                failed = [*failed, *_add_controls(place, session, executor, sweep.compare, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
             page.stop()
             raise
+        finally:
+            place.close()
         display.close()
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
@@ -102,17 +114,15 @@ def _run(
     return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed], written)
 
 
-def _executor_of_missing(session: RunSession, experiments: Sequence[Experiment]) -> LocalExecutor | None:
+def _executor_of_missing(place: Workplace, session: RunSession, experiments: Sequence[Experiment]) -> Executor | None:
     """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
     if not session.pending(experiments, session.run_folder.done(experiments)):
         return None
-    from cfgsweep.execution.local import LocalExecutor
-
-    return LocalExecutor(session)
+    return place.executor(session)
 
 
 def _without_what_models_refuse(
-    sweep: Sweep, experiments: list[Experiment], executor: LocalExecutor
+    sweep: Sweep, experiments: list[Experiment], executor: Executor
 ) -> tuple[Sweep, list[Experiment]]:
     from cfgsweep.execution.refused_guiders import without_what_models_refuse  # imports torch
 
@@ -120,8 +130,9 @@ def _without_what_models_refuse(
 
 
 def _add_controls(
+    place: Workplace,
     session: RunSession,
-    executor: LocalExecutor | None,
+    executor: Executor | None,
     settings: CompareSettings,
     experiments: Sequence[Experiment],
     metrics: RunMetrics,
@@ -133,7 +144,7 @@ def _add_controls(
     def compute_controls(controls: Sequence[Experiment]) -> None:
         nonlocal executor
         say_what_is_there(session, controls, "control")
-        executor = executor or _executor_of_missing(session, controls)
+        executor = executor or _executor_of_missing(place, session, controls)
         failed.extend(compute(session, executor, controls, unit="control"))
 
     add_controls(session, settings, experiments, metrics, compute_controls)

@@ -27,11 +27,14 @@ class Compute:
 
     On a CPU, every batch runs on one thread, and there is one worker per core. For small models this is faster than
     all cores in one operation, and the results do not depend on the number of cores.
+
+    sharers: how many processes share the memory of the device.
     """
 
     device: str
     dtype_name: str
     workers: int
+    sharers: int = 1
 
     @property
     def traces_networks(self) -> bool:
