@@ -75,9 +75,9 @@ def _run_forked(words: list[str], said: Path) -> None:
     main()
 
 
-def wait_for(there: Callable[[], object], process: subprocess.Popen | Forked) -> None:
-    """Waits until `there` is true or the process has ended, two minutes at most."""
-    deadline = time.monotonic() + 120
+def wait_for(there: Callable[[], object], process: subprocess.Popen | Forked, seconds: float = 120) -> None:
+    """Waits until `there` is true or the process has ended, so many seconds at most."""
+    deadline = time.monotonic() + seconds
     while not there() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 

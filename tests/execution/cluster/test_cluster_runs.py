@@ -17,6 +17,7 @@ from tests.support.commands import started, wait_for
 from tests.support.run_state import state_of
 
 pytestmark = [pytest.mark.slow, with_ray]
+SLOW_START = 600  # seconds: of a cluster on a machine that is busy with other tests
 
 
 def files_of(run: Path) -> dict[str, bytes]:
@@ -32,7 +33,7 @@ def pictures_in(run: Path) -> int:
 def run_by_actors(alone: Path, out: Path, *words: object, during: Callable[..., None] = lambda process: None) -> str:
     """Computes the sweep by two actors; what was said. during: is called when there is a first picture."""
     process = started("run", alone.parent / "sweep.yaml", "--out", out, "--workers", 2, *words)
-    wait_for(lambda: pictures_in(out), process)
+    wait_for(lambda: pictures_in(out), process, SLOW_START)
     assert process.poll() is None, process.communicate()
     during(process)
     said = "".join(process.communicate())
@@ -67,7 +68,7 @@ def test_an_interrupt_ends_actors_and_the_same_command_goes_on(
 ) -> None:
     """First Ctrl-C, then kill -9 of the driver: Ray ends by itself, and its files go with the next run."""
     process = started("run", alone.parent / "sweep.yaml", "--out", tmp_path / "r", "--workers", 2)
-    wait_for(lambda: pictures_in(tmp_path / "r"), process)
+    wait_for(lambda: pictures_in(tmp_path / "r"), process, SLOW_START)
     process.send_signal(signal.SIGINT)
     said = "".join(process.communicate())
     assert (process.returncode, "stopped; the same command goes on from here" in said) == (130, True), said
@@ -77,7 +78,7 @@ def test_an_interrupt_ends_actors_and_the_same_command_goes_on(
     assert before < pictures_in(alone), "too quick to be interrupted"
 
     process = started("run", alone.parent / "sweep.yaml", "--out", tmp_path / "r", "--workers", 2)
-    wait_for(lambda: pictures_in(tmp_path / "r") > before, process)
+    wait_for(lambda: pictures_in(tmp_path / "r") > before, process, SLOW_START)
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 90
