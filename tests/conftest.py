@@ -16,6 +16,7 @@ from cfgsweep.models.bfloat16 import advertises_amx, bfloat16_works
 if advertises_amx():  # trainings use bfloat16 then; AMX can be switched off only before torch is imported
     bfloat16_works(lambda notice: print(f"NOTICE: {notice}", file=sys.stderr))
 
+import gc
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,16 @@ hypothesis.settings.register_profile("cfgsweep", deadline=None, derandomize=bool
 hypothesis.settings.load_profile("cfgsweep")
 
 DEVICE = os.environ.get("CFGSWEEP_TEST_DEVICE", "cpu")
+
+
+def pytest_collection_finish() -> None:
+    """Collections of garbage, which runs ask for and Python begins by itself, leave out what will never be garbage.
+
+    A process has imported then torch, diffusers and all tests, in objects so many that a collection takes a third of a
+    second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

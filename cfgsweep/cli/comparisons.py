@@ -11,7 +11,6 @@ import typer
 import cfgsweep
 from cfgsweep.cli.options import Json, NoPage, RunArgument, Where, tell_all
 from cfgsweep.errors import UserError
-from cfgsweep.execution.page_api import write_page_of
 
 
 def compare(
@@ -86,6 +85,8 @@ def compare(
         lines, told = found.lines(), found.as_json()
     tell_all([json.dumps(told)] if as_json else lines)
     if not no_page:
+        from cfgsweep.execution.page_api import write_page_of  # imports much
+
         write_page_of(run)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 import cfgsweep
 from cfgsweep.cli import (
@@ -84,7 +87,7 @@ def run_command(words: list[str]) -> int:
     2 for wrong input, 1 for failures that are not the input's, 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP.
     """
     try:
-        app(words)
+        _whole_command()(words)
     except CfgsweepError as error:
         print(f"error: {escape_controls(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, RunFailed) else 2
@@ -106,3 +109,9 @@ def run_command(words: list[str]) -> int:
     except KeyboardInterrupt:  # before or after the time in which typer catches it
         return signals.say_stopped()
     return 0
+
+
+@cache
+def _whole_command() -> Callable[[list[str]], object]:
+    """`app` as a click command, which `app` itself builds anew from all signatures whenever it is called."""
+    return get_command(app)

@@ -31,7 +31,6 @@ from cfgsweep.cli.options import (
 )
 from cfgsweep.execution.completion import complete_sweep
 from cfgsweep.metrics.distances import DISTANCES
-from cfgsweep.storage.artifacts import PAGE_INDEX
 from cfgsweep.system.display import escape_controls
 
 
@@ -46,6 +45,16 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="compute at most this many pictures")] = None,
     shard: Annotated[
         str | None, typer.Option(help="compute one part of several: 2/16; `merge` joins them", metavar="I/N")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="compute on so many GPUs at once, by Ray", metavar="all|N", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="compute on CPUs, in so many processes, by Ray", show_default=False)
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="of which Ray cluster: auto or HOST:PORT  [default: local, made here]", metavar="ADDRESS"),
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
@@ -70,6 +79,9 @@ def run(
         batch_size=batch_size,
         limit=limit,
         shard=shard,
+        gpus=gpus,
+        workers=workers,
+        cluster=cluster,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         mirror=mirror,
@@ -82,7 +94,7 @@ def run(
         command=_command(),
     )
     if not quiet:
-        tell_all([*found.grid_files, *([] if no_page else [found.folder / PAGE_INDEX])])
+        tell_all([*found.grid_files, *([found.page_file] if found.page_file else [])])
     for result in found.failed_now:
         print(f"failed: {escape_controls(f'{result.title}: {result.reason}')}", file=sys.stderr)
     if found.failed_now:
@@ -91,11 +103,13 @@ def run(
 
 def merge(
     run: Annotated[Path, typer.Argument(help="the folder of a run with shards", metavar="RUN", show_default=False)],
+    device: Device = "auto",
     wait: Wait = False,
     quiet: Quiet = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Join the shards of a run that are there, measure what they have together, and write grids and page."""
-    found = cfgsweep.merge(run, wait=wait, quiet=quiet)
+    found = cfgsweep.merge(run, device=device, wait=wait, quiet=quiet, allow_code=allow_code)
     tell_all(found.lines())
     if found.missing:
         raise typer.Exit(1)
@@ -106,12 +120,17 @@ def plan(
     out: Out = None,
     model: Model = None,
     set: Set = None,
-    gpus: Annotated[int | None, typer.Option(help="what it takes in so many shards", show_default=False)] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="what so many parts take, each by `run --shard`", show_default=False)
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="what is missing takes on so many GPUs at once", show_default=False)
+    ] = None,
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Show what a sweep would compute and what it costs."""
-    found = cfgsweep.plan(config, out=out, model=model, overrides=set, gpus=gpus, allow_code=allow_code)
+    found = cfgsweep.plan(config, out=out, model=model, overrides=set, shards=shards, gpus=gpus, allow_code=allow_code)
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 
@@ -167,7 +186,7 @@ def phase(
         allow_code=allow_code,
         command=_command(),
     )
-    page = [file] if (file := found.folder / PAGE_INDEX).is_file() and not no_page else []
+    page = [found.page_file] if found.page_file else []
     tell_all([json.dumps(found.report)] if as_json else [*found.lines(), found.plot_file, *page])
 
 

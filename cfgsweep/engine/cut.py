@@ -28,9 +28,7 @@ def cut(experiments: Iterable[Experiment], shards: int) -> list[Shard]:
     found = list(leaves_of_starts(experiments))
     in_order = [members[place] for members, leaves in found for place in leaves.order]
     line = Line([leaves for _, leaves in found])
-    ends = [0, *line.cuts(shards)]
-    ends += [len(in_order)] * (shards + 1 - len(ends))
-    spans = pairwise(ends)
+    spans = pairwise([0, *line.cuts(shards)])
     return [Shard(in_order[begin:end], line.cost(begin, end)) for begin, end in spans]
 
 

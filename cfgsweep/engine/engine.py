@@ -29,6 +29,7 @@ from cfgsweep.guidance.predictions import to_x0
 from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute
 from cfgsweep.models.threads import one_thread_per_operation
+from cfgsweep.models.video import Picture
 
 
 class Engine:
@@ -44,7 +45,7 @@ class Engine:
         self.denoiser, self.compute, self.batch_size = denoiser, compute, batch_size
         self.diagnostics, self.previews = diagnostics, previews
 
-    def run(self, plan: Plan, observer: EngineObserver | None = None) -> Iterator[Finished | Failed]:
+    def run(self, plan: Plan, observer: EngineObserver | None = None) -> Iterator[Finished[Picture] | Failed]:
         """Yield the picture of every experiment as it is finished, or why there is none.
 
         All experiments have to be of this engine's denoiser. Pictures of one size are made together, since only they
@@ -68,7 +69,7 @@ class _Run:
         self.live, self.most_live = 0, 0
         self.tally = Tally()
 
-    def results(self, plan: Plan) -> Iterator[Finished | Failed]:
+    def results(self, plan: Plan) -> Iterator[Finished[Picture] | Failed]:
         """The loop: advance trajectories, predict full batches, decode what is finished."""
         self._begin_plan(plan)
         with one_thread_per_operation(self.compute), Workers[list[Row]](self.compute.workers) as workers:

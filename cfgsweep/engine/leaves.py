@@ -16,7 +16,7 @@ Passes = frozenset[ForwardPass]
 
 
 @dataclass(frozen=True, slots=True)
-class Fork:
+class Parting:
     """Where a leaf parts from the leaf before it.
 
     call: the first at which their guidance differs; the number of calls where it never does.
@@ -30,7 +30,7 @@ class Fork:
     after_rest: int
 
     @classmethod
-    def between(cls, call: int, before: Member, after: Member) -> Fork:
+    def between(cls, call: int, before: Member, after: Member) -> Parting:
         (first, _), (second, _) = before, after
         if call == len(first):
             return cls(call, frozenset(), frozenset(), 0, 0)
@@ -66,21 +66,21 @@ class StartLeaves:
     """The leaves of one start.
 
     order: the places of the start's experiments in depth-first order. alone: evaluations of each leaf by itself.
-    forks: of every leaf but the first.
+    partings: of every leaf but the first.
     """
 
     order: Sequence[int]
     alone: Sequence[int]
-    forks: Sequence[Fork]
+    partings: Sequence[Parting]
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> StartLeaves:
         """members: of one start, in the order of the sweep."""
         places = {experiment: place for place, (_, experiment) in enumerate(members)}
         found = list(_depth_first(members))
-        forks = [Fork.between(call, before, after) for (_, before), (call, after) in pairwise(found)]
+        partings = [Parting.between(call, before, after) for (_, before), (call, after) in pairwise(found)]
         alone = [trace.evaluations_from(0) for _, (trace, _) in found]
-        return cls([places[experiment] for _, (_, experiment) in found], alone, forks)
+        return cls([places[experiment] for _, (_, experiment) in found], alone, partings)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -89,22 +89,22 @@ class StartLeaves:
         """What a leaf costs, it and the next, it and the next two, and so on."""
         together = Together(self.alone[leaf])
         yield together.cost
-        for fork in self.forks[leaf:]:
-            yield together.add(fork.call, fork.before, fork.after, fork.after_rest)
+        for parting in self.partings[leaf:]:
+            yield together.add(parting.call, parting.before, parting.after, parting.after_rest)
 
     def costs_back_from(self, leaf: int) -> Iterator[int]:
         """What a leaf costs, it and the one before, it and the two before, and so on."""
         together = Together(self.alone[leaf])
         yield together.cost
-        for fork in reversed(self.forks[:leaf]):
-            yield together.add(fork.call, fork.after, fork.before, fork.before_rest)
+        for parting in reversed(self.partings[:leaf]):
+            yield together.add(parting.call, parting.after, parting.before, parting.before_rest)
 
     def lost_before(self, leaf: int) -> int:
         """How many evaluations this leaf shares with the one before, and so are taken twice if they are cut apart."""
         if leaf == 0:
             return 0
-        fork = self.forks[leaf - 1]
-        return self.alone[leaf] - len(fork.after - fork.before) - fork.after_rest
+        parting = self.partings[leaf - 1]
+        return self.alone[leaf] - len(parting.after - parting.before) - parting.after_rest
 
     @cached_property
     def cost(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 
@@ -12,22 +13,24 @@ from cfgsweep.engine.previews import previews
 from cfgsweep.engine.trace import UNGUIDED
 from cfgsweep.engine.trajectory import Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
-from cfgsweep.models.video import Picture
+from cfgsweep.models.video import AnyPicture, Picture
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.experiment import Experiment
 
+P = TypeVar("P", bound=AnyPicture, covariant=True)
+
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(Generic[P]):
     """The picture of one experiment.
 
     diagnostics: the numbers of its calls. previews: x0 of some of them. None where they were not asked for.
     """
 
     experiment: Experiment
-    image: Picture
+    image: P
     diagnostics: Diagnostics | None = None
-    previews: Picture | None = None
+    previews: P | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Failed:
     reason: str
 
 
-def decode(trajectory: Trajectory, denoiser: Denoiser, count: int = 0) -> Iterator[Finished | Failed]:
+def decode(trajectory: Trajectory, denoiser: Denoiser, count: int = 0) -> Iterator[Finished[Picture] | Failed]:
     """The results of all experiments that a finished trajectory serves; those of one autoencoder have the same pixels.
 
     count: of previews.

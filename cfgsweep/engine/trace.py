@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
@@ -152,6 +152,20 @@ class GuidanceTrace(Sequence[GuidanceOp]):
         for scale, saved in savings:
             total -= saved * self.scales[calls.start : calls.stop].count(scale)
         return total
+
+
+def numbers_of_calls(experiments: Iterable[Experiment]) -> Iterator[tuple[int, int]]:
+    """For each experiment the calls of the denoiser, and those of them that are its own (`GuidanceTrace.own_calls`).
+
+    They depend on the sampler's way alone: one trace is made for all experiments that have it in common.
+    """
+    known: dict[Hashable, tuple[int, int]] = {}
+    for e in experiments:
+        way = e.sampler, e.steps, e.performed_steps, e.start
+        if way not in known:
+            trace = GuidanceTrace(e)
+            known[way] = len(trace), trace.own_calls
+        yield known[way]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -6,10 +6,10 @@ parameter for ties instead. So that strengths are finite where all answers are f
 sides of every two items that were compared: in all as many as there are strengths to find, as Firth (1993) does to
 logistic regression. For two items that is the logit estimator of Haldane (1956) and Anscombe (1956).
 The interval has all strengths that are not much less likely than the most likely one, whatever the other ones are
-(profile likelihood; Heinze and Schemper 2002), with the added wins or nearly without. Of few answers for two items,
-either alone has some true strengths in 85 % of its intervals, both have each in 92 % or more. A bootstrap cannot
-resample answers that were not given: of 5 answers for one side its interval would end at the estimate. Ties are less
-random than the likelihood takes them to be, so intervals of many ties are too wide.
+(profile likelihood; Heinze and Schemper 2002), with the added wins or nearly without. Of two items and 5 to 50 answers,
+either alone has some true strengths in 80 to 85 % of its intervals only, both have each in 91 % or more. A bootstrap
+cannot resample answers that were not given: of 5 answers for one side its interval would end at the estimate. Ties are
+less random than the likelihood takes them to be, so intervals of many ties are too wide.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from cfgsweep.errors import UserError, unknown_name
+from cfgsweep.evidence.statistics import mean_of
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.reports.cells import OVER, has_draws
 from cfgsweep.storage.records import DoneRecord, Record
@@ -35,8 +36,8 @@ class Draw(NamedTuple):
 class Cell:
     """Finished pictures that have all settings in common but prompt, label and seed.
 
-    example: one of the experiments, with the first seed of a fork or a U-turn. records: by their seed, label and
-    prompt. title: the settings that vary. curve: the same without the value.
+    example: one of the experiments, with the seed 0 of a fork or a U-turn where there are several. records: by their
+    seed, label and prompt. title: the settings that vary. curve: the same without the value.
     """
 
     example: Experiment
@@ -55,9 +56,13 @@ class Cell:
         return _mean(sum(record.evaluations.values()) or None for record in self.records.values())
 
     def numbers(self, metric: str) -> list[float]:
-        """A metric of all pictures that have it; of those that have one number together, that number once."""
-        measured = ((pair, r.metrics[metric]) for pair, r in self.records.items() if metric in r.metrics)
-        return list({unit_of(pair, metric): number for pair, number in measured}.values())
+        """A metric of all pictures that have it, one number for each independent observation."""
+        observation = observations(metric)
+        found: dict[object, list[float]] = {}
+        for pair, record in self.records.items():
+            if metric in record.metrics:
+                found.setdefault(observation(pair), []).append(record.metrics[metric])
+        return [mean_of(each) for each in found.values()]
 
     def context(self, free: Sequence[str]) -> tuple[object, ...]:
         """The settings beside those in `free`, prompt, label and seed."""
@@ -69,19 +74,27 @@ class Cell:
         return self.example.schedule.name == "constant"
 
 
-def unit_of(pair: Pair, metric: str, settings: Sequence[str] = OVER) -> object:
-    """What a number of a metric is of: all pictures of the cell, those that differ in the seed, or one.
+def value_of(pair: Pair, name: str) -> object:
+    """The seed, the label or the prompt of a picture; of a Draw its seed without that of the fork or the U-turn."""
+    value = pair[OVER.index(name)]
+    return value.seed if isinstance(value, Draw) else value
 
-    settings: those that tell pictures apart. Of a Draw, pictures that differ in the seed are those of one seed that
-    differ in that of the fork or the U-turn.
+
+def observations(metric: str, settings: Sequence[str] = OVER) -> Callable[[Pair], object]:
+    """A function that tells of which independent observation a picture's number is a part.
+
+    settings: those that tell observations apart. Forks and U-turns of one seed are one, since they have a picture's
+    beginning, or the picture itself, in common. Numbers that pictures of all seeds have together are one, but for
+    those of a Draw, which are of the draws of one seed.
     """
-    if is_of_cells(metric):
-        return None
-    told = {name: value for name, value in zip(OVER, pair, strict=True) if name in settings}
-    if is_of_groups(metric):
-        seed = told.pop("seed", None)
-        return (*told.values(), *([seed.seed] if isinstance(seed, Draw) else []))
-    return tuple(told.values())
+    told = [] if is_of_cells(metric) else [name for name in OVER if name in settings]
+    of_seeds = [name for name in told if name != "seed"] if is_of_groups(metric) else told
+
+    def observation(pair: Pair) -> object:
+        has_draw = isinstance(pair[OVER.index("seed")], Draw)
+        return tuple(value_of(pair, name) for name in (told if has_draw else of_seeds))
+
+    return observation
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

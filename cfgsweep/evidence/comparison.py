@@ -8,12 +8,14 @@ from typing import Any
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.evidence.cells import OF_CELLS, Cell, apart, cells, names_of
+from cfgsweep.evidence.copies import sharing_pictures
 from cfgsweep.evidence.matching import Way, nearest, way_called
 from cfgsweep.evidence.pairs import differences, partners
 from cfgsweep.evidence.statistics import ENOUGH_PAIRS, LEAST_PAIRS, Paired, as_p, holm, paired, pairs_needed, signed
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
-from cfgsweep.reports.cells import OVER, has_draws
-from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
+from cfgsweep.reports.cells import OVER
+from cfgsweep.reports.measured import measured_metrics
+from cfgsweep.storage.records import FailedRecord, Record
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axes_of, axis_label
@@ -48,8 +50,9 @@ class Difference:
 class Comparison:
     """A cell and its match. problem: why they are not compared, or empty. is_far: whether the match is no match.
 
-    pairs: of pictures. distinct: how many of them are not the same two pictures as another. few: of the metrics of
-    which there are too few pairs, how many there are.
+    pairs: of pictures. distinct: how many observations they are at most, those with a picture in common being one.
+    partnered: how many pictures of the cell have a partner. few: of the metrics of which there are too few pairs, how
+    many there are.
     """
 
     cell: Cell
@@ -59,6 +62,7 @@ class Comparison:
     is_far: bool = False
     pairs: int = 0
     distinct: int = 0
+    partnered: int = 0
     few: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -68,8 +72,10 @@ class Comparison:
         numbers = {name: differences(name, found, pairs) for name in metrics}
         shown = [Difference(name, one) for name, each in numbers.items() if (one := paired(each)) is not None]
         few = {name: len(each) for name, each in numbers.items() if len(each) < LEAST_PAIRS}
-        counts = (len(found), len({one.pixels for one in found}))
-        return cls(cell, match, "" if shown else too_few, shown, False, *counts, few)
+        distinct = len(set(sharing_pictures([one.pixels for one in found])))
+        partnered = len({one.own.id for one in found})
+        problem = "" if shown else too_few
+        return cls(cell, match, problem, shown, pairs=len(found), distinct=distinct, partnered=partnered, few=few)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -119,15 +125,14 @@ class Comparisons:
         """
         _check(over, [name for name in axes_of(experiments) if name in OF_CELLS or name not in AXES])
         check_pairs(pairs, experiments)
-        names, all_cells = _not_matched(records, metrics, matched), _cells(experiments, records, over)
+        names, all_cells = metrics_to_compare(records, metrics, matched), _cells(experiments, records, over)
         if baseline is None:
             baseline = names_of(all_cells[0], over)[-1]
         own, others = apart(all_cells, over, baseline)
-        way = way_called(matched, measured_metrics(records, ()))
+        way = way_called(matched, measured_metrics(records.values()))
         free = way.free if over == "guider" else (over, *(name for name in way.free if name in ("value", "steps")))
         found = [_compared(cell, nearest(cell, own, way, free), way, names, pairs) for cell in others]
-        failed = sum(isinstance(records.get(e.id), FailedRecord) for e in experiments)
-        return cls(baseline, matched, with_corrected_p(found), over, pairs, failed=failed)
+        return cls(baseline, matched, with_corrected_p(found), over, pairs, failed=failures(experiments, records))
 
     def as_json(self) -> dict[str, Any]:
         comparisons = [one.as_json() for one in self.found]
@@ -142,35 +147,40 @@ class Comparisons:
 
     def _problems(self) -> Iterator[str]:
         if self.failed:
-            yield f"{self.failed} picture{'s' * (self.failed > 1)} of this run failed: they are in no comparison"
+            yield f"{counted(self.failed, 'picture')} of this run failed, and can be in no comparison"
         yield from (f"{one.cell.title}: {one.problem}" for one in self.found if one.problem)
         if self.advice:
             yield self.advice
 
     def _notes(self) -> Iterator[str]:
-        pairs = self._pairs
-        if pairs and min(pairs) < self.pairs_to_show:
-            needed = "more seeds, labels or prompts are needed"
-            cannot = f"those of fewer than {self.pairs_to_show} pairs cannot be shown, however large"
-            yield f"of {len(pairs)} differences, {cannot}: {needed}"
-        if pairs and min(pairs) < ENOUGH_PAIRS:
-            yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: 71% of those of 3 are right, 89% of 10"
+        least = self.least_pairs_to_show
+        if few := sum(each.found.pairs < least for each in self._tested if each.verdict == "not shown"):
+            cannot = "too few pairs to be shown, however large, while the others are as they are"
+            needed = f"it takes {least} or more, of more seeds, labels or prompts"
+            yield f"{counted(few, 'difference', ('has', 'have'))} {cannot}: {needed}"
+        if any(each.found.pairs < ENOUGH_PAIRS for each in self._tested):
+            share = "of normally distributed differences, 72% of those of 3 pairs have the true mean in them, 90% of 10"
+            yield f"intervals of fewer than {ENOUGH_PAIRS} pairs are too narrow: {share}"
         yield from self._left_out()
         for one in self.found:
-            if one.distinct < one.pairs and not one.problem:
-                counts = f"its {one.pairs} pairs of pictures are {one.distinct} different ones"
-                yield f"{one.cell.title}: {counts}, each of which counts once"
+            if one.distinct < one.pairs:
+                counts = f"its {counted(one.pairs, 'pair')} of pictures count as {one.distinct} at most"
+                yield f"{one.cell.title}: {counts}, since those with a picture in common count as one"
         yield from self._alone()
 
     @property
-    def _pairs(self) -> list[int]:
-        """How many pairs each difference has that is corrected for."""
-        return [each.found.pairs for one in self.found for each in one.differences if not each.found.is_equal]
+    def _tested(self) -> list[Difference]:
+        """The differences whose p values are corrected for their number."""
+        return [each for one in self.found for each in one.differences if not each.found.is_equal]
 
     @property
-    def pairs_to_show(self) -> int:
-        """How many pairs a difference needs at least to be shown beside the others, however large it is."""
-        return pairs_needed(max(1, len(self._pairs)), SIGNIFICANT)
+    def least_pairs_to_show(self) -> int:
+        """How many pairs a difference needs at least to be shown, however large it is, the others being as they are.
+
+        What is shown is not corrected for (Holm), so that it is fewer beside others that are shown.
+        """
+        unshown = sum(each.verdict == "not shown" for each in self._tested)
+        return pairs_needed(max(1, unshown), SIGNIFICANT)
 
     def _left_out(self) -> Iterator[str]:
         """Which metrics are not compared in cells where others are, and why."""
@@ -190,10 +200,10 @@ class Comparisons:
     def _alone(self) -> Iterator[str]:
         """Which cells have pictures without a partner, as where a folder has controls of several sweeps."""
         for one in self.found:
-            if one.match is not None and not one.problem:
-                count, common = len(one.cell.records), len({own.id for _, own, _ in partners(one.cell, one.match)})
-                if common < count:
-                    yield f"{one.cell.title}: {common} of {count} pictures have a partner in {one.match.title}"
+            count = len(one.cell.records)
+            if one.match is not None and not one.problem and one.partnered < count:
+                have = f"{one.partnered} of {counted(count, 'picture', ('has', 'have'))}"
+                yield f"{one.cell.title}: {have} a partner in {one.match.title}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -214,9 +224,14 @@ def with_corrected_p(found: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
-def measured_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
+def failures(experiments: Sequence[Experiment], records: Mapping[str, Record]) -> int:
+    """How many pictures failed."""
+    return sum(isinstance(records.get(e.id), FailedRecord) for e in experiments)
+
+
+def chosen_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> list[str]:
     """These metrics, or all that were measured if there are none. Raises UserError where one was not measured."""
-    measured = dict.fromkeys(name for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics)
+    measured = measured_metrics(records.values())
     if not measured:
         raise UserError("this run measured nothing", where="compare", hint="give the sweep `metrics`, and run it again")
     for name in metrics:
@@ -225,9 +240,12 @@ def measured_metrics(records: Mapping[str, Record], metrics: Sequence[str]) -> l
     return list(metrics or measured)
 
 
-def _not_matched(records: Mapping[str, Record], metrics: Sequence[str], matched: str) -> list[str]:
-    """The metrics to compare: without the one that is matched, which is equal by choice."""
-    names = [name for name in measured_metrics(records, metrics) if name != matched]
+def metrics_to_compare(records: Mapping[str, Record], metrics: Sequence[str], matched: str) -> list[str]:
+    """These metrics, or all, without the one that is matched, which is equal by choice.
+
+    Raises UserError where one was not measured, or there is none but the matched one.
+    """
+    names = [name for name in chosen_metrics(records, metrics) if name != matched]
     if matched in metrics or not names:
         problem, hint = "the metric that is matched is equal by choice", "compare another one"
         raise UserError(problem, where="--metric" if metrics else "--matched", given=matched, hint=hint)
@@ -258,7 +276,6 @@ def check_pairs(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None
         if name not in OVER:
             raise unknown_name("setting of a pair", name, OVER, "--paired")
     varied = [name for name in OVER if len({getattr(e, name) for e in experiments}) > 1]
-    varied += ["seed"] if "seed" not in varied and has_draws(experiments) else []
     if varied and not set(pairs) & set(varied):
         problem = f"all pictures of this run have the same {' and '.join(pairs)}"
         raise UserError(problem, where="--paired", given=",".join(pairs), allowed=varied)
@@ -266,14 +283,14 @@ def check_pairs(pairs: Sequence[str], experiments: Sequence[Experiment]) -> None
 
 def _compared(cell: Cell, match: Cell | None, way: Way, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
     if match is None:
-        number = way.number(cell)
+        has_number = way.number(cell) is not None
         return Comparison(
-            cell, None, way.undefined if number is None else "the baseline has no cell with its other settings"
+            cell, None, "the baseline has no cell with its other settings" if has_number else way.undefined
         )
     if not way.is_match(cell, match):
         problem = f"nothing is {way.told}, {way.number(cell):.4g}: its nearest is {match.title}"
         return Comparison(cell, match, problem, is_far=True)
-    too_few = f"fewer than {LEAST_PAIRS} pairs with the same {', '.join(pairs)} that were measured"
+    too_few = f"fewer than {LEAST_PAIRS} independent pairs with the same {', '.join(pairs)} that were measured"
     return Comparison.of(cell, match, metrics, pairs, too_few)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from cfgsweep.engine.cost import cost
 from cfgsweep.evidence.cells import Cell, cells
 from cfgsweep.evidence.level_search import next_value
-from cfgsweep.evidence.matching import ByEffectiveScale, Way, alike, metrics_of, way_called
+from cfgsweep.evidence.matching import ByEffectiveScale, Way, alike, way_called
 from cfgsweep.guidance.schedules import Constant
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.compare_settings import EVALUATIONS, MATCHED, VALUE, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
@@ -47,10 +48,11 @@ def wanted(
         changed = None if is_baseline(cell.example, settings) else _settings(cell, found, settings)
         if changed is not None:
             for record in cell.records.values():
-                own = of_record[record.id]  # with the variables of its prompt, by which metrics of groups take pictures
-                control = _plain(own, settings, **changed)
-                controls.setdefault(control, Control(control, own.id))
-    return [one for e, one in controls.items() if e not in set(experiments)]
+                e = of_record[record.id]  # with the variables of its prompt, by which metrics of groups take pictures
+                control = _plain(e, settings, **changed)
+                controls.setdefault(control, Control(control, e.id))
+    own = set(experiments)
+    return [control for e, control in controls.items() if e not in own]
 
 
 def is_baseline(e: Experiment, settings: CompareSettings) -> bool:
@@ -99,7 +101,7 @@ def _searched(cell: Cell, settings: CompareSettings) -> Way | None:
     It is for plain guidance alone: of another baseline, only pictures tell how strong it is at a value.
     """
     if settings.matched not in MATCHED:
-        return way_called(settings.matched, metrics_of([cell]))
+        return way_called(settings.matched, measured_metrics(cell.records.values()))
     is_known = settings.baseline_is_plain or cell.effective_scale is None
     return None if is_known else ByEffectiveScale(AS_STRONG)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from cfgsweep.errors import unknown_name
 from cfgsweep.evidence.cells import GUIDANCE, Cell
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.sweep.compare_settings import EFFECTIVE_SCALE, EVALUATIONS, SETTINGS, VALUE
 
 
@@ -80,7 +81,19 @@ class ByEvaluations(Way):
         return excess, ByEffectiveScale().distance(cell, other), self.distance(cell, other)
 
 
-class ByValue(Way):
+class BySettings(Way):
+    """Nothing but the settings that are not compared."""
+
+    free: tuple[str, ...] = ("guider",)
+
+    def number(self, cell: Cell) -> float | None:
+        return 0.0
+
+    def tolerance(self, cell: Cell) -> float:
+        return 0.0
+
+
+class ByValue(BySettings):
     """The same value and the same schedule."""
 
     free = ("guider", "value")
@@ -88,21 +101,6 @@ class ByValue(Way):
 
     def number(self, cell: Cell) -> float | None:
         return cell.example.value
-
-    def tolerance(self, cell: Cell) -> float:
-        return 0.0
-
-
-class BySettings(Way):
-    """Nothing but the settings that are not compared."""
-
-    free = ("guider",)
-
-    def number(self, cell: Cell) -> float | None:
-        return 0.0
-
-    def tolerance(self, cell: Cell) -> float:
-        return 0.0
 
 
 class ByMetric(Way):
@@ -118,7 +116,7 @@ class ByMetric(Way):
         return fmean(numbers) if numbers else None
 
     def tolerance(self, cell: Cell) -> float:
-        """A tenth of the standard deviation over the cell's pictures, half of what is called a small effect."""
+        """A tenth of the standard deviation over the cell's observations, half of what is called a small effect."""
         numbers = cell.numbers(self.metric)
         return stdev(numbers) / 10 if len(numbers) > 1 else 0.0
 
@@ -138,11 +136,6 @@ def way_called(matched: str, metrics: Sequence[str]) -> Way:
     return WAYS[matched]() if matched in WAYS else ByMetric(matched)
 
 
-def metrics_of(found: Iterable[Cell]) -> list[str]:
-    """The metrics that pictures of the cells have."""
-    return list(dict.fromkeys(name for cell in found for record in cell.records.values() for name in record.metrics))
-
-
 def alike(cell: Cell, baseline: Sequence[Cell], free: Sequence[str]) -> list[Cell]:
     """The cells of the baseline with the other settings of the cell."""
     context = cell.context(free)
@@ -157,6 +150,6 @@ def nearest(cell: Cell, baseline: Sequence[Cell], way: Way, free: Sequence[str])
 
 def match_of(cell: Cell, baseline: Sequence[Cell], matched: str) -> Cell | None:
     """The cell of the baseline that matches; None where none does. Raises UserError where there is no such way."""
-    way = way_called(matched, metrics_of([cell]))
+    way = way_called(matched, measured_metrics(cell.records.values()))
     match = nearest(cell, baseline, way, way.free)
     return match if match is not None and way.is_match(cell, match) else None

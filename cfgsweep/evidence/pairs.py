@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import fmean
 from typing import NamedTuple
 
-from cfgsweep.evidence.cells import Cell, Draw, Pair, unit_of
+from cfgsweep.evidence.cells import Cell, Draw, Pair, observations
+from cfgsweep.evidence.copies import sharing_pictures
+from cfgsweep.evidence.statistics import mean_of
+from cfgsweep.metrics.spec import is_of_pictures
 from cfgsweep.storage.records import DoneRecord
 
 
@@ -21,6 +23,12 @@ class Partners(NamedTuple):
     def pixels(self) -> tuple[str, str]:
         """Hashes of the two pictures."""
         return self.own.pixels_sha256, self.other.pixels_sha256
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all is equal that a metric of single pictures depends on."""
+        own, other = ((r.pixels_sha256, r.prompt, r.label, r.model) for r in (self.own, self.other))
+        return own == other
 
 
 def partners(cell: Cell, match: Cell) -> Iterator[Partners]:
@@ -46,19 +54,22 @@ def _in_common(pair: Pair, both: Sequence[str]) -> Pair:
 
 
 def differences(metric: str, found: Iterable[Partners], settings: Sequence[str]) -> list[float]:
-    """One for each pair, or where pictures that differ in the seed have one number together, for each pair of groups.
+    """One for each independent observation of a metric: the mean of the differences of its pictures.
 
-    settings: what makes a pair. Pictures that have all of that in common count as one, by the mean of their
-    differences, and so do pairs of the same two pictures: these are one observation, however often it is there.
+    settings: what makes a pair; pictures that have all of that in common are one observation, and so are pairs that
+    have a picture in common. Equal pictures do not differ, though a network may have measured them to other last
+    digits, beside other pictures.
     """
+    observation, is_single = observations(metric, settings), is_of_pictures(metric)
     numbers: dict[object, list[float]] = {}
-    pictures: dict[object, list[tuple[str, str]]] = {}
+    pictures: dict[object, set[str]] = {}
     for one in found:
         if metric in one.own.metrics and metric in one.other.metrics:
-            unit = unit_of(one.pair, metric, settings)
-            numbers.setdefault(unit, []).append(one.own.metrics[metric] - one.other.metrics[metric])
-            pictures.setdefault(unit, []).append(one.pixels)
-    distinct: dict[tuple[tuple[str, str], ...], list[float]] = {}
-    for unit, each in numbers.items():
-        distinct.setdefault(tuple(sorted(pictures[unit])), []).append(fmean(each))
-    return [fmean(each) for each in distinct.values()]
+            place = observation(one.pair)
+            difference = one.own.metrics[metric] - one.other.metrics[metric]
+            numbers.setdefault(place, []).append(0.0 if is_single and one.is_equal else difference)
+            pictures.setdefault(place, set()).update(one.pixels)
+    united: dict[int, list[float]] = {}
+    for group, each in zip(sharing_pictures(list(pictures.values())), numbers.values(), strict=True):
+        united.setdefault(group, []).append(mean_of(each))
+    return [mean_of(each) for each in united.values()]

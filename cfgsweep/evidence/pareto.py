@@ -12,8 +12,9 @@ from cfgsweep.evidence.cells import Cell, apart, cells
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS, mean_interval
 from cfgsweep.metrics.spec import higher_is_better
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.reports.pareto_plot import Curve, Interval, ParetoPlot, Point
-from cfgsweep.storage.records import DoneRecord, Record
+from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 
 
@@ -48,7 +49,7 @@ def _check(metrics: Sequence[str], records: Mapping[str, Record]) -> None:
     if len(metrics) != 2 or metrics[0] == metrics[1]:
         allowed = "two different metrics: --plot METRIC,METRIC"
         raise UserError("a picture of two metrics", where="--plot", given=",".join(metrics), allowed=allowed)
-    measured = {name for record in records.values() if isinstance(record, DoneRecord) for name in record.metrics}
+    measured = measured_metrics(records.values())
     for name in metrics:
         if name not in measured:
             raise unknown_name("metric of this run", name, measured, "--plot")

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.evidence.cells import Cell, Pair, apart, cells
+from cfgsweep.evidence.cells import Cell, Pair, apart, cells, value_of
+from cfgsweep.evidence.copies import sharing_pictures
 from cfgsweep.evidence.matching import match_of
+from cfgsweep.evidence.pairs import partners
 from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.rating_files import RatedCell
 from cfgsweep.storage.records import Record
@@ -17,10 +19,16 @@ from cfgsweep.sweep.experiment import Experiment
 
 @dataclass(frozen=True)
 class Choice:
-    """Two cells by their numbers, and the seed, label and prompt of the two pictures to compare."""
+    """Two cells by their numbers, and the two pictures to compare by their ids, with the seed, label and prompt.
+
+    pair: without the seed of a fork or a U-turn that one of the two pictures does not have. observation: a number that
+    choices have in common whose answers are not independent, as those of forks of one seed.
+    """
 
     cells: tuple[int, int]
     pair: Pair
+    pictures: tuple[str, str]
+    observation: int
 
     @property
     def condition(self) -> Pair:
@@ -74,14 +82,13 @@ class Contest:
 
     def choices(self, two: tuple[int, int]) -> list[Choice]:
         """The pairs of pictures of two cells that are not equal."""
-        one, other = (self.cells[number].records for number in two)
+        found = [one for one in partners(*map(self.cells.__getitem__, two)) if len(set(one.pixels)) == 2]
+        seeds = [repr([value_of(one.pair, name) for name in OVER]) for one in found]
+        observations = sharing_pictures([(*one.pixels, seed) for one, seed in zip(found, seeds, strict=True)])
         return [
-            Choice(two, pair) for pair in one if pair in other and one[pair].pixels_sha256 != other[pair].pixels_sha256
+            Choice(two, one.pair, (one.own.id, one.other.id), observation)
+            for one, observation in zip(found, observations, strict=True)
         ]
-
-    def picture(self, cell: int, pair: Pair) -> str:
-        """The id of a picture."""
-        return self.cells[cell].records[pair].id
 
     def told(self, number: int) -> RatedCell:
         """A cell as keys have it."""

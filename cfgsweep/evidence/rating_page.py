@@ -12,7 +12,7 @@ from cfgsweep.evidence.rating_pairs import Shown
 from cfgsweep.models.video import Picture
 from cfgsweep.storage.png import png_bytes
 from cfgsweep.storage.rating_files import RatingKey
-from cfgsweep.system.html import csp_hash, json_in_html
+from cfgsweep.system.html import content_policy, csp_hash, json_in_html
 
 
 def page_of(key: RatingKey, shown: list[Shown], load: Callable[[str], Picture]) -> str:
@@ -31,23 +31,9 @@ def page_of(key: RatingKey, shown: list[Shown], load: Callable[[str], Picture]) 
     data = {"id": key.page, "question": key.question, "pairs": pairs, "pictures": pictures}
     style, script = _asset("rate.css"), _asset("rate.js")
     return Template(_asset("rate.html")).substitute(
-        policy=_policy(style, script), style=style, script=script, data=json_in_html(data)
+        policy=content_policy(csp_hash(style), [script]), style=style, script=script, data=json_in_html(data)
     )
 
 
 def _asset(name: str) -> str:
     return files("cfgsweep.evidence").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """A content security policy: this style, this script, pictures inside the page, and nothing else."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src {csp_hash(style)}",
-            f"script-src {csp_hash(script)}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )

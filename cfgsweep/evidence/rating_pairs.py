@@ -47,7 +47,10 @@ def pairs_to_show(contest: Contest, pairs: int, seed: int) -> list[Shown]:
 
 
 def _balanced(contest: Contest, count: int, random: Random) -> list[Choice]:
-    """The comparison used least goes next, with that of its pairs whose prompt, and whose seed, is used least."""
+    """The comparison used least goes next, with that of its pairs whose prompt, and whose seed, is used least.
+
+    Of pairs whose answers would not be independent one is taken.
+    """
     left = {two: contest.choices(two) for two in contest.compared}
     for choices in left.values():
         random.shuffle(choices)
@@ -56,7 +59,7 @@ def _balanced(contest: Contest, count: int, random: Random) -> list[Choice]:
     while len(found) < count and any(left.values()):
         two = min((two for two in left if left[two]), key=lambda two: used[two])
         choice = min(left[two], key=lambda one: (used[two, one.condition], used[one.condition], used[one.pair]))
-        left[two].remove(choice)
+        left[two] = [one for one in left[two] if one.observation != choice.observation]
         used.update([two, (two, choice.condition), choice.condition, choice.pair])
         found.append(choice)
     return found
@@ -78,7 +81,7 @@ def key_of(contest: Contest, shown: list[Shown], seed: int, question: str) -> Ra
     """What the page shows, with ids that tell nothing: hashes of the whole key."""
     used = sorted({number for one in shown for number in one.choice.cells})
     numbers = {number: place for place, number in enumerate(used)}
-    nameless = [_rated(contest, one, numbers) for one in shown]
+    nameless = [_rated(one, numbers) for one in shown]
     key = RatingKey(
         page="0" * 16,
         question=question,
@@ -98,12 +101,13 @@ def key_of(contest: Contest, shown: list[Shown], seed: int, question: str) -> Ra
     return key.model_copy(update={"page": page, "pairs": named})
 
 
-def _rated(contest: Contest, shown: Shown, numbers: dict[int, int]) -> RatedPair:
-    left, right = reversed(shown.choice.cells) if shown.is_swapped else shown.choice.cells
+def _rated(shown: Shown, numbers: dict[int, int]) -> RatedPair:
+    choice, order = shown.choice, -1 if shown.is_swapped else 1
+    (left, right), (left_picture, right_picture) = choice.cells[::order], choice.pictures[::order]
     return RatedPair(
         id="0" * 8,
         left=numbers[left],
         right=numbers[right],
-        left_picture=contest.picture(left, shown.choice.pair),
-        right_picture=contest.picture(right, shown.choice.pair),
+        left_picture=left_picture,
+        right_picture=right_picture,
     )

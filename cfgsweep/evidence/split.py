@@ -9,8 +9,16 @@ from statistics import fmean
 from typing import Any
 
 from cfgsweep.errors import UserError
-from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells
-from cfgsweep.evidence.comparison import Comparison, Comparisons, check_pairs, measured_metrics, with_corrected_p
+from cfgsweep.evidence.cells import GUIDANCE, Cell, apart, cells, value_of
+from cfgsweep.evidence.comparison import (
+    Comparison,
+    Comparisons,
+    check_pairs,
+    chosen_metrics,
+    failures,
+    metrics_to_compare,
+    with_corrected_p,
+)
 from cfgsweep.evidence.matching import match_of
 from cfgsweep.evidence.statistics import LEAST_PAIRS
 from cfgsweep.metrics.spec import higher_is_better, is_of_cells, is_of_groups
@@ -18,6 +26,7 @@ from cfgsweep.reports.cells import OVER
 from cfgsweep.storage.records import Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import aligned, html_table
+from cfgsweep.system.wording import counted
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,7 @@ class Halves:
         Raises UserError where there is one of all.
         """
         for unit in ("prompt", "label", "seed"):
-            place = OVER.index(unit)
-            values = list(dict.fromkeys(pair[place] for cell in found for pair in cell.records))
+            values = list(dict.fromkeys(value_of(pair, unit) for cell in found for pair in cell.records))
             if len(values) > 1:
                 Random(seed).shuffle(values)
                 half = len(values) // 2
@@ -45,11 +53,11 @@ class Halves:
 
     def part(self, cell: Cell, values: Sequence[object]) -> Cell:
         """The pictures of a cell that are of one half."""
-        place, kept = OVER.index(self.unit), set(values)
-        return replace(cell, records={pair: r for pair, r in cell.records.items() if pair[place] in kept})
+        kept = set(values)
+        return replace(cell, records={pair: r for pair, r in cell.records.items() if value_of(pair, self.unit) in kept})
 
     def __str__(self) -> str:
-        counts = [f"{len(values)} {self.unit}{'s' * (len(values) > 1)}" for values in (self.choose, self.judge)]
+        counts = [counted(len(values), self.unit) for values in (self.choose, self.judge)]
         return f"on {counts[0]}, and judged on the other {counts[1]}"
 
 
@@ -108,7 +116,7 @@ class Split:
         Raises UserError where there is no such metric, or nothing to split.
         """
         check_pairs(pairs, experiments)
-        (metric,), judged = measured_metrics(records, [metric]), measured_metrics(records, metrics)
+        (metric,), judged = chosen_metrics(records, [metric]), metrics_to_compare(records, metrics, matched)
         found = cells(experiments, records)
         own, others = apart(found, "guider", baseline)
         halves = Halves.of(found, seed)
@@ -122,7 +130,8 @@ class Split:
             _compared(halves.part(cell, halves.judge), halves.part(other, halves.judge), judged, pairs)
             for cell, other in _opponents(chosen, own, halves, baseline, matched)
         ]
-        comparisons = Comparisons(baseline, matched, with_corrected_p(compared), pairs=pairs)
+        failed = failures(experiments, records)
+        comparisons = Comparisons(baseline, matched, with_corrected_p(compared), pairs=pairs, failed=failed)
         return cls(metric, is_lower, seed, halves, chosen, comparisons)
 
     def as_json(self) -> dict[str, Any]:
@@ -208,4 +217,6 @@ def _opponents(
 
 
 def _compared(cell: Cell, match: Cell, metrics: Sequence[str], pairs: Sequence[str]) -> Comparison:
-    return Comparison.of(cell, match, metrics, pairs, f"fewer than {LEAST_PAIRS} pairs in the half to judge by")
+    return Comparison.of(
+        cell, match, metrics, pairs, f"fewer than {LEAST_PAIRS} independent pairs in the half to judge by"
+    )

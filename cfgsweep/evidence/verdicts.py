@@ -14,26 +14,25 @@ EQUAL = {EFFECTIVE_SCALE: "equal effective scale", EVALUATIONS: "equal evaluatio
 def sentences(comparisons: Comparisons) -> Iterator[str]:
     """'apg 3 against cfg 1.955 at equal effective scale: contrast lower by 0.0044 [0.0034, 0.0055]; …'."""
     level = EQUAL.get(comparisons.matched, f"equal {comparisons.matched}")
+    least_pairs = comparisons.least_pairs_to_show
     for one in comparisons.found:
         if one.problem or one.match is None:
             yield f"{one.cell.title}: not compared, {one.problem}"
         else:
-            clauses = "; ".join(_clauses(one, comparisons.pairs_to_show))
+            clauses = "; ".join(_clauses(one, least_pairs))
             yield f"{one.cell.title} against {one.match.title} at {level}: {clauses}"
 
 
-def _clauses(one: Comparison, pairs_to_show: int) -> Iterator[str]:
+def _clauses(one: Comparison, least_pairs: int) -> Iterator[str]:
     """What differs first, then what was not shown to or could not be, then what is the same in all pairs."""
     for each in one.differences:
         if each.verdict in ("higher", "lower"):
             yield f"{each.metric} {each.verdict} by {_amount(each)}"
     unshown = [each for each in one.differences if each.verdict == "not shown"]
+    few = [each.metric for each in unshown if each.found.pairs < least_pairs]
     ways = (
-        ("no difference shown in", [each.metric for each in unshown if each.found.pairs >= pairs_to_show]),
-        (
-            "too few pairs to show a difference in",
-            [each.metric for each in unshown if each.found.pairs < pairs_to_show],
-        ),
+        ("no difference shown in", [each.metric for each in unshown if each.found.pairs >= least_pairs]),
+        ("too few pairs to show a difference in", few),
         ("the same", [each.metric for each in one.differences if each.verdict == "equal"]),
         ("too few pairs to compare", [name for name in one.few if not is_of_cells(name)]),
     )

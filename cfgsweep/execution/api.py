@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
+from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.options import Options
-from cfgsweep.execution.shard import MOST_SHARDS, ShardOf
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
+from cfgsweep.storage.shard_of import MOST_SHARDS, ShardOf
 from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.guider_axis import GuiderEntry
 from cfgsweep.sweep.schema import Sweep, as_yaml, read_sweep
@@ -41,6 +43,9 @@ def run(
     batch_size: int | None = None,
     limit: int | None = None,
     shard: str | None = None,
+    gpus: int | str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     fail_fast: bool = False,
     retry_failed: bool = False,
     wait: bool = False,
@@ -60,7 +65,10 @@ def run(
     overrides: fields to change first, {"steps": 20, "phase.scan": 9} or ["steps=20"].
     device: auto, cuda, mps or cpu. dtype: auto, float32, float16 or bfloat16.
     batch_size: rows in every call of the denoiser. limit: compute at most this many pictures.
-    shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`.
+    shard: "2/16" computes the second of 16 parts of the sweep, in its folder `shards/2-of-16`, for `merge`. The folder
+        of such a part is gone on with as any other.
+    gpus: compute on so many GPUs at the same time, or "all". workers: on CPUs, in so many processes.
+    cluster: where these are: "local", this machine, if not given; "auto" or HOST:PORT of a Ray cluster.
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
@@ -77,13 +85,14 @@ def run(
     from cfgsweep.execution.run_sweep import run_sweep
 
     part = ShardOf.parse(shard) if shard is not None else None
+    actors = ClusterRequest.of(cluster, gpus, workers)
     options = Options(
         model=model,
-        device=device,
+        device=actors.device(device) if actors else device,
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
-        shard=part,
+        cluster=actors,
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
@@ -98,8 +107,8 @@ def run(
     display = choose(quiet)
     try:
         with user_code.allow_code(allow_code), document.error_context():
-            place = folder_of(found, out or folder)
-            return run_sweep(found, part.folder(place) if part else place, options, display)
+            place, own = shard_at(folder_of(found, out or folder), part)
+            return run_sweep(found, place, replace(options, shard=own), display)
     finally:
         display.close()
 
@@ -110,22 +119,26 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     model: str | None = None,
     overrides: Overrides = None,
+    shards: int | None = None,
     gpus: int | None = None,
     allow_code: bool = False,
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
-    gpus: also what it takes in so many shards at the same time. The other arguments are those of `run`.
+    shards: also what it takes in so many parts, each computed by `run` with `shard`, without what is in their folders
+    already. gpus: also what it takes to compute what is missing on so many GPUs at the same time.
+    The other arguments are those of `run`.
     Raises UserError where the sweep is not right.
     """
     from cfgsweep.execution.dry_run import summarise_plan
 
     folder = run_folder_of(sweep)
     found, document = load_sweep(sweep, overrides, allow_code)
-    if gpus is not None and not 1 <= gpus <= MOST_SHARDS:
-        raise UserError("no number of shards", where="gpus", given=gpus, allowed=f"from 1 to {MOST_SHARDS:,}")
+    for name, count in (("shards", shards), ("gpus", gpus)):
+        if count is not None and not 1 <= count <= MOST_SHARDS:
+            raise UserError(f"no number of {name}", where=name, given=count, allowed=f"from 1 to {MOST_SHARDS:,}")
     with document.error_context():
-        return summarise_plan(found, folder_of(found, out or folder), model, gpus)
+        return summarise_plan(found, folder_of(found, out or folder), model, shards, gpus)
 
 
 def check(
@@ -213,6 +226,23 @@ def load_sweep(
 
 def folder_of(sweep: Sweep, out: str | os.PathLike[str] | None) -> Path:
     return Path(out) if out is not None else Path("outputs") / sweep.name
+
+
+def shard_at(folder: Path, given: ShardOf | None) -> tuple[Path, ShardOf | None]:
+    """The folder to compute in, and which shard it is: that of `given` in a run's folder, or the folder itself.
+
+    Raises UserError where the folder is that of another shard.
+    """
+    from cfgsweep.storage.run_folder import RunFolder  # imports Pillow
+
+    own = RunFolder(folder).shard()
+    if own is None:
+        return (given.folder(folder), given) if given else (folder, None)
+    if given not in (None, own):
+        hint = "name the folder of the run, in which those of its shards are"
+        problem = f"{folder} is the folder of another shard"
+        raise UserError(problem, where="--shard", given=str(given), allowed=str(own), hint=hint)
+    return folder, own
 
 
 def assignments(overrides: Overrides) -> list[str]:

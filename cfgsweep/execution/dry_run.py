@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cfgsweep.engine.cost import cost
-from cfgsweep.engine.cut import cut
-from cfgsweep.engine.trace import GuidanceTrace
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.controls import most_controls
 from cfgsweep.execution.left_out import left_out
+from cfgsweep.execution.planned_parts import PlannedParts
 from cfgsweep.execution.planned_samplers import check_samplers_of_pipelines
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.models.source import Source
@@ -22,36 +21,6 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import GridShape
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import html_table
-from cfgsweep.system.wording import counted
-
-
-@dataclass(frozen=True)
-class PlannedShards:
-    """What the pending experiments take when they are computed in so many shards at the same time.
-
-    largest: evaluations of the largest shard. lost: evaluations that are taken more than once.
-    calls: the most calls of the denoiser that one picture needs, one after the other: no shard is faster than these.
-    """
-
-    count: int
-    largest: int
-    lost: int
-    calls: int
-
-    @classmethod
-    def of(cls, experiments: Sequence[Experiment], count: int, evaluations: int) -> PlannedShards:
-        found = [shard.evaluations for shard in cut(experiments, count)]
-        of_each_length = {(e.performed_steps, e.sampler, e.start): e for e in experiments}
-        calls = max((len(GuidanceTrace(e)) for e in of_each_length.values()), default=0)
-        return cls(count, max(found), sum(found) - evaluations, calls)
-
-    def line(self, evaluations: int) -> str:
-        faster = evaluations / self.largest if self.largest else 1.0
-        lost = self.lost / evaluations if evaluations else 0.0
-        return (
-            f"in {counted(self.count, 'shard')}: {self.largest:,} evaluations each at most, {faster:.1f} times fewer; "
-            f"{lost:.1%} more in all; at least {counted(self.calls, 'call')} one after the other"
-        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +31,7 @@ class PlanSummary:
     pending: experiments without a whole picture in the folder.
     evaluations: rows through the denoiser for the pending experiments; evaluations_unshared without prefix sharing.
     controls: how many pictures `compare` adds at most, and their evaluations.
-    shards: what it takes in parts that are computed apart, where that was asked for.
+    shards, gpus: what it takes in parts that are computed at the same time, where that was asked for.
     """
 
     name: str
@@ -75,17 +44,19 @@ class PlanSummary:
     shape: str  # in words: which axes multiply, and which follow others
     controls: int = 0
     control_evaluations: int = 0
-    shards: PlannedShards | None = None
+    shards: PlannedParts | None = None
+    gpus: PlannedParts | None = None
 
     def as_json(self) -> dict[str, object]:
         """The numbers, the names of the axes and the cautions."""
-        left_out = {"shape"} if self.shards else {"shape", "shards"}
-        return {key: value for key, value in asdict(self).items() if key not in left_out}
+        parts = {"shards": self.shards, "gpus": self.gpus}
+        numbers = {key: value for key, value in asdict(self).items() if key not in ("shape", *parts)}
+        return numbers | {key: part.as_json() for key, part in parts.items() if part}
 
     def lines(self) -> list[str]:
         numbers = (f"  {name:<15} {number:>8,}{f'   ({note})' if note else ''}" for name, number, note in self._rows())
-        shards = [f"  {self.shards.line(self.evaluations)}"] if self.shards else []
-        return [self._heading(), *numbers, *shards, *(f"  NOTICE: {caution}" for caution in self.cautions)]
+        parts = (f"  {part.line()}" for part in (self.shards, self.gpus) if part)
+        return [self._heading(), *numbers, *parts, *(f"  NOTICE: {caution}" for caution in self.cautions)]
 
     def _heading(self) -> str:
         return f"{self.name}: {self.shape}"
@@ -113,13 +84,17 @@ class PlanSummary:
         return html_table([*numbers, *cautions], caption=self._heading())
 
 
-def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None, shards: int | None = None) -> PlanSummary:
+def summarise_plan(
+    sweep: Sweep, folder: Path, model: str | None = None, shards: int | None = None, gpus: int | None = None
+) -> PlanSummary:
     """Count experiments and evaluations; those whose pictures are in the folder are done.
 
-    shards: in how many parts they are to be computed.
+    shards, gpus: in how many parts they are to be computed.
     """
     run = RunFolder(folder)
     experiments = expand(sweep, runs_as=runs_as(sweep, run, model))
+    if (shard := run.shard()) is not None:
+        experiments = shard.of(experiments)
     done = run.done(experiments)
     pending = [e for e in experiments if e.id not in done] if done else experiments
     to_do = cost(pending)
@@ -134,7 +109,8 @@ def summarise_plan(sweep: Sweep, folder: Path, model: str | None = None, shards:
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
         controls=controls,
-        shards=PlannedShards.of(pending, shards, to_do.evaluations) if shards else None,
+        shards=PlannedParts.in_shards(experiments, shards, folder) if shards else None,
+        gpus=PlannedParts.on_gpus(pending, gpus) if gpus else None,
         control_evaluations=of_controls,
         cautions=[*cautions(experiments, sweep.previews), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),

@@ -13,7 +13,7 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
-from cfgsweep.models.video import frames_of
+from cfgsweep.models.video import frame_count
 from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.storage.previews import save_previews
 from cfgsweep.storage.records import DoneRecord, FailedRecord
@@ -118,7 +118,7 @@ class Job:
             **self._settings(finished.experiment),
             "width": finished.image.width,
             "height": finished.image.height,
-            **({"frames": frames} if (frames := len(frames_of(finished.image))) > 1 else {}),
+            **({"frames": frames} if (frames := frame_count(finished.image)) > 1 else {}),
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
             **(finished.diagnostics.means() if finished.diagnostics else {}),

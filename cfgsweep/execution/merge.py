@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfgsweep.engine.cut import cut
+from cfgsweep.config.user_code import allow_code as code_allowed
 from cfgsweep.execution.measure import sources_of
+from cfgsweep.execution.missing_pictures import missing_pictures
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_sweep import write_reports
-from cfgsweep.models.device import choose as choose_device
-from cfgsweep.pages.write import write_page
+from cfgsweep.pages.keep import keep_page
 from cfgsweep.reports.measure import RunMetrics
-from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.input_copies import copy_inputs
+from cfgsweep.storage.merged_numbers import MergedNumbers
+from cfgsweep.storage.open_run import read_sweep_of_records, with_earlier
+from cfgsweep.storage.records import EnvironmentRecord
 from cfgsweep.storage.run_folder import RunFolder
-from cfgsweep.storage.shard_folders import Shards, copy_run, copy_what_is_common, merged_environment
+from cfgsweep.storage.shard_folders import Shards, copy_shard
 from cfgsweep.storage.verify import repair
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display, choose
 from cfgsweep.system.locks import held
 from cfgsweep.system.quiet import quiet_libraries
@@ -37,53 +40,79 @@ class Merged:
     def lines(self) -> list[str]:
         done = sum(1 for _ in self.run)
         first = f"{self.run.folder}: {done:,} of {counted(len(self.run.experiments), 'picture')}, {self.copied:,} new"
-        return [first, *self.missing, *map(str, self.run.grid_files)]
+        page = [str(self.run.page_file)] if self.run.page_file else []
+        return [first, *self.missing, *map(str, self.run.grid_files), *page]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
 
-def merge(folder: str | os.PathLike[str], *, wait: bool = False, quiet: bool = False) -> Merged:
+def merge(
+    folder: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    wait: bool = False,
+    quiet: bool = False,
+    allow_code: bool = False,
+) -> Merged:
     """Copy what the shards of a run have into one run folder, measure it, and write its grids and page.
 
     folder: of the run; its shards are in `shards`, as `run` with `shard` makes them. Shards may be missing or at work:
     merging again adds what has come since. The shards stay as they are.
-    Raises UserError where the shards' sweeps, models, batch shapes, versions or kinds of device differ.
+    device: where networks of metrics run. allow_code: import the Python files that the sweep names, such as those of
+    metrics. The other arguments are those of `run`.
+    Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
+    device differ, or a metric cannot be had.
     """
     display = choose(quiet)
     try:
-        with quiet_libraries():
-            return _merge(Path(folder), wait, display)
+        with quiet_libraries(), code_allowed(allow_code):
+            return _merge(Shards.of(Path(folder)), device, wait, display, allow_code)
     finally:
         display.close()
 
 
-def _merge(folder: Path, wait: bool, display: Display) -> Merged:
-    shards, target = Shards.of(folder), RunFolder(folder)
-    shards.check_alike(target if target.sweep_file.is_file() else None)
+def _merge(shards: Shards, device: str, wait: bool, display: Display, with_code: bool) -> Merged:
+    target = RunFolder(shards.run)
+    environment = shards.environment(target)
+    sweep, experiments = _sweep_of(shards, environment, with_code)
+    metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(device, sweep))
     target.create()
-    with held(folder, wait, display.notice):
-        target.write_environment(merged_environment(shards))  # first: by this file the folder is known to be a run's
+    with held(target.folder, wait, display.notice):
+        # environment.json is first: by this file the folder is known to be a run's
+        target.write_environment(environment.model_dump(exclude_none=True))
         repair(target, display)
-        copied = sum(copy_run(shard, target) for shard in shards.begun.values())
-        copy_what_is_common(shards, target)
-        run, sweep, experiments = sweep_of_run(folder)
-        metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), choose_device("auto").device)
-        grids = write_reports(run, sweep, experiments, metrics, display)
-        write_page(run, sweep, experiments)
-    return Merged(Run(run, sweep, experiments, grids), copied, tuple(_missing(shards, run, experiments)))
+        copied = _copy(shards, target, experiments)
+        grids = write_reports(target, sweep, experiments, metrics, display)
+        page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
+    missing = missing_pictures(shards, target, experiments)
+    return Merged(Run(target, sweep, experiments, grids, page=page), copied, tuple(missing))
 
 
-def _missing(shards: Shards, run: RunFolder, experiments: Sequence[Experiment]) -> Iterator[str]:
-    """A line for every shard of which pictures are missing, with the command that makes them."""
-    records, begun = run.records_of(experiments), shards.begun
-    if len(records) == len(experiments):
-        return
-    sweep = next(iter(begun.values())).sweep_file
-    parts = cut(experiments, shards.count)
-    for number, part in enumerate(parts, 1):
-        lacking = sum(e.id not in records for e in part.experiments)
-        if lacking:
-            words = ["cfgsweep", "run", str(sweep), "--shard", f"{number}/{shards.count}", "--out", str(shards.run)]
-            state = f"{lacking:,} missing" if number in begun else "not begun"
-            yield f"shard {number} of {shards.count}: {state}: {shlex.join(words)}"
+def _sweep_of(shards: Shards, environment: EnvironmentRecord, with_code: bool) -> tuple[Sweep, list[Experiment]]:
+    """The sweep that all shards have, and its experiments."""
+    records = (record for shard in shards.folders for record in shard.records().values())
+    return read_sweep_of_records(shards.sweep_file(), records, environment, with_code)
+
+
+def _device(given: str, sweep: Sweep) -> str:
+    """Where metrics run. Torch, which knows the devices, is imported where there are metrics."""
+    if not sweep.metrics and given == "auto":
+        return "cpu"
+    from cfgsweep.models.device import choose as choose_device
+
+    return choose_device(given).device
+
+
+def _copy(shards: Shards, target: RunFolder, experiments: Sequence[Experiment]) -> int:
+    """Copy what the run lacks; return how many pictures. A record comes after everything that it needs."""
+    copy_inputs([shard.inputs for shard in shards.folders], target.inputs)
+    target.write_sweep_text(shards.sweep_file().read_bytes())
+    numbers = MergedNumbers(target, shards.folders)
+    numbers.write()
+    there = set(target.done(experiments))
+    lacking = {e.id for e in experiments} - there
+    count = len(lacking)
+    for shard in shards.folders:
+        lacking -= copy_shard(shard, target, lacking, numbers)
+    return count - len(lacking)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError
-from cfgsweep.execution.shard import ShardOf
+from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.storage.records import MOST_ROWS
+from cfgsweep.storage.shard_of import ShardOf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,8 @@ class Options:
     model: replaces the sweep's model, and has no fallback.
     device, dtype: "auto" leaves the choice to the run folder or the machine.
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
-    shard: compute only those that are in this shard of the sweep.
+    shard: compute only those that are in this shard of the sweep. cluster: the actors that compute, None in this
+    process.
     command: what environment.json records as the command.
     mirror: the URL of a copy of the run folder, from which what is missing here comes, and which is kept in step.
     page: whether the page of the run is written. live: while it goes on, too.
@@ -30,6 +32,7 @@ class Options:
     batch_size: int | None = None
     limit: int | None = None
     shard: ShardOf | None = None
+    cluster: ClusterRequest | None = None
     allow_pickle: bool = False
     fail_fast: bool = False
     retry_failed: bool = False

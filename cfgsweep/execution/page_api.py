@@ -11,7 +11,6 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.run_api import open_run, opened_run
 from cfgsweep.storage.artifacts import PAGE_INDEX
 from cfgsweep.storage.page_files import SINGLE
-from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.display import SilentDisplay
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def page(
         return write_single(*content, others, path)
     if out is not None:
         return write_page_folder(*content, others, Path(out))
-    write_page(*content)
+    write_page(*content, is_repaired=True)
     return opened.folder / PAGE_INDEX
 
 
@@ -60,10 +59,7 @@ def write_page_of(folder: Path) -> None:
 
     A notice says so where that cannot be done: the folder may be one that nobody may write into.
     """
-    from cfgsweep.pages.current import is_current
+    from cfgsweep.pages.keep import keep_page
 
-    try:
-        if not is_current(RunFolder(folder)):
-            page(folder)
-    except (OSError, UserError) as error:
-        SilentDisplay().notice(f"no page was written: {error}")
+    opened = open_run(folder)
+    keep_page(opened.run_folder, opened.sweep, opened.experiments, SilentDisplay().notice)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cfgsweep.engine.plan import Plan
-from cfgsweep.errors import UserError
-from cfgsweep.execution.local import LocalExecutor
-from cfgsweep.execution.model_checks import check_guiders
+from cfgsweep.execution.executor import Executor
 from cfgsweep.guidance.interface import GuiderBase
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.guider_axis import as_entry, of_groups
@@ -15,7 +12,7 @@ from cfgsweep.sweep.schema import Sweep
 
 
 def without_what_models_refuse(
-    sweep: Sweep, experiments: Sequence[Experiment], executor: LocalExecutor
+    sweep: Sweep, experiments: Sequence[Experiment], executor: Executor
 ) -> tuple[Sweep, list[Experiment]]:
     """The sweep, and its experiments, without the guiders of groups that a model has no layers or formula for.
 
@@ -41,11 +38,8 @@ def without_what_models_refuse(
     return sweep.model_copy(update={"exclude": [*sweep.exclude, *excluded]}), kept
 
 
-def _refusals(
-    candidates: Sequence[Experiment], executor: LocalExecutor
-) -> Iterator[tuple[tuple[str, GuiderBase], str]]:
+def _refusals(candidates: Sequence[Experiment], executor: Executor) -> Iterator[tuple[tuple[str, GuiderBase], str]]:
     for e in candidates:
-        try:
-            check_guiders(Plan([e]), executor.denoiser(e))
-        except UserError as error:
-            yield (e.model, e.guider), error.problem
+        reason = executor.refusal(e)
+        if reason is not None:
+            yield (e.model, e.guider), reason

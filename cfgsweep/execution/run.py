@@ -140,11 +140,12 @@ class Run:
         experiments: Sequence[Experiment],
         grids: Sequence[Path] = (),
         failures: Sequence[Experiment] = (),
+        page: Path | None = None,
     ):
-        """grids, failures: what the call of `cfgsweep.run` that returns this object wrote, and could not compute."""
+        """grids, page, failures: what the call of `cfgsweep.run` that returns this wrote, and could not compute."""
         self.chosen: list[str] = []  # the conditions of `where`
         self.sweep, self.experiments = sweep, list(experiments)
-        self.grid_files, self._failures = list(grids), list(failures)
+        self.grid_files, self.page_file, self._failures = list(grids), page, list(failures)
         self._folder = folder
 
     @classmethod

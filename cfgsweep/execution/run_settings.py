@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from cfgsweep.execution.fingerprints import fingerprint_by_name
 from cfgsweep.execution.model_sources import resolve_models
 from cfgsweep.execution.options import Options
 from cfgsweep.models.device import Compute
-from cfgsweep.models.fingerprint import fingerprint, fingerprint_of_part
+from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.storage.environment import Environment
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
-from cfgsweep.sweep.experiment import VAE_PREFIX
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.system.display import Display
 
@@ -38,13 +38,20 @@ class RunSettings:
         self._fingerprints: dict[str, str] = {}
 
     @classmethod
-    def settle(cls, sweep: Sweep, found: EnvironmentRecord | None, options: Options, display: Display) -> RunSettings:
+    def settle(
+        cls,
+        sweep: Sweep,
+        found: EnvironmentRecord | None,
+        options: Options,
+        display: Display,
+        machine: Machine | None = None,
+    ) -> RunSettings:
         """The settings that the options give, and for what they leave open those of the folder or of the machine.
 
-        found: environment.json of the folder, None in a new one. Raises UserError where an option contradicts it, or a
-        model cannot run.
+        found: environment.json of the folder, None in a new one. machine: that computes, if not this one. Raises
+        UserError where an option contradicts the folder, or a model cannot run.
         """
-        environment = Environment(found, display, options.command)
+        environment = Environment(found, display, options.command, options.shard, machine)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = resolve_models(sweep, options, compute.device, display)
         settings = cls(environment, compute, sources, options, sweep.diagnostics, sweep.previews)
@@ -53,7 +60,8 @@ class RunSettings:
 
     def settle_again(self, found: EnvironmentRecord | None, display: Display) -> None:
         """Take over what another process has settled for the folder in the meantime."""
-        self.environment = Environment(found, display, self.options.command)
+        machine = self.environment.machine
+        self.environment = Environment(found, display, self.options.command, self.options.shard, machine)
         self.compute = self.environment.settle_compute(self.options.device, self.options.dtype)
         self._check_batch_sizes()
 
@@ -89,12 +97,15 @@ class RunSettings:
         self._row_bytes[model, size] = taken
         self.environment.note_row_bytes(model, size, taken)
 
-    def note_model(self, model: str, sampled: Callable[[], str]) -> None:
+    def note_model(self, model: str, sampled: Callable[[], str], fingerprint: str | None = None) -> None:
         """Note that the model predicts in this folder. Raises UserError where its files are not those of this folder.
 
-        sampled: gives the model's fingerprint as version 0.1 has it, for a folder of that version.
+        sampled: gives the model's fingerprint as version 0.1 has it, for a folder of that version. fingerprint: of the
+        model, where its files are not on this machine.
         """
         names = [asked for asked, name in self.runs_as().items() if name == model] or [model]
+        if fingerprint is not None:
+            self._fingerprints[model] = fingerprint
         self.environment.note_model(names, model, self.fingerprint(model), sampled)
 
     def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None) -> str | None:
@@ -113,13 +124,8 @@ class RunSettings:
 
     def fingerprint(self, model: str) -> str:
         """The fingerprint of a model of the sweep or of its guiders, of a LoRA, or of an autoencoder."""
-        if model not in self._fingerprints and model.startswith(VAE_PREFIX):
-            from cfgsweep.models.vae import vae_folder  # imports torch
-
-            self._fingerprints[model] = fingerprint_of_part(vae_folder(model.removeprefix(VAE_PREFIX)))
         if model not in self._fingerprints:
-            known = {source.name: source for source in self.sources.values()}
-            self._fingerprints[model] = fingerprint(known.get(model) or Source.of(model))
+            self._fingerprints[model] = fingerprint_by_name(model, self.sources.values())
         return self._fingerprints[model]
 
     def as_json(self) -> dict[str, object]:

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfgsweep.errors import RunFailed, UserError
+from cfgsweep.execution.computing import compute, say_what_is_there
 from cfgsweep.execution.control_waves import add_controls
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_page import RunPage
+from cfgsweep.execution.run_shard import run_shard
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.workplace import Workplace
+from cfgsweep.execution.workplaces import workplace
+from cfgsweep.models import device as devices
 from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
@@ -29,7 +34,7 @@ from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from cfgsweep.engine.results import Failed
-    from cfgsweep.execution.local import LocalExecutor
+    from cfgsweep.execution.executor import Executor
 
 MOST_SENTENCES = 24  # of a comparison that a run tells
 DRAWN_AT_A_STOP = 20_000  # experiments, of which grids are drawn within a second or two
@@ -60,102 +65,74 @@ def _run(
     sweep: Sweep, folder: Path, options: Options, display: Display, listeners: Sequence[Callable[[Record], None]]
 ) -> Run:
     """listeners: are called with every record that is saved."""
-    session = RunSession.begin(sweep, folder, options, display)
-    session.listeners.extend(listeners)
+    with workplace(options, display) as place:
+        session = RunSession.begin(sweep, folder, options, display, machine=place.machine)
+        session.listeners.extend(listeners)
+        return _run_at(place, session, sweep)
+
+
+def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
+    options, display = session.options, session.display
     experiments = session.expand(sweep)
     for caution in [*cautions(experiments, sweep.previews), *left_out(sweep, experiments)]:
         display.notice(caution)
     settings = session.settings
-    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, settings.compute.device)
+    device = devices.here_like(settings.compute.device) or "cpu"
+    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device)
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
-        executor = _executor_of_missing(session, experiments)
+        executor = _executor_of_missing(place, session, experiments)
         if executor is not None:
             sweep, experiments = _without_what_models_refuse(sweep, experiments, executor)
             metrics = metrics.of(experiments)
+        if options.shard is not None:
+            return run_shard(session, options.shard, executor, sweep, experiments, metrics)
+        say_what_is_there(session, experiments)
         page = RunPage(session, sweep, experiments)
 
         def accepted() -> None:
             session.run_folder.write_sweep(sweep)
-            page.begin()
+            if executor is not None:
+                page.begin()
 
         try:
-            failed = _compute(session, executor, experiments, accepted)
+            failed = compute(session, executor, experiments, accepted)
             if sweep.compare is not None:
-                failed = [*failed, *_add_controls(session, executor, sweep.compare, experiments, metrics)]
+                failed = [*failed, *_add_controls(place, session, executor, sweep.compare, experiments, metrics)]
         except (KeyboardInterrupt, RunFailed):
             display.close()
             _write_what_there_is(session.run_folder, sweep, experiments, display)
             page.stop()
             raise
+        finally:
+            place.close()
         display.close()
-        if options.shard is not None:
-            session.run_folder.sort_records(experiments)
-            metrics.measure_single(session.run_folder, display)
-            if options.live:
-                page.end()
-            return Run(session.run_folder, sweep, experiments, [], [one.experiment for one in failed])
         grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
-        page.end(executor is not None)
-    return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed])
+        written = page.end()
+    return Run(session.run_folder, sweep, experiments, grids, [one.experiment for one in failed], written)
 
 
-def _executor_of_missing(
-    session: RunSession, experiments: Sequence[Experiment], unit: str = "picture"
-) -> LocalExecutor | None:
+def _executor_of_missing(place: Workplace, session: RunSession, experiments: Sequence[Experiment]) -> Executor | None:
     """What computes the pictures that are missing; None where none is. Torch is imported only where it is needed."""
-    done = session.run_folder.done(experiments)
-    if done:
-        session.display.say(f"{len(done):,} of {counted(len(experiments), unit, ('was', 'were'))} there already")
-    if not session.pending(experiments, done):
+    if not session.pending(experiments, session.run_folder.done(experiments)):
         return None
-    from cfgsweep.execution.local import LocalExecutor
-
-    session.settings.environment.notice_other_capability(session.settings.compute)
-    return LocalExecutor(session)
+    return place.executor(session)
 
 
 def _without_what_models_refuse(
-    sweep: Sweep, experiments: list[Experiment], executor: LocalExecutor
+    sweep: Sweep, experiments: list[Experiment], executor: Executor
 ) -> tuple[Sweep, list[Experiment]]:
     from cfgsweep.execution.refused_guiders import without_what_models_refuse  # imports torch
 
     return without_what_models_refuse(sweep, experiments, executor)
 
 
-def _compute(
-    session: RunSession,
-    executor: LocalExecutor | None,
-    experiments: Sequence[Experiment],
-    accepted: Callable[[], None] = lambda: None,
-    unit: str = "picture",
-) -> Sequence[Failed]:
-    """Compute the pictures that are missing, and return those that could not be.
-
-    accepted: called unless a model refuses the experiments. unit: what is counted.
-    """
-    display = session.display
-    if executor is None:
-        accepted()
-        return ()
-    from cfgsweep.execution.job import share_saved
-
-    with quiet_libraries("torch"):
-        summary = executor.run(experiments, unit=f"{unit}s", accepted=accepted)
-    if summary.pictures:
-        display.say(
-            f"{counted(summary.pictures, unit)} in {summary.seconds:.1f} s, "
-            f"{counted(summary.evaluations, 'evaluation')}. "
-            f"One by one it would have been {summary.planned.unshared}: {share_saved(summary.planned)}."
-        )
-    return summary.failed
-
-
 def _add_controls(
+    place: Workplace,
     session: RunSession,
-    executor: LocalExecutor | None,
+    executor: Executor | None,
     settings: CompareSettings,
     experiments: Sequence[Experiment],
     metrics: RunMetrics,
@@ -164,12 +141,13 @@ def _add_controls(
     metrics.measure(session.run_folder)
     failed: list[Failed] = []
 
-    def compute(controls: Sequence[Experiment]) -> None:
+    def compute_controls(controls: Sequence[Experiment]) -> None:
         nonlocal executor
-        executor = executor or _executor_of_missing(session, controls, "control")
-        failed.extend(_compute(session, executor, controls, unit="control"))
+        say_what_is_there(session, controls, "control")
+        executor = executor or _executor_of_missing(place, session, controls)
+        failed.extend(compute(session, executor, controls, unit="control"))
 
-    add_controls(session, settings, experiments, metrics, compute)
+    add_controls(session, settings, experiments, metrics, compute_controls)
     return failed
 
 

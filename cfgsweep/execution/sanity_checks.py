@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 
-from cfgsweep.engine.trace import GuidanceTrace
+from cfgsweep.engine.trace import numbers_of_calls
 from cfgsweep.execution.unusual_scales import idle_scales, unusual_scales
 from cfgsweep.guidance.guiders.perturbation import PerturbedGuider
 from cfgsweep.sweep.experiment import Experiment
@@ -34,13 +33,8 @@ def _fewer_previews(experiments: Sequence[Experiment], previews: int) -> list[st
     """A sentence where some pictures have fewer calls of the denoiser than the sweep asks for previews."""
     if not previews:
         return []
-    ways: dict[Hashable, list[Experiment]] = {}
-    for e in experiments:
-        ways.setdefault((e.sampler, e.steps, e.performed_steps, e.start), []).append(e)
-    calls: Counter[int] = Counter()
-    for alike in ways.values():
-        calls[GuidanceTrace(alike[0]).own_calls] += len(alike)
-    count = sum(number for own, number in calls.items() if own < previews)
+    calls = [own for _, own in numbers_of_calls(experiments)]
+    count = sum(own < previews for own in calls)
     fewest = min(calls, default=previews)
     several = f"in {count} of {counted(len(experiments), 'experiment')} there are fewer previews than {previews}"
     return [f"{several}: one for each call of the denoiser, of which the fewest are {fewest}"] if count else []

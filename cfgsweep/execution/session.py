@@ -9,6 +9,8 @@ from pathlib import Path
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
+from cfgsweep.models.machine import Machine
+from cfgsweep.storage.picture_copies import copy_pictures
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
@@ -30,15 +32,22 @@ class RunSession:
 
     @classmethod
     def begin(
-        cls, sweep: Sweep, folder: Path, options: Options, display: Display, like: RunFolder | None = None
+        cls,
+        sweep: Sweep,
+        folder: Path,
+        options: Options,
+        display: Display,
+        like: RunFolder | None = None,
+        machine: Machine | None = None,
     ) -> RunSession:
         """Settle how the folder's pictures are computed. Writes nothing, and loads no model.
 
         like: a run whose pictures are copied into a new folder, so that the others have to be computed like them.
+        machine: that computes, if not this one.
         """
         run_folder = RunFolder(folder)
         found = run_folder.environment() or (like.environment() if like else None)
-        return cls(run_folder, RunSettings.settle(sweep, found, options, display), options, display)
+        return cls(run_folder, RunSettings.settle(sweep, found, options, display, machine), options, display)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -69,9 +78,6 @@ class RunSession:
     def pending(self, experiments: Sequence[Experiment], done: Container[str]) -> list[Experiment]:
         """The experiments to compute, as the options have it. done: ids of those that have their pictures."""
         candidates = self.run_folder.failed(experiments) if self.options.retry_failed else experiments
-        if self.options.shard is not None:
-            own = self.options.shard.of(experiments)
-            candidates = [e for e in candidates if e in own]
         return [e for e in candidates if e.id not in done][: self.options.limit]
 
     def copy_pictures(self, other: RunFolder) -> int:
@@ -87,7 +93,7 @@ class RunSession:
                 f"{counted(len(refused), 'picture')} of {other.folder} {'is' if len(refused) == 1 else 'are'} "
                 "not taken over, since made otherwise: " + "; ".join(dict.fromkeys(refused))
             )
-        return self.run_folder.copy_pictures(other, alike)
+        return copy_pictures(other, self.run_folder, alike)
 
     def notice_once(self, notice: str) -> None:
         """Show a notice, unless this session has shown it before: a search computes in many rounds."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cfgsweep.engine.engine import Engine
@@ -40,6 +40,10 @@ class ComputeTask:
     row_bytes: int
     diagnostics: bool = False
     previews: int = 0
+
+    def of(self, experiments: Iterable[Experiment]) -> ComputeTask:
+        """The same for some of the experiments."""
+        return replace(self, experiments=tuple(experiments))
 
 
 def execute(

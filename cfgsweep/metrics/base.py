@@ -50,6 +50,7 @@ class Metric(Registered):
 
     name: how a sweep file calls it. unit: what its number is, with its range, for the axis of a plot.
     higher_is_better: None where that depends on what is wanted.
+    formula_version: raised when the same pictures and settings get another number, so that old ones are measured anew.
     source_of: paper or package that it is from. needs: what it is computed from: picture, prompt, label, seeds (several
     pictures that differ in the seed), reference (a set of pictures to compare with).
     Settings: the class of its settings. settings: those that were given, else the usual ones. device: where its network
@@ -62,6 +63,7 @@ class Metric(Registered):
     registry: ClassVar[Registry[Metric]] = Registry("metric", __package__)
     unit: ClassVar[str] = ""
     higher_is_better: ClassVar[bool | None] = None
+    formula_version: ClassVar[int] = 1
     source_of: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = (PICTURE,)
     Settings: ClassVar[type[MetricSettings]] = MetricSettings
@@ -71,7 +73,8 @@ class Metric(Registered):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if not any(field.is_required() for field in cls.Settings.model_fields.values()):
+        is_own = "settings" in vars(cls)  # a class may have an attribute of this name for itself
+        if not is_own and not any(field.is_required() for field in cls.Settings.model_fields.values()):
             cls.settings = cls.Settings()
 
     def __init__(self, source: Source):

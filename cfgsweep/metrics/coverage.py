@@ -20,6 +20,7 @@ class Coverage(NeighbourMetric):
     name = "coverage"
     unit = "share of the reference that is covered, 0 to 1"
     higher_is_better = True
+    formula_version = 2  # in the first one a ball had its surface
     source_of = "Naeem et al. 2020, arXiv 2002.09797"
     Settings = FiveNeighbours
 

@@ -20,6 +20,7 @@ class Density(NeighbourMetric):
     name = "density"
     unit = "density of pictures in the reference, 1 if alike"
     higher_is_better = True
+    formula_version = 2  # in the first one a ball had its surface
     source_of = "Naeem et al. 2020, arXiv 2002.09797"
     Settings = FiveNeighbours
 

@@ -12,7 +12,15 @@ from cfgsweep.config.json_schema import FILE_PATTERN, only
 from cfgsweep.config.parameters import compact, plain
 from cfgsweep.config.validation_words import told
 from cfgsweep.errors import UserError, unknown_name
-from cfgsweep.metrics.base import METRICS, AnySettings, CellMetric, GroupMetric, Metric, MetricSettings
+from cfgsweep.metrics.base import (
+    METRICS,
+    AnySettings,
+    CellMetric,
+    GroupMetric,
+    Metric,
+    MetricSettings,
+    PictureMetric,
+)
 
 if TYPE_CHECKING:
     from cfgsweep.models.source import Source
@@ -61,7 +69,9 @@ class MetricSpec:
     def make(self, source: Source, device: str = "cpu") -> Metric:
         """The metric for the pictures of a model; it is still to be prepared."""
         metric = self.cls(source)
-        metric.settings, metric.device = self.settings, device
+        if self.cls.Settings.model_fields:
+            metric.settings = self.settings
+        metric.device = device
         return metric
 
 
@@ -107,6 +117,11 @@ def metric_of(key: str) -> type[Metric] | None:
         return METRICS.look_up(SETTING.split(key, maxsplit=1)[0])
     except UserError:
         return None
+
+
+def is_of_pictures(key: str) -> bool:
+    """Does the number depend on one picture and its condition alone? False where its code is not at hand."""
+    return issubclass(metric_of(key) or Metric, PictureMetric)
 
 
 def is_of_groups(key: str) -> bool:

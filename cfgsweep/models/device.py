@@ -27,11 +27,14 @@ class Compute:
 
     On a CPU, every batch runs on one thread, and there is one worker per core. For small models this is faster than
     all cores in one operation, and the results do not depend on the number of cores.
+
+    sharers: how many processes share the memory of the device.
     """
 
     device: str
     dtype_name: str
     workers: int
+    sharers: int = 1
 
     @property
     def traces_networks(self) -> bool:
@@ -66,9 +69,16 @@ OTHER_NAMES = {
 }
 
 
-def is_here(device: str) -> bool:
-    """Whether this machine has a device of that kind."""
-    return device == "cpu" or device.split(":")[0] == accelerator()
+def kind(device: str) -> str:
+    """'cuda' of 'cuda:1'."""
+    return device.partition(":")[0]
+
+
+def here_like(device: str) -> str | None:
+    """That device, or where this machine has only others of its kind, the first of them; None where it has none."""
+    if device != "cpu" and kind(device) != accelerator():
+        return None
+    return device if device == "cpu" or _has_index(device) else kind(device)
 
 
 def choose(device: str = "auto", dtype: str = "auto") -> Compute:
@@ -78,7 +88,7 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     a CPU that does not compute it (see `usable_dtype`).
     """
     name = accelerator() or "cpu" if device == "auto" else device
-    if name.split(":")[0] not in DEVICES:
+    if kind(name) not in DEVICES:
         raise _unknown("device", name, ["auto", *DEVICES])
     if name != "cpu":
         _refuse_absent(name)
@@ -100,7 +110,7 @@ def _unknown(kind: str, given: str, known: list[str]) -> UserError:
 def _refuse_absent(name: str) -> None:
     """Raises UserError where this machine does not have the accelerator."""
     found = accelerator()
-    if name.split(":")[0] != found or not _has_index(name):
+    if kind(name) != found or not _has_index(name):
         raise UserError("this device is not here", where="--device", given=name, allowed=["auto", found or "cpu"])
 
 

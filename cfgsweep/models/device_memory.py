@@ -43,7 +43,11 @@ def with_room(compute: Compute, batch_size: int, weight_bytes: int, row_bytes: i
 
 
 def memory_bytes(compute: Compute) -> int:
-    """Total memory of the device."""
+    """Total memory of the device, or this process's share of it."""
+    return _total_bytes(compute) // compute.sharers
+
+
+def _total_bytes(compute: Compute) -> int:
     if compute.device.startswith("cuda"):
         return torch.cuda.get_device_properties(compute.device).total_memory
     if compute.device == "mps":

@@ -1,4 +1,4 @@
-"""Pictures of one frame, which are PIL images, and of several, which are videos."""
+"""Pictures of one frame, which are PIL images, of several, which are videos, and either as the bytes of a file."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ DEFAULT_FPS = 8.0  # where nothing tells it
 Picture = Image.Image | Video
 
 
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture as a PNG file without any text in it, as it comes from another process.
+
+    frames: how many it has. pixels_sha256: see `storage/png.py`.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    frames: int
+    pixels_sha256: str
+
+
+AnyPicture = Picture | EncodedPicture
+
+
 def can_be_saved(size: tuple[int, int], frames: int) -> bool:
     """Whether a video of this size in pixels and number of frames is within what is written and read."""
     return frames <= MOST_FRAMES and size[0] * size[1] * frames <= MOST_PIXELS
@@ -43,6 +60,10 @@ def can_be_saved(size: tuple[int, int], frames: int) -> bool:
 def frames_of(picture: Picture) -> tuple[Image.Image, ...]:
     """The frames of a video, or the one that an image is."""
     return picture.frames if isinstance(picture, Video) else (picture,)
+
+
+def frame_count(picture: AnyPicture) -> int:
+    return picture.frames if isinstance(picture, EncodedPicture) else len(frames_of(picture))
 
 
 def chosen_frames(picture: Picture, count: int) -> list[Image.Image]:

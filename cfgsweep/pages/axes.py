@@ -9,6 +9,7 @@ from typing import Any
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.sweep.exclude_entries import entry_values
 from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.sweep.grid_shape import follows
 from cfgsweep.sweep.titles import TitleLabels, by_itself, varying
 
 
@@ -54,11 +55,11 @@ def page_axes(experiments: Sequence[Experiment], search: Sequence[str] = ()) -> 
 
 def _leader(axis: PageAxis, axes: Sequence[PageAxis]) -> str | None:
     """The axis with the fewest values that decides this one's; of two that decide each other, the first leads."""
+    columns = {one.name: one.codes for one in axes}
     others = sorted((one for one in axes if one is not axis), key=lambda one: len(one.values))
     for other in others:
-        pairs = len(set(zip(axis.codes, other.codes, strict=True)))
-        is_first = axes.index(axis) < axes.index(other)
-        if pairs == len(other.values) and not (is_first and pairs == len(axis.values)):
+        leads = axes.index(axis) < axes.index(other) and follows(columns, other.name, [axis.name])
+        if not leads and follows(columns, axis.name, [other.name]):
             return other.name
     return None
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from cfgsweep.evidence.cells import Cell, cells
 from cfgsweep.evidence.controls import is_baseline
-from cfgsweep.evidence.matching import match_of, metrics_of, way_called
+from cfgsweep.evidence.matching import match_of, way_called
 from cfgsweep.evidence.pairs import partners
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.compare_settings import MATCHED, CompareSettings
 from cfgsweep.sweep.experiment import Experiment
@@ -31,7 +32,7 @@ def controls_by_id(
     records: by the experiments' ids.
     """
     found = cells(experiments, records)
-    metrics = metrics_of(found)
+    metrics = measured_metrics(records.values())
     if settings.matched not in (*MATCHED, *metrics):
         return {}  # a metric that is not measured yet
     free = way_called(settings.matched, metrics).free

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -17,8 +17,11 @@ from cfgsweep.metrics.spec import higher_is_better
 from cfgsweep.pages.axes import PageAxis, page_axes
 from cfgsweep.pages.columns import column
 from cfgsweep.pages.controls import Control, controls_by_id
-from cfgsweep.pages.details import detail_of, finite
+from cfgsweep.pages.copies import Copies
+from cfgsweep.pages.current import made_of
+from cfgsweep.pages.details import detail_of
 from cfgsweep.pages.maps import maps_of
+from cfgsweep.pages.numbers import finite
 from cfgsweep.pages.results import Cell, results_of
 from cfgsweep.pages.thumbs import Colours, make_thumbs, thumb_name
 from cfgsweep.pages.transitions import transitions_of
@@ -26,7 +29,7 @@ from cfgsweep.reports.measured import metric_names
 from cfgsweep.reports.record_rows import Columns, part_columns
 from cfgsweep.storage.artifacts import IMAGES, PREVIEWS
 from cfgsweep.storage.open_run import controls_of_run
-from cfgsweep.storage.page_files import DATA, THUMBS, script
+from cfgsweep.storage.page_files import DETAILS, PLAN, RESULTS, THUMBS, script
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.report_file import searched
 from cfgsweep.storage.run_folder import RunFolder
@@ -47,9 +50,9 @@ class PageData:
     """A run for its page.
 
     experiments: the cells. records: of those that were tried, by the experiments' ids. compared: by the ids of records,
-    what their pictures are compared with. colours: see `make_thumbs`.
+    what their pictures are compared with. colours: see `make_thumbs`. made_of: see `made_of`.
     folder: where pictures and previews are, from the page: `../` in a run folder.
-    has_previews: false of a page that leaves them out.
+    chosen_previews: the ids of the pictures whose previews are shown; all that have some if None.
     """
 
     run: RunFolder
@@ -58,9 +61,10 @@ class PageData:
     records: dict[str, Record]
     compared: dict[str, Control]
     colours: Colours
+    made_of: str
     folder: str = "../"
     is_running: bool = False
-    has_previews: bool = True
+    chosen_previews: Collection[str] | None = None
 
     @classmethod
     def of(
@@ -69,21 +73,24 @@ class PageData:
         sweep: Sweep,
         experiments: Sequence[Experiment],
         page: Path,
+        known: Colours,
         others: Sequence[Experiment] | None = None,
         **options: Any,
     ) -> PageData:
         """Read what there is, and make the thumbnails that the page in a folder lacks.
 
-        others: further experiments of the run, that cells may be compared with; the controls that `compare` added to
-        them if None. options: the other fields.
+        known: colours of thumbnails that are there. others: further experiments of the run, that cells may be compared
+        with; the controls that `compare` added to them if None. options: the other fields.
         """
+        made = made_of(run)  # first: what is written meanwhile makes another page
         both = [*experiments, *(controls_of_run(run, experiments) if others is None else others)]
-        known = run.records_of(both)
-        compared = controls_by_id(sweep.compare or CompareSettings(), both, known)
-        records = {e.id: known[e.id] for e in experiments if e.id in known}
+        found = run.records_of(both)
+        compared = controls_by_id(sweep.compare or CompareSettings(), both, found)
+        records = {e.id: found[e.id] for e in experiments if e.id in found}
         compared = {one.id: compared[one.id] for one in records.values() if one.id in compared}
         shown = [*records.values(), *(control.record for control in compared.values())]
-        return cls(run, sweep, experiments, records, compared, make_thumbs(run, shown, page), **options)
+        colours = make_thumbs(run, shown, page, known)
+        return cls(run, sweep, experiments, records, compared, colours, made, **options)
 
     @cached_property
     def report(self) -> dict[str, Any] | None:
@@ -93,6 +100,10 @@ class PageData:
     @cached_property
     def axes(self) -> list[PageAxis]:
         return page_axes(self.experiments, searched(self.report) if self.report else self.sweep.search)
+
+    @cached_property
+    def copies(self) -> Copies:
+        return Copies(self.sweep)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -110,8 +121,9 @@ class PageData:
 
     @cached_property
     def previews(self) -> set[str]:
-        """The ids of the pictures that have some."""
-        return {path.stem for path in self.run.previews.glob("*.png")} if self.has_previews else set()
+        """The ids of the pictures whose previews are shown."""
+        chosen = self.chosen_previews
+        return {path.stem for path in self.run.previews.glob("*.png")} if chosen is None else set(chosen)
 
     @property
     def whole(self) -> list[DoneRecord]:
@@ -133,7 +145,7 @@ class PageData:
             "described": [axis.as_json(labels) for axis in self.axes],
         }
         maps = maps_of(self.report, self.numbers, labels) if self.report else []
-        return script(f"{DATA}/plan-*.js", {**plan, "maps": maps} if maps else plan)
+        return script(PLAN, {**plan, "maps": maps} if maps else plan)
 
     def results(self) -> Iterator[tuple[Script, Script]]:
         """Files of results, each with that of its details."""
@@ -143,12 +155,12 @@ class PageData:
 
     def segment(self, cells: Sequence[Cell]) -> tuple[Script, Script]:
         """The results of these cells, and their details."""
-        details = [detail_of(self.run, self.sweep, e, record, self.previews) for _, e, record in cells]
-        beside = script(f"{DATA}/details-*.js", details)
+        details = [detail_of(self.run, e, record, self.copies, self.previews) for _, e, record in cells]
+        beside = script(DETAILS, details)
         results = results_of(cells, self.colours, self.columns, (axis.name for axis in self.axes), beside[0])
         controls = [self._control(record) for _, _, record in cells]
         results |= {"control": column(controls)} if any(controls) else {}
-        return script(f"{DATA}/results-*.js", results), beside
+        return script(RESULTS, results), beside
 
     def _control(self, record: Record) -> dict[str, Any] | None:
         """What a picture is compared with; None where there is nothing, or no whole picture of it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Container
 from typing import Any
 
@@ -11,17 +10,21 @@ from cfgsweep.config.absent import AbsentCode
 from cfgsweep.engine.preview_calls import preview_calls
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import Schedule
-from cfgsweep.pages.copies import copies_of
+from cfgsweep.pages.copies import Copies
+from cfgsweep.pages.numbers import finite
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.previews import preview_count
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import Sweep
+
+SCALE_DIGITS = 6
 
 
-def detail_of(run: RunFolder, sweep: Sweep, e: Experiment, record: Record, previews: Container[str]) -> dict[str, Any]:
+def detail_of(
+    run: RunFolder, e: Experiment, record: Record, copies: Copies, previews: Container[str]
+) -> dict[str, Any]:
     """previews: the ids of the pictures that have some."""
     return {
         "record": finite(record.as_json()),
@@ -29,7 +32,7 @@ def detail_of(run: RunFolder, sweep: Sweep, e: Experiment, record: Record, previ
         "diagnostics": _diagnostics(run, record),
         "hasPreviews": record.id in previews,
         "previewSteps": _preview_steps(run, e, record) if record.id in previews else None,
-        "copies": copies_of(sweep, e, record),
+        "copies": copies.of(e, record),
     }
 
 
@@ -42,7 +45,7 @@ def _scales(schedule: Schedule, value: float, steps: int, levels: tuple[float, .
         numbers = schedule.values(value, steps, levels)
     except UserError:
         return None
-    return [float(f"{number:.6g}") if math.isfinite(number) else None for number in numbers]
+    return [finite(float(number), SCALE_DIGITS) for number in numbers]
 
 
 def _diagnostics(run: RunFolder, record: Record) -> dict[str, list[float | None]] | None:
@@ -60,12 +63,3 @@ def _preview_steps(run: RunFolder, e: Experiment, record: Record) -> list[int] |
         )
     except OSError:
         return None
-
-
-def finite(value: Any) -> Any:
-    """The same for JSON, which has no number that is not finite: null in its place."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list) else value

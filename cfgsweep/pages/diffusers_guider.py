@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +35,6 @@ CONVERTED = {  # guiders whose formula is about another kind of prediction than 
 }
 
 
-@functools.lru_cache(maxsize=65536)
 def diffusers_text(guider: GuiderBase, schedule: Schedule, value: float) -> str | None:
     """None where diffusers has no such guider, or the schedule or a parameter is not constant."""
     if not isinstance(schedule, Constant) or any(isinstance(one, Parameters) for _, one in guider):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.pages.data import PageData
+from cfgsweep.pages.thumbs import colours_of_page
 from cfgsweep.pages.write import asset, remove_others, write_assets, write_data
 from cfgsweep.storage.artifacts import IMAGES, PREVIEWS
 from cfgsweep.storage.page_files import HEAD, INDEX, begins_as_script
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.system.files import make_folder, open_atomic
+from cfgsweep.system.files import copy_file, make_folder
 
 PICTURES = "[0-9a-f]" * 16 + ".png"
 
@@ -31,10 +31,10 @@ def write_page_folder(
     """
     _check_folder(folder, run.folder)
     write_assets(folder)
-    data = PageData.of(run, sweep, experiments, folder, others, folder="")
+    data = PageData.of(run, sweep, experiments, folder, colours_of_page(folder, is_read=True), others, folder="")
     done = data.whole
     _copy((run.image_path(record.id) for record in done), folder / IMAGES)
-    _copy((path for record in done if (path := run.previews / f"{record.id}.png").is_file()), folder / PREVIEWS)
+    _copy((path for record in done if (path := run.preview_path(record.id)).is_file()), folder / PREVIEWS)
     write_data(data, folder)
     return folder / INDEX
 
@@ -65,6 +65,5 @@ def _copy(files: Iterable[Path], folder: Path) -> None:
     for path in files:
         place = folder / path.name
         if not place.is_file() or not filecmp.cmp(path, place, shallow=False):
-            with open(path, "rb") as file, open_atomic(place) as copy:
-                shutil.copyfileobj(file, copy)
+            copy_file(path, place)
     remove_others(folder, PICTURES, {path.name for path in files})

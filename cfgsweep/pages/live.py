@@ -6,9 +6,10 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
+from cfgsweep.pages.current import made_of
 from cfgsweep.pages.data import PageData
 from cfgsweep.pages.thumbs import make_thumbs
-from cfgsweep.pages.write import write_head, write_page, write_scripts
+from cfgsweep.pages.write import write_alone, write_head, write_scripts, writing
 from cfgsweep.storage.records import Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -23,10 +24,11 @@ class LivePage:
     def __init__(self, run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]):
         self.run, self.sweep, self.experiments = run, sweep, experiments
         self._numbers = {e.id: number for number, e in enumerate(experiments)}
-        self._begin()
+        with writing(run.page):
+            self._begin()
 
     def _begin(self) -> None:
-        self._page = write_page(self.run, self.sweep, self.experiments, is_running=True)
+        self._page = write_alone(self.run, self.sweep, self.experiments, is_running=True)
         self._waiting: dict[int, Record] = {}
         self._written = time.monotonic()
 
@@ -41,9 +43,13 @@ class LivePage:
 
     def stop(self) -> None:
         """Write what has come, as a page of a run that does not go on."""
-        self._write(dataclasses.replace(self._page.data, is_running=False))
+        self._write(dataclasses.replace(self._page.data, is_running=False, made_of=made_of(self.run)))
 
     def _write(self, data: PageData) -> None:
+        with writing(self.run.page):
+            self._add_waiting(data)
+
+    def _add_waiting(self, data: PageData) -> None:
         page, folder = self._page, self.run.page
         if not all((folder / name).is_file() for name in (page.plan, *page.results)):  # another command wrote the page
             self._begin()
@@ -52,7 +58,7 @@ class LivePage:
         new = dict(sorted(self._waiting.items()))
         data.records.update({self.experiments[number].id: record for number, record in new.items()})
         data.colours.update(make_thumbs(self.run, new.values(), folder, data.colours))
-        data.previews.update(one.id for one in new.values() if (self.run.previews / f"{one.id}.png").is_file())
+        data.previews.update(one.id for one in new.values() if self.run.preview_path(one.id).is_file())
         if new:
             segment = data.segment([(number, self.experiments[number], record) for number, record in new.items()])
             write_scripts(segment, folder)

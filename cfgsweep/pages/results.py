@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from cfgsweep.engine.diagnostics import OF_RECORDS
 from cfgsweep.pages.columns import column, columns_of
-from cfgsweep.pages.details import finite
+from cfgsweep.pages.numbers import finite
 from cfgsweep.pages.thumbs import Colours, thumb_name
 from cfgsweep.reports.record_rows import Columns, rows_of
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
@@ -16,6 +15,7 @@ from cfgsweep.sweep.experiment import Experiment
 
 # Fields that the other columns have, or that name a picture; details have them all.
 LEFT_OUT = ("id", "title", "status", "reason", "image", "pixels_sha256")
+MEASURED_DIGITS = 5
 NOT_WHOLE = "its picture is missing or damaged: the next `cfgsweep run` makes it again"
 
 Cell = tuple[int, Experiment, Record]  # its number in the plan
@@ -57,12 +57,8 @@ def _rows(cells: Sequence[Cell], columns: Columns) -> list[dict[str, Any]]:
     rows = rows_of([(e, record) for _, e, record in cells], columns)
     for row, (_, _, record) in zip(rows, cells, strict=True):
         names = (*record.metrics, *OF_RECORDS) if isinstance(record, DoneRecord) else ()
-        row |= {name: _short(row[name]) for name in names if isinstance(row.get(name), float)}
+        row |= {name: finite(row[name], MEASURED_DIGITS) for name in names if name in row}
     return rows
-
-
-def _short(number: float) -> float | None:
-    return float(f"{number:.5g}") if math.isfinite(number) else None
 
 
 def _fields(row: Mapping[str, Any], left_out: Container[str]) -> dict[str, Any]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from cfgsweep.models.video import middle_frame
-from cfgsweep.storage.page_files import DATA, DIGITS, THUMB_SIDE, THUMBS, content_of
+from cfgsweep.storage.page_files import (
+    DATA,
+    DIGITS,
+    RESULTS,
+    THUMB_SIDE,
+    THUMBS,
+    WEBPS,
+    content_of,
+    is_thumb,
+    thumb_file,
+)
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.files import make_folder, open_atomic
@@ -25,20 +35,14 @@ def thumb_name(record: DoneRecord) -> str:
     return record.pixels_sha256[:DIGITS]
 
 
-def thumb_file(folder: Path, name: str) -> Path:
-    return folder / THUMBS / f"{name}.webp"
-
-
-def make_thumbs(
-    run: RunFolder, records: Iterable[Record], folder: Path, known: Mapping[str, int] | None = None
-) -> Colours:
+def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path, known: Mapping[str, int]) -> Colours:
     """Make the thumbnails that the page in this folder lacks; the colours of all of these pictures.
 
     Pictures that are missing or damaged have none. A video has that of its middle frame.
-    known: colours of thumbnails that are there; those that the page in the folder has if None.
+    known: colours of thumbnails that are there.
     """
     make_folder(folder / THUMBS)
-    known = dict(_colours_of_page(folder) if known is None else known)
+    known = dict(known)
     found: Colours = {}
     for record in records:
         if isinstance(record, DoneRecord) and (name := thumb_name(record)) not in found:
@@ -48,10 +52,15 @@ def make_thumbs(
     return found
 
 
-def _colours_of_page(folder: Path) -> Colours:
-    """The colours that an earlier page in the folder has, of thumbnails that are there."""
-    found, there = Colours(), {path.stem for path in (folder / THUMBS).glob("*.webp")}
-    for path in (folder / DATA).glob("results-*.js"):
+def colours_of_page(folder: Path, is_read: bool = False, made: Mapping[str, int] | None = None) -> Colours:
+    """The colours of the thumbnails that are there, by an earlier page in the folder.
+
+    is_read: leave out thumbnails that are damaged. made: the colours of others, that have been made since.
+    """
+    files = (folder / THUMBS).glob(WEBPS)
+    found, there = Colours(), {path.stem for path in files if not is_read or is_thumb(path)}
+    found |= {name: colour for name, colour in (made or {}).items() if name in there}
+    for path in folder.glob(RESULTS):
         results = content_of(path, f"{DATA}/{path.name}")
         if isinstance(results, Mapping):
             pairs = zip(*(_values(results[key], len(results["at"])) for key in ("thumb", "colour")), strict=True)
@@ -65,10 +74,23 @@ def _values(column: Mapping[str, Any], count: int) -> Iterator[Any]:
     return iter(column["each"] if "each" in column else [column["same"]] * count)
 
 
-def _make(image: Image.Image, path: Path) -> int:
-    """Write the thumbnail of a picture; its average colour."""
+def thumb_of(image: Image.Image) -> Image.Image:
     thumb = image.convert("RGB")
     thumb.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)  # never enlarges
+    return thumb
+
+
+def animated(frames: Sequence[Image.Image], milliseconds: int) -> bytes:
+    """The frames as small as thumbnails, in one file that is played over and over."""
+    first, *others = map(thumb_of, frames)
+    content = io.BytesIO()
+    first.save(content, "WEBP", quality=QUALITY, save_all=True, append_images=others, duration=milliseconds, loop=0)
+    return content.getvalue()
+
+
+def _make(image: Image.Image, path: Path) -> int:
+    """Write the thumbnail of a picture; its average colour."""
+    thumb = thumb_of(image)
     content = io.BytesIO()
     thumb.save(content, "WEBP", quality=QUALITY)
     with open_atomic(path) as file:

@@ -45,10 +45,11 @@ class FoundTransition(TransitionFields):
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a search found. `report` is the content of phase.json."""
+    """What a search found. `report` is the content of phase.json. page_file: None where no page was written."""
 
     report: Report
     folder: Path
+    page_file: Path | None = None
 
     @property
     def transitions(self) -> list[FoundTransition]:
@@ -162,7 +163,8 @@ def phase(
     display = displays.choose(quiet)
     try:
         with user_code.allow_code(allow_code), document.error_context():
-            return PhaseResult(find_phases(found, run, folder, options, display), folder)
+            report, page_file = find_phases(found, run, folder, options, display)
+            return PhaseResult(report, folder, page_file)
     finally:
         display.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from cfgsweep.phases.windows import Windows
-from cfgsweep.reports.metric_plot import unit_of
+from cfgsweep.reports.metric_plot import unit_in_words
 
 AXIS_NAMES = {
     "start": "noise of the U-turn (share of the steps taken again)",
@@ -27,7 +27,7 @@ def figure_of_windows(name: str, windows: Windows) -> Figure:
             below.barh(number, end - begin, left=begin, color=colour, alpha=0.25)
             below.plot([low, high], [number, number], color=colour, linewidth=1.5)
             below.plot(window.location.value, number, "o", color=colour, markersize=4)
-    above.set(ylabel=unit_of(windows.metric) or windows.metric)
+    above.set(ylabel=unit_in_words(windows.metric) or windows.metric)
     above.legend(fontsize=8)
     above.grid(alpha=0.3)
     below.set(xlabel=AXIS_NAMES[windows.over], yticks=[], ylabel="half-way")

@@ -8,10 +8,10 @@ from typing import Any
 
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
+from cfgsweep.execution.run_page import RunPage
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.unusual_scales import unusual_scales
 from cfgsweep.metrics import distances
-from cfgsweep.pages.write import write_page
 from cfgsweep.phases.axis import Axis, AxisPair, check_name
 from cfgsweep.phases.curve import Measure
 from cfgsweep.phases.driver import PhaseDriver, Search
@@ -21,7 +21,6 @@ from cfgsweep.phases.plot_curve import draw_searches
 from cfgsweep.phases.plot_map import draw_maps
 from cfgsweep.phases.report import Report, as_json
 from cfgsweep.phases.search_range import SearchRange, ranges_of
-from cfgsweep.storage.open_run import with_earlier
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.axes import AXES
 from cfgsweep.sweep.experiment import Experiment
@@ -41,8 +40,10 @@ def folder_for(run: RunFolder) -> Path:
 
 
 @quiet_libraries()
-def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options: Options, display: Display) -> Report:
-    """Search, and write phase.json, phase.png and the sweep of all values that were computed.
+def find_phases(
+    sweep: Sweep, scan_run: RunFolder | None, folder: Path, options: Options, display: Display
+) -> tuple[Report, Path | None]:
+    """Search, and write phase.json, phase.png, the sweep of all values that were computed, and the page.
 
     scan_run: a run whose pictures are copied into the folder first.
     """
@@ -66,9 +67,8 @@ def find_phases(sweep: Sweep, scan_run: RunFolder | None, folder: Path, options:
         driver.run(settings.max_evaluations, display)
         display.close()
         report, sweep, computed = _write_report(session.run_folder, sweep, driver, ranges)
-        if options.page and computed:
-            write_page(session.run_folder, sweep, with_earlier(session.run_folder, computed))
-        return report
+        page = RunPage(session, sweep, computed).end() if computed else None
+        return report, page
 
 
 def _driver(session: RunSession, sweep: Sweep, ranges: list[SearchRange], distance: str) -> PhaseDriver:

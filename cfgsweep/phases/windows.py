@@ -10,21 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cfgsweep.errors import UserError
+from cfgsweep.evidence.copies import sharing_pictures
 from cfgsweep.evidence.statistics import RESAMPLES, SEED, TAILS, mean_interval, wilson
 from cfgsweep.metrics.base import Metric, OriginMetric
 from cfgsweep.metrics.spec import metric_of
 from cfgsweep.phases.curve import Curve
 from cfgsweep.phases.transitions import Shape
 from cfgsweep.reports.cells import OVER
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label, varying
 from cfgsweep.system.display import aligned, html_table
+from cfgsweep.system.wording import counted
 
 LEAST = 5  # pictures, and points of the curve no fewer than 3
 HEAD = ("setting", "pictures", "first", "last", "half-way at", "95% interval", "width", "95% interval")
@@ -56,7 +60,7 @@ class Window:
     """How a metric changes from the first place to the last: half-way at `location`, 10 to 90 % within `width`.
 
     ends: where 10 and 90 % are reached first. All are None where the intervals of the first and the last point overlap:
-    no change is shown. distinct: how many of the pictures differ in their pixels, or in those of their U-turns.
+    no change is shown. distinct: how many observations the pictures are, those with a copy in common being one.
     """
 
     title: str
@@ -91,10 +95,12 @@ class Window:
         return (self.title, str(self.pictures), *ends, *cells)
 
     def notes(self) -> Iterator[str]:
-        """What the intervals do not have in them."""
+        """Of how many observations the intervals are, and what is not in them."""
         if self.distinct is not None and self.distinct < self.pictures:
-            seeds = "its intervals are too narrow: give every picture a seed of its own"
-            yield f"{self.title}: its {self.pictures} pictures are {self.distinct} different ones, {seeds}"
+            seeds = (
+                "since those that are, or become, the same picture count as one: give every picture a seed of its own"
+            )
+            yield f"{self.title}: its {counted(self.pictures, 'picture')} count as {self.distinct}, {seeds}"
         if self.ends is not None:
             for one, other in pairwise(point.at for point in self.points):
                 if one <= min(self.ends) and max(self.ends) <= other:
@@ -156,14 +162,19 @@ class Windows:
 
 def _not_measured(metric: str, experiments: Sequence[Experiment], records: Mapping[str, Record]) -> UserError:
     """`kept` is no metric of U-turns of files, of whose picture nothing is known but the file."""
-    measured = {name: None for r in records.values() if isinstance(r, DoneRecord) for name in r.metrics}
     hint = f"give the sweep `metrics: {metric}`, and run it again"
     is_of_file = any(e.start is not None and e.start.image is not None for e in experiments)
     if is_of_file and issubclass(metric_of(metric) or Metric, OriginMetric):
         hint = (
             f"{metric} cannot be measured of U-turns of files: give the sweep another metric, and name it by --metric"
         )
-    return UserError("was not measured in this run", where="--metric", given=metric, allowed=list(measured), hint=hint)
+    return UserError(
+        "was not measured in this run",
+        where="--metric",
+        given=metric,
+        allowed=measured_metrics(records.values()),
+        hint=hint,
+    )
 
 
 def _place(e: Experiment, over: str) -> float:
@@ -176,16 +187,25 @@ def _place(e: Experiment, over: str) -> float:
 def _window(
     fields: Sequence[str], settings: Sequence[Any], pictures: Mapping[Any, dict[float, list[tuple[float, str]]]]
 ) -> Window:
-    """Of the pictures that have a number at every place. pictures: by places their numbers and hashes."""
+    """Of the pictures that have a number at every place, as one where they have a copy in common.
+
+    pictures: by places their numbers and hashes.
+    """
     title = ", ".join(map(axis_label, fields, settings)) or "all"
     places = sorted({at for found in pictures.values() for at in found})
     having = [[found[at] for at in places] for found in pictures.values() if len(found) == len(places)]
-    whole = [[float(np.mean([number for number, _ in each])) for each in found] for found in having]
-    if len(whole) < LEAST or len(places) < 3:
-        given = f"{title}: {len(whole)} pictures at {len(places)} places"
+    united: dict[int, list[list[float]]] = {}
+    for group, found in zip(sharing_pictures([_hashes(found) for found in having]), having, strict=True):
+        united.setdefault(group, []).append([fmean(number for number, _ in each) for each in found])
+    if len(united) < LEAST or len(places) < 3:
+        given = f"{title}: {counted(len(united), 'different picture')} at {counted(len(places), 'place')}"
         raise UserError("too few for a window", where="window", given=given, allowed=f"{LEAST} at 3 or more")
-    distinct = {tuple(digest for each in found for _, digest in each) for found in having}
-    return replace(Window.of(title, places, np.array(whole)), distinct=len(distinct))
+    numbers = np.array([np.mean(rows, axis=0) for rows in united.values()])
+    return replace(Window.of(title, places, numbers), pictures=len(having), distinct=len(united))
+
+
+def _hashes(found: Sequence[Sequence[tuple[float, str]]]) -> list[str]:
+    return [digest for each in found for _, digest in each]
 
 
 def _point(at: float, numbers: np.ndarray) -> Point:

@@ -22,8 +22,9 @@ def differing_in_seed(experiments: Sequence[Experiment]) -> list[list[Experiment
 
 
 def has_draws(experiments: Sequence[Experiment]) -> bool:
-    """Whether experiments differ in the seed of a fork or a U-turn."""
-    return any(turn is not None and turn.seed for e in experiments for turn in (e.fork, e.start))
+    """Whether forks of one place, or U-turns of one noise, differ in their seed."""
+    both = {e.fork for e in experiments}, {e.start for e in experiments}
+    return any(len(set(map(without_draw, turns))) < len(turns) for turns in both)
 
 
 def cells(experiments: Sequence[Experiment]) -> dict[Key, list[Experiment]]:

@@ -1,4 +1,4 @@
-"""Which metrics a run has."""
+"""Which metrics pictures have."""
 
 from __future__ import annotations
 
@@ -10,5 +10,10 @@ from cfgsweep.sweep.schema import Sweep
 
 def metric_names(sweep: Sweep, records: Iterable[Record]) -> list[str]:
     """The names of the metrics, as records have them: those of the sweep, then others that were measured."""
-    measured = (name for record in records if isinstance(record, DoneRecord) for name in record.metrics)
-    return list(dict.fromkeys([*(spec.key for spec in sweep.metrics), *measured]))
+    return list(dict.fromkeys([*(spec.key for spec in sweep.metrics), *measured_metrics(records)]))
+
+
+def measured_metrics(records: Iterable[Record]) -> list[str]:
+    """The names of the metrics that were measured of one of the pictures or more."""
+    found = (name for record in records if isinstance(record, DoneRecord) for name in record.metrics)
+    return list(dict.fromkeys(found))

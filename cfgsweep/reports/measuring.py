@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cfgsweep.metrics.base import SMALL_BATCH, CellMetric, GroupMetric, Metric, OriginMetric, PictureMetric
@@ -11,11 +12,19 @@ from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.reports.cells import cells, differing_in_seed
 from cfgsweep.reports.prepared_metrics import PreparedMetrics
 from cfgsweep.reports.reference_set import batches
-from cfgsweep.storage.measured_with import MeasuredWith, read_measured_with, write_measured_with
+from cfgsweep.storage.measured_with import (
+    TOGETHER,
+    MeasuredWith,
+    entry_of,
+    hashes_of,
+    read_measured_with,
+    write_measured_with,
+)
 from cfgsweep.storage.records import DoneRecord, finite
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import Display, Status
+from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,14 +43,19 @@ class Measuring:
     def __init__(self, metrics: PreparedMetrics, run: RunFolder, display: Display):
         self.metrics, self.run, self.display = metrics, run, display
         self.done = run.done(metrics.experiments)
-        self.others = _numbers_of_others(run, {record.id for record in self.done.values()})
         self.before, self.now = read_measured_with(run.measured_with_file), metrics.measured_with()
+        self.together = {key: self._together_before(*key) for key in metrics.keys}
         self.found: Numbers = {record.id: {} for record in self.done.values()}
         self.finished: set[str] = set()  # names of metrics
 
     def is_valid(self, name: str, model: str) -> bool:
         metric = self.metrics.metric(name, model)
-        return not metric.code_hash and _hashes(self.before, name, model) == _hashes(self.now, name, model)
+        return not metric.code_hash and hashes_of(self.before, name, model) == hashes_of(self.now, name, model)
+
+    def _together_before(self, name: str, model: str) -> dict[str, None]:
+        """The hashes of all pictures that have one number of a metric together, with the number, where it counts."""
+        told = entry_of(self.before, name, model).get(TOGETHER, "") if self.is_valid(name, model) else ""
+        return dict.fromkeys(str(told).split())
 
     def pictures(self) -> None:
         """The numbers of single pictures: those of records, or else measured."""
@@ -107,9 +121,7 @@ class Measuring:
                     continue
                 number = self._known(name, members)
                 if number is None:
-                    number = float(
-                        metric.measure_frames([self.run.load_picture(record) for record in members.values()])
-                    )
+                    number = float(metric.measure_frames(list(self._pictures_of(members))))
                 self._note(name, members, number)
             self._tell("groups measured", count, len(groups))
         self.finished.update(names)
@@ -151,19 +163,17 @@ class Measuring:
         return {e: self.done[e.id] for e in alike if e.id in self.done}
 
     def _known(self, name: str, members: Members) -> float | None:
-        """The number that a group has already: all its members have it, and no record has it that is not measured now.
-
-        Then it was measured of these very pictures, and not of others, too, that are no longer in the sweep.
-        """
+        """The number that a group has already: all its members have it, and it was measured of them and no others."""
         numbers = {record.metrics.get(name) for record in members.values()}
         number = numbers.pop()
-        is_theirs = not numbers and (name, number) not in self.others
-        valid = all(self.is_valid(name, model) for model in {e.model for e in members})
-        return number if is_theirs and valid else None
+        if numbers or number is None:
+            return None
+        return number if _together(members, number) in self.together[name, _model_of(members)] else None
 
     def _note(self, name: str, members: Members, number: float | None) -> None:
-        for record in members.values():
-            if number is not None:
+        if number is not None:
+            self.together[name, _model_of(members)][_together(members, number)] = None
+            for record in members.values():
                 self.found[record.id][name] = number
 
     def write(self) -> int:
@@ -186,8 +196,9 @@ class Measuring:
     def _tell_what_is_no_number(self) -> None:
         odd = Counter(name for numbers in self.found.values() for name in numbers.keys() - finite(numbers).keys())
         for name, count in odd.items():
+            of_all = f"{count} of {counted(len(self.found), 'picture')}"
             self.display.notice(
-                f"{name} gave no finite number for {count} of {len(self.found)} pictures: they have none"
+                f"{name} gave no finite number for {of_all}, which {'has' if count == 1 else 'have'} none"
             )
 
     def _measured_with(self) -> MeasuredWith:
@@ -195,11 +206,16 @@ class Measuring:
         found = {name: dict(models) for name, models in self.before.items()}
         for name in self.metrics.names:
             models = {model for key, model in self.metrics.keys if key == name}
-            if name in self.finished:
-                found[name] = {**found.get(name, {}), **self.now.get(name, {})}
-            elif not all(self.is_valid(name, model) for model in models):
+            if name not in self.finished and not all(self.is_valid(name, model) for model in models):
                 found.pop(name, None)
-        return {name: models for name, models in found.items() if models}
+                continue
+            for model in models:
+                entry = dict(entry_of(self.now if name in self.finished else self.before, name, model))
+                if self.together[name, model] and not self.metrics.metric(name, model).code_hash:
+                    entry[TOGETHER] = " ".join(self.together[name, model])
+                found.setdefault(name, {})[model] = entry
+        whole = {name: {model: one for model, one in models.items() if one} for name, models in found.items()}
+        return {name: models for name, models in whole.items() if models}
 
     def _own(self, record: DoneRecord, model: str) -> dict[str, float]:
         """The numbers of a record; those that it had where measuring was stopped before their turn."""
@@ -213,13 +229,12 @@ class Measuring:
         self.display.update(Status(done, total, unit, done / total))
 
 
-def _numbers_of_others(run: RunFolder, ids: Container[str]) -> set[tuple[str, float]]:
-    """The names and numbers of metrics that other records of the folder have than these."""
-    others = (r for r in run.records().values() if isinstance(r, DoneRecord) and r.id not in ids)
-    return {number for record in others for number in record.metrics.items()}
+def _model_of(members: Members) -> str:
+    """The one model of pictures that are measured together."""
+    return next(iter(members)).model
 
 
-def _hashes(measured_with: MeasuredWith, name: str, model: str) -> dict[str, str]:
-    """What numbers depend on; where a reference set lies makes no difference."""
-    found = measured_with.get(name, {}).get(model, {})
-    return {key: value for key, value in found.items() if key != "reference"}
+def _together(members: Members, number: float) -> str:
+    """A hash of a number and of the pictures that it was measured of together."""
+    told = " ".join([repr(number), *sorted(record.id for record in members.values())])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

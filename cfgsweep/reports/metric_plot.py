@@ -72,7 +72,7 @@ def plot(
             axes.fill_between(x, mean - error, mean + error, alpha=BAND, linewidth=0)
         axes.set_title(metric, parse_math=False)
         axes.set_xlabel(labels.get(over, X_NAMES.get(over, over)), parse_math=False)
-        axes.set_ylabel(textwrap.fill(unit_of(metric), LONGEST_UNIT), fontsize=8)
+        axes.set_ylabel(textwrap.fill(unit_in_words(metric), LONGEST_UNIT), fontsize=8)
         axes.grid(alpha=0.3)
     explain(figure, experiments, several=len(lines) > 1)
     figure.suptitle(name, fontsize=9)
@@ -102,7 +102,7 @@ def explain(figure: Figure, experiments: Sequence[Experiment], several: bool, ma
         text.set_parse_math(False)
 
 
-def unit_of(metric: str) -> str:
+def unit_in_words(metric: str) -> str:
     """What the numbers of a metric are; nothing of one whose code is not at hand."""
     found = metric_of(metric)
     return found.unit if found is not None else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfgsweep.reports.metric_plot import GREY, LEGEND_COLUMNS, unit_of
+from cfgsweep.reports.metric_plot import GREY, LEGEND_COLUMNS, unit_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ class ParetoPlot:
 
     def _axis(self, number: int) -> str:
         metric, better = self.metrics[number], self.better[number]
-        unit = unit_of(metric)
+        unit = unit_in_words(metric)
         direction = {True: "higher is better", False: "lower is better", None: ""}[better]
         return "\n".join(filter(None, [", ".join(filter(None, [metric, direction])), unit]))
 

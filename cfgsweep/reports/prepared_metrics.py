@@ -65,7 +65,9 @@ class PreparedMetrics:
         """What the numbers depend on, as metrics.json has it."""
         found: MeasuredWith = {}
         for (name, model), metric in self._metrics.items():
-            own = metric.provenance()
+            own = dict(metric.provenance())
+            if metric.formula_version != 1:
+                own["formula_version"] = str(metric.formula_version)
             if name in self._references:
                 own |= {"reference": self._references[name].name, "reference_sha256": self._references[name].digest()}
             if own:

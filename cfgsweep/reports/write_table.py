@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.reports.mean_rows import mean_rows
+from cfgsweep.reports.measured import measured_metrics
 from cfgsweep.reports.record_rows import rows_of, settings_rows
 from cfgsweep.reports.table_forms import FOR_PROGRAMS, FORMS, PARQUET, SUFFIXES, Rows
 from cfgsweep.storage.records import DoneRecord, Record
@@ -33,7 +34,7 @@ def table(
     tried = [(e, records[e.id]) for e in experiments if e.id in records]
     if not tried:
         raise UserError("no picture is done yet, and there is nothing to put into a table", where=str(run.folder))
-    measured = dict.fromkeys(name for _, one in tried if isinstance(one, DoneRecord) for name in one.metrics)
+    measured = measured_metrics(record for _, record in tried)
     names = [*(name for name in metrics if name in measured), *(name for name in measured if name not in metrics)]
     if names and not each:
         rows: Rows = mean_rows(run, experiments, names)

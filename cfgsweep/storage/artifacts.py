@@ -18,8 +18,10 @@ from cfgsweep.storage.page_files import (
     DATA,
     HEAD,
     INDEX,
+    SCRIPTS,
     SINGLE,
     THUMBS,
+    WEBPS,
     is_asset,
     is_head,
     is_script,
@@ -38,6 +40,18 @@ PAGE_INDEX = f"{PAGE}/{INDEX}"
 SWEEP, ENVIRONMENT, RECORDS = "sweep.yaml", "environment.json", "experiments.jsonl"
 EARLIER_SWEEPS = "sweep-*.yaml"  # numbered
 FEATURES, MEASURED_WITH = "metrics", "metrics.json"
+FOLDERS = (
+    IMAGES,
+    GRIDS,
+    VIDEOS,
+    INPUTS,
+    PREVIEWS,
+    RATE,
+    FEATURES,
+    PAGE,
+    PAGE_DATA,
+    PAGE_THUMBS,
+)  # of a run alone
 PAGE_AGAIN = "damaged; `cfgsweep page` writes it again"
 DRAW_AGAIN = "damaged; it can be drawn again from the pictures"
 REPORT, REPORT_PLOT = "phase.json", "phase.png"
@@ -86,8 +100,8 @@ ARTIFACTS = (
     Artifact(f"{PAGE}/{HEAD}", is_head, "damaged, or it names files that are missing; `cfgsweep page` writes it again"),
     *(Artifact(f"{PAGE}/{name}", is_asset, PAGE_AGAIN) for name in ASSETS),
     Artifact(f"{PAGE}/{SINGLE}", is_single, "damaged; `cfgsweep page --single` writes it again"),
-    Artifact(f"{PAGE_DATA}/[!.]*.js", is_script, PAGE_AGAIN),
-    Artifact(f"{PAGE_THUMBS}/[!.]*.webp", is_thumb, PAGE_AGAIN),
+    Artifact(f"{PAGE_DATA}/[!.]{SCRIPTS}", is_script, PAGE_AGAIN),
+    Artifact(f"{PAGE_THUMBS}/[!.]{WEBPS}", is_thumb, PAGE_AGAIN),
     Artifact(MEASURED_WITH, is_measured_with, "damaged; the metrics that it is about are measured anew"),
     Artifact(f"{FEATURES}/[!.]*.npy", is_features, "damaged; they are computed again when they are needed"),
     Artifact(
@@ -95,5 +109,5 @@ ARTIFACTS = (
     ),
     Artifact(f"{VIDEOS}/[!.]*.mp4"),
     Artifact(f"{INPUTS}/*/[!.]*", is_copy, "not the file that the run began with"),
-    *(Artifact(name) for name in LOCKS),
+    *(Artifact(name) for lock in LOCKS for name in (lock, f"{PAGE}/{lock}")),
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 
 from cfgsweep.errors import UserError
-from cfgsweep.models import device as devices
+from cfgsweep.models.device import Compute, kind, usable_dtype
+from cfgsweep.models.machine import Machine
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, ModelEntry, size_key
+from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.system.display import Display
 
 LIBRARIES = ("cfgsweep", "torch", "diffusers", "transformers", "pillow")
@@ -16,58 +19,83 @@ SAMPLED_DIGITS = 16  # of the fingerprints of version 0.1
 ELSEWHERE = "leave the flag out, or name another folder with --out"
 
 
+@cache
+def versions() -> dict[str, str]:
+    """Of Python, and of the libraries that decide pixels."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
 class Environment:
     """The content of environment.json.
 
     found: as the folder had it, None in a new one. command: the command line, for environment.json.
+    shard: which part of its sweep the folder is, if it is one. machine: that computes, if not this one.
     """
 
-    def __init__(self, found: EnvironmentRecord | None, display: Display, command: str = "python"):
-        self.found, self.display = found, display
+    def __init__(
+        self,
+        found: EnvironmentRecord | None,
+        display: Display,
+        command: str = "python",
+        shard: ShardOf | None = None,
+        machine: Machine | None = None,
+    ):
+        self.found, self.display, self.shard, self.machine = found, display, shard, machine or Machine()
         self.command = command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
         self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
 
-    def settle_compute(self, device: str, dtype: str) -> devices.Compute:
+    def settle_compute(self, device: str, dtype: str) -> Compute:
         """The device and dtype that were given; with `auto` those of the folder, where the machine has them.
 
         Raises UserError where the folder was made with others.
         """
         before, kept_dtype = (self.found.device, self.found.dtype) if self.found else (None, None)
-        dtype = devices.usable_dtype(device, dtype, self.display.notice)
-        self._refuse_other("--device", device if device != "auto" else None, before)
+        dtype = usable_dtype(device, dtype, self.display.notice)
+        if before and device != "auto" and kind(device) != kind(before):
+            self._refuse_other("--device", device, before)
         self._refuse_other("--dtype", dtype if dtype != "auto" else None, kept_dtype)
-        if before and kept_dtype and device == "auto" and devices.is_here(before):
-            device, dtype = before, kept_dtype
-        compute = devices.choose(device, dtype)
-        if before and compute.device != before:
+        if before and kept_dtype and device == "auto" and (here := self.machine.here_like(before)):
+            device, dtype = here, kept_dtype
+        compute = self.machine.choose(device, dtype)
+        if self.found and not self._is_alike(compute):
             self.display.notice(
                 f"this run was begun on {before}, which is not here; it goes on on {compute.device}, "
                 "and new pictures may differ from those there in their last bits"
             )
         return compute
 
-    def notice_other_capability(self, compute: devices.Compute) -> None:
-        """Say that pictures may differ, where the folder's were computed by code for another kind of processor."""
-        before, now = self.found.capability if self.found else None, devices.capability(compute)
-        if before not in (None, now) and self.found and self.found.device == compute.device:
-            self.display.notice(
-                f"this run was begun on a {compute.device} with {before}; here it is {now}, "
-                "and new pictures may differ from those there in their last bits"
-            )
+    def _is_alike(self, compute: Compute) -> bool:
+        """Was the folder begun on a device of the same kind?"""
+        return self.found is not None and kind(self.found.device) == kind(compute.device)
 
-    def check_batch_size(self, model: str, given: int | None, compute: devices.Compute) -> None:
+    def capability(self, compute: Compute) -> str | None:
+        """That with which the folder was begun on this kind of device; in a new one that of the device."""
+        before = self.found.capability if self.found and self._is_alike(compute) else None
+        return before or self.machine.capability(compute)
+
+    def other_capability(self, compute: Compute) -> str | None:
+        """A sentence where the folder was begun with code for another kind of processor than runs here."""
+        before, now = self.capability(compute), self.machine.capability(compute)
+        if before == now:
+            return None
+        return (
+            f"this run was begun on a {kind(compute.device)} with {before}; here it is {now}, "
+            "and new pictures may differ from those there in their last bits"
+        )
+
+    def check_batch_size(self, model: str, given: int | None, compute: Compute) -> None:
         """Raises UserError where the folder has pictures of the model with another batch size on this device."""
         before = {size for known in self._entries(model, compute) for size in known.known_batch_sizes}
         if given is not None and before - {given}:
             self._refuse_other("--batch-size", given, ", ".join(map(str, sorted(before))))
 
-    def batch_size(self, model: str, size: tuple[int, int], compute: devices.Compute) -> int | None:
+    def batch_size(self, model: str, size: tuple[int, int], compute: Compute) -> int | None:
         """The batch size of the folder's pictures of this size (width, height) on this device, None without any."""
         found = [known.batch_sizes.get(size_key(*size), known.batch_size) for known in self._entries(model, compute)]
         return next((rows for rows in found if rows is not None), None)
 
-    def _entries(self, model: str, compute: devices.Compute) -> list[ModelEntry]:
-        other_device = self.found is not None and self.found.device != compute.device
+    def _entries(self, model: str, compute: Compute) -> list[ModelEntry]:
+        other_device = self.found is not None and not self._is_alike(compute)
         return [] if other_device else [known for known in self.models.values() if known.runs == model]
 
     def _refuse_other(self, flag: str, given: object, before: object) -> None:
@@ -96,7 +124,7 @@ class Environment:
         entry = before.model_copy(update={"fingerprint": fingerprint})
         self.models |= dict.fromkeys([*names, *entries], entry)
 
-    def row_bytes(self, model: str, size: tuple[int, int], compute: devices.Compute) -> int | None:
+    def row_bytes(self, model: str, size: tuple[int, int], compute: Compute) -> int | None:
         """What a row of pictures of this size takes on this device, None where it was not measured."""
         found = [(known.row_bytes or {}).get(size_key(*size)) for known in self._entries(model, compute)]
         return next((taken for taken in found if taken is not None), None)
@@ -115,12 +143,12 @@ class Environment:
                 sizes = {**(getattr(known, field) or {}), size_key(*size): number}
                 self.models[name] = known.model_copy(update={field: sizes})
 
-    def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> str | None:
+    def difference(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: Compute) -> str | None:
         """How a picture of another folder was made otherwise than this folder's are; None where no way is known.
 
         theirs: environment.json of the other folder, for records that have no fingerprints.
         """
-        if (record.device, record.dtype) != (compute.device, compute.dtype_name):
+        if (kind(record.device), record.dtype) != (kind(compute.device), compute.dtype_name):
             return f"on {record.device} in {record.dtype}, here on {compute.device} in {compute.dtype_name}"
         rows = self.batch_size(record.model, record.size, compute)
         if rows not in (None, record.batch_size):
@@ -130,7 +158,7 @@ class Environment:
         changed = [name for name in sorted(made) if own.get(name) and made[name] and own[name] != made[name]]
         return f"by another {changed[0]}" if changed else None
 
-    def adopt(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: devices.Compute) -> None:
+    def adopt(self, record: DoneRecord, theirs: EnvironmentRecord | None, compute: Compute) -> None:
         """Note how a picture that is copied into this folder was made, where nothing was known of it before."""
         for name, fingerprint in _fingerprints_of(record, theirs).items():
             entries = {key: known for key, known in self.models.items() if known.runs == name}
@@ -139,15 +167,16 @@ class Environment:
         if self.batch_size(record.model, record.size, compute) is None:
             self.note_batch_size(record.model, record.size, record.batch_size)
 
-    def as_json(self, compute: devices.Compute) -> dict[str, object]:
+    def as_json(self, compute: Compute) -> dict[str, object]:
         """The fields of environment.json as they are now."""
         return {
             "command": self.command,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            **({"shard": str(self.shard)} if self.shard else {}),
+            "versions": versions(),
             "platform": platform.platform(),
             "device": compute.device,
-            "device_name": devices.describe(compute),
-            "capability": devices.capability(compute),
+            "device_name": self.machine.describe(compute),
+            "capability": self.capability(compute),
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,

@@ -6,7 +6,7 @@ It can be read and gone on with where the files are gone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cfgsweep.errors import UserError
@@ -14,7 +14,7 @@ from cfgsweep.guidance.schedules import FromFile
 from cfgsweep.samplers import PictureFile
 from cfgsweep.sweep.schedule_files import schedules_from_files
 from cfgsweep.sweep.schema import Sweep
-from cfgsweep.system.files import make_folder, open_atomic
+from cfgsweep.system.files import copy_file, make_folder, open_atomic
 
 DIGITS = 16  # of the hash, in the name of a copy's folder
 LONGEST_STEM = 150  # bytes
@@ -35,6 +35,15 @@ def keep_inputs(folder: Path, sweep: Sweep) -> Mapping[PictureFile | FromFile, s
             _copy(given, sha256, copy)
         places[kept] = f"{folder.name}/{copy.relative_to(folder).as_posix()}"
     return places
+
+
+def copy_inputs(folders: Iterable[Path], target: Path) -> None:
+    """Copies from these folders of copies what is whole and not in the target yet."""
+    for folder in folders:
+        for copy in folder.glob("*/*"):
+            place = target / copy.relative_to(folder)
+            if is_copy(copy) and not is_copy(place):
+                copy_file(copy, place)
 
 
 def _files(sweep: Sweep) -> Iterator[tuple[PictureFile | FromFile, Path, str]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from cfgsweep.config.absent import without_code
+from cfgsweep.config.absent import AbsentCode, without_code
 from cfgsweep.errors import UserError
 from cfgsweep.guidance.schedules import SCHEDULES
+from cfgsweep.storage.claims import check_kinds_of_files
 from cfgsweep.storage.experiment_of_record import control_of_record
 from cfgsweep.storage.names_in_records import names_in_records
-from cfgsweep.storage.records import DoneRecord
+from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep, read_sweep
@@ -25,7 +27,10 @@ def runs_as(sweep: Sweep, run: RunFolder, model: str | None = None) -> dict[str,
     """
     if model is not None:
         return dict.fromkeys(sweep.model, model)
-    environment = run.environment()
+    return _models_that_ran(run.environment())
+
+
+def _models_that_ran(environment: EnvironmentRecord | None) -> dict[str, str]:
     return {name: entry.runs for name, entry in environment.models.items()} if environment else {}
 
 
@@ -38,9 +43,24 @@ def sweep_of_run(folder: Path) -> tuple[RunFolder, Sweep, list[Experiment]]:
     run = RunFolder(folder)
     if not run.sweep_file.is_file():
         raise UserError("not a run folder: no sweep.yaml in it", where=str(folder))
-    run.check()
+    check_kinds_of_files(folder)
     sweep, experiments = _read(run, run.sweep_file)
+    if (shard := run.shard()) is not None:
+        experiments = _of_shard(shard, experiments, run)
     return run, sweep, with_earlier(run, experiments)
+
+
+def _of_shard(shard: ShardOf, experiments: list[Experiment], run: RunFolder) -> list[Experiment]:
+    """Those of a shard. Where a guider's code is not at hand, nobody knows what it costs: then those with a record."""
+    if lacks_code(experiments):
+        records = run.records_of(experiments)
+        return [e for e in experiments if e.id in records]
+    return shard.of(experiments)
+
+
+def lacks_code(experiments: Iterable[Experiment]) -> bool:
+    """Are there stand-ins for guiders or schedules whose code is not at hand?"""
+    return any(isinstance(part, AbsentCode) for e in experiments for part in (e.guider, e.schedule))
 
 
 def with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experiment]:
@@ -60,9 +80,21 @@ def with_earlier(run: RunFolder, experiments: list[Experiment]) -> list[Experime
 
 def _read(run: RunFolder, path: Path) -> tuple[Sweep, list[Experiment]]:
     """A sweep file of the folder, and its experiments."""
-    with without_code(names_in_records(run.records().values()), SCHEDULES):
+    return read_sweep_of_records(path, run.records().values(), run.environment())
+
+
+def read_sweep_of_records(
+    path: Path, records: Iterable[Record], environment: EnvironmentRecord | None, with_code: bool = False
+) -> tuple[Sweep, list[Experiment]]:
+    """A sweep that was run, and its experiments.
+
+    records: of its pictures. environment: names the models that ran. with_code: imports the Python files that it names,
+    in place of stand-ins; raises UserError where that is not allowed.
+    """
+    stand_ins = nullcontext() if with_code else without_code(names_in_records(records), SCHEDULES)
+    with stand_ins:
         sweep, document = read_sweep(path)
-        return sweep, expand(sweep, document, runs_as(sweep, run))
+        return sweep, expand(sweep, document, _models_that_ran(environment))
 
 
 def controls_of_run(run: RunFolder, experiments: Sequence[Experiment]) -> list[Experiment]:

@@ -18,10 +18,17 @@ from cfgsweep.system.picture_files import NO_PICTURE, opened
 
 HEAD, INDEX, SINGLE = "data.js", "index.html", "single.html"
 ASSETS = (INDEX, "app.js", "app.css")
-DATA, THUMBS = "data", "thumbs"
+DATA, THUMBS = "data", "thumbs"  # folders
+PLAN, RESULTS, DETAILS = (f"{DATA}/{kind}-*.js" for kind in ("plan", "results", "details"))
+SCRIPTS, WEBPS = "*.js", "*.webp"  # in both folders
 THUMB_SIDE = 128  # pixels of the longest side
 CALL = re.compile(r'cfgsweepPage\("([^"\\]*)",(.*)\);\n', re.DOTALL)
 DIGITS = 16  # of a hash in a name
+
+
+def thumb_file(folder: Path, name: str) -> Path:
+    """A thumbnail of the page in a folder."""
+    return folder / THUMBS / WEBPS.replace("*", name)
 
 
 def hash_of(content: bytes) -> str:

@@ -54,11 +54,12 @@ class PictureCache:
             return pixels_sha256(picture) if found is None else self._hash(path, found, picture)
         return known[1]
 
-    def put(self, path: Path, picture: Picture, sha256: str) -> None:
-        """Remember a picture that has just been written."""
+    def put(self, path: Path, picture: Picture | None, sha256: str) -> None:
+        """Remember a picture that has just been written; its hash alone if it is None."""
         found = signature(path)
-        if found is not None:
+        if found is not None and picture is not None:
             self._keep(path, found, picture if isinstance(picture, Video) else picture.convert("RGB"))
+        if found is not None:
             self._hashes[path] = found, sha256
 
     def _hash(self, path: Path, found: Signature, picture: Picture) -> str:

@@ -7,13 +7,13 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, PngImagePlugin
 
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.errors import UserError
-from cfgsweep.models.video import Picture, Video, frames_of
+from cfgsweep.models.video import AnyPicture, EncodedPicture, Picture, Video, frames_of
 from cfgsweep.storage.decoding import opened_frames, opened_rgb, text_of
 from cfgsweep.storage.records import DoneRecord, Record, Spec, parse_record
 from cfgsweep.system.files import open_atomic
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RECORD = "cfgsweep"  # the text chunk with the record
 DIAGNOSTICS = "cfgsweep-diagnostics"  # that with the numbers of guidance
 LONG_TEXT = 1000  # characters from which on a text is compressed
+HEADER = 8 + 25  # bytes of a PNG's signature and first chunk; texts come after them
 
 
 def pixels_sha256(picture: Picture) -> str:
@@ -40,8 +41,18 @@ def _sha256(frames: Iterable[Image.Image]) -> str:
     return hashed.hexdigest()
 
 
+def encoded(picture: AnyPicture) -> EncodedPicture:
+    """The picture as the bytes of a PNG, with the hash of its pixels."""
+    if isinstance(picture, EncodedPicture):
+        return picture
+    return EncodedPicture(png_bytes(picture), *picture.size, len(frames_of(picture)), pixels_sha256(picture))
+
+
 def save_png(
-    picture: Picture, path: Path, record: DoneRecord | None = None, texts: Mapping[str, str] | None = None
+    picture: AnyPicture,
+    path: Path,
+    record: DoneRecord | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a PNG atomically. A record goes into text chunks: as JSON, and as the line that A1111's readers know.
 
@@ -53,25 +64,25 @@ def save_png(
         info.add_itxt("parameters", parameters_line(record))
     for name, text in (texts or {}).items():
         info.add_itxt(name, text, zip=len(text) >= LONG_TEXT)
+    content = picture.png if isinstance(picture, EncodedPicture) else png_bytes(picture)
     with open_atomic(path) as file:
-        _write(picture, file, info)
+        file.write(content[:HEADER])
+        for kind, data, *_ in info.chunks:
+            PngImagePlugin.putchunk(file, kind, data)
+        file.write(content[HEADER:])
 
 
 def png_bytes(picture: Picture) -> bytes:
-    """The same file without any text in it, so that it does not tell how the picture was made."""
+    """The file without any text in it, so that it does not tell how the picture was made."""
     file = io.BytesIO()
-    _write(picture, file, PngImagePlugin.PngInfo())
+    if isinstance(picture, Video):
+        _save_frames(picture, file)
+    else:
+        picture.save(file, "PNG")
     return file.getvalue()
 
 
-def _write(picture: Picture, file: BinaryIO, info: PngImagePlugin.PngInfo) -> None:
-    if isinstance(picture, Video):
-        _save_frames(picture, file, info)
-    else:
-        picture.save(file, "PNG", pnginfo=info)
-
-
-def _save_frames(video: Video, file: BinaryIO, info: PngImagePlugin.PngInfo) -> None:
+def _save_frames(video: Video, file: io.BytesIO) -> None:
     """Write an APNG that is played over and over.
 
     Pillow makes one frame of two equal ones if they are blended alike. How opaque frames are blended makes no other
@@ -80,7 +91,7 @@ def _save_frames(video: Video, file: BinaryIO, info: PngImagePlugin.PngInfo) -> 
     first, *others = video.frames
     blend = [number % 2 for number in range(len(video.frames))]
     options: dict[str, Any] = {"duration": 1000 / video.fps, "loop": 0, "disposal": 0, "default_image": False}
-    first.save(file, "PNG", pnginfo=info, save_all=True, append_images=others, blend=blend, **options)
+    first.save(file, "PNG", save_all=True, append_images=others, blend=blend, **options)
 
 
 def refuse_a_finished_picture(path: Path) -> None:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 
-from cfgsweep.models.video import Picture, frames_of
+from cfgsweep.models.video import AnyPicture, frames_of
 from cfgsweep.storage.decoding import frame_count, opened_picture
 from cfgsweep.storage.png import save_png
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.files import make_folder
 
 
-def save_previews(previews: Picture, run: RunFolder, experiment_id: str) -> None:
+def save_previews(previews: AnyPicture, run: RunFolder, experiment_id: str) -> None:
     make_folder(run.previews)
-    save_png(previews, _file(run, experiment_id))
+    save_png(previews, run.preview_path(experiment_id))
 
 
 def previews_of(run: RunFolder, experiment_id: str) -> tuple[Image.Image, ...]:
     """Empty where there are none. Raises OSError where the file is damaged."""
-    path = _file(run, experiment_id)
+    path = run.preview_path(experiment_id)
     return frames_of(opened_picture(path)) if path.is_file() else ()
 
 
 def preview_count(run: RunFolder, experiment_id: str) -> int:
     """How many previews a picture has, without reading their pixels. Raises OSError where the file is damaged."""
-    return frame_count(_file(run, experiment_id))
-
-
-def _file(run: RunFolder, experiment_id: str) -> Path:
-    return run.previews / f"{experiment_id}.png"
+    return frame_count(run.preview_path(experiment_id))

@@ -207,12 +207,20 @@ def size_key(width: int, height: int) -> str:
 
 
 class EnvironmentRecord(_Lenient):
-    """The fields of environment.json that later commands use."""
+    """The fields of environment.json that later commands use.
+
+    capability: what decides which code computes on the device, when the folder was begun.
+    shard: "2/16" in the folder of the second of 16 parts of its sweep.
+    """
 
     device: str
     dtype: str
     models: dict[str, ModelEntry]
+    device_name: str | None = None
     capability: str | None = None
+    versions: dict[str, str] = {}
+    shard: str | None = None
+    command: str | None = None
 
 
 def parse_environment(text: str) -> EnvironmentRecord | None:

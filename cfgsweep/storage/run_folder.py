@@ -29,15 +29,15 @@ from PIL import Image
 from cfgsweep.config.yaml_io import dump
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.errors import UserError
-from cfgsweep.models.video import Picture, middle_frame
+from cfgsweep.models.video import AnyPicture, EncodedPicture, Picture, middle_frame
 from cfgsweep.storage import artifacts
 from cfgsweep.storage.artifacts import ARTIFACTS
+from cfgsweep.storage.claims import check_kinds_of_files, is_bare
 from cfgsweep.storage.drawings import save_drawing
-from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.file_state import read_text
 from cfgsweep.storage.input_copies import keep_inputs
 from cfgsweep.storage.picture_cache import PictureCache, Shape
-from cfgsweep.storage.png import DIAGNOSTICS, diagnostics_in, own_record, pixels_sha256, save_png
+from cfgsweep.storage.png import DIAGNOSTICS, encoded, own_record, save_png
 from cfgsweep.storage.record_file import RecordFile
 from cfgsweep.storage.records import (
     DoneRecord,
@@ -49,12 +49,12 @@ from cfgsweep.storage.records import (
     parse_environment,
 )
 from cfgsweep.storage.report_file import is_of_search, read_report, write_report
+from cfgsweep.storage.shard_of import ShardOf, run_of_shard
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.fields import Size
 from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.system.files import is_left_behind, make_folder, open_atomic, remove_left_behind
-from cfgsweep.system.locks import LOCKS
 from cfgsweep.system.machine_errors import is_of_machine
 
 
@@ -84,10 +84,12 @@ class RunFolder:
 
         Raises UserError where it holds something else than a run, or cannot be made.
         """
-        if self.folder.exists() and not self._is_ours():
-            hint = "name another folder with --out"
-            raise UserError("there is something else here already", where=str(self.folder), hint=hint)
-        self.check()
+        above = run_of_shard(self.folder)
+        for run in (*([RunFolder(above)] if above else []), self):
+            if run.folder.exists() and not run._is_ours():
+                hint = "name another folder with --out"
+                raise UserError("there is something else here already", where=str(run.folder), hint=hint)
+            check_kinds_of_files(run.folder)
         try:
             for folder in (self.images, self.grids):
                 make_folder(folder)
@@ -96,40 +98,16 @@ class RunFolder:
                 raise
             raise UserError(f"cannot be made: {error.strerror}", where=str(self.folder)) from None
 
-    @property
-    def _folders(self) -> tuple[Path, ...]:
-        pages = (self.page, *(self.folder / name for name in (artifacts.PAGE_DATA, artifacts.PAGE_THUMBS)))
-        return (self.images, self.grids, self.videos, self.inputs, self.previews, self.ratings, self.features, *pages)
-
-    def check(self) -> None:
-        """Raises UserError where a file of the run is a link or a folder, or a folder a file."""
-        files = [self.folder / artifact.pattern for artifact in ARTIFACTS if artifact.is_one_file]
-        for path in (*self._folders, *self.inputs.glob("*"), *files):
-            if path.is_symlink():
-                raise UserError("a link: a run writes nothing outside of its folder", where=str(path))
-            is_right = path.is_file() if path in files else path.is_dir()
-            if path.exists() and not is_right and path.parent != self.inputs:
-                raise UserError(f"not a {'file' if path in files else 'folder'}", where=str(path))
-
     def _is_ours(self) -> bool:
-        """Is it a run's folder, or one with nothing in it that a run would not have begun with?
+        """Is it a run's folder, or one in which nothing is yet?
 
         Names alone make no run's folder: anybody has a `sweep.yaml` or `images`. One of these does, as a run wrote it:
         environment.json, which comes first; a record; or a picture with its record inside.
         """
         if not self.folder.is_dir():
             return False
-        if self._kept_environment() is not None or self.records():
-            return True
-        if next(self.unrecorded(), None) is not None:
-            return True
-        own = (self.images, self.grids, self.shards)
-        return all(
-            is_left_behind(path) or path.name in LOCKS or (path in own and path.is_dir())
-            for place in (self.folder, self.images, self.grids)
-            if place.is_dir()
-            for path in place.iterdir()
-        )
+        is_known = self.kept_environment() is not None or self.records() or next(self.unrecorded(), None) is not None
+        return bool(is_known) or is_bare(self.folder)
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -179,6 +157,10 @@ class RunFolder:
         """A picture's path in the folder, as records and reports have it."""
         return self.image_path(experiment_id).relative_to(self.folder).as_posix()
 
+    def preview_path(self, experiment_id: str) -> Path:
+        """Where the previews of a picture are, or would be."""
+        return self.previews / f"{experiment_id}.png"
+
     def rating_key_file(self, page: str) -> Path:
         """Where the key of a page of ratings is, or would be, by the page's id."""
         return self.folder / artifacts.RATING_KEYS.replace("*", page)
@@ -199,15 +181,27 @@ class RunFolder:
     def environment(self) -> EnvironmentRecord | None:
         """What the folder's pictures were made with: environment.json, and what their records know beyond it."""
         recorded = environment_of_records([*self.unrecorded(), *self.records().values()])
-        kept = self._kept_environment()
+        kept = self.kept_environment()
+        if recorded and not kept and (shard := self.shard()):
+            recorded = recorded.model_copy(update={"shard": str(shard)})
         return merged(kept, recorded) if kept and recorded else kept or recorded
 
     def environment_is_lost(self) -> bool:
         """Are there pictures, but no whole environment.json?"""
-        return self._kept_environment() is None and self.environment() is not None
+        return self.kept_environment() is None and self.environment() is not None
 
-    def _kept_environment(self) -> EnvironmentRecord | None:
+    def kept_environment(self) -> EnvironmentRecord | None:
+        """environment.json; None where it is missing or damaged."""
         return parse_environment(read_text(self.environment_file) or "")
+
+    def shard(self) -> ShardOf | None:
+        """Which shard of its sweep the folder is; None where it is none, and of a new one.
+
+        environment.json says it. Where that is lost, the place of the folder tells.
+        """
+        if (kept := self.kept_environment()) is not None:
+            return ShardOf.recorded(kept.shard)
+        return ShardOf.named(self.folder) if self.sweep_file.is_file() else None
 
     def unrecorded(self) -> Iterator[DoneRecord]:
         """The records inside those pictures that have lost their records."""
@@ -238,7 +232,7 @@ class RunFolder:
     # Writing ------------------------------------------------------------------------------------------------------
 
     def save(
-        self, picture: Picture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
+        self, picture: AnyPicture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
     ) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
@@ -246,10 +240,10 @@ class RunFolder:
         The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
-        sha256 = pixels_sha256(picture)
-        record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": sha256})
-        save_png(picture, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
-        self.pictures.put(path, picture, sha256)
+        file = encoded(picture)
+        record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": file.pixels_sha256})
+        save_png(file, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
+        self.pictures.put(path, None if isinstance(picture, EncodedPicture) else picture, file.pixels_sha256)
         self.append(record)
         return record
 
@@ -290,7 +284,10 @@ class RunFolder:
 
         keep: another sweep that was there before stays, as `sweep-<n>.yaml`.
         """
-        text = dump(as_written(sweep, keep_inputs(self.inputs, sweep)))
+        self.write_sweep_text(dump(as_written(sweep, keep_inputs(self.inputs, sweep))), keep)
+
+    def write_sweep_text(self, text: bytes, keep: bool = True) -> None:
+        """The same of the content of sweep.yaml; the files that it names in `inputs` are there."""
         before, earlier = self.sweep_file.read_bytes() if self.sweep_file.is_file() else text, self.earlier_sweeps()
         if keep and before != text:
             newest = _number(earlier[0]) if earlier else 0
@@ -312,20 +309,10 @@ class RunFolder:
         if plot is not None:
             save_drawing(plot, self.report_plot_file, "phase")
 
-    def copy_pictures(self, other: RunFolder, records: Iterable[DoneRecord]) -> int:
-        """Copy those of these pictures of another run that are whole and not here yet; return how many."""
-        whole = [record for record in records if other.is_whole(record)]
-        ids = current_ids(whole)
-        here = {name for name, record in self.records().items() if isinstance(record, DoneRecord)}
-        missing = {ids[record.id]: record for record in whole if ids[record.id] not in here}
-        for name, record in missing.items():
-            diagnostics = diagnostics_in(other.image_path(record.id))
-            self.save(other.load_picture(record), record.changed(id=name).as_json(), diagnostics)
-        return len(missing)
-
     def remove_left_behind(self) -> None:
         """Remove temporary files of commands that were killed."""
-        for folder in (self.folder, *self._folders, *self.inputs.glob("*")):
+        own = (self.folder / name for name in artifacts.FOLDERS)
+        for folder in (self.folder, *own, *self.inputs.glob("*")):
             for path in folder.glob(".*.tmp"):
                 if is_left_behind(path):
                     remove_left_behind(path)

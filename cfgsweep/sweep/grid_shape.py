@@ -43,7 +43,7 @@ class GridShape:
 
 def axis_follows(experiments: Sequence[Experiment], name: str, leader: str) -> bool:
     """Do experiments that agree in the leading axis agree in this one?"""
-    return _follows(_columns(experiments, [name, leader]), name, [leader])
+    return follows(_columns(experiments, [name, leader]), name, [leader])
 
 
 def _columns(experiments: Sequence[Experiment], names: Sequence[str]) -> Columns:
@@ -59,7 +59,8 @@ def _count(columns: Columns, *names: str) -> int:
     return len(set(zip(*(columns[name] for name in names), strict=True)))
 
 
-def _follows(columns: Columns, name: str, leaders: Sequence[str]) -> bool:
+def follows(columns: Columns, name: str, leaders: Sequence[str]) -> bool:
+    """Do experiments that agree in the leading axes agree in this one?"""
     return _count(columns, *leaders, name) == _count(columns, *leaders)
 
 
@@ -77,7 +78,7 @@ def _independent(columns: Columns) -> tuple[str, ...]:
     """Axes that follow none with more values."""
     leading = list[str]()
     for name in sorted(columns, key=lambda name: -_count(columns, name)):
-        if not any(_follows(columns, name, [leader]) for leader in leading):
+        if not any(follows(columns, name, [leader]) for leader in leading):
             leading.append(name)
     return tuple(name for name in columns if name in leading)
 
@@ -86,6 +87,6 @@ def _leaders(columns: Columns, name: str, leading: Sequence[str]) -> tuple[str, 
     """The fewest of the leading axes that an axis follows."""
     for size in range(1, len(leading)):
         for some in itertools.combinations(leading, size):
-            if _follows(columns, name, some):
+            if follows(columns, name, some):
                 return some
     return tuple(leading)

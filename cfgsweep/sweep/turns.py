@@ -154,7 +154,7 @@ def number_of(value: Any) -> Any:
 
 
 def without_draw(value: Any) -> Any:
-    """The same U-turn or fork with the first seed, as one cell of what is averaged; any other value as it is."""
+    """A U-turn or a fork with 0 in the place of its seed: what all of its seeds have in common. Others as they are."""
     return value._replace(seed=0) if isinstance(value, UTurn | Fork) else value
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,13 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)  # without effect after the rename
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file, whole or not at all, into a folder that is made if need be."""
+    make_folder(target.parent)
+    with source.open("rb") as given, open_atomic(target) as file:
+        shutil.copyfileobj(given, file)
 
 
 def append(path: Path, content: bytes) -> None:

@@ -41,6 +41,21 @@ def listen() -> None:
             signal.signal(number, _handler)
 
 
+@contextmanager
+def kept_handlers() -> Iterator[None]:
+    """Puts the handlers back that a library replaces within the block."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets handlers in no other
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # else it was not set from Python
+                signal.signal(number, handler)
+
+
 def received() -> bool:
     """Has a signal come?"""
     return bool(_handler.received)

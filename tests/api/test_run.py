@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,9 +35,16 @@ def sweep(tiny_model: Path) -> cfgsweep.Sweep:
     return cfgsweep.Sweep(model=str(tiny_model), **SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def finished(tiny_model: Path, tmp_path_factory) -> Path:
+    sweep = cfgsweep.Sweep(model=str(tiny_model), **SETTINGS)
+    return cfgsweep.run(sweep, out=tmp_path_factory.mktemp("finished") / "run", quiet=True).folder
+
+
 @pytest.fixture
-def run(sweep, tmp_path) -> cfgsweep.Run:
-    return cfgsweep.run(sweep, out=tmp_path / "run", quiet=True)
+def run(finished: Path, tmp_path: Path) -> cfgsweep.Run:
+    """A copy of a run that is computed once."""
+    return cfgsweep.open_run(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_it_makes_the_folder_that_the_command_makes(cli, run, sweep_file, tiny_model, tmp_path) -> None:
@@ -47,6 +55,7 @@ def test_it_makes_the_folder_that_the_command_makes(cli, run, sweep_file, tiny_m
 
 
 def test_the_run_has_records_and_pictures_by_experiment(run, sweep) -> None:
+    run = cfgsweep.run(sweep, out=run.folder, quiet=True)  # of which all is there
     assert len(run) == len(run.experiments) == 4
     assert run.sweep == sweep
     assert run.failed == []

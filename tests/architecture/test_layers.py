@@ -50,6 +50,16 @@ def test_packages_and_the_command_line_leave_torch_out() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_command_line_answers_before_it_imports_what_commands_use() -> None:
+    """`cfgsweep --help` and completion of a shell take as long as their imports do."""
+    code = "import sys, cfgsweep.cli; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    modules = imported.stdout.split()
+    assert {"numpy", "PIL", "pydantic", "yaml"}.isdisjoint(modules)
+    used = {name.split(".")[1] for name in modules if name.startswith("cfgsweep.")}
+    assert used <= {"cli", "config", "errors", "execution", "metrics", "system"}
+
+
 def test_files_and_functions_are_short() -> None:
     long = []
     for file in module_files(PACKAGE).values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.system.display import PlainDisplay, RichDisplay, Status
+from tests.support.commands import command
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,27 +19,34 @@ ROOT = Path(__file__).parents[2]
 def test_help_names_every_command(cli) -> None:
     shown = cli("--help")
     assert shown.code == 0
-    for command in ("run", "plan", "grid", "schema", "train"):
-        assert command in shown.out
+    for name in ("run", "plan", "grid", "schema", "train"):
+        assert name in shown.out
 
 
 def test_version(cli) -> None:
     assert cli("--version").out == f"{version('cfgsweep')}\n"
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "grid", "train"])
-def test_every_command_has_help(cli, command: str) -> None:
-    assert "--help" in cli(command, "--help").out
+@pytest.mark.parametrize("name", ["run", "plan", "grid", "train"])
+def test_every_command_has_help(cli, name: str) -> None:
+    assert "--help" in cli(name, "--help").out
 
 
 @pytest.mark.parametrize(
     "words", [["rnu"], ["run"], ["run", "x.yaml", "--bogus"], ["run", "x.yaml", "--limit", "none"]]
 )
-def test_a_wrong_command_line_exits_2_without_a_traceback(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "cfgsweep", *words], capture_output=True, text=True, check=False)
+def test_a_wrong_command_line_exits_2_without_a_traceback(cli, words: list[str]) -> None:
+    done = cli(*words)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert done.err
+
+
+def test_a_process_ends_with_the_exit_code_of_its_command() -> None:
+    done = subprocess.run(command("run", "x.yaml", "--bogus"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert done.stderr
+    assert "--bogus" in done.stderr
 
 
 def test_plan_of_the_canonical_sweep(cli) -> None:

@@ -68,32 +68,39 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS[page]:
         words = shlex.split(command, comments=True)
-        if words[-1] == "configs/train/emoji.yaml":  # the same command, made small
-            for key in ("data", "autoencoder", "text_encoder", "denoiser"):
-                words += ["--set", f"{key}={json.dumps(small_training[key])}"]
-        elif words[-1] == "configs/train/emoji-scorer.yaml":
-            words += ["--set", f"data={json.dumps(small_training['data'])}", "--set", "scorer.recipe.steps=2"]
-        elif words[0] == "train":
-            words += ["--set", "denoiser.recipe.steps=3"]
-            words += ["--set", "classifier.recipe.steps=3"] if "digits" in words[-3] else []
-        if words[0] == "phase":
-            words += ["--set", "steps=6", "--set", "phase.scan=9"]
-        if words[:2] == ["run", "configs/uturn.yaml"]:
-            words += ["--set", "steps=4", "--set", "seed={range: [0, 9, 1]}", "--set", "start={noise: [0, 0.5, 1]}"]
-        if words[:2] == ["run", "configs/fair-digits.yaml"]:
-            words += ["--set", "steps=2", "--set", "seed=1", "--set", "guider=[cfg, apg]"]
-        if words[:2] == ["run", "configs/fair.yaml"]:
-            words += [
-                "--set",
-                "steps=2",
-                "--set",
-                "seed=1",
-                "--set",
-                "guider=[cfg, apg]",
-                "--set",
-                "prompt=[a cat, a car]",
+        smaller = [word for setting in made_small(words, small_training) for word in ("--set", setting)]
+        assert cli(*words, *smaller).code == 0, command
+
+
+def made_small(words: list[str], small_training: dict) -> list[str]:
+    """Settings with which the same command takes seconds."""
+    match words:
+        case ["train", *_, "configs/train/emoji.yaml"]:
+            return [
+                f"{key}={json.dumps(small_training[key])}"
+                for key in ("data", "autoencoder", "text_encoder", "denoiser")
             ]
-        assert cli(*words).code == 0, command
+        case ["train", *_, "configs/train/emoji-scorer.yaml"]:
+            return [f"data={json.dumps(small_training['data'])}", "scorer.recipe.steps=2"]
+        case ["train", *_, "configs/train/digits.yaml"]:
+            return ["denoiser.recipe.steps=3", "classifier.recipe.steps=3"]
+        case ["train", *_]:
+            return ["denoiser.recipe.steps=3"]
+        case ["phase", *_]:
+            return ["steps=6", "phase.scan=9"]
+        case ["run", "configs/uturn.yaml", *_]:
+            return ["steps=4", "seed={range: [0, 9, 1]}", "start={noise: [0, 0.5, 1]}"]
+        case ["run", "configs/fair-digits.yaml", *_]:
+            return ["steps=2", "seed=1", "guider=[cfg, apg]"]
+        case ["run", "configs/fair.yaml", *_]:
+            return ["steps=2", "seed=1", "guider=[cfg, apg]", "prompt=[a cat, a car]"]
+        case ["run", "configs/scales.yaml", *_]:
+            return ["steps=4"]
+        case ["run", "configs/windows.yaml", *_]:
+            return ["steps=10"]
+        case ["run", "tnorm", "--limit", *_]:
+            return ["steps=5"]
+    return []
 
 
 def test_every_command_there_is_is_shown() -> None:
@@ -154,7 +161,8 @@ def test_its_pictures_are_there_with_their_runs(cli) -> None:
     shown = {picture.resolve() for picture in pictures}
     figures = {*ROOT.glob("docs/figures/*.png")}  # of runs that are too large to be kept
     gallery = {*ROOT.glob("outputs/gallery/*/grids/*.png"), *ROOT.glob("outputs/gallery/*/phase.png")}
-    assert shown == gallery | figures
+    screenshots = {*ROOT.glob("docs/figures/page*.webp")}  # of pages in the gallery, by scripts/build_page_pictures.py
+    assert shown == gallery | figures | screenshots
     assert all(is_any_drawing(figure) and figure.stat().st_size < 100_000 for figure in figures)
     for picture in sorted(gallery):
         run = next(folder for folder in picture.parents if (folder / "sweep.yaml").is_file())

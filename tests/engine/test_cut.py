@@ -48,8 +48,8 @@ def test_shards_are_the_same_in_every_process() -> None:
         "from tests.engine.test_cut import windows; from cfgsweep.engine.cut import cut; "
         "print([[e.id for e in shard.experiments] for shard in cut(windows(3), 5)])"
     )
-    found = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
-    assert len(found) == 1
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert found.strip() == str([[e.id for e in shard.experiments] for shard in cut(windows(3), 5)])
 
 
 def windows(seeds: int) -> list[Experiment]:
@@ -80,8 +80,3 @@ def test_more_shards_than_experiments_leave_the_last_ones_empty() -> None:
     assert found[: len(filled)] == filled
     assert max(shard.evaluations for shard in filled) == max(cost([e]).evaluations for e in windows(1))
     assert {shard.evaluations for shard in found[len(filled) :]} == {0}
-
-
-def test_a_cut_needs_no_torch() -> None:
-    code = "import sys, cfgsweep.engine.cut; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

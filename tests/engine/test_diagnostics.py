@@ -17,6 +17,7 @@ from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.apply import guide
 from cfgsweep.guidance.context import StepContext
 from cfgsweep.samplers import SAMPLERS, PredictionKind
+from cfgsweep.storage.picture_copies import copy_pictures
 from cfgsweep.storage.png import diagnostics_in
 from cfgsweep.storage.run_folder import RunFolder
 from tests.support import tiny_models as tiny
@@ -188,6 +189,6 @@ def test_a_copy_in_another_folder_keeps_them(tiny_model: Path, cli, sweep_file, 
     assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     original, copy = RunFolder(tmp_path / "r"), RunFolder(tmp_path / "copy")
     copy.create()
-    assert copy.copy_pictures(original, original.done(cfgsweep.open_run(tmp_path / "r").experiments).values()) == 1
+    assert copy_pictures(original, copy, original.done(cfgsweep.open_run(tmp_path / "r").experiments).values()) == 1
     (first,), (second,) = ((folder / "images").iterdir() for folder in (tmp_path / "r", tmp_path / "copy"))
     assert diagnostics_in(second) == diagnostics_in(first) is not None

@@ -115,8 +115,16 @@ def test_batches_are_full_until_the_end(denoiser, compute, sweep_file) -> None:
     assert counted.tally.rows - counted.tally.evaluations < 20  # of 236: the first call and the last few
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("family", ["tiny_model", "tiny_v_model"])
+@pytest.mark.parametrize(
+    ("family", "sampler"),
+    [
+        *(("tiny_model", sampler) for sampler in SAMPLERS),
+        *(
+            pytest.param("tiny_v_model", sampler, marks=() if sampler in ("euler", "dpm++2m") else pytest.mark.slow)
+            for sampler in SAMPLERS
+        ),
+    ],
+)
 def test_plain_cfg_equals_the_pipeline(family: str, sampler: str, compute, request, sweep_file) -> None:
     folder = request.getfixturevalue(family)
     text = f"name: x\nmodel: tiny\nprompt: a cat\nnegative_prompt: a dog\nsteps: 7\nsampler: {sampler}\nguider: cfg\n"
@@ -140,8 +148,20 @@ def test_plain_cfg_equals_the_pipeline(family: str, sampler: str, compute, reque
 REFERENCES = {"prednorm": BaseNormGuidance, "tnorm": TNormGuidance, "fullnorm": FullNormGuidance}
 
 
-@pytest.mark.parametrize(("guider", "value"), [("prednorm", 7.5), ("tnorm", 0.15), ("fullnorm", 0.3)])
-@pytest.mark.parametrize("schedule", ["constant", "{cosine: {min_val: 0.01, num_warmup_steps: 3}}"])
+COSINE = "{cosine: {min_val: 0.01, num_warmup_steps: 3}}"
+
+
+@pytest.mark.parametrize(
+    ("guider", "value", "schedule"),
+    [
+        ("tnorm", 0.15, COSINE),
+        *(pytest.param(*norm, COSINE, marks=pytest.mark.slow) for norm in (("prednorm", 7.5), ("fullnorm", 0.3))),
+        *(
+            pytest.param(*norm, "constant", marks=pytest.mark.slow)
+            for norm in (("prednorm", 7.5), ("tnorm", 0.15), ("fullnorm", 0.3))
+        ),
+    ],
+)
 def test_whole_trajectories_of_the_norms_equal_cf_guidance(guider, value, schedule, sweep_file) -> None:
     """On the bundled model, against a loop as in min_diffusion."""
     text = (

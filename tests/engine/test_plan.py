@@ -115,7 +115,8 @@ def test_all_calls_of_a_step_have_one_scale() -> None:
 
 def test_planning_imports_no_torch() -> None:
     code = (
-        "import sys, cfgsweep.execution.dry_run, cfgsweep.engine.plan, cfgsweep.cli\nsys.exit('torch' in sys.modules)"
+        "import sys, cfgsweep.execution.dry_run, cfgsweep.engine.plan, cfgsweep.engine.cut, cfgsweep.cli\n"
+        "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

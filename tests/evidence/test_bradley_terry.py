@@ -95,13 +95,13 @@ def test_intervals_cover_at_the_stated_rate(each: int) -> None:
         assert abs(rate - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400) + 0.01
 
 
-@pytest.mark.parametrize("count", [5, 10, 20, 50])
-def test_intervals_of_few_answers_cover_any_strength(count: int) -> None:
+@pytest.mark.parametrize(("count", "least"), [(5, 0.92), (6, 0.91), (9, 0.91), (10, 0.92), (20, 0.92), (50, 0.92)])
+def test_intervals_of_few_answers_cover_any_strength(count: int, least: float) -> None:
     """The exact rate, over all numbers of wins; with so few possible answers it cannot be 95% everywhere."""
     found = [strengths([(0, 1)] * count, [1.0] * wins + [0.0] * (count - wins), 2, [1])[0] for wins in range(count + 1)]
-    for true in np.linspace(0, 8, 33):
+    for true in np.linspace(0, 8, 321):
         chances = binom.pmf(range(count + 1), count, expit(true))
-        assert sum(chance for chance, one in zip(chances, found, strict=True) if has(one, true)) > 0.92
+        assert sum(chance for chance, one in zip(chances, found, strict=True) if has(one, true)) > least
 
 
 def has(one: Strength, true: float) -> bool:

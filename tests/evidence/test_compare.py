@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import numpy as np
 import pytest
 
 import cfgsweep
+from cfgsweep.evidence.cells import Cell
+from cfgsweep.evidence.comparison import Comparison, Comparisons, Difference, with_corrected_p
+from cfgsweep.evidence.statistics import Paired
 from cfgsweep.evidence.verdicts import sentences
+from tests.support.planned_experiments import experiment
 from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
@@ -74,7 +79,7 @@ def test_pictures_that_failed_are_told(cli, run: Path, tmp_path: Path) -> None:
     (copy / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     told = cli("compare", copy, "--matched", "value").out
     assert "cfg_zero 3" not in told
-    assert "6 pictures of this run failed: they are in no comparison" in told
+    assert "6 pictures of this run failed, and can be in no comparison" in told
 
 
 def test_cells_are_matched_by_their_effective_scale(cli, run: Path) -> None:
@@ -215,6 +220,41 @@ def test_sentences_do_not_say_of_few_pairs_that_they_show_nothing(run: Path) -> 
     assert any(
         each.metric == "diversity" and each.verdict == "not shown" for o in found.found for each in o.differences
     )
+
+
+def test_metrics_that_have_too_few_pairs_are_told(cli, run: Path) -> None:
+    """Of two labels with two seeds each, diversity has two numbers."""
+    words = ["--matched", "value", "--where", "label<3"]
+    found = comparisons(cli, run, *words)["cfg_zero 3"]
+    assert ([one["metric"] for one in found["differences"]], found["too_few_pairs"]) == (["contrast"], {"diversity": 2})
+    told = "diversity: not compared, 2 pairs where 3 are needed; it is one number of all seeds together"
+    assert told in cli("compare", run, *words).out.splitlines()
+
+
+def compared_alike(p_values: Sequence[float], pairs: Sequence[int]) -> Comparisons:
+    """Differences with these p values, before they are corrected, each of so many pairs."""
+    cell = Cell(experiment(), {}, "one")
+    found = [Paired(n, 0.1, 0.05, 0.15, 1.0, 0.5, 1.0, p) for p, n in zip(p_values, pairs, strict=True)]
+    differences = [Difference(f"metric {number}", one) for number, one in enumerate(found)]
+    return Comparisons("cfg", "value", with_corrected_p([Comparison(cell, cell, "", differences)]))
+
+
+def test_few_pairs_can_be_shown_beside_others_that_are_shown() -> None:
+    """Holm corrects for those that are not shown yet: here for one, and 6 pairs are enough for a p below 0.05."""
+    for p, verdict in ((2**-6, "higher"), (0.06, "not shown")):
+        found = compared_alike([1e-6] * 20 + [p], [40] * 20 + [7])
+        assert found.found[0].differences[-1].verdict == verdict
+        assert not [line for line in found.lines() if "too few pairs" in line]
+    alone = compared_alike([0.06] * 21, [40] * 20 + [7])
+    (told,) = [line for line in alone.lines() if "too few pairs" in line]
+    least = alone.least_pairs_to_show
+    assert told.startswith(
+        "1 difference has too few pairs to be shown, however large, while the others are as they are"
+    )
+    shown = compared_alike([0.06] * 20 + [2.0 ** (1 - least)], [40] * 20 + [least])
+    missed = compared_alike([0.06] * 20 + [2.0 ** (2 - least)], [40] * 20 + [least - 1])
+    verdicts = [each.found[0].differences[-1].verdict for each in (shown, missed)]
+    assert verdicts == ["higher", "not shown"]
 
 
 def test_over_the_value_only_the_other_settings_are_equal(cli, run: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_lack_of_pairs_is_no_lack_of_a_scale(cli, sweep_file, tmp_path: Path) 
     path = sweep_file(text("apg").replace("[1, 2, 3]", "1"))
     assert cli("run", path, "--out", tmp_path / "r", "--quiet").code == 0
     done = cli("compare", tmp_path / "r")
-    assert "fewer than 3 pairs" in done.out
+    assert "fewer than 3 independent pairs" in done.out
     assert "lacks" not in done.out
 
 

@@ -6,6 +6,7 @@ two guiders.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from cfgsweep.evidence import statistics
 from cfgsweep.evidence.comparison import SIGNIFICANT, Comparisons
 from cfgsweep.evidence.verdicts import sentences
 from cfgsweep.guidance import GUIDERS
+from cfgsweep.samplers import Fork
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.sweep.experiment import Experiment
+from tests.support.planned_experiments import experiment
 from tests.support.run_state import run_of
 
 SWEEP = """\
@@ -71,6 +74,31 @@ def test_as_many_are_found_as_stated(pictures, monkeypatch) -> None:
         (one,) = resampled(pictures, rng, 0.0).found
         assert one.match is not None
         wrong += any(each.verdict in ("higher", "lower") for each in one.differences)
+    assert wrong / RUNS <= SIGNIFICANT + 3 * np.sqrt(SIGNIFICANT * (1 - SIGNIFICANT) / RUNS)
+
+
+def of_forks(record: DoneRecord, rng: np.random.Generator) -> Comparisons:
+    """Of 12 seeds with 8 forks each, of which those of one seed have most of their contrast in common."""
+    experiments: list[Experiment] = []
+    records: dict[str, DoneRecord] = {}
+    for guider, seed in itertools.product(("cfg", "apg"), range(12)):
+        of_seed = rng.normal()
+        for fork in range(8):
+            e = experiment(guider=GUIDERS[guider](), seed=seed, fork=Fork(0.5, fork))
+            metrics = {"contrast": of_seed + 0.1 * rng.normal()}
+            experiments.append(e)
+            records[e.id] = record.changed(id=e.id, metrics=metrics, pixels_sha256=e.id)
+    return Comparisons.of(experiments, records, "cfg", "value")
+
+
+@pytest.mark.slow
+def test_forks_of_one_seed_make_nothing_sure(pictures, monkeypatch) -> None:
+    """As independent pairs they would be found different in about half of the runs."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 999)
+    rng, (_, record) = np.random.default_rng(4), next(iter(pictures.values()))
+    found = [difference for _ in range(RUNS) for one in of_forks(record, rng).found for difference in one.differences]
+    assert {each.found.pairs for each in found} == {12}
+    wrong = sum(each.verdict in ("higher", "lower") for each in found)
     assert wrong / RUNS <= SIGNIFICANT + 3 * np.sqrt(SIGNIFICANT * (1 - SIGNIFICANT) / RUNS)
 
 

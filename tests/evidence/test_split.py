@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cfgsweep.evidence.cells import Cell, Draw
+from cfgsweep.evidence.split import Halves
+from tests.support.planned_experiments import experiment
 from tests.support.run_state import records_of, run_of
 
 SWEEP = """\
@@ -102,7 +106,7 @@ def of_pair(run: Path, cell: str, labels: list[int]) -> list[float]:
 
 
 def test_pairs_of_labels_count_each_label_once(cli, run: Path) -> None:
-    """By chance of labels alone, with nothing gained: all pairs show a difference, labels do not."""
+    """By chance of labels alone, with nothing gained: of 4 labels no difference can be shown."""
     noise = np.random.default_rng(2).normal(size=7)
 
     def number(record: dict[str, Any]) -> float:
@@ -121,7 +125,7 @@ def test_pairs_of_labels_count_each_label_once(cli, run: Path) -> None:
     assert [one["pairs"] for one in of_all] == [8] * len(of_all)
     assert [one["pairs"] for one in of_labels] == [4] * len(of_labels)
     assert [one["mean"] for one in of_labels] == pytest.approx([one["mean"] for one in of_all])
-    assert all(by_label["p"] > by_pair["p"] for by_label, by_pair in zip(of_labels, of_all, strict=True))
+    assert all(one["p"] >= 2 / 2**4 for one in of_labels)
 
 
 def test_the_lowest_can_be_chosen_and_what_is_as_good_is_told(cli, run: Path) -> None:
@@ -137,11 +141,36 @@ def test_the_lowest_can_be_chosen_and_what_is_as_good_is_told(cli, run: Path) ->
     assert "1 more as good" in told
 
 
+def test_what_is_matched_is_not_judged_and_failures_are_told(cli, run: Path, tmp_path: Path) -> None:
+    plant(run, lambda record: record["value"] + 0.01 * record["label"])
+    found = split(cli, run, "--matched", "contrast")
+    judged = {each["metric"] for one in found["comparisons"] for each in one["differences"]}
+    assert judged == {"saturation", "diversity"}
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    made = ("image", "metrics", "pixels_sha256", "effective_scale", "off_direction")
+    first, *others = records_of(copy)
+    failed = {key: value for key, value in first.items() if key not in made}
+    lines = [{**failed, "status": "failed", "reason": "the picture was not finite"}, *others]
+    (copy / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in lines))
+    told = cli("compare", copy, "--split", "--choose", "saturation", "--matched", "value").out
+    assert "1 picture of this run failed" in told
+
+
 def test_halves_follow_from_the_seed(cli, run: Path) -> None:
     plant(run, lambda record: record["value"])
     halves = [split(cli, run, "--seed", seed)["split"] for seed in (0, 0, 1, 2, 3)]
     assert halves[0] == halves[1]
     assert any(half != halves[0] for half in halves[2:])
+
+
+def test_forks_of_one_seed_are_in_one_half() -> None:
+    """They have their first steps in common: a choice on some of them would know the others."""
+    records: dict[Any, Any] = {(Draw(seed, fork, None), 1, None): None for seed in range(4) for fork in range(3)}
+    cell = Cell(experiment(), records)
+    halves = Halves.of([cell], 0)
+    assert sorted([*halves.choose, *halves.judge]) == [0, 1, 2, 3]
+    parts = [{pair[0].seed for pair in halves.part(cell, half).records} for half in (halves.choose, halves.judge)]
+    assert parts == [set(halves.choose), set(halves.judge)]
 
 
 def test_of_one_label_the_seeds_are_halved(cli, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def dry(folder: Path) -> RecordedPipeline:
     return load_model(replace(Source.of(str(folder)), without_weights=True), compute)
 
 
-@pytest.mark.parametrize("name", [name if name in recorded.QUICK else recorded.slow(name) for name in DRY])
+@pytest.mark.parametrize("name", [name if name in ("sdxl", "flux") else recorded.slow(name) for name in DRY])
 def test_the_same_is_learnt_without_weights(name: str, saved_without) -> None:
     denoiser, full = recorded.checked(dry(saved_without(name)), name), recorded.denoiser(name)
     assert denoiser.learnt.places == full.learnt.places

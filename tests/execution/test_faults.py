@@ -21,7 +21,7 @@ import torch
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.system.locks import held
 from tests.support import tiny_models as tiny
-from tests.support.commands import command, finish, started, wait_for
+from tests.support.commands import command, finish, finish_here, started, wait_for
 from tests.support.run_state import records_of, state_of
 
 SWEEP = """\
@@ -52,7 +52,7 @@ def file_of(sweep_file) -> Callable[..., Path]:
 def undisturbed(labelled: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.yaml").write_text(SWEEP.format(model=labelled, steps=4))
-    finish("run", folder / "sweep.yaml", "--out", folder / "r", "--quiet")
+    finish_here("run", folder / "sweep.yaml", "--out", folder / "r", "--quiet")
     return folder / "r"
 
 

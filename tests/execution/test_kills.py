@@ -1,4 +1,4 @@
-"""kill -9 at random moments of runs, searches and trainings: the result equals that of an undisturbed command.
+"""kill -9 at random moments of runs, merges, searches and trainings: the result equals that of an undisturbed command.
 
 CFGSWEEP_TEST_KILLS=50 kills each fifty times, CFGSWEEP_TEST_SEED=7 at other moments; -s shows what was compared.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -66,6 +67,25 @@ def test_run(labelled: Path, tmp_path: Path, sweep_file) -> None:
         finish(*words, "--out", out)
     assert state_of(run) == state_of(whole)
     print(f"{len(state_of(run)[1])} pictures equal")
+    assert not list(run.rglob("*.tmp"))
+
+
+def test_merge(labelled: Path, tmp_path: Path, sweep_file) -> None:
+    """The shards stay as they are, so that they are merged once more into another folder."""
+    sweep = {"name": "k", "model": str(labelled), "label": [0, 1, 2, 3], "steps": 2, "guider": "cfg", "value": [1, 3]}
+    file = sweep_file(yaml.safe_dump({**sweep, "seed": {"range": [1, 12 * KILLS, 1]}, "metrics": ["diversity"]}))
+    run, whole = tmp_path / "killed", tmp_path / "whole"
+    for number in (1, 2, 3):
+        finish("run", file, "--quiet", "--out", run, "--shard", f"{number}/3")
+    shutil.copytree(run, whole)
+    kill_it_often(("merge", run, "--quiet"), pictures_in(run), random.Random(f"merge {SEED}"))
+    for out in (run, whole):
+        finish("merge", out, "--quiet")
+    assert state_of(run) == state_of(whole)
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file()]
+    different = [str(file) for file in files if (run / file).read_bytes() != (whole / file).read_bytes()]
+    print(f"{len(files)} files equal")
+    assert not different
     assert not list(run.rglob("*.tmp"))
 
 

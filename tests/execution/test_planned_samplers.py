@@ -48,7 +48,7 @@ def test_configurations_in_the_hubs_cache_serve_as_well(offline, cli, sweep_file
     assert cli("plan", path, "--out", tmp_path / "run").code == 0
 
 
-@pytest.mark.parametrize("sampler", ["model", "euler", "unipc"])
+@pytest.mark.parametrize("sampler", [recorded.slow("model"), "unipc", recorded.slow("euler")])
 def test_samplers_that_it_takes_are_planned(sampler: str, cli, sweep_file, flux: Path, tmp_path: Path) -> None:
     planned = cli("plan", sweep_file(sweep_of(flux, sampler=sampler, **SHORT)), "--out", tmp_path / "run")
     assert planned.code == 0, planned.err

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from cfgsweep.storage.png import hash_of_file
-from tests.support.commands import finish, killed_when
+from tests.support.commands import finish, finish_here, killed_when
 
 SWEEP = """\
 name: small
 model: emoji
 prompt: 3d render style a photograph of a cat
 seed: 7
-steps: 6
+steps: 3
 guider: [tnorm, fullnorm]
 value: [0.05, 0.1, 0.2]
 """
@@ -41,11 +41,11 @@ def pixels_of(folder: Path) -> dict[str, str | None]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
-    """A run of SWEEP, computed once in another process."""
+    """A run of SWEEP, computed once."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.yaml").write_text(SWEEP)
     out = folder / "out"
-    finish("run", folder / "sweep.yaml", "--out", out, "--quiet")
+    finish_here("run", folder / "sweep.yaml", "--out", out, "--quiet")
     return out
 
 
@@ -79,7 +79,7 @@ def test_the_folder_has_records_pictures_environment_and_grid(undisturbed: Path)
         assert record["status"] == "done"
         assert record["model"] == "emoji"
         assert hash_of_file(undisturbed / record["image"]) == record["pixels_sha256"]
-        assert record["evaluations"] == {"own": 10, "shared": 2}
+        assert record["evaluations"] == {"own": 4, "shared": 2}
     environment = json.loads((undisturbed / "environment.json").read_text())
     assert environment.keys() >= {"versions", "device", "dtype", "models", "command"}
     assert (undisturbed / "grids" / "small.png").is_file()
@@ -94,7 +94,7 @@ def test_pictures_carry_their_record(undisturbed: Path) -> None:
         prompt, negative, settings = image.text["parameters"].split("\n")
     assert prompt == record["prompt"]
     assert negative == "Negative prompt: "
-    assert settings.startswith("Steps: 6, Sampler: euler, CFG scale: 0.1, Seed: 7, Size: 64x64, Model: emoji")
+    assert settings.startswith("Steps: 3, Sampler: euler, CFG scale: 0.1, Seed: 7, Size: 64x64, Model: emoji")
 
 
 def test_a_second_run_computes_nothing(cli, copy: Path, sweep_file) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from PIL import Image
 import cfgsweep
 from cfgsweep.storage.png import hash_of_file
 from tests.support import tiny_pipelines as tiny
-from tests.support.commands import command
+from tests.support.commands import finish_here
 from tests.support.pipeline_sweeps import sweep_of
 from tests.support.run_state import records_of, state_of
 
@@ -33,7 +32,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.save("wan", folder / "model")
     axes = {"value": [1.5, 4.0], "seed": [0, 1], "call": INPUTS, "metrics": ["saturation", "contrast", "diversity"]}
     (folder / "s.yaml").write_text(sweep_of(folder / "model", negative_prompt="bad", **axes))
-    subprocess.run(command("run", folder / "s.yaml", "--out", folder / "r", "--quiet", *CPU), check=True)
+    finish_here("run", folder / "s.yaml", "--out", folder / "r", "--quiet", *CPU)
     return folder
 
 

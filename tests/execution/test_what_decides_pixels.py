@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import read_sweep
 from cfgsweep.system.display import SilentDisplay
 from tests.models.test_fingerprint import EDITS, edit_one_weight
+from tests.support.commands import finish_here
 from tests.support.run_state import records_of, state_of
 
 
@@ -273,15 +275,37 @@ LOST = {
 }
 
 
+@pytest.fixture(scope="module")
+def begun(tiny_model: Path, tmp_path_factory) -> Path:
+    """A folder with a model `model`, its sweep file `s.yaml`, and a run `r` that has the first of two pictures."""
+    folder = tmp_path_factory.mktemp("begun")
+    shutil.copytree(tiny_model, folder / "model")
+    (folder / "s.yaml").write_text(sweep(folder / "model"))
+    finish_here("run", folder / "s.yaml", "--out", folder / "r", "--limit", 1)
+    return folder
+
+
+@pytest.fixture
+def edited(begun: Path, tiny_model: Path) -> Iterator[Callable[[str], Path]]:
+    """A function that edits the model of `begun` until the end of the test, and returns its folder."""
+
+    def edit(name: str) -> Path:
+        EDITS[name](begun / "model")
+        return begun / "model"
+
+    yield edit
+    shutil.rmtree(begun / "model")
+    shutil.copytree(tiny_model, begun / "model")
+
+
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", EDITS)
-def test_a_model_that_was_edited_is_refused(cli, model: Path, tmp_path: Path, sweep_file, name: str, lost: str) -> None:
-    path, run = sweep_file(sweep(model)), tmp_path / "r"
-    assert cli("run", path, "--out", run, "--limit", 1).code == 0
-    EDITS[name](model)
+def test_a_model_that_was_edited_is_refused(cli, begun: Path, edited, tmp_path: Path, name: str, lost: str) -> None:
+    run = Path(shutil.copytree(begun / "r", tmp_path / "r"))
+    model = edited(name)
     for file in LOST[lost]:
         (run / file).unlink()
-    refused = cli("run", path, "--out", run)
+    refused = cli("run", begun / "s.yaml", "--out", run)
     assert refused.code == 2
     assert f"{model}: the model has changed since this run was made" in refused.err
     assert len(records_of(run)) == 1

@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 
 import cfgsweep
+from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.feature_sets import frechet_distance, kernel_distance
 from cfgsweep.metrics.features import PixelFeatures
 from tests.metrics.test_picture_metrics import measured
@@ -113,6 +114,32 @@ def test_cells_of_one_number_are_not_measured_again(cli, run: Path, monkeypatch)
     assert cli(*words).code == 0
     assert {record["metrics"]["precision features=pixels"] for record in records_of(run)} == {1.0}
     monkeypatch.delattr(PixelFeatures, "of")
+    assert "nothing to measure" in cli(*words).out
+
+
+def test_cells_that_are_cut_otherwise_are_measured_anew(cli, tiny_model: Path, reference: Path, tmp_path) -> None:
+    """Two prompts are one cell; as the values of a variable they are two, of the same pictures."""
+    common = {"name": "m", "model": tiny_model, "seed": [1, 2], "steps": 1, "guider": "cfg", "value": 2}
+    common |= {"metrics": [{"fid": {"reference": str(reference), "features": "pixels"}}]}
+    one = {"prompt": ["oil of a cat", "ink of a cat"]}
+    two = {"prompt": "{style} of a cat", "vars": {"style": ["oil", "ink"]}}
+    found = []
+    for axes in (one, two, one):
+        cfgsweep.run(cfgsweep.Sweep(**common, **axes), out=tmp_path / "r", quiet=True)
+        found.append({r["id"]: r["metrics"]["fid features=pixels"] for r in records_of(tmp_path / "r")})
+    assert [len(set(numbers.values())) for numbers in found] == [1, 2, 1]
+    assert found[0] == found[2]
+
+
+def test_numbers_of_an_earlier_formula_are_measured_anew(cli, run: Path, monkeypatch) -> None:
+    """Of the first version nothing is written, so that numbers of earlier folders are of that."""
+    monkeypatch.setattr(METRICS["precision"], "formula_version", 1)
+    words = ("measure", run, "--metrics", "{precision: {features: pixels}}", "--reference", run / "images")
+    assert cli(*words).code == 0
+    assert "formula_version" not in (run / "metrics.json").read_text()
+    monkeypatch.setattr(METRICS["precision"], "formula_version", 2)
+    monkeypatch.setattr(METRICS["precision"], "measure", lambda self, features, reference: 0.25)
+    assert "12 records changed" in cli(*words).out
     assert "nothing to measure" in cli(*words).out
 
 
@@ -303,18 +330,22 @@ def test_a_users_file_has_metrics(cli, run: Path, tmp_path: Path, monkeypatch: p
         "        factor: float = 2\n"
         "    def measure(self, image, condition):\n"
         "        return self.settings.factor * condition\n"
+        "class Own(PictureMetric):\n"
+        "    settings = {'depth': 3}\n"
+        "    def measure(self, image, condition):\n"
+        "        return self.settings['depth']\n"
         "class Count(GroupMetric):\n"
         "    def measure(self, images):\n"
         "        return len(images)\n"
     )
-    words = ("measure", run, "--metrics", "mine.py:Width,{mine.py:Times: {factor: 5}},mine.py:Count")
+    words = ("measure", run, "--metrics", "mine.py:Width,{mine.py:Times: {factor: 5}},mine.py:Count,mine.py:Own")
     assert cli(*words).code == 2
     assert cli(*words, "--allow-code").code == 0
     for record in records_of(run):
         found = record["metrics"]
         assert found["mine.py:Width"] == record["width"]
         assert found["mine.py:Times factor=5"] == 5 * record["label"]
-        assert found["mine.py:Count"] == 3
+        assert (found["mine.py:Count"], found["mine.py:Own"]) == (3, 3)
     assert cli("table", run).code == 0
     assert cli("verify", run).code == 0
 

@@ -27,7 +27,7 @@ def rows(denoiser, count: int, side: int = 8, seed: int = 0) -> tuple[torch.Tens
 
 @pytest.mark.parametrize(("count", "side"), [(1, 8), (2, 8), (8, 8), (3, 12)])
 def test_a_trace_gives_exactly_the_networks_output(denoiser, count: int, side: int) -> None:
-    traced = TracedNetwork(denoiser._call)
+    traced = TracedNetwork(denoiser._call, calls_before=0)
     for seed in range(4):
         inputs = rows(denoiser, count, side, seed)
         with torch.inference_mode():
@@ -36,8 +36,20 @@ def test_a_trace_gives_exactly_the_networks_output(denoiser, count: int, side: i
     assert isinstance(call, torch.jit.ScriptModule), "the network was not traced"
 
 
+def test_the_first_calls_of_a_shape_are_the_networks_own(denoiser) -> None:
+    """With the same bits as those after them."""
+    traced, wide, narrow = TracedNetwork(denoiser._call, calls_before=2), rows(denoiser, 2), rows(denoiser, 1)
+    with torch.inference_mode():
+        expected = denoiser._call(*wide)
+        for traces in (0, 0, 1, 1):
+            assert torch.equal(traced(*wide), expected)
+            assert len(traced._calls) == traces
+        traced(*narrow)
+    assert len(traced._calls) == 1
+
+
 def test_threads_share_a_trace(denoiser) -> None:
-    traced = TracedNetwork(denoiser._call)
+    traced = TracedNetwork(denoiser._call, calls_before=0)
     inputs = [rows(denoiser, 4, seed=seed) for seed in range(12)]
 
     def call(some):
@@ -63,6 +75,6 @@ def test_a_network_that_cannot_be_traced_is_called_itself() -> None:
         return x if torch.jit.is_tracing() is False else x.numpy_does_not_exist()
 
     for network in (fickle, broken):
-        traced = TracedNetwork(network)
+        traced = TracedNetwork(network, calls_before=0)
         traced(torch.ones(2))
         assert list(traced._calls.values()) == [network]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import cfgsweep
 from cfgsweep.errors import UserError
 from cfgsweep.guidance import GUIDERS
 from cfgsweep.guidance.schedules import SCHEDULES
-from cfgsweep.pages.copies import copies_of
+from cfgsweep.pages.copies import Copies
 from cfgsweep.pages.diffusers_guider import CLASSES, diffusers_text
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.storage.png import parameters_line
 from cfgsweep.storage.records import DoneRecord, FailedRecord
+from cfgsweep.sweep.call_inputs import frozen_inputs
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, read_sweep
 from tests.support.from_pictures import write_pictures
@@ -31,7 +33,7 @@ def sweep_files(sweep_file, settings: dict) -> list[tuple[str, str]]:
     """Of every experiment of the sweep, the id, and its copied sweep file."""
     text = json.dumps({"name": "x", "model": "emoji", "steps": 6, **settings})
     sweep, document = read_sweep(sweep_file(text))
-    return [(e.id, copies_of(sweep, e, FAILED)["sweep file"]) for e in expand(sweep, document)]
+    return [(e.id, Copies(sweep).of(e, FAILED)["sweep file"]) for e in expand(sweep, document)]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,20 @@ def test_a_copied_sweep_file_is_the_same_experiment(sweep_file, settings: dict) 
     assert found
     for number, (name, text) in enumerate(found):
         (again,) = expand(*read_sweep(sweep_file(text, f"copy-{number}.yaml")))
+        assert again.id == name
+
+
+def test_values_that_are_equal_in_python_are_told_apart(sweep_file) -> None:
+    sweep, document = read_sweep(
+        sweep_file(json.dumps({"name": "x", "model": "emoji", "prompt": "a", "guider": "cfg"}))
+    )
+    (e,) = expand(sweep, document)
+    copies, found = Copies(sweep), []
+    for value in (1, True, 1.0):
+        other = replace(e, call=frozen_inputs({"clip_skip": value}))
+        found.append((other.id, copies.of(other, FAILED)["sweep file"]))
+    for name, text in found:
+        (again,) = expand(*read_sweep(sweep_file(text)))
         assert again.id == name
 
 
@@ -100,7 +116,7 @@ def finished(tmp_path_factory) -> Path:
 def test_a1111_and_diffusers_are_given_where_they_leave_out_nothing(finished: Path, sweep_file, more: dict) -> None:
     text = {"name": "x", "model": "emoji", "prompt": "a", "steps": 6, "guider": "cfg", **more}
     sweep, document = read_sweep(sweep_file(json.dumps(text)))
-    given = copies_of(sweep, expand(sweep, document)[-1], DoneRecord.of(records_of(finished)[0]))
+    given = Copies(sweep).of(expand(sweep, document)[-1], DoneRecord.of(records_of(finished)[0]))
     assert given.keys() == {"sweep file", "Python", *(() if more else ("A1111", "diffusers"))}
 
 
@@ -108,7 +124,7 @@ def test_the_copied_python_gives_the_picture(finished: Path, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     run = cfgsweep.open_run(finished)
     for result in run:
-        copies = copies_of(run.sweep, result.experiment, result.record)
+        copies = Copies(run.sweep).of(result.experiment, result.record)
         names: dict = {}
         exec(copies["Python"], names)
         assert names["picture"].tobytes() == result.image.tobytes()
@@ -126,7 +142,7 @@ def test_python_with_code_of_the_users_asks_for_it(sweep_file, tmp_path: Path, m
         run = cfgsweep.run(sweep, out=tmp_path / "r", quiet=True)
     (result,) = run
     names: dict = {}
-    exec(copies_of(run.sweep, result.experiment, result.record)["Python"], names)
+    exec(Copies(run.sweep).of(result.experiment, result.record)["Python"], names)
     assert names["picture"].tobytes() == result.image.tobytes()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import html
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +17,7 @@ from PIL import Image
 
 import cfgsweep
 from cfgsweep.pages import single
+from cfgsweep.system import files
 from cfgsweep.system.html import csp_hash
 from tests.support.page_data import WrittenPage, times_of
 from tests.support.run_state import records_of, run_of
@@ -124,7 +127,8 @@ def test_one_file_has_data_and_thumbnails_inside(run: Path, cli) -> None:
     assert found[head["plan"]]["axes"]
     assert HOSTILE in [value["title"] for value in found[head["plan"]]["described"][0]["values"]]
     expected = {f"thumbs/{one['pixels_sha256'][:16]}.webp" for one in records_of(run)}
-    assert head["inline"].keys() == expected | {f"{head['pictures']}{one['id']}.png" for one in records_of(run)}
+    expected |= {f"{head[kind]}{one['id']}.png" for one in records_of(run) for kind in ("pictures", "previews")}
+    assert head["inline"].keys() == expected
     for one in records_of(run):
         thumb = head["inline"][f"thumbs/{one['pixels_sha256'][:16]}.webp"]
         assert head["inline"][f"{head['pictures']}{one['id']}.png"] == thumb
@@ -132,9 +136,54 @@ def test_one_file_has_data_and_thumbnails_inside(run: Path, cli) -> None:
         before, _, content = url.partition(";base64,")
         assert before == "data:image/webp"
         assert Image.open(io.BytesIO(base64.b64decode(content))).size == (64, 64)
-    assert head["previews"] is None
-    assert not any(detail["hasPreviews"] for detail in found[results["details"]])
+    assert all(detail["hasPreviews"] for detail in found[results["details"]])
     assert cli("verify", run).code == 0
+
+
+def test_one_file_has_previews_up_to_a_limit(run: Path, cli, tmp_path: Path, monkeypatch) -> None:
+    cli("page", run, "--single", "--out", tmp_path / "p.html")
+    for name, url in re.findall(
+        r'"\.\./previews/(\w+)\.png":"data:image/webp;base64,([^"]+)"', (tmp_path / "p.html").read_text()
+    ):
+        with Image.open(io.BytesIO(base64.b64decode(url))) as shown:
+            assert shown.n_frames == len(cfgsweep.open_run(run)[name].previews)
+    monkeypatch.setattr(single, "MOST_FRAMES", 3)
+    cli("page", run, "--single", "--out", tmp_path / "p.html")
+    text = (tmp_path / "p.html").read_text()
+    assert '"previews":null' in text
+    assert '"hasPreviews":true' not in text
+
+
+def test_one_file_is_written_whole_or_not_at_all(run: Path, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "p.html"
+    cfgsweep.page(run, single=True, out=path)
+    before = path.read_bytes()
+
+    def full(file) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "sync_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        cfgsweep.page(run, single=True, out=path, where=["seed=1"])
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["p.html"]
+
+
+def test_a_zip_of_a_folder_is_the_page_elsewhere(run: Path, tmp_path: Path, cli) -> None:
+    """Nothing in it names a place outside: what addresses lead to is there, wherever it is unpacked."""
+    cli("page", run, "--out", tmp_path / "out")
+    shutil.make_archive(str(tmp_path / "page"), "zip", tmp_path / "out")
+    shutil.unpack_archive(tmp_path / "page.zip", tmp_path / "elsewhere")
+    page = WrittenPage(tmp_path / "elsewhere")
+    text = "".join(path.read_text() for path in page.folder.rglob("*.js")) + (page.folder / "index.html").read_text()
+    assert str(tmp_path) not in text
+    assert '"../' not in text
+    assert not re.search(r"""(?:src|href)=["'](?:https?:|/)""", (page.folder / "index.html").read_text())
+    for cell, found in page.results.items():
+        name = page.plan["ids"][cell]
+        for file in (f"images/{name}.png", f"previews/{name}.png", f"thumbs/{found['.thumb']}.webp"):
+            with Image.open(page.folder / file) as picture:
+                picture.load()
 
 
 def test_one_file_may_load_nothing(run: Path, cli, tmp_path: Path) -> None:

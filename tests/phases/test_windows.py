@@ -87,9 +87,9 @@ def test_pictures_that_are_one_and_the_same_are_told(cli, sweep_file, tmp_path: 
     given = {**SWEEP, "seed": [1, 2, 3, 4, 5], "label": [0, 1], "start": {"noise": [0, 0.5, 1]}}
     given |= {"value": [0, 2], "metrics": ["kept", "contrast"]}
     assert cli("run", sweep_file(json.dumps(given)), "--out", tmp_path / "r", "--quiet").code == 0
-    told = [line for line in cli("window", tmp_path / "r").out.splitlines() if "different ones" in line]
+    told = [line for line in cli("window", tmp_path / "r").out.splitlines() if "count as" in line]
     assert [line.partition(":")[0] for line in told] == ["value 0"]
-    assert "its 10 pictures are 5 different ones" in told[0]
+    assert "its 10 pictures count as 5" in told[0]
     assert cli("window", tmp_path / "r", "--metric", "contrast").code == 0
     drawn = {path.name for path in (tmp_path / "r/grids").glob("w-window*")}
     assert drawn == {"w-window.png", "w-window=contrast.png"}

@@ -19,7 +19,7 @@ from PIL import Image
 from cfgsweep.storage.png import hash_of_file, own_record, record_in
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.system.files import is_left_behind, open_atomic
-from tests.support.commands import command, started, wait_for
+from tests.support.commands import command, finish_here, started, wait_for
 from tests.support.hostile_files import POSTSCRIPT, bomb, grey16, with_chunk
 from tests.support.run_state import records_of, state_of
 from tests.support.trainings import label_training
@@ -37,7 +37,7 @@ def sound(labelled: Path, tmp_path_factory) -> Path:
     """A folder with a finished run `r` and its sweep file `s.yaml`."""
     folder = tmp_path_factory.mktemp("sound")
     (folder / "s.yaml").write_text(SWEEP.format(model=labelled))
-    subprocess.run(command("run", folder / "s.yaml", "--out", folder / "r", "--quiet"), check=True)
+    finish_here("run", folder / "s.yaml", "--out", folder / "r", "--quiet")
     return folder
 
 

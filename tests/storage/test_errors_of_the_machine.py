@@ -14,7 +14,7 @@ import pytest
 
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.system.locks import held
-from tests.support.commands import finish
+from tests.support.commands import finish_here
 from tests.support.run_state import records_of, state_of
 
 SWEEP = "name: m\nmodel: {model}\nlabel: [0, 1]\nsteps: 2\nguider: cfg\nvalue: [1, 3]\n"
@@ -28,7 +28,7 @@ OF_THE_MACHINE = [
 def finished(labelled: Path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     (folder / "s.yaml").write_text(SWEEP.format(model=labelled))
-    finish("run", folder / "s.yaml", "--out", folder / "r", "--quiet")
+    finish_here("run", folder / "s.yaml", "--out", folder / "r", "--quiet")
     return folder
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.picture_copies import copy_pictures
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -98,11 +99,11 @@ def test_a_search_begins_with_the_pictures_of_an_old_run(tmp_path: Path) -> None
     new.create()
     old = RunFolder(GALLERY / "windows")
     made = [record for record in old.records().values() if isinstance(record, DoneRecord)]
-    assert new.copy_pictures(old, made) == 20
+    assert copy_pictures(old, new, made) == 20
     _, _, experiments = sweep_of_run(GALLERY / "windows")
     assert list(new.records()) == [e.id for e in experiments]
     assert len(new.done(experiments)) == 20
-    assert new.copy_pictures(old, made) == 0
+    assert copy_pictures(old, new, made) == 0
 
 
 @pytest.fixture

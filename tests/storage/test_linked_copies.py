@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cfgsweep.system.files import append, open_atomic
-from tests.support.commands import finish
+from tests.support.commands import finish_here
 from tests.support.run_state import records_of
 from tests.support.trainings import RECIPE, label_training
 
@@ -69,7 +69,7 @@ def trained(tmp_path_factory) -> Path:
     shape = {"channels": [8, 16], "groups": 4, "recipe": recipe}
     config = {key: value for key, value in label_training(denoiser=shape).items() if key != "classifier"}
     (folder / "t.yaml").write_text(yaml.safe_dump(config))
-    finish("train", folder / "t.yaml", "--out", folder / "t", "--quiet")
+    finish_here("train", folder / "t.yaml", "--out", folder / "t", "--quiet")
     return folder
 
 

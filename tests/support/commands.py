@@ -1,4 +1,4 @@
-"""Runs cfgsweep commands in their own processes, which can be killed."""
+"""Runs cfgsweep commands for fixtures: in this process, or in their own, which can be killed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cfgsweep.__main__ import main
+from cfgsweep.cli import run_command
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["pytest", "tests.support.imported"])
@@ -25,6 +26,11 @@ def command(*words: object) -> list[str]:
 def finish(*words: object) -> None:
     """Runs a command; raises CalledProcessError where it fails."""
     subprocess.run(command(*words), check=True)
+
+
+def finish_here(*words: object) -> None:
+    """Runs a command in this process, which has imported already what takes most of a short command's time."""
+    assert run_command([str(word) for word in words]) == 0
 
 
 def started(*words: object, **options: Any) -> subprocess.Popen:
@@ -69,9 +75,9 @@ def _run_forked(words: list[str], said: Path) -> None:
     main()
 
 
-def wait_for(there: Callable[[], object], process: subprocess.Popen | Forked) -> None:
-    """Waits until `there` is true or the process has ended, two minutes at most."""
-    deadline = time.monotonic() + 120
+def wait_for(there: Callable[[], object], process: subprocess.Popen | Forked, seconds: float = 120) -> None:
+    """Waits until `there` is true or the process has ended, so many seconds at most."""
+    deadline = time.monotonic() + seconds
     while not there() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cfgsweep.system.locks import LOCKS
+
 CALL = re.compile(r'cfgsweepPage\("([^"\\]+)",(.*)\);\n', re.DOTALL)
 
 
@@ -53,5 +55,6 @@ def value_of(column: dict, row: int) -> Any:
 
 
 def times_of(folder: Path) -> dict[str, int]:
-    """When each file was written: equal where nothing was."""
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    """When each file was written, but for locks: equal where nothing was."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in LOCKS)
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}

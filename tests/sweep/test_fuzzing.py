@@ -65,7 +65,8 @@ def test_the_schema_and_the_reader_agree_and_nothing_else_happens(tmp_path: Path
     assert min(seen.values()) > EXAMPLES / 20, f"{seen}: one-sided: the test shows little"
 
 
-@pytest.mark.parametrize("what", ["sweeps", pytest.param("readers", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["sweeps", "readers"])
 def test_raw_bytes(what: str) -> None:
     """A short run of `python -m tests.fuzz.sweeps`, and of `tests.fuzz.readers`."""
     pytest.importorskip("atheris", reason="there is no atheris for this machine")

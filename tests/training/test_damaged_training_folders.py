@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import torch
 import yaml
 from PIL import Image
 
-from tests.support.commands import command
+from tests.support.commands import finish_here
 from tests.support.hostile_files import POSTSCRIPT, header, png_of
 from tests.support.pickles import Payload
 from tests.support.trainings import label_training
@@ -28,7 +27,7 @@ def trained(tmp_path_factory) -> Path:
     """A folder with a finished training `t` of a denoiser and its file `t.yaml`."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "t.yaml").write_text(yaml.safe_dump({k: v for k, v in label_training().items() if k != "classifier"}))
-    subprocess.run(command("train", folder / "t.yaml", "--out", folder / "t", "--quiet"), check=True)
+    finish_here("train", folder / "t.yaml", "--out", folder / "t", "--quiet")
     return folder
 
 

@@ -243,7 +243,8 @@ VIEWS = {
 
 
 @pytest.mark.parametrize(
-    ("view", "scheme"), [("grid", "light"), ("grid", "dark"), ("large", "dark"), ("list", "light")]
+    ("view", "scheme"),
+    [("grid", "dark"), ("large", "dark"), ("list", "light"), pytest.param("grid", "light", marks=pytest.mark.slow)],
 )
 def test_axe_finds_nothing(page_of, synthetic, view: str, scheme: str) -> None:
     page = page_of(synthetic, VIEWS[view], color_scheme=scheme)
@@ -286,7 +287,7 @@ def test_what_is_in_the_window_is_printed_as_a_table(page_of, synthetic) -> None
     page.locator("main").wait_for()
 
 
-@pytest.mark.parametrize(("width", "height"), [(400, 800), (1600, 600)])
+@pytest.mark.parametrize(("width", "height"), [(400, 800), pytest.param(1600, 600, marks=pytest.mark.slow)])
 def test_the_grid_keeps_room_on_small_windows_and_the_page_scrolls(page_of, synthetic, width: int, height: int) -> None:
     page = page_of(synthetic, viewport={"width": width, "height": height})
     if width < 700:
@@ -315,7 +316,7 @@ def test_a_question_mark_shows_the_keys_of_the_grid(page_of, synthetic) -> None:
     assert place(page) == "cfg, value 1, seed 0, euler"
 
 
-@pytest.mark.parametrize("width", [1600, 720])
+@pytest.mark.parametrize("width", [1600, pytest.param(720, marks=pytest.mark.slow)])
 def test_the_list_of_values_opens_at_its_button(page_of, synthetic, width: int) -> None:
     page = page_of(synthetic, viewport={"width": width, "height": 900})
     button = page.locator("summary", has_text="Values")

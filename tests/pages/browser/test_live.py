@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.pages.browser.large import read, wait_until
 from tests.pages.browser.synthetic import write
 
@@ -79,6 +81,7 @@ def test_what_comes_is_added_and_the_view_keeps_its_place(page_of, synthetic, tm
     assert page.evaluate("window.parsed") == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_head_that_is_damaged_for_a_moment_is_read_again(page_of, synthetic, tmp_path: Path) -> None:
     folder = tmp_path / "goes on"
     shutil.copytree(synthetic, folder)
@@ -93,6 +96,7 @@ def test_a_head_that_is_damaged_for_a_moment_is_read_again(page_of, synthetic, t
     page.locator("header .progress").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_it_says_nothing_of_a_run_that_is_done(page_of, synthetic) -> None:
     assert page_of(synthetic).locator(".progress").count() == 0
 

@@ -22,17 +22,17 @@ def choice(page: Any, name: str) -> Any:
     return page.get_by_role("combobox", name=name, exact=True)
 
 
-@pytest.mark.parametrize("kind", ["outline", "bar", "heat"])
-def test_a_metric_is_drawn_over_the_pictures(page_of, synthetic, kind: str) -> None:
+def test_a_metric_is_drawn_over_the_pictures(page_of, synthetic) -> None:
     page = page_of(synthetic)
     choice(page, "Metric").select_option("adherence")
-    choice(page, "as").select_option(kind)
-    assert f"overlay={kind}%3Aadherence" in page.evaluate("location.href")
     page.get_by_role("img", name="colours of adherence, from 0 to 0.99; higher is better").wait_for()
-    overlay = picture(page, 16).locator(f".overlay.{kind}")
-    assert overlay.inner_text() == "0.48"  # 16 * 53 % 100 / 100
-    # Between the colours of 4 and 5 ninths of cividis.
-    assert overlay.evaluate("one => one.style.getPropertyValue('--colour')") == "rgb(122 121 119)"
+    for kind in ("outline", "bar", "heat"):
+        choice(page, "as").select_option(kind)
+        assert f"overlay={kind}%3Aadherence" in page.evaluate("location.href")
+        overlay = picture(page, 16).locator(f".overlay.{kind}")
+        assert overlay.inner_text() == "0.48"  # 16 * 53 % 100 / 100
+        # Between the colours of 4 and 5 ninths of cividis.
+        assert overlay.evaluate("one => one.style.getPropertyValue('--colour')") == "rgb(122 121 119)"
     page.get_by_role("button", name="cfg, value 2, seed 0, euler, adherence 0.48").wait_for()
     assert picture(page, 8).locator(".overlay").count() == 0  # not there yet
     choice(page, "Metric").select_option("")
@@ -40,6 +40,7 @@ def test_a_metric_is_drawn_over_the_pictures(page_of, synthetic, kind: str) -> N
     assert "overlay" not in page.evaluate("location.href")
 
 
+@pytest.mark.slow
 def test_the_share_of_a_bar_is_that_of_the_range(page_of, synthetic) -> None:
     page = page_of(synthetic, "#overlay=bar%3Aadherence")
     box = (

@@ -167,8 +167,15 @@ def test_on_a_phone_it_is_under_the_picture_and_closed_at_first(panel) -> None:
     assert page.evaluate(width) <= 400
 
 
+OTHER_WAYS = [("none", "light"), ("difference", "light"), ("side", "dark")]
+
+
 @pytest.mark.parametrize(
-    ("way", "scheme"), [("none", "light"), ("wipe", "dark"), ("difference", "light"), ("side", "dark")]
+    ("way", "scheme"),
+    [
+        ("wipe", "dark"),
+        *(pytest.param(way, scheme, marks=pytest.mark.slow) for way, scheme in OTHER_WAYS),
+    ],
 )
 def test_axe_finds_nothing(panel, way, scheme) -> None:
     page = panel(6, f"pinned={id_of(0)}&compare={way}", color_scheme=scheme)
@@ -191,6 +198,7 @@ def test_it_works_where_storage_is_switched_off(browser, large) -> None:
     assert errors == []
 
 
+@pytest.mark.slow
 def test_dashed_curves_are_named(panel) -> None:
     page = panel(FIRST)
     page.locator(".curves").first.wait_for()

@@ -92,6 +92,7 @@ def test_the_policy_refuses_every_way_to_the_network(browser, file: Path, server
     assert server.asked == []
 
 
+@pytest.mark.slow
 def test_without_the_policy_they_would_arrive(browser, synthetic: Path, server: Server) -> None:
     """So that the test above is one of the policy."""
     text = (synthetic / "page/index.html").read_text()

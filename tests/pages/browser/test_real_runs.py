@@ -15,7 +15,7 @@ from cfgsweep.sweep.schema import read_sweep
 from tests.support.browser import opened
 
 
-@pytest.mark.parametrize("kind", ["run", "folder", "single"])
+@pytest.mark.parametrize("kind", ["run", "single", pytest.param("folder", marks=pytest.mark.slow)])
 def test_a_page_shows_its_pictures(kind: str, real: Path, browser: Any, tmp_path: Path) -> None:
     """All of them are decoded, and one is shown large with its record. A folder and a file work away from the run."""
     if kind == "run":

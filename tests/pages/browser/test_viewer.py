@@ -110,7 +110,7 @@ def test_neighbours_are_loaded_before_they_are_asked_for(viewer) -> None:
     wait_until(page, lambda: {id_of(VIDEO + 24 + by) for by in (-6, 6, 2)} <= asked)
 
 
-@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+@pytest.mark.parametrize("motion", ["no-preference", pytest.param("reduce", marks=pytest.mark.slow)])
 def test_space_plays_an_axis_around_until_it_is_pressed_again(viewer, motion) -> None:
     page = viewer(more="hide.value=2,3", reduced_motion=motion)
     said = page.locator("dialog > [role=status]")
@@ -124,6 +124,7 @@ def test_space_plays_an_axis_around_until_it_is_pressed_again(viewer, motion) ->
     assert page.get_by_role("button", name="Play guidance scale", exact=True).get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.slow
 def test_a_button_plays_another_axis(viewer) -> None:
     page = viewer()
     page.get_by_role("button", name="Play sampler", exact=True).click()

@@ -24,7 +24,7 @@ from tests.pages.browser.large import (
 from tests.support.browser import is_firefox
 
 
-@pytest.mark.parametrize("gain", [1, 4])
+@pytest.mark.parametrize("gain", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_difference_is_that_of_numpy(viewer, gain) -> None:
     page = viewer(6, f"pinned={id_of(0)}&large.scale=1&large.gain={gain}")
     page.keyboard.press("d")
@@ -84,6 +84,7 @@ def test_the_wipe_is_that_of_numpy_and_goes_by_mouse_and_keys(viewer) -> None:
     assert open_cell(page) == 6
 
 
+@pytest.mark.slow
 def test_arrows_step_again_after_the_wipe_was_dragged(viewer) -> None:
     page = viewer(6, f"pinned={id_of(0)}&compare=wipe")
     page.locator(".wipe-range").click()
@@ -193,6 +194,7 @@ def test_previews_play_in_place_of_the_picture(viewer) -> None:
     wait_for(page, FIRST)
 
 
+@pytest.mark.slow
 def test_enlarged_pictures_side_by_side_move_together(viewer) -> None:
     page = viewer(6, f"pinned={id_of(0)}&large.scale=8&compare=side", viewport={"width": 1000, "height": 500})
     page.locator(".reference img").wait_for()

@@ -1,0 +1,178 @@
+"""What runs in each process of a cluster: a model on its device, and the engine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+
+from cfgsweep.engine.diagnostics import Diagnostics
+from cfgsweep.engine.observer import EngineObserver, Tally
+from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.held_model import HeldModel
+from cfgsweep.execution.task import ComputeTask, execute
+from cfgsweep.models import device_memory
+from cfgsweep.models.device import Compute, cores
+from cfgsweep.models.load import load_model
+from cfgsweep.models.machine import Machine
+from cfgsweep.models.source import Source
+from cfgsweep.models.video import EncodedPicture
+from cfgsweep.storage.environment import versions
+from cfgsweep.storage.png import encoded
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.quiet import quiet_libraries
+
+Kind = tuple[str, str | None]  # a device's name and capability: pictures of one run come from one kind
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an actor is told at its start.
+
+    folder: the driver's current folder, to which paths of models are relative. device, dtype: as asked for.
+    threads: its share of a CPU's cores. sharers: actors on one CPU's memory; None where their number is not known.
+    """
+
+    folder: str
+    device: str
+    dtype: str
+    threads: int = 1
+    sharers: int | None = 1
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """Where an actor is, and what decides the last bits of its pictures beside the model."""
+
+    host: str
+    process: int
+    device_name: str
+    capability: str | None
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def kind(self) -> Kind:
+        return self.device_name, self.capability
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One experiment's picture, or why there is none, and the work since the answer before.
+
+    number: the experiment's place in the task.
+    """
+
+    number: int
+    picture: EncodedPicture | str
+    diagnostics: Diagnostics | None
+    previews: EncodedPicture | None
+    evaluations: int
+    batches: int
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """The device's memory does not suffice for the task's batch."""
+
+    text: str
+
+
+class ModelActor:
+    """The model that was used last stays loaded."""
+
+    def __init__(self, setup: Setup):
+        self.setup = setup
+        self._held: HeldModel | None = None
+        self._left: set[int] = set()
+        with suppress(OSError):  # another machine may not have it, nor need it
+            os.chdir(setup.folder)
+
+    def introduce(self) -> Introduction:
+        machine = Machine()
+        compute = machine.choose(self.setup.device, self.setup.dtype)
+        known = tuple(versions().items())
+        return Introduction(platform.node(), os.getpid(), machine.describe(compute), machine.capability(compute), known)
+
+    def machine(self, question: str, *given: object) -> object:
+        """What a method of `Machine` says here."""
+        found = getattr(Machine(), question)(*given)
+        return self._share(found) if isinstance(found, Compute) else found
+
+    def held(self, source: Source, compute: Compute, question: str, *given: object) -> object:
+        """What a method of the `HeldModel` says."""
+        with quiet_libraries("torch"):
+            return getattr(self._held_of(source, compute), question)(*given)
+
+    def prepare(
+        self,
+        source: Source,
+        compute: Compute,
+        experiments: Sequence[Experiment],
+        names: tuple[Sequence[str], Sequence[str], Sequence[Source]],
+    ) -> dict[str, str]:
+        """Load a model and check it with the experiments; returns its fingerprints, by the names."""
+        with quiet_libraries("torch"):
+            held = self._held_of(source, compute)
+            held.check(experiments)
+            return held.fingerprints(*names)
+
+    def compute(self, number: int, task: ComputeTask) -> Iterator[Answer | OutOfMemory]:
+        """Compute a task, until `leave` is called with its number."""
+        held = self._held_of(task.source, task.compute)
+        numbers = {experiment: place for place, experiment in enumerate(task.experiments)}
+        task, counter = replace(task, compute=held.compute), _Counter()
+        with quiet_libraries("torch"), closing(execute(task, counter, held.denoiser)) as results:  # type: ignore[type-var]
+            try:
+                for result in results:
+                    yield _answer(numbers[result.experiment], result, counter)
+                    if number in self._left:
+                        return
+            except (RuntimeError, MemoryError) as error:
+                if not device_memory.is_out_of_memory(error):
+                    raise
+                text = str(error)
+            else:
+                return
+        device_memory.release_memory(task.compute)
+        yield OutOfMemory(text)
+
+    def leave(self, number: int) -> None:
+        """Compute no more of this task."""
+        self._left.add(number)
+
+    def _held_of(self, source: Source, compute: Compute) -> HeldModel:
+        compute = self._share(compute)
+        if self._held is None or self._held.source != source:
+            self._held = None  # free its memory first
+            self._held = HeldModel(source, compute, load_model(source, compute))
+        return self._held
+
+    def _share(self, compute: Compute) -> Compute:
+        if compute.device != "cpu":
+            return compute
+        sharers = self.setup.sharers or max(1, cores() // self.setup.threads)
+        return replace(compute, workers=self.setup.threads, sharers=sharers)
+
+
+class _Counter(EngineObserver):
+    """The work since it was last taken."""
+
+    def __init__(self) -> None:
+        self.now, self.taken = (0, 0), (0, 0)
+
+    def batch_done(self, tally: Tally) -> None:
+        self.now = tally.evaluations, tally.batches
+
+    def take(self) -> tuple[int, int]:
+        (evaluations, batches), before = self.now, self.taken
+        self.taken = self.now
+        return evaluations - before[0], batches - before[1]
+
+
+def _answer(number: int, result: Finished | Failed, counter: _Counter) -> Answer:
+    if isinstance(result, Failed):
+        return Answer(number, result.reason, None, None, *counter.take())
+    previews = None if result.previews is None else encoded(result.previews)
+    return Answer(number, encoded(result.image), result.diagnostics, previews, *counter.take())

@@ -1,0 +1,177 @@
+"""Computes experiments by the actors of a Ray cluster. This process alone writes to the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cfgsweep.engine.cut import cut
+from cfgsweep.engine.observer import EngineObserver, Tally
+from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import StartKey
+from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.cluster.actor import Answer, OutOfMemory
+from cfgsweep.execution.cluster.pool import ActorPool, Came, Event, Slot, Through
+from cfgsweep.execution.cluster.schedule import MOST_LOSSES, Schedule
+from cfgsweep.execution.executor import Executor
+from cfgsweep.execution.held_model import Memory
+from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.task import ComputeTask
+from cfgsweep.models.device import Compute
+from cfgsweep.models.machine import Machine
+from cfgsweep.models.source import Source
+from cfgsweep.sweep.experiment import Experiment
+
+UNITS = 4  # an actor: few enough to share steps, many enough that all are done at about the same time
+
+
+class ActorMachine(Machine):
+    """The machine of an actor: this one may have no GPU, or another."""
+
+    def __init__(self, pool: ActorPool):
+        self.pool = pool
+
+    def here_like(self, device: str) -> str | None:
+        found: str | None = self.pool.ask("machine", "here_like", device)
+        return found
+
+    def choose(self, device: str, dtype: str) -> Compute:
+        found: Compute = self.pool.ask("machine", "choose", device, dtype)
+        return found
+
+    def describe(self, compute: Compute) -> str:
+        return self.pool.kind()[0]
+
+    def capability(self, compute: Compute) -> str | None:
+        return self.pool.kind()[1]
+
+
+class ActorHeld:
+    """A model that is loaded by whichever actor has nothing else to do."""
+
+    def __init__(self, pool: ActorPool, source: Source, compute: Compute):
+        self.pool, self.source, self.compute = pool, source, compute
+        self.checked: Sequence[Experiment] = ()
+        self.names: tuple[Sequence[str], Sequence[str], Sequence[Source]] = (), (), ()
+        self.found: Mapping[str, str] = {}
+        self._native_size: tuple[int, int] | None = None
+
+    def _ask(self, question: str, *given: object) -> Any:
+        return self.pool.ask("held", self.source, self.compute, question, *given)
+
+    def native_size(self) -> tuple[int, int]:
+        self._native_size = self._native_size or self._ask("native_size")
+        return self._native_size
+
+    def check(self, experiments: Sequence[Experiment]) -> list[str]:
+        self.checked = representatives(experiments)
+        notices: list[str] = self._ask("check", self.checked)
+        return notices
+
+    def refusal(self, experiment: Experiment) -> str | None:
+        reason: str | None = self._ask("refusal", experiment)
+        return reason
+
+    def fingerprints(self, models: Sequence[str], files: Sequence[str], sources: Sequence[Source]) -> Mapping[str, str]:
+        self.names = models, files, sources
+        self.found = self._ask("fingerprints", *self.names)
+        return self.found
+
+    def sampled_fingerprint(self, name: str) -> str:
+        return str(self._ask("sampled_fingerprint", name))
+
+    def memory(self, like: Experiment, known: int | None) -> Memory:
+        found: Memory = self._ask("memory", like, known)
+        return found
+
+    def fitting_batch(self, most: int, weights: int, row: int) -> int:
+        return int(self._ask("fitting_batch", most, weights, row))
+
+    def prepare_others(self) -> None:
+        """Have actors load and check the model that did not. Those whose files are others are not used."""
+        self.pool.prepare(self, (self.source, self.compute, self.checked, self.names), self._accept)
+
+    def _accept(self, slot: Slot, found: Mapping[str, str]) -> None:
+        changed = [name for name, fingerprint in self.found.items() if found.get(name) != fingerprint]
+        if changed:
+            self.pool.refuse(slot, f"its files of {', '.join(changed)} are others than those of the first worker")
+
+
+class ClusterExecutor(Executor):
+    """Computes by actors, of which each has a model and an engine."""
+
+    def __init__(self, session: RunSession, pool: ActorPool):
+        super().__init__(session)
+        self.pool = pool
+        self._held: dict[Source, ActorHeld] = {}
+
+    def held(self, source: Source) -> ActorHeld:
+        if source not in self._held:
+            self._held[source] = ActorHeld(self.pool, source, self.session.settings.compute)
+        return self._held[source]
+
+    def check(self, source: Source, plan: Plan) -> None:
+        for notice in self.held(source).check(plan.experiments):
+            self.session.notice_once(notice)
+
+    def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
+        """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
+        held, tally = self.held(task.source), Tally()
+        shards = cut(task.experiments, UNITS * self.pool.count)
+        schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in shards)
+        given: dict[Slot, list[Experiment]] = {}
+        try:
+            while schedule.left:
+                held.prepare_others()
+                for slot in self.pool.ready(held):
+                    if found := schedule.next_for(slot):
+                        given[slot] = found
+                        self.pool.compute(slot, task.of(found))
+                for event in self.pool.events():
+                    if isinstance(event, Came):
+                        self._count(tally, event, observer)
+                    yield from _results_of(event, schedule, given)
+                    for slot in schedule.needless():
+                        self.pool.leave(slot)
+        finally:
+            for slot in given:
+                self.pool.leave(slot)
+
+    @staticmethod
+    def _count(tally: Tally, event: Came, observer: EngineObserver) -> None:
+        if isinstance(event.message, Answer):
+            tally.evaluations += event.message.evaluations
+            tally.batches += event.message.batches
+            observer.batch_done(tally)
+
+
+def _results_of(
+    event: Event, schedule: Schedule[Experiment, Slot], given: Mapping[Slot, Sequence[Experiment]]
+) -> Iterator[Finished | Failed]:
+    """What an event adds to the results."""
+    if isinstance(event, Through):
+        schedule.stopped(event.slot)
+    elif isinstance(event, Came):
+        if isinstance(event.message, OutOfMemory):
+            raise MemoryError(event.message.text)
+        e = given[event.slot][event.message.number]
+        if schedule.done(e):
+            yield _result(e, event.message)
+    else:
+        for e in schedule.lost(event.slot):
+            yield Failed(e, f"{MOST_LOSSES} workers were lost one after the other while they computed it")
+
+
+def _result(e: Experiment, answer: Answer) -> Finished | Failed:
+    if isinstance(answer.picture, str):
+        return Failed(e, answer.picture)
+    return Finished(e, answer.picture, answer.diagnostics, answer.previews)
+
+
+def representatives(experiments: Sequence[Experiment]) -> list[Experiment]:
+    """Some of the experiments that a model has to be checked with: others differ in seeds and scales alone."""
+    found: dict[object, Experiment] = {}
+    for e in experiments:
+        key = (e.conditions, StartKey.of(e).sampling, e.vae, e.guider, e.performed_steps, bool(e.start or e.fork))
+        found.setdefault(key, e)
+    return list(found.values())

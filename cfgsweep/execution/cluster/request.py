@@ -1,0 +1,66 @@
+"""Which processes compute a sweep, as `--gpus`, `--workers` and `--cluster` say. Imports neither Ray nor torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cfgsweep.errors import UserError
+
+LOCAL = "local"
+MOST_ACTORS = 100_000
+NO_CLUSTER = "auto, local, or HOST:PORT of a Ray cluster"
+
+
+@dataclass(frozen=True)
+class ClusterRequest:
+    """Actors of a Ray cluster.
+
+    address: "local" for one that is made on this machine, "auto" for the one that Ray finds, or HOST:PORT.
+    gpus: how many, None for all. workers: actors on CPUs in place of those on GPUs.
+    """
+
+    address: str = LOCAL
+    gpus: int | None = None
+    workers: int | None = None
+
+    @classmethod
+    def of(cls, cluster: str | None, gpus: int | str | None, workers: int | None) -> ClusterRequest | None:
+        """What the options ask for; None where none of them is given. Raises UserError where one is not right."""
+        if cluster is None and gpus is None and workers is None:
+            return None
+        if gpus is not None and workers is not None:
+            raise UserError("GPUs or CPUs compute, not both", where="--workers", given=workers, hint="drop --gpus")
+        if cluster is not None and (not cluster.strip() or "://" in cluster):
+            hint = "a driver of Ray Client gets no streams: start cfgsweep on a machine of the cluster"
+            raise UserError("no address", where="--cluster", given=cluster, allowed=NO_CLUSTER, hint=hint)
+        return cls(cluster or LOCAL, _count("--gpus", gpus), _count("--workers", workers))
+
+    @property
+    def is_local(self) -> bool:
+        return self.address == LOCAL
+
+    @property
+    def flag(self) -> str:
+        """The option that errors name."""
+        if not self.is_local:
+            return "--cluster"
+        return "--gpus" if self.workers is None else "--workers"
+
+    def device(self, given: str) -> str:
+        """The device that actors compute on. given: with `--device`. Raises UserError where it is another one."""
+        device = "cuda" if self.workers is None else "cpu"
+        if given not in ("auto", device):
+            hint = "--workers N computes on CPUs" if device == "cuda" else "--gpus computes on GPUs"
+            raise UserError("actors have another device", where="--device", given=given, allowed=device, hint=hint)
+        return device
+
+
+def _count(where: str, given: int | str | None) -> int | None:
+    """None for all."""
+    if given is None or (given == "all" and where == "--gpus"):
+        return None
+    text = str(given).strip()
+    if isinstance(given, bool) or not text.isdecimal() or not 1 <= int(text) <= MOST_ACTORS:
+        allowed = f"{'all, or ' if where == '--gpus' else ''}from 1 to {MOST_ACTORS:,}"
+        raise UserError("no number of actors", where=where, given=given, allowed=allowed)
+    return int(text)

@@ -1,0 +1,134 @@
+"""Which experiments each of several workers computes next. A pure class: no processes, no clock, no tensors.
+
+Units of work are given out largest first. The rest of a lost worker's unit goes elsewhere; a unit that loses workers
+again and again without any result in between is halved until a single experiment is left, which fails. When no unit is
+left, the largest rest is given out a second time, and the first result counts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+Worker = TypeVar("Worker", bound=Hashable)
+MOST_LOSSES = 3  # of workers in a row
+
+
+@dataclass(eq=False)
+class Unit(Generic[Item, Worker]):
+    """Items that are computed together, those that are done taken out.
+
+    cost: of all of them, before any was done. workers: that compute it. losses: of workers since the last result.
+    """
+
+    rest: dict[Item, None]
+    cost: float
+    workers: set[Worker] = field(default_factory=set)
+    losses: int = 0
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = len(self.rest)
+
+    @property
+    def rest_cost(self) -> float:
+        return self.cost * len(self.rest) / self.size
+
+    def halves(self) -> tuple[Unit[Item, Worker], Unit[Item, Worker]]:
+        items = list(self.rest)
+        middle = len(items) // 2
+        first, second = (dict.fromkeys(part) for part in (items[:middle], items[middle:]))
+        cost = self.rest_cost / len(items)
+        return Unit(first, cost * len(first)), Unit(second, cost * len(second))
+
+
+class Schedule(Generic[Item, Worker]):
+    """Gives units to workers. Items of all units are distinct."""
+
+    def __init__(self, units: Iterable[tuple[Sequence[Item], float]]):
+        """units: items with their cost, in any unit of measure."""
+        self._numbers = count()  # of two units that cost the same, the earlier one comes first
+        self._waiting: list[tuple[float, int, Unit[Item, Worker]]] = []
+        self._given: dict[Worker, Unit[Item, Worker]] = {}
+        self._unit_of: dict[Item, Unit[Item, Worker]] = {}
+        for items, cost in units:
+            if items:
+                self._add(Unit(dict.fromkeys(items), cost))
+        self._needless: list[Worker] = []
+
+    @property
+    def left(self) -> int:
+        """How many items are neither done nor failed."""
+        return len(self._unit_of)
+
+    def next_for(self, worker: Worker) -> list[Item]:
+        """What a worker that has nothing to do computes next; nothing where others compute all that is left."""
+        if worker in self._given:
+            raise ValueError(f"{worker} has a unit already")
+        unit = heapq.heappop(self._waiting)[2] if self._waiting else self._slowest()
+        if unit is None:
+            return []
+        self._given[worker] = unit
+        unit.workers.add(worker)
+        return list(unit.rest)
+
+    def done(self, item: Item) -> bool:
+        """Takes note of a result. False where it is there already, from another worker or before a loss."""
+        unit = self._unit_of.pop(item, None)
+        if unit is None:
+            return False
+        del unit.rest[item]
+        unit.losses = 0
+        if not unit.rest:
+            self._needless += unit.workers
+        return True
+
+    def stopped(self, worker: Worker) -> None:
+        """The worker has nothing to do any more: it is through with its unit, or was told to leave the rest."""
+        unit = self._take_from(worker)
+        if unit is not None and unit.rest and not unit.workers:
+            self._add(unit)
+
+    def lost(self, worker: Worker) -> list[Item]:
+        """The worker is gone. Returns the items that fail for it."""
+        unit = self._take_from(worker)
+        if unit is None or not unit.rest:
+            return []
+        unit.losses += 1
+        if unit.workers:  # somebody else has it, too
+            return []
+        if unit.losses < MOST_LOSSES:
+            self._add(unit)
+            return []
+        if len(unit.rest) == 1:
+            (item,) = unit.rest
+            self.done(item)
+            return [item]
+        for half in unit.halves():
+            self._add(half)
+        return []
+
+    def needless(self) -> list[Worker]:
+        """Workers that compute nothing any more that is not there already, each of them once."""
+        found = [worker for worker in self._needless if worker in self._given]
+        self._needless.clear()
+        return found
+
+    def _take_from(self, worker: Worker) -> Unit[Item, Worker] | None:
+        unit = self._given.pop(worker, None)
+        if unit is not None:
+            unit.workers.discard(worker)
+        return unit
+
+    def _add(self, unit: Unit[Item, Worker]) -> None:
+        self._unit_of |= dict.fromkeys(unit.rest, unit)
+        heapq.heappush(self._waiting, (-unit.rest_cost, next(self._numbers), unit))
+
+    def _slowest(self) -> Unit[Item, Worker] | None:
+        """The unit with the most to do, of those that one worker alone has."""
+        alone = [unit for unit in self._given.values() if unit.rest and len(unit.workers) == 1]
+        return max(alone, key=lambda unit: unit.rest_cost, default=None)

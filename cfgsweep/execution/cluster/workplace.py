@@ -1,0 +1,31 @@
+"""Actors of a Ray cluster as the place where pictures are computed."""
+
+from __future__ import annotations
+
+from cfgsweep.execution.cluster.executor import ActorMachine, ClusterExecutor
+from cfgsweep.execution.cluster.pool import ActorPool
+from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.session import RunSession
+from cfgsweep.execution.workplace import Workplace
+from cfgsweep.system.display import Display
+
+
+class ClusterWorkplace(Workplace):
+    """Some actors, of which one kind of device is used."""
+
+    def __init__(self, pool: ActorPool):
+        self.pool, self.machine = pool, ActorMachine(pool)
+
+    @classmethod
+    def start(cls, options: Options, request: ClusterRequest, count: int, display: Display) -> ClusterWorkplace:
+        return cls(ActorPool.start(request, count, options.device, options.dtype, display))
+
+    def executor(self, session: RunSession) -> ClusterExecutor:
+        found = session.settings.environment.found
+        before = (found.device_name, found.capability) if found and found.device_name else None
+        self.pool.settle_kind(before)
+        return ClusterExecutor(session, self.pool)
+
+    def close(self) -> None:
+        self.pool.close()

@@ -1,0 +1,61 @@
+"""Actors of other kinds than the run's are not used. In a process of its own, which imports Ray; actors stand in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.execution.cluster.conftest import with_ray
+
+POOL = """
+import ray
+from cfgsweep.execution.cluster.actor import Introduction, Setup
+from cfgsweep.execution.cluster.pool import ActorPool, Slot
+from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.storage.environment import versions
+from cfgsweep.system.display import SilentDisplay
+
+ray.kill = lambda actor: print("ended", actor)
+pool = ActorPool(ClusterRequest(), Setup("", "cuda", "auto"), 4, SilentDisplay())
+pool.slots += [Slot(name) for name in ("a", "b", "c", "d")]
+here = tuple(versions().items())
+
+
+def introduce(place, device, known=here):
+    pool._introduced(pool.slots[place], Introduction("host", 1, *device, known))
+
+
+H100, A10 = ("NVIDIA H100", "9.0"), ("NVIDIA A10", "8.6")
+"""
+CASES = {
+    "most": (
+        "introduce(0, A10); introduce(1, H100); introduce(2, H100); pool.slots.pop(); pool.settle_kind(None)",
+        "bc",
+    ),
+    "of the pictures that are there": (
+        "introduce(0, A10); introduce(1, H100); introduce(2, H100); pool.slots.pop(); pool.settle_kind(A10)",
+        "a",
+    ),
+    "that comes later": (
+        "[introduce(place, H100) for place in range(3)]; last = pool.slots.pop(); pool.settle_kind(A10)\n"
+        "pool.slots.append(last); introduce(3, A10)",
+        "abc",
+    ),
+    "with other versions": ("introduce(1, H100, (*here[:-1], ('pillow', '1.0')))", "acd"),
+}
+
+
+@with_ray
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_one_kind_computes(case: str) -> None:
+    code, left = CASES[case]
+    words = [sys.executable, "-c", f"{POOL}\n{code}\nprint('left', *(slot.actor for slot in pool.slots))"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"left {' '.join(left)}"
+    ended = set("abcd") - set(left) - ({"d"} if "pop()" in code and "append" not in code else set())
+    assert {line.removeprefix("ended ") for line in done.stdout.splitlines()[:-1]} == ended
+    assert "is not used: it" in done.stderr
