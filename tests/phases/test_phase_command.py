@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from PIL import Image
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
+from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.session import RunSession
@@ -42,7 +44,8 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
     sweep, _ = read_sweep(sweep_file(text))
     session = RunSession.begin(sweep, tmp_path / "run", Options(device=DEVICE, batch_size=8), SilentDisplay())
     executor = LocalExecutor(session)
-    executor._loaded = session.settings.source(str(folder)), Mixture(str(folder), COLOURS)  # type: ignore[assignment]
+    mixture: Any = Mixture(str(folder), COLOURS)
+    executor._held = HeldModel(session.settings.source(str(folder)), session.settings.compute, mixture)
     bases = [replace(e, native_size=None) for e in session.expand(sweep.model_copy(update={"value": [0.0]}))]
     session.run_folder.create()
     begin = partial(LineSearch, SearchRange.of(sweep).scan, SearchRange.of(sweep).tolerance)
