@@ -56,10 +56,11 @@ def _diagnostics(run: RunFolder, record: Record) -> dict[str, list[float | None]
 
 def _preview_steps(run: RunFolder, e: Experiment, record: Record) -> list[int] | None:
     """The steps, from 1, of whose x0 the previews of a picture are; None where that is not known."""
-    steps = SAMPLERS[e.sampler].steps_of_calls(e.performed_steps)
+    if e.start:
+        return None
     try:
-        return (
-            None if e.start else [steps[call] + 1 for call in preview_calls(len(steps), preview_count(run, record.id))]
-        )
+        count = preview_count(run, record.id)
     except OSError:
         return None
+    steps = SAMPLERS[e.sampler].steps_of_calls(e.performed_steps)
+    return [steps[call] + 1 for call in preview_calls(len(steps), count)]

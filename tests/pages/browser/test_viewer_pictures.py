@@ -21,7 +21,6 @@ from tests.pages.browser.large import (
     wait_for_focus,
     wait_until,
 )
-from tests.support.browser import is_firefox
 
 
 @pytest.mark.parametrize("gain", [1, pytest.param(4, marks=pytest.mark.slow)])
@@ -144,9 +143,7 @@ def test_pixels_of_the_picture_are_squares_and_fit_is_as_large_as_possible(viewe
     assert page.locator(BOX).bounding_box() == box
 
 
-def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewer, browser, request) -> None:
-    if is_firefox(browser):
-        request.applymarker(pytest.mark.xfail(reason="a drag selects, and a selection beyond the edge scrolls"))
+def test_an_enlarged_picture_is_moved_by_shift_and_arrows_and_by_the_mouse(viewer) -> None:
     page = viewer(6, "large.scale=8", viewport={"width": 1000, "height": 500})
     place = "(() => { const {scrollLeft: x, scrollTop: y} = document.querySelector('.viewport'); return [x, y]; })()"
     page.keyboard.press("Shift+ArrowDown")
