@@ -32,6 +32,8 @@ NAMES = {
     "Merged",
     "measure",
     "merge",
+    "Mirrored",
+    "mirror",
 }
 
 
