@@ -45,7 +45,8 @@ def _command(shards: Shards, shard: ShardOf) -> str:
     """
     like = shards.begun.get(shard.number) or next(iter(shards.folders))
     environment = like.kept_environment()
-    options = kept_options(environment.command or "" if environment else "")
+    command = (environment.model_extra or {}).get("command") if environment else None  # may be no UTF-8: not declared
+    options = kept_options(str(command or ""))
     return shlex.join(["cfgsweep", "run", str(shards.run), "--shard", str(shard), *options])
 
 

@@ -220,7 +220,6 @@ class EnvironmentRecord(_Lenient):
     capability: str | None = None
     versions: dict[str, str] = {}
     shard: str | None = None
-    command: str | None = None
 
 
 def parse_environment(text: str) -> EnvironmentRecord | None:
