@@ -130,7 +130,7 @@ class Mirroring:
         Raises UserError where the mirror cannot be reached: nothing was computed yet.
         """
         if options.shard is not None:
-            url = f"{url.rstrip('/')}/{SHARDS}/{run.folder.name}"
+            url = f"{url.rstrip('/')}/{options.shard.folder(Path()).as_posix()}"
         mirror = Mirror(url)
         fetched = fetch_missing(mirror, run, options.wait, display)
         mirror.check_writable()
@@ -161,7 +161,7 @@ class Mirroring:
     def _send(self, records: list[Record]) -> None:
         """The sweep and the environment come first: by them the mirror is known to be a run's."""
         run = self._run
-        pictures = [path for r in records for path in (run.image_path(r.id), run.previews / f"{r.id}.png")]
+        pictures = [path for r in records for path in (run.image_path(r.id), run.preview_path(r.id))]
         self._mirror.send(run.folder, [run.environment_file, run.sweep_file, *pictures], records)
 
     def end(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 from cfgsweep.engine.cost import cost
 from cfgsweep.engine.cut import cut
 from cfgsweep.engine.trace import numbers_of_calls
+from cfgsweep.engine.units import loads, units_for
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.wording import counted
-
-UNITS_PER_GPU = 4  # into which `run --gpus` cuts what is missing, so that no GPU is idle for long
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,8 @@ class PlannedParts:
     @classmethod
     def on_gpus(cls, pending: Sequence[Experiment], count: int) -> PlannedParts:
         """What is missing, as `run --gpus` gives it out: in units, the largest first, each to the next idle GPU."""
-        units = cut(pending, UNITS_PER_GPU * count)
-        loads = [0] * count
-        for evaluations in sorted((unit.evaluations for unit in units), reverse=True):
-            heapq.heappush(loads, heapq.heappop(loads) + evaluations)
-        return cls._of("GPU", [unit.experiments for unit in units], loads)
+        units = units_for(pending, count)
+        return cls._of("GPU", [unit.experiments for unit in units], loads(units, count))
 
     @classmethod
     def _of(cls, unit: str, parts: Iterable[Sequence[Experiment]], loads: Sequence[int]) -> PlannedParts:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cfgsweep.engine.cut import cut
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.engine.units import units_for
 from cfgsweep.execution.cluster.actor import Answer, OutOfMemory
 from cfgsweep.execution.cluster.pool import ActorPool, Came, Event, Slot, Through
 from cfgsweep.execution.cluster.schedule import MOST_LOSSES, Schedule
@@ -21,8 +21,6 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
-
-UNITS = 4  # an actor: few enough to share steps, many enough that all are done at about the same time
 
 
 class ActorMachine(Machine):
@@ -117,8 +115,8 @@ class ClusterExecutor(Executor):
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
         held, tally = self.held(task.source), Tally()
-        shards = cut(task.experiments, UNITS * self.pool.count)
-        schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in shards)
+        units = units_for(task.experiments, self.pool.count)
+        schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in units)
         given: dict[Slot, list[Experiment]] = {}
         try:
             while schedule.left:
