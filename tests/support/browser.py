@@ -13,8 +13,13 @@ from typing import Any
 import pytest
 
 SETTLE = 10  # milliseconds after each action: what it changes is drawn with the next frame
-# Of Firefox. A profile for automation lets a file read its neighbours, which a user's profile does not.
-STRICT = {"security.fileuri.strict_origin_policy": True}
+# Of Firefox. A profile for automation lets a file read its neighbours, which a user's does not; and without a screen
+# there is no mouse: 6 is one that points exactly and hovers.
+LIKE_A_USERS = {
+    "security.fileuri.strict_origin_policy": True,
+    "ui.primaryPointerCapabilities": 6,
+    "ui.allPointerCapabilities": 6,
+}
 # What Firefox is not told over WebDriver BiDi, with what it does by itself.
 USUAL = {"color_scheme": "light", "reduced_motion": "no-preference", "has_touch": False, "is_mobile": False}
 
@@ -32,7 +37,7 @@ def chromium(*arguments: str) -> Iterator[Any]:
 @contextmanager
 def firefox(preferences: dict[str, Any] | None = None, **options: Any) -> Iterator[Any]:
     """Debian's Firefox ESR, by WebDriver BiDi. preferences: those of `about:config`."""
-    settings = {"channel": "moz-firefox", "firefox_user_prefs": STRICT | (preferences or {})}
+    settings = {"channel": "moz-firefox", "firefox_user_prefs": LIKE_A_USERS | (preferences or {})}
     with started("firefox", shutil.which("firefox-esr"), **settings, **options) as found:
         yield found
 

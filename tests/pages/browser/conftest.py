@@ -40,7 +40,8 @@ def browser(request) -> Iterator[Any]:
 
 @pytest.fixture
 def chromium_alone(browser: Any) -> None:
-    """For tests of what Playwright does in no other browser: fingers, printing, requests of files."""
+    """For tests of what Playwright does in no other browser: fingers, a mouse beyond the window, printing, requests of
+    files."""
     if is_firefox(browser):
         pytest.skip("Playwright does not do this in Firefox")
 

@@ -134,7 +134,7 @@ def test_a_damaged_page_says_so(page_of, synthetic, tmp_path: Path) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(synthetic, folder)
     (folder / "page/data.js").write_text('cfgsweepPage("data.js", {"format": 1')
-    page = page_of(folder, allowed=("SyntaxError", "Unexpected"), ready=".failure")
+    page = page_of(folder, allowed=("SyntaxError", "Unexpected", "missing }"), ready=".failure")
     assert page.get_by_role("alert").inner_text() == (
         "The page cannot be read: data.js is damaged. `cfgsweep page` writes it again."
     )
