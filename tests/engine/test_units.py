@@ -42,3 +42,7 @@ def test_loads_are_those_of_the_largest_unit_first(sizes: list[int], workers: in
     assert sum(found) == sum(sizes)
     assert max(found) - min(found) <= max(sizes, default=0)
     assert max(found) <= sum(sizes) / workers + max(sizes, default=0)
+
+
+def test_the_largest_unit_comes_first() -> None:
+    assert loads([Shard((), size) for size in (1, 1, 2)], 2) == [2, 2]
