@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ import fsspec
 
 from cfgsweep.errors import RunFailed, UserError, did_you_mean, shorten
 from cfgsweep.storage.artifacts import SHARDS
+from cfgsweep.storage.file_state import Signature, signature
 from cfgsweep.storage.mirror_segments import Contents, FileEntry, segment_lines
 from cfgsweep.storage.records import Record
 from cfgsweep.system.files import make_folder, open_atomic
 
 SEGMENTS, ABOUT = "segments", "about.txt"
 ABOUT_TEXT = "Files of a run of cfgsweep: `cfgsweep mirror FOLDER URL --fetch` brings them back.\n"
+AT_ONCE = 32  # files that are sent or fetched at the same time, and are in memory meanwhile
 MOST_SEGMENTS = 100  # from which they are written as one: each takes a request when a run begins
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"}  # without folders; makedirs would add a bucket
 INSTALL = {"s3": "pip install 'cfgsweep[s3]'", "gs": "pip install gcsfs", "az": "pip install adlfs"}
@@ -44,13 +47,14 @@ class Mirror:
         self.url = url.rstrip("/")
         self._files, self._root = _file_system(self.url)
         self.contents = Contents()
+        self._compared: dict[str, Signature] = {}  # the files that are there, as they were when they were compared
         with self._reached_at_first():
             self._segments = self._read_segments()
 
     def check_writable(self) -> None:
         """Write a text that says what this is. Raises UserError where nothing can be written."""
         with self._reached_at_first():
-            self._write(self._path(SEGMENTS, ABOUT), ABOUT_TEXT.encode())
+            self._write({self._path(SEGMENTS, ABOUT): ABOUT_TEXT.encode()})
 
     def _read_segments(self) -> list[str]:
         """Read all segments; their paths, in order."""
@@ -59,8 +63,8 @@ class Mirror:
             return []
         there = {path: found["size"] for path, found in self._files.find(self._root, detail=True).items()}
         segments = sorted(path for path in there if path.startswith(self._path(SEGMENTS)) and path.endswith(".jsonl"))
-        for path in segments:
-            self.contents.add(self._files.cat_file(path).decode(errors="replace"))
+        for _, content in sorted(self._files.cat(segments).items() if segments else ()):
+            self.contents.add(content.decode(errors="replace"))
         gone = [name for name, file in self.contents.files.items() if there.get(self._path(name)) != file.size]
         for name in gone:  # removed or damaged there: sent again
             del self.contents.files[name]
@@ -76,39 +80,54 @@ class Mirror:
     def send(self, folder: Path, paths: Iterable[Path], records: Iterable[Record]) -> int:
         """Send those of these files of a run folder, and those records, that the mirror lacks; how many files.
 
-        Files that are gone meanwhile are left out. Raises RunFailed where the mirror cannot be reached.
+        Files that are gone meanwhile are left out. After a kill, what a segment names is not sent again. Raises
+        RunFailed where the mirror cannot be reached.
         """
-        sent = [entry for path in paths if (entry := self._send_file(path, path.relative_to(folder).as_posix()))]
         new = [record for record in records if self.contents.records.get(record.id) != record]
-        if sent or new:
-            self._segments.append(self._write_segment(segment_lines(sent, new)))
-        self.contents.files |= {file.path: file for file in sent}
-        self.contents.records |= {record.id: record for record in new}
-        return len(sent)
+        sent, lacking = 0, self._lacking(folder, paths)
+        while chunk := list(islice(lacking, AT_ONCE)):
+            self._write({self._path(entry.path): content for entry, content, _ in chunk})
+            self._add_segment([entry for entry, _, _ in chunk], ())
+            self._compared |= {entry.path: state for entry, _, state in chunk}
+            sent += len(chunk)
+        if new:
+            self._add_segment((), new)
+        return sent
 
-    def _send_file(self, path: Path, name: str) -> FileEntry | None:
-        """Send one file. None where the mirror has it, or it is gone."""
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        entry = FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
-        if self.contents.files.get(name) == entry:
-            return None
-        self._write(self._path(name), content)
-        return entry
+    def _lacking(self, folder: Path, paths: Iterable[Path]) -> Iterator[tuple[FileEntry, bytes, Signature]]:
+        """Files that the mirror lacks, with content and state. Those that are known to be there are not read again."""
+        for path in paths:
+            name, state = path.relative_to(folder).as_posix(), signature(path)
+            if state is None or self._compared.get(name) == state:
+                continue
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            entry = FileEntry(name, len(content), hashlib.sha256(content).hexdigest())
+            if self.contents.files.get(name) == entry:
+                self._compared[name] = state
+            else:
+                yield entry, content, state
 
-    def _write(self, path: str, content: bytes) -> None:
+    def _write(self, contents: Mapping[str, bytes]) -> None:
+        """Write files by their paths there, as many at once as the storage takes."""
         with self._reached():
             if not OBJECT_STORES.intersection(_protocols(self._files)):
-                self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self._files.pipe_file(path, content)
+                for folder in {path.rpartition("/")[0] for path in contents}:
+                    self._files.makedirs(folder, exist_ok=True)
+            self._files.pipe(dict(contents))
+
+    def _add_segment(self, files: Iterable[FileEntry], records: Iterable[Record]) -> None:
+        self._segments.append(self._write_segment(segment_lines(files, records)))
+        self.contents.files |= {file.path: file for file in files}
+        self.contents.records |= {record.id: record for record in records}
 
     def _write_segment(self, lines: Iterable[str]) -> str:
         """Write a segment that comes after all that were read; its path."""
         last = int(Path(self._segments[-1]).name.partition("-")[0]) if self._segments else 0
         path = self._path(SEGMENTS, f"{last + 1:08d}-{secrets.token_hex(4)}.jsonl")
-        self._write(path, "".join(f"{line}\n" for line in lines).encode())
+        self._write({path: "".join(f"{line}\n" for line in lines).encode()})
         return path
 
     def compact(self) -> None:
@@ -127,15 +146,18 @@ class Mirror:
     def fetch(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
         """Write these files of the mirror into the folder; the paths of those that are damaged in the mirror."""
         damaged = []
-        for file in files:
+        for start in range(0, len(files), AT_ONCE):
+            chunk = files[start : start + AT_ONCE]
             with self._reached():
-                content = self._files.cat_file(self._path(file.path))
-            if hashlib.sha256(content).hexdigest() != file.sha256:
-                damaged.append(file.path)
-                continue
-            make_folder((folder / file.path).parent)
-            with open_atomic(folder / file.path) as written:
-                written.write(content)
+                contents = self._files.cat([self._path(file.path) for file in chunk])
+            for file in chunk:
+                content = contents[self._path(file.path)]
+                if hashlib.sha256(content).hexdigest() != file.sha256:
+                    damaged.append(file.path)
+                    continue
+                make_folder((folder / file.path).parent)
+                with open_atomic(folder / file.path) as written:
+                    written.write(content)
         return damaged
 
     def _path(self, *names: str) -> str:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 import cfgsweep
-from cfgsweep.errors import UserError
+from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.storage.mirror import MOST_SEGMENTS, Mirror
 from cfgsweep.system.locks import LOCKS
 from tests.support.object_store import BUCKET, s3_server
@@ -133,6 +133,21 @@ def test_shards_have_mirrors_of_their_own_from_which_they_are_merged(made: Path,
     cfgsweep.mirror(tmp_path / "run", url, fetch=True)
     assert not cfgsweep.merge(tmp_path / "run", quiet=True).missing
     assert files(tmp_path / "run/images") == files(made / "whole/images")
+
+
+def test_what_could_not_be_sent_is_sent_by_the_next_try(made: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("cfgsweep.storage.mirror.AT_ONCE", 2)
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place/images").write_text("no folder, so that no picture can be sent")
+    mirror, run = Mirror((tmp_path / "place").as_uri()), made / "whole"
+    paths = [run / "sweep.yaml", run / "environment.json", *sorted((run / "images").iterdir())]
+    with pytest.raises(RunFailed, match="the mirror cannot be reached"):
+        mirror.send(run, paths, [])
+    assert list(Mirror(mirror.url).contents.files) == ["sweep.yaml", "environment.json"]
+    (tmp_path / "place/images").unlink()
+    assert mirror.send(run, paths, []) == 8
+    assert mirror.send(run, paths, []) == 0
+    assert files(tmp_path / "place/images") == files(run / "images")
 
 
 def test_what_is_removed_or_cut_short_in_the_mirror_is_sent_again(made: Path, url: str, tmp_path: Path) -> None:
