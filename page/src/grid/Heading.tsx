@@ -1,5 +1,6 @@
 import type { Axis } from "../data/types";
 import { hideValue, showOnly } from "../controls/hidden";
+import { Breakable } from "../shared/Breakable";
 import { change, view } from "../state/view";
 import { active, moveTo } from "./shown";
 import type { Place } from "./pivot";
@@ -49,7 +50,7 @@ export function Heading(props: HeadingProps) {
       }}
     >
       <div class={props.turned ? "heading-text turned" : "heading-text"} dir="auto" style={props.textStyle}>
-        {text}
+        <Breakable text={text} />
       </div>
     </div>
   );

@@ -2,6 +2,7 @@
 
 import { SMALLEST, type Size } from "./geometry";
 import type { Pivot, Side } from "./pivot";
+import { breakable } from "../shared/breaks";
 
 /** Of headings, the outermost first: heights of those of columns, widths of those of rows. */
 export interface HeadingSizes {
@@ -75,7 +76,9 @@ function measured(lines: readonly string[], as: { width?: number; turned?: numbe
     text.className = as.turned ? "heading-text turned" : "heading-text";
     text.dir = "auto";
     // More than is ever shown need not be laid out.
-    text.textContent = line.slice(0, 500);
+    breakable(line.slice(0, 500)).forEach((part, place) =>
+      text.append(...(place > 0 ? [document.createElement("wbr"), part] : [part])),
+    );
     if (as.width) text.style.width = `${as.width}px`;
     if (as.turned) text.style.maxHeight = `${as.turned}px`;
   }

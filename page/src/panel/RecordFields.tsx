@@ -1,5 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Detail } from "../data/types";
+import { Breakable } from "../shared/Breakable";
 import { fieldsOf } from "./fields";
 
 /** Longer texts are shown when asked for. */
@@ -18,7 +19,9 @@ export function RecordFields({ detail, reference }: { detail: Detail; reference:
         const differs = other !== null && other.get(name) !== text;
         return (
           <div key={name} class={differs ? "differs" : ""}>
-            <dt dir="auto">{name}</dt>
+            <dt dir="auto">
+              <Breakable text={name} />
+            </dt>
             <dd dir="auto">
               <Text text={text} />
               {differs && <span class="of-reference"> (reference: <Text text={other.get(name) ?? "–"} />)</span>}

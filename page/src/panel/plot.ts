@@ -25,7 +25,8 @@ export function draw(chart: Chart, place: HTMLElement): uPlot {
       height: HEIGHT,
       legend: { show: false },
       padding: [6, 8, 0, 0],
-      scales: { x: { time: false } },
+      // A schedule of zeros alone has a scale, too: uPlot's would reach to 100.
+      scales: { x: { time: false }, y: { range: (_, low, high) => (low || high ? uPlot.rangeNum(low, high, 0.1, true) : [0, 1]) } },
       axes: [
         { ...axis, size: 20, gap: 2, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] },
         { ...axis, size: roomFor(48), gap: 4, space: 24, values: tickTexts },

@@ -42,12 +42,14 @@ function MapLegend({ run, map }: { run: Run; map: PhaseMap }) {
           <Typical run={run} cell={map.typical[kind] ?? null} kind={kind} />
         </li>
       ))}
-      <li>
-        <svg class="plot-swatch" viewBox="0 0 24 8" aria-hidden="true">
-          <path class="boundary" d="M0 0h24v8h-24z" />
-        </svg>
-        boundary between kinds
-      </li>
+      {map.areas.some(({ kind }) => kind === null) && (
+        <li>
+          <svg class="plot-swatch" viewBox="0 0 24 8" aria-hidden="true">
+            <path class="boundary" d="M0 0h24v8h-24z" />
+          </svg>
+          boundary between kinds
+        </li>
+      )}
     </ul>
   );
 }

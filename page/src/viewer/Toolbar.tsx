@@ -58,7 +58,7 @@ export function Toolbar({ run, cell, hasPreviews, previewSteps, isStill, onHelp 
       <button type="button" title="?" onClick={onHelp}>
         Keys
       </button>
-      <div class="viewer-marks" data-cell={cell}>
+      <div data-cell={cell}>
         <Marks run={run} cell={cell} />
       </div>
     </div>

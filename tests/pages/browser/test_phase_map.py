@@ -35,3 +35,13 @@ def test_the_map_is_a_table_and_has_typical_pictures(page_of: Any, large: Any) -
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Open a typical picture of kind 2").click()
     wait_for(page, 12)
+
+
+def test_all_of_the_legend_is_seen_in_a_narrow_window(page_of, large) -> None:
+    page = page_of(large, viewport={"width": 320, "height": 800})
+    typical = page.locator(".map .typical img")
+    typical.last.scroll_into_view_if_needed()
+    wait_until(page, lambda: typical.evaluate_all("all => all.every(one => one.naturalWidth > 0)"))
+    heights = page.locator(".map .plot-legend").evaluate("one => [one.scrollHeight, one.clientHeight]")
+    assert heights[0] == heights[1]
+    assert page.locator(".map .plot-legend li").count() == 3
