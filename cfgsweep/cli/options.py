@@ -39,6 +39,14 @@ Model = Annotated[str | None, typer.Option("--model", help="run this model, and 
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16")]
 BatchSize = Annotated[int | None, typer.Option(min=1, max=1024, help="rows in every call of the denoiser")]
+Gpus = Annotated[
+    str | None, typer.Option(help="compute on so many GPUs at once, by Ray", metavar="all|N", show_default=False)
+]
+Workers = Annotated[int | None, typer.Option(help="compute on CPUs, in so many processes, by Ray", show_default=False)]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="of which Ray cluster: auto or HOST:PORT  [default: local, made here]", metavar="ADDRESS"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]

@@ -15,8 +15,10 @@ from cfgsweep.cli.options import (
     AllowCode,
     AllowPickle,
     BatchSize,
+    Cluster,
     Device,
     Dtype,
+    Gpus,
     Json,
     Model,
     NoPage,
@@ -27,6 +29,7 @@ from cfgsweep.cli.options import (
     SweepFile,
     Wait,
     Where,
+    Workers,
     tell_all,
 )
 from cfgsweep.execution.completion import complete_sweep
@@ -46,16 +49,9 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="compute one part of several: 2/16; `merge` joins them", metavar="I/N")
     ] = None,
-    gpus: Annotated[
-        str | None, typer.Option(help="compute on so many GPUs at once, by Ray", metavar="all|N", show_default=False)
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="compute on CPUs, in so many processes, by Ray", show_default=False)
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="of which Ray cluster: auto or HOST:PORT  [default: local, made here]", metavar="ADDRESS"),
-    ] = None,
+    gpus: Gpus = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
     mirror: Annotated[

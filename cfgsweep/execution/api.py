@@ -85,14 +85,13 @@ def run(
     from cfgsweep.execution.run_sweep import run_sweep
 
     part = ShardOf.parse(shard) if shard is not None else None
-    actors = ClusterRequest.of(cluster, gpus, workers)
     options = Options(
         model=model,
-        device=actors.device(device) if actors else device,
+        device=device,
         dtype=dtype,
         batch_size=batch_size,
         limit=limit,
-        cluster=actors,
+        cluster=ClusterRequest.of(cluster, gpus, workers),
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,

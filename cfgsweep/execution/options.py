@@ -15,7 +15,7 @@ class Options:
     """How a sweep is to be computed, as given on the command line or to a function of the API.
 
     model: replaces the sweep's model, and has no fallback.
-    device, dtype: "auto" leaves the choice to the run folder or the machine.
+    device, dtype: "auto" leaves the choice to the run folder or the machine; actors have a device of their own.
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
     shard: compute only those that are in this shard of the sweep. cluster: the actors that compute, None in this
     process.
@@ -23,7 +23,8 @@ class Options:
     mirror: the URL of a copy of the run folder, from which what is missing here comes, and which is kept in step.
     page: whether the page of the run is written. live: while it goes on, too.
 
-    Raises UserError where batch_size or limit is out of its range, or `live` is without `page`.
+    Raises UserError where batch_size or limit is out of its range, `live` is without `page`, or actors compute on
+    another device.
     """
 
     model: str | None = None
@@ -43,6 +44,8 @@ class Options:
     live: bool = False
 
     def __post_init__(self) -> None:
+        if self.cluster is not None:
+            object.__setattr__(self, "device", self.cluster.device(self.device))
         _check_count("batch_size", self.batch_size, MOST_ROWS)
         _check_count("limit", self.limit, None)
         if self.live and not self.page:

@@ -10,9 +10,10 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.engine.units import units_for
-from cfgsweep.execution.cluster.actor import Answer, OutOfMemory
-from cfgsweep.execution.cluster.pool import ActorPool, Came, Event, Slot, Through
-from cfgsweep.execution.cluster.schedule import MOST_LOSSES, Schedule
+from cfgsweep.execution.cluster.actor import Answer
+from cfgsweep.execution.cluster.pool import ActorPool, Slot
+from cfgsweep.execution.cluster.schedule import Schedule
+from cfgsweep.execution.cluster.spread import LOST, spread
 from cfgsweep.execution.executor import Executor
 from cfgsweep.execution.held_model import Memory
 from cfgsweep.execution.session import RunSession
@@ -114,50 +115,30 @@ class ClusterExecutor(Executor):
 
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
-        held, tally = self.held(task.source), Tally()
         units = units_for(task.experiments, self.pool.count)
         schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in units)
-        given: dict[Slot, list[Experiment]] = {}
-        try:
-            while schedule.left:
-                held.prepare_others()
-                for slot in self.pool.ready(held):
-                    if found := schedule.next_for(slot):
-                        given[slot] = found
-                        self.pool.compute(slot, task.of(found))
-                for event in self.pool.events():
-                    if isinstance(event, Came):
-                        self._count(tally, event, observer)
-                    yield from _results_of(event, schedule, given)
-                    for slot in schedule.needless():
-                        self.pool.leave(slot)
-        finally:
-            for slot in given:
-                self.pool.leave(slot)
-
-    @staticmethod
-    def _count(tally: Tally, event: Came, observer: EngineObserver) -> None:
-        if isinstance(event.message, Answer):
-            tally.evaluations += event.message.evaluations
-            tally.batches += event.message.batches
-            observer.batch_done(tally)
+        for e, answer in spread(self.pool, schedule, _Pictures(self.held(task.source), task, observer)):
+            yield Failed(e, LOST) if answer is None else _result(e, answer)
 
 
-def _results_of(
-    event: Event, schedule: Schedule[Experiment, Slot], given: Mapping[Slot, Sequence[Experiment]]
-) -> Iterator[Finished | Failed]:
-    """What an event adds to the results."""
-    if isinstance(event, Through):
-        schedule.stopped(event.slot)
-    elif isinstance(event, Came):
-        if isinstance(event.message, OutOfMemory):
-            raise MemoryError(event.message.text)
-        e = given[event.slot][event.message.number]
-        if schedule.done(e):
-            yield _result(e, event.message)
-    else:
-        for e in schedule.lost(event.slot):
-            yield Failed(e, f"{MOST_LOSSES} workers were lost one after the other while they computed it")
+class _Pictures:
+    """Computing the pictures of a task."""
+
+    method = "compute"
+
+    def __init__(self, held: ActorHeld, task: ComputeTask, observer: EngineObserver):
+        self.needs, self.task, self.observer, self.tally = held, task, observer, Tally()
+
+    def prepare_others(self) -> None:
+        self.needs.prepare_others()
+
+    def given(self, items: Sequence[Experiment]) -> tuple[ComputeTask]:
+        return (self.task.of(items),)
+
+    def came(self, message: Answer) -> None:
+        self.tally.evaluations += message.evaluations
+        self.tally.batches += message.batches
+        self.observer.batch_done(self.tally)
 
 
 def _result(e: Experiment, answer: Answer) -> Finished | Failed:

@@ -13,9 +13,8 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from cfgsweep.errors import RunFailed, UserError, shorten
-from cfgsweep.execution.cluster.actor import Answer, Introduction, Kind, ModelActor, OutOfMemory, Setup
+from cfgsweep.execution.cluster.actor import Introduction, Kind, ModelActor, Setup
 from cfgsweep.execution.cluster.request import ClusterRequest
-from cfgsweep.execution.task import ComputeTask
 from cfgsweep.models.device import cores
 from cfgsweep.storage.environment import versions
 from cfgsweep.system.display import Display
@@ -74,7 +73,7 @@ class Came:
     """A message of a slot's task."""
 
     slot: Slot
-    message: Answer | OutOfMemory
+    message: Any
 
 
 Event = Came | Through | Lost
@@ -201,10 +200,11 @@ class ActorPool:
         """Idle actors that are prepared."""
         return (slot for slot in list(self.slots) if slot.idle and slot.prepared == key)
 
-    def compute(self, slot: Slot, task: ComputeTask) -> None:
+    def begin(self, slot: Slot, method: str, *given: object) -> None:
+        """Have an actor do what a method gives messages of. It is called with the task's number, and what is given."""
         self.tasks += 1
         slot.task = self.tasks
-        slot.stream = slot.actor.compute.options(num_returns="streaming").remote(self.tasks, task)
+        slot.stream = getattr(slot.actor, method).options(num_returns="streaming").remote(self.tasks, *given)
 
     def leave(self, slot: Slot) -> None:
         """Have a slot's task end; what still comes of it is dropped."""
