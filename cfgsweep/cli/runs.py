@@ -122,11 +122,26 @@ def plan(
     gpus: Annotated[
         int | None, typer.Option(help="what is missing takes on so many GPUs at once", show_default=False)
     ] = None,
+    batch_size: BatchSize = None,
+    batch_seconds: Annotated[
+        float | None,
+        typer.Option(help="what a batch takes  [default: as measured in the folder]", show_default=False),
+    ] = None,
     as_json: Json = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Show what a sweep would compute and what it costs."""
-    found = cfgsweep.plan(config, out=out, model=model, overrides=set, shards=shards, gpus=gpus, allow_code=allow_code)
+    found = cfgsweep.plan(
+        config,
+        out=out,
+        model=model,
+        overrides=set,
+        shards=shards,
+        gpus=gpus,
+        batch_size=batch_size,
+        batch_seconds=batch_seconds,
+        allow_code=allow_code,
+    )
     tell_all([json.dumps(found.as_json())] if as_json else found.lines())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from cfgsweep.config import user_code, yaml_io
 from cfgsweep.config.parameters import Parameters
 from cfgsweep.errors import UserError
 from cfgsweep.execution.cluster.request import ClusterRequest
-from cfgsweep.execution.options import Options
+from cfgsweep.execution.options import Options, check_count
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.storage.artifacts import SWEEP
+from cfgsweep.storage.records import MOST_ROWS
 from cfgsweep.storage.shard_of import MOST_SHARDS, ShardOf
 from cfgsweep.sweep.axes import TEXTS
 from cfgsweep.sweep.guider_axis import GuiderEntry
@@ -120,12 +122,16 @@ def plan(
     overrides: Overrides = None,
     shards: int | None = None,
     gpus: int | None = None,
+    batch_size: int | None = None,
+    batch_seconds: float | None = None,
     allow_code: bool = False,
 ) -> PlanSummary:
     """What a sweep would compute and what that costs. Loads no model and computes nothing.
 
     shards: also what it takes in so many parts, each computed by `run` with `shard`, without what is in their folders
     already. gpus: also what it takes to compute what is missing on so many GPUs at the same time.
+    batch_size, batch_seconds: rows of the batches of these, and what one takes; if not given, as the pictures that are
+    there were computed.
     The other arguments are those of `run`.
     Raises UserError where the sweep is not right.
     """
@@ -136,8 +142,15 @@ def plan(
     for name, count in (("shards", shards), ("gpus", gpus)):
         if count is not None and not 1 <= count <= MOST_SHARDS:
             raise UserError(f"no number of {name}", where=name, given=count, allowed=f"from 1 to {MOST_SHARDS:,}")
+    for name, number in (("batch_size", batch_size), ("batch_seconds", batch_seconds)):
+        if number is not None and not (shards or gpus):
+            raise UserError("has no effect without parts", where=name, given=number, hint="add --gpus 1, or more")
+    check_count("batch_size", batch_size, MOST_ROWS)
+    if batch_seconds is not None and not 0 < batch_seconds < math.inf:
+        raise UserError("no time", where="batch_seconds", given=batch_seconds, allowed="seconds, more than 0")
     with document.error_context():
-        return summarise_plan(found, folder_of(found, out or folder), model, shards, gpus)
+        place = folder_of(found, out or folder)
+        return summarise_plan(found, place, model, shards, gpus, batch_size, batch_seconds)
 
 
 def check(

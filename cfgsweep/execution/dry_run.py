@@ -9,6 +9,7 @@ from pathlib import Path
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import UserError
 from cfgsweep.evidence.controls import most_controls
+from cfgsweep.execution.known_batches import KnownBatches
 from cfgsweep.execution.left_out import left_out
 from cfgsweep.execution.planned_parts import PlannedParts
 from cfgsweep.execution.planned_samplers import check_samplers_of_pipelines
@@ -16,6 +17,7 @@ from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.models.source import Source
 from cfgsweep.storage.open_run import runs_as
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import GridShape
@@ -55,7 +57,7 @@ class PlanSummary:
 
     def lines(self) -> list[str]:
         numbers = (f"  {name:<15} {number:>8,}{f'   ({note})' if note else ''}" for name, number, note in self._rows())
-        parts = (f"  {part.line()}" for part in (self.shards, self.gpus) if part)
+        parts = (f"  {line}" for part in (self.shards, self.gpus) if part for line in part.lines())
         return [self._heading(), *numbers, *parts, *(f"  NOTICE: {caution}" for caution in self.cautions)]
 
     def _heading(self) -> str:
@@ -85,11 +87,18 @@ class PlanSummary:
 
 
 def summarise_plan(
-    sweep: Sweep, folder: Path, model: str | None = None, shards: int | None = None, gpus: int | None = None
+    sweep: Sweep,
+    folder: Path,
+    model: str | None = None,
+    shards: int | None = None,
+    gpus: int | None = None,
+    batch_size: int | None = None,
+    batch_seconds: float | None = None,
 ) -> PlanSummary:
     """Count experiments and evaluations; those whose pictures are in the folder are done.
 
-    shards, gpus: in how many parts they are to be computed.
+    shards, gpus: in how many parts they are to be computed. batch_size, batch_seconds: of a batch, instead of what the
+    folder knows.
     """
     run = RunFolder(folder)
     experiments = expand(sweep, runs_as=runs_as(sweep, run, model))
@@ -100,6 +109,7 @@ def summarise_plan(
     to_do = cost(pending)
     check_samplers_of_pipelines(pending)
     shape = GridShape.of(experiments)
+    known = KnownBatches(_folders(run) if shards or gpus else (), batch_size, batch_seconds)
     controls, of_controls = most_controls(sweep.compare, experiments) if sweep.compare else (0, 0)
     return PlanSummary(
         name=sweep.name,
@@ -109,12 +119,17 @@ def summarise_plan(
         evaluations=to_do.evaluations,
         evaluations_unshared=to_do.unshared,
         controls=controls,
-        shards=PlannedParts.in_shards(experiments, shards, folder) if shards else None,
-        gpus=PlannedParts.on_gpus(pending, gpus) if gpus else None,
+        shards=PlannedParts.in_shards(experiments, shards, folder, known) if shards else None,
+        gpus=PlannedParts.on_gpus(pending, gpus, known) if gpus else None,
         control_evaluations=of_controls,
         cautions=[*cautions(experiments, sweep.previews), *left_out(sweep, experiments), *_missing_models(experiments)],
         shape=str(shape),
     )
+
+
+def _folders(run: RunFolder) -> list[RunFolder]:
+    """The run's folder, and those of its shards."""
+    return [run, *(RunFolder(path) for path in sorted(run.shards.glob("*-of-*")) if ShardOf.named(path))]
 
 
 def _missing_models(experiments: Iterable[Experiment]) -> Iterator[str]:

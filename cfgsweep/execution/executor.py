@@ -34,6 +34,11 @@ class Executor(ABC):
         self.session = session
         self._sources: dict[tuple[str, bool], Source] = {}  # by model, and whether there are LoRAs or further inputs
 
+    @property
+    def processes(self) -> int:
+        """How many compute at the same time."""
+        return 1
+
     @abstractmethod
     def held(self, source: Source) -> Held:
         """The model, loaded."""
@@ -149,9 +154,21 @@ class Executor(ABC):
             device_memory.release_memory(task.compute)
 
     def _compute(self, job: Job, task: ComputeTask, plan: Plan) -> None:
-        for result in self.results(task, plan, JobObserver(job)):
-            job.save(result, task.batch_size)
+        observer = JobObserver(job)
+        try:
+            for result in self.results(task, plan, observer):
+                job.save(result, task.batch_size)
+        except KeyboardInterrupt:  # what was measured tells how long the rest will take
+            self._note_seconds(task, observer)
+            raise
+        self._note_seconds(task, observer)
         job.show_progress()
+
+    def _note_seconds(self, task: ComputeTask, observer: JobObserver) -> None:
+        """Write into the folder what a batch takes one process."""
+        e = task.experiments[0]
+        if observer.batch_seconds is not None:
+            self.session.note_batch_seconds(e.model, self._size(e), observer.batch_seconds * self.processes)
 
     def _compute_one_by_one(self, job: Job, task: ComputeTask, plan: Plan) -> None:
         """At a batch of one row, an experiment for which memory does not suffice fails, and the others go on."""

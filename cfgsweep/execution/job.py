@@ -154,12 +154,23 @@ class Job:
 
 
 class JobObserver(EngineObserver):
-    """Adds the tally of one run of the engine to what the job has done before it."""
+    """Adds the tally of one run of the engine to what the job has done before it, and measures what a batch takes."""
 
     def __init__(self, job: Job):
         self.job, self.evaluations, self.batches = job, job.evaluations, job.batches
+        self._first: tuple[float, int] | None = None  # when, and after how many batches, it was heard of first
+        self._last: tuple[float, int] = (0.0, 0)
+
+    @property
+    def batch_seconds(self) -> float | None:
+        """From batch to batch on average, with guidance, samplers, decoding and files; None after a single one."""
+        if self._first is None or self._last[1] <= self._first[1]:
+            return None
+        return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
 
     def batch_done(self, tally: Tally) -> None:
+        self._last = time.monotonic(), tally.batches
+        self._first = self._first or self._last
         self.job.evaluations = self.evaluations + tally.evaluations
         self.job.batches = self.batches + tally.batches
         self.job.show_progress()

@@ -46,13 +46,14 @@ class Options:
     def __post_init__(self) -> None:
         if self.cluster is not None:
             object.__setattr__(self, "device", self.cluster.device(self.device))
-        _check_count("batch_size", self.batch_size, MOST_ROWS)
-        _check_count("limit", self.limit, None)
+        check_count("batch_size", self.batch_size, MOST_ROWS)
+        check_count("limit", self.limit, None)
         if self.live and not self.page:
             raise UserError("no page is written that could grow", where="--live", hint="leave out --no-page")
 
 
-def _check_count(name: str, given: object, most: int | None) -> None:
+def check_count(name: str, given: object, most: int | None) -> None:
+    """Raises UserError where an option is no whole number from 1 to `most`."""
     if given is None or (type(given) is int and 1 <= given <= (most or given)):
         return
     allowed = f"a whole number from 1 to {most}" if most else "a whole number from 1 on"

@@ -111,5 +111,10 @@ class RunSession:
         self.settings.note_row_bytes(model, size, taken)
         self.write_environment()
 
+    def note_batch_seconds(self, model: str, size: tuple[int, int], seconds: float) -> None:
+        """Write into the folder what a batch of the model's pictures of this size was measured to take."""
+        self.settings.environment.note_batch_seconds(model, size, seconds)
+        self.write_environment()
+
     def write_environment(self) -> None:
         self.run_folder.write_environment(self.settings.as_json())

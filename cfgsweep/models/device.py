@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("cuda", "mps", "cpu")
 DTYPES = ("float32", "float16", "bfloat16")
+BATCH_SIZES = (32, 16, 8, 4, 2, 1)  # rows; the first one is the default on GPUs
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from cfgsweep.models.device import Compute
+from cfgsweep.models.device import BATCH_SIZES, Compute
 
-BATCH_SIZES = (32, 16, 8, 4, 2, 1)
 CPU_BATCH = 8  # enough to keep one thread busy; with larger batches a short sweep waits longer for every step
 SMALL_CPU_BATCH, SMALL_ROW = 16, 2 * 2**20  # for rows of few bytes, where the overhead of a call dominates
 

@@ -137,7 +137,11 @@ class Environment:
         """Note the batch size of a model's pictures of this size (width, height)."""
         self._note(model, "batch_sizes", size, batch_size)
 
-    def _note(self, model: str, field: str, size: tuple[int, int], number: int) -> None:
+    def note_batch_seconds(self, model: str, size: tuple[int, int], seconds: float) -> None:
+        """Note what a batch of pictures of this size (width, height) was measured to take."""
+        self._note(model, "batch_seconds", size, float(f"{seconds:.3g}"))
+
+    def _note(self, model: str, field: str, size: tuple[int, int], number: float) -> None:
         for name, known in self.models.items():
             if known.runs == model:
                 sizes = {**(getattr(known, field) or {}), size_key(*size): number}

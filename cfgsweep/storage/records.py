@@ -187,6 +187,7 @@ class ModelEntry(_Lenient):
     batch_sizes: rows of every batch, by the size of the pictures ("64x64").
     batch_size: that of all sizes, in folders of version 0.1.
     row_bytes: what a row takes on the device, by the same sizes, where it was measured.
+    batch_seconds: what a process took for a batch when pictures were last computed, by the same sizes.
     """
 
     runs: str
@@ -194,6 +195,7 @@ class ModelEntry(_Lenient):
     batch_size: Rows | None = None
     batch_sizes: dict[str, Rows] = {}
     row_bytes: dict[str, int] | None = None
+    batch_seconds: dict[str, float] | None = None
 
     @property
     def known_batch_sizes(self) -> set[int]:

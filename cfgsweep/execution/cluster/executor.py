@@ -104,6 +104,10 @@ class ClusterExecutor(Executor):
         self.pool = pool
         self._held: dict[Source, ActorHeld] = {}
 
+    @property
+    def processes(self) -> int:
+        return len(self.pool.slots)
+
     def held(self, source: Source) -> ActorHeld:
         if source not in self._held:
             self._held[source] = ActorHeld(self.pool, source, self.session.settings.compute)
@@ -115,7 +119,7 @@ class ClusterExecutor(Executor):
 
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
-        units = units_for(task.experiments, self.pool.count)
+        units = units_for(task.experiments, self.pool.count, task.batch_size)
         schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in units)
         for e, answer in spread(self.pool, schedule, _Pictures(self.held(task.source), task, observer)):
             yield Failed(e, LOST) if answer is None else _result(e, answer)
