@@ -13,6 +13,7 @@ from cfgsweep.engine.cost import cost
 from cfgsweep.engine.observer import EngineObserver
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.divergence import Divergence, Pair
 from cfgsweep.execution.held_model import Held, Memory
 from cfgsweep.execution.job import Job, JobObserver, JobSummary
 from cfgsweep.execution.session import RunSession
@@ -51,6 +52,14 @@ class Executor(ABC):
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """See `execute`. plan: of the task's experiments."""
 
+    @abstractmethod
+    def workers(self) -> int:
+        """How many batches are computed at the same time."""
+
+    @abstractmethod
+    def divergences_of(self, task: ComputeTask, pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Pair, Divergence]]:
+        """See `divergences` of `divergence.py`, in any order. plan: of the task's experiments."""
+
     def run(
         self,
         experiments: Sequence[Experiment],
@@ -87,8 +96,20 @@ class Executor(ABC):
     def pictures_per_round(self, e: Experiment) -> int:
         """How many pictures like this one fill the batches of all workers."""
         rows_per_step = max(1, round(cost([e]).evaluations / e.performed_steps))
-        rows = self._batch_size(e, self._memory(e)) * self.session.settings.compute.workers
+        rows = self._batch_size(e, self._memory(e)) * self.workers()
         return max(2, rows // rows_per_step)
+
+    def divergences(self, pairs: Sequence[Pair]) -> dict[Pair, Divergence]:
+        """How far apart the x0 of the two experiments of each pair are, step by step. Saves nothing."""
+        found: dict[Pair, Divergence] = {}
+        for source in dict.fromkeys(self.source(before) for before, _ in pairs):
+            plan = Plan(dict.fromkeys(e for pair in pairs for e in pair if self.source(e) == source))
+            self.note_models(plan, source)
+            for part in plan.by_size():
+                there = set(part.experiments)
+                within = [pair for pair in pairs if pair[0] in there]
+                found |= self.divergences_of(self.task(part.experiments), within, part)
+        return found
 
     def source(self, e: Experiment) -> Source:
         """Where the experiment's model is loaded from."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import StartKey
@@ -21,7 +21,12 @@ from cfgsweep.models.denoiser import Denoiser
 from cfgsweep.models.device import Compute
 from cfgsweep.models.row_memory import is_in_doubt, measured_row_bytes
 from cfgsweep.models.source import Source
+from cfgsweep.models.threads import one_thread_per_operation
 from cfgsweep.sweep.experiment import Experiment
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,12 @@ class Held(Protocol):
         """See `fitting_batch_size`."""
         ...
 
+    def encode_picture(self, image: Image.Image) -> Tensor:
+        """See `Denoiser`; on the CPU, as is that of `features`."""
+        ...
+
+    def features(self, image: Image.Image) -> Tensor: ...
+
 
 class HeldModel:
     """A model that is loaded in this process."""
@@ -118,3 +129,11 @@ class HeldModel:
 
     def fitting_batch(self, most: int, weights: int, row: int) -> int:
         return device_memory.fitting_batch_size(self.compute, most, weights, row)
+
+    def encode_picture(self, image: Image.Image) -> Tensor:
+        with one_thread_per_operation(self.compute):  # so that the bits do not depend on the number of cores
+            return self.denoiser.encode_picture(image).cpu()
+
+    def features(self, image: Image.Image) -> Tensor:
+        with one_thread_per_operation(self.compute):
+            return self.denoiser.features(image).cpu()

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from cfgsweep.engine.observer import EngineObserver
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.divergence import Divergence, Pair, divergences
 from cfgsweep.execution.executor import Executor
 from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.model_checks import check_with_model
 from cfgsweep.execution.session import RunSession
-from cfgsweep.execution.task import ComputeTask, StepTraces, execute
-from cfgsweep.models.denoiser import Denoiser
+from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
-from cfgsweep.sweep.experiment import Experiment
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class LocalExecutor(Executor):
@@ -42,17 +37,8 @@ class LocalExecutor(Executor):
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         return execute(task, observer, self.held(task.source).denoiser, plan)
 
-    def trace(self, experiments: Sequence[Experiment]) -> dict[Experiment, list[Tensor]]:
-        """For every experiment, the x0 (in latents) of every guided prediction. Saves nothing."""
-        traces = StepTraces(experiments)
-        for source in dict.fromkeys(map(self.source, experiments)):
-            plan = Plan(e for e in experiments if self.source(e) == source)
-            self.note_models(plan, source)
-            for part in plan.by_size():
-                for _ in self.results(self.task(part.experiments), part, traces):
-                    pass
-        return traces.x0
+    def workers(self) -> int:
+        return self.session.settings.compute.workers
 
-    def denoiser(self, e: Experiment) -> Denoiser:
-        """The model of an experiment, loaded."""
-        return self.held(self.source(e)).denoiser
+    def divergences_of(self, task: ComputeTask, pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Pair, Divergence]]:
+        return zip(pairs, divergences(task, pairs, self.held(task.source).denoiser, plan), strict=True)

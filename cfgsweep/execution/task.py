@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.observer import EngineObserver
@@ -16,9 +15,6 @@ from cfgsweep.models.device_memory import with_room
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -64,16 +60,3 @@ def execute(
     compute = with_room(task.compute, task.batch_size, weights, task.row_bytes)
     engine = Engine(denoiser, compute, task.batch_size, task.diagnostics, task.previews)
     yield from engine.run(plan or Plan(task.experiments), observer)
-
-
-class StepTraces(EngineObserver):
-    """Keeps for every experiment the x0 of every guided prediction, in the order of the calls."""
-
-    traces_steps = True
-
-    def __init__(self, experiments: Sequence[Experiment]):
-        self.x0: dict[Experiment, list[Tensor]] = {e: [] for e in experiments}
-
-    def step_guided(self, experiments: Sequence[Experiment], call: int, x0: Tensor) -> None:
-        for e in experiments:
-            self.x0[e].append(x0)

@@ -13,7 +13,7 @@ from cfgsweep.metrics.distances.lpips import LPIPS
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.metrics.distances.base import SeeingModel
 
 
 class MeanLPIPS(GroupMetric):
@@ -37,5 +37,5 @@ class MeanLPIPS(GroupMetric):
         return sum(pairs) / len(pairs)
 
 
-def _no_denoiser() -> Denoiser:
+def _no_denoiser() -> SeeingModel:
     raise AssertionError("LPIPS looks at pixels")

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 
 from cfgsweep.config import user_code
 from cfgsweep.execution.api import Overrides, SweepLike, assignments, folder_of, load_sweep, run_folder_of
+from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_api import open_run, opened_run
@@ -124,6 +125,9 @@ def phase(
     device: str = "auto",
     dtype: str = "auto",
     batch_size: int | None = None,
+    gpus: int | str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     wait: bool = False,
     allow_pickle: bool = False,
     allow_code: bool = False,
@@ -155,6 +159,7 @@ def phase(
         device=device,
         dtype=dtype,
         batch_size=batch_size,
+        cluster=ClusterRequest.of(cluster, gpus, workers),
         allow_pickle=allow_pickle,
         wait=wait,
         command=command,

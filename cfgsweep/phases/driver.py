@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from cfgsweep.engine.cost import cost
 from cfgsweep.errors import RunFailed, error_context
-from cfgsweep.execution.local import LocalExecutor
+from cfgsweep.execution.executor import Executor
+from cfgsweep.execution.held_model import Held
 from cfgsweep.metrics import distances
 from cfgsweep.models.video import frames_of
 from cfgsweep.phases.axis import Axis, AxisPair
@@ -71,7 +72,7 @@ class PhaseDriver:
 
     def __init__(
         self,
-        executor: LocalExecutor,
+        executor: Executor,
         axis: Axis | AxisPair,
         make_search: Callable[[Measure], Search],
         bases: Sequence[Experiment],
@@ -82,7 +83,7 @@ class PhaseDriver:
         self.evaluations, self.batches, self.rounds, self.stopped = 0, 0, 0, False
         self._varying = varying(bases)
         self._distances = {
-            base.model: distances.choose(distance, partial(executor.denoiser, base))
+            base.model: distances.choose(distance, partial(self._model_of, base))
             for base in {base.model: base for base in reversed(bases)}.values()
         }
         self.states = [
@@ -111,6 +112,9 @@ class PhaseDriver:
             self.evaluations = planned
             self._add_round(points)
         self._trace_transitions()
+
+    def _model_of(self, e: Experiment) -> Held:
+        return self.executor.held(self.executor.source(e))
 
     def _check_points(self, state: SearchState) -> None:
         for point in state.search.next_points(1):
@@ -155,12 +159,11 @@ class PhaseDriver:
     def _trace_transitions(self) -> None:
         """Run both sides of every transition once more, and measure how far apart their x0 are after every step."""
         sides = [
-            (state, tuple(self.experiment_at(state, value) for value in (transition.before, transition.after)))
+            (state, (self.experiment_at(state, transition.before), self.experiment_at(state, transition.after)))
             for state in self.states
             for transition in state.transitions
         ]
-        traces = self.executor.trace(list(dict.fromkeys(e for _, pair in sides for e in pair)))
-        self.evaluations += cost(traces).evaluations
-        for state, (before, after) in sides:
-            steps = zip(traces[before], traces[after], strict=True)
-            state.divergence.append([float((a - b).square().mean().sqrt()) for a, b in steps])
+        found = self.executor.divergences([pair for _, pair in sides])
+        self.evaluations += cost(dict.fromkeys(e for _, pair in sides for e in pair)).evaluations
+        for state, pair in sides:
+            state.divergence.append(found[pair])

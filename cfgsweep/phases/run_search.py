@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cfgsweep.execution.local import LocalExecutor
+from cfgsweep.execution.executor import Executor
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_page import RunPage
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.unusual_scales import unusual_scales
+from cfgsweep.execution.workplace import Workplace
+from cfgsweep.execution.workplaces import workplace
 from cfgsweep.metrics import distances
 from cfgsweep.phases.axis import Axis, AxisPair, check_name
 from cfgsweep.phases.curve import Measure
@@ -54,26 +56,38 @@ def find_phases(
     for name in sweep.search:
         check_name(name, [one.guider for one in map(as_entry, sweep.guider)], sweep.schedule)
     ranges = ranges_of(sweep)
-    session = RunSession.begin(sweep, folder, options, display, scan_run)
-    driver = _driver(session, sweep, ranges, settings.distance)
+    with workplace(options, display) as place:
+        session = RunSession.begin(sweep, folder, options, display, scan_run, place.machine)
+        return _find(place, session, sweep, ranges, scan_run)
+
+
+def _find(
+    place: Workplace, session: RunSession, sweep: Sweep, ranges: list[SearchRange], scan_run: RunFolder | None
+) -> tuple[Report, Path | None]:
+    folder, display, settings = session.run_folder, session.display, sweep.phase
+    assert settings is not None
+    driver = _driver(place.executor(session), sweep, ranges, settings.distance)
     for notice in unusual_scales(_at_the_ends(driver, ranges), says_how_many=False):
         display.notice(notice)
     with session.at_work():
-        session.run_folder.write_sweep(sweep)
-        if scan_run is not None and scan_run.folder.resolve() != folder.resolve():
+        folder.write_sweep(sweep)
+        if scan_run is not None and scan_run.folder.resolve() != folder.folder.resolve():
             copied = session.copy_pictures(scan_run)
             session.write_environment()
             display.say(f"{counted(copied, 'picture')} of {scan_run.folder} taken over")
-        driver.run(settings.max_evaluations, display)
+        try:
+            driver.run(settings.max_evaluations, display)
+        finally:
+            place.close()
         display.close()
-        report, sweep, computed = _write_report(session.run_folder, sweep, driver, ranges)
+        report, sweep, computed = _write_report(folder, sweep, driver, ranges)
         page = RunPage(session, sweep, computed).end() if computed else None
         return report, page
 
 
-def _driver(session: RunSession, sweep: Sweep, ranges: list[SearchRange], distance: str) -> PhaseDriver:
+def _driver(executor: Executor, sweep: Sweep, ranges: list[SearchRange], distance: str) -> PhaseDriver:
     """One search for every experiment that differs in more than what is searched."""
-    experiments = session.expand(_at_one_value(sweep, ranges))
+    experiments = executor.session.expand(_at_one_value(sweep, ranges))
     axes = [Axis.of(name, experiments) for name in sweep.search]
     axis = axes[0] if len(axes) == 1 else AxisPair(*axes)
     start = ranges[0].low if len(axes) == 1 else (ranges[0].low, ranges[1].low)
@@ -84,7 +98,7 @@ def _driver(session: RunSession, sweep: Sweep, ranges: list[SearchRange], distan
             return MapSearch(ranges[0], ranges[1], measure)
         return LineSearch(ranges[0].scan, ranges[0].tolerance, measure)
 
-    return PhaseDriver(LocalExecutor(session), axis, make_search, bases, distance)
+    return PhaseDriver(executor, axis, make_search, bases, distance)
 
 
 def _at_the_ends(driver: PhaseDriver, ranges: list[SearchRange]) -> list[Experiment]:

@@ -86,7 +86,7 @@ def calls(driver: PhaseDriver, states: Sequence[SearchState], values: Sequence[f
     counted = LastTally()
     experiments = [driver.experiment_at(state, value) for state in states for value in values]
     task = driver.executor.task(experiments)
-    list(execute(task, counted, driver.executor.denoiser(task.source.name)))
+    list(execute(task, counted, driver.executor.held(task.source).denoiser))
     return counted.tally.batches
 
 

@@ -363,13 +363,13 @@ def test_a_search_that_only_traces_compares_the_model(cli, model: Path, tmp_path
         read_sweep(sweep_file(sweep(model)))[0], tmp_path / "r", Options(device="cpu"), SilentDisplay()
     )
     with session.at_work():
-        LocalExecutor(session).trace([e])
+        LocalExecutor(session).divergences([(e, e)])
     edit_one_weight(model)
     again = RunSession.begin(
         read_sweep(sweep_file(sweep(model)))[0], tmp_path / "r", Options(device="cpu"), SilentDisplay()
     )
     with pytest.raises(UserError, match="the model has changed"):
-        LocalExecutor(again).trace([other])
+        LocalExecutor(again).divergences([(other, other)])
 
 
 def test_so_is_the_weaker_model_of_a_guider(cli, model: Path, tiny_model: Path, tmp_path: Path, sweep_file) -> None:

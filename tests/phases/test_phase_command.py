@@ -56,7 +56,7 @@ def driver_for(folder: Path, sweep_file, tmp_path: Path, guider: object = "cfg",
 def test_transitions_are_where_a_dense_scan_has_them(tiny_model, sweep_file, tmp_path) -> None:
     driver = driver_for(tiny_model, sweep_file, tmp_path)
     driver.run(None, SilentDisplay())
-    denoiser, seen = driver.executor.denoiser(driver.states[0].base), 0
+    denoiser, seen = driver.executor.held(driver.executor.source(driver.states[0].base)).denoiser, 0
     engine = Engine(denoiser, device.choose(DEVICE, "float32"), 8)
     for state in driver.states:
         values = np.linspace(0, 6, 121).tolist()

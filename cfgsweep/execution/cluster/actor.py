@@ -7,10 +7,12 @@ import platform
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.divergence import Pair, divergences
 from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models import device_memory
@@ -70,6 +72,14 @@ class Answer:
     previews: EncodedPicture | None
     evaluations: int
     batches: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for one item. number: its place among those given."""
+
+    number: int
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,13 @@ class ModelActor:
                 return
         device_memory.release_memory(task.compute)
         yield OutOfMemory(text)
+
+    def divergences(self, number: int, task: ComputeTask, pairs: Sequence[Pair]) -> Iterator[Found]:
+        """See `divergences`; of all pairs together, so that `leave` has no effect."""
+        held = self._held_of(task.source, task.compute)
+        with quiet_libraries("torch"):
+            for place, found in enumerate(divergences(replace(task, compute=held.compute), pairs, held.denoiser)):
+                yield Found(place, found)
 
     def leave(self, number: int) -> None:
         """Compute no more of this task."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from cfgsweep.engine.cost import cost
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.engine.units import units_for
-from cfgsweep.execution.cluster.actor import Answer
+from cfgsweep.errors import RunFailed
+from cfgsweep.execution.cluster.actor import Answer, Found
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
 from cfgsweep.execution.cluster.schedule import Schedule
 from cfgsweep.execution.cluster.spread import LOST, spread
+from cfgsweep.execution.divergence import Divergence, Pair
 from cfgsweep.execution.executor import Executor
 from cfgsweep.execution.held_model import Memory
 from cfgsweep.execution.session import RunSession
@@ -22,6 +26,10 @@ from cfgsweep.models.device import Compute
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
 
 
 class ActorMachine(Machine):
@@ -86,12 +94,21 @@ class ActorHeld:
     def fitting_batch(self, most: int, weights: int, row: int) -> int:
         return int(self._ask("fitting_batch", most, weights, row))
 
+    def encode_picture(self, image: Image.Image) -> Tensor:
+        latents: Tensor = self._ask("encode_picture", image)
+        return latents
+
+    def features(self, image: Image.Image) -> Tensor:
+        found: Tensor = self._ask("features", image)
+        return found
+
     def prepare_others(self) -> None:
         """Have actors load and check the model that did not. Those whose files are others are not used."""
-        self.pool.prepare(self, (self.source, self.compute, self.checked, self.names), self._accept)
+        accept = partial(self._accept, self.found)
+        self.pool.prepare(self, "prepare", (self.source, self.compute, self.checked, self.names), accept)
 
-    def _accept(self, slot: Slot, found: Mapping[str, str]) -> None:
-        changed = [name for name, fingerprint in self.found.items() if found.get(name) != fingerprint]
+    def _accept(self, expected: Mapping[str, str], slot: Slot, found: Mapping[str, str]) -> None:
+        changed = [name for name, fingerprint in expected.items() if found.get(name) != fingerprint]
         if changed:
             self.pool.refuse(slot, f"its files of {', '.join(changed)} are others than those of the first worker")
 
@@ -124,6 +141,16 @@ class ClusterExecutor(Executor):
         for e, answer in spread(self.pool, schedule, _Pictures(self.held(task.source), task, observer)):
             yield Failed(e, LOST) if answer is None else _result(e, answer)
 
+    def workers(self) -> int:
+        return self.session.settings.compute.workers * self.pool.count
+
+    def divergences_of(self, task: ComputeTask, pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Pair, Divergence]]:
+        schedule: Schedule[Pair, Slot] = Schedule(([pair], cost(pair).evaluations) for pair in pairs)
+        for pair, found in spread(self.pool, schedule, _Divergences(self.held(task.source), task)):
+            if found is None:
+                raise RunFailed(LOST, hint="the same command goes on from here")
+            yield pair, found.value
+
 
 class _Pictures:
     """Computing the pictures of a task."""
@@ -143,6 +170,24 @@ class _Pictures:
         self.tally.evaluations += message.evaluations
         self.tally.batches += message.batches
         self.observer.batch_done(self.tally)
+
+
+class _Divergences:
+    """Computing how far apart pairs of a task's experiments are on the way."""
+
+    method = "divergences"
+
+    def __init__(self, held: ActorHeld, task: ComputeTask):
+        self.needs, self.task = held, task
+
+    def prepare_others(self) -> None:
+        self.needs.prepare_others()
+
+    def given(self, items: Sequence[Pair]) -> tuple[ComputeTask, Sequence[Pair]]:
+        return self.task.of(dict.fromkeys(e for pair in items for e in pair)), items
+
+    def came(self, message: Found) -> None:
+        """There is no progress to tell of."""
 
 
 def _result(e: Experiment, answer: Answer) -> Finished | Failed:

@@ -151,10 +151,10 @@ class ActorPool:
                 self._replace(slot, error)
         raise RunFailed("workers are lost when they are asked about the model", hint="is there memory enough for it?")
 
-    def prepare(self, key: object, question: tuple[object, ...], accept: Callable[[Slot, Any], None]) -> None:
-        """Ask idle actors that were not prepared for this before.
+    def prepare(self, key: object, method: str, given: tuple[object, ...], accept: Callable[[Slot, Any], None]) -> None:
+        """Have idle actors prepared that were not for this before.
 
-        key: of what they are prepared for. question: the arguments of `prepare`. accept: is called with its answer.
+        key: of what they are prepared for. method: that prepares, with what is given. accept: gets its answer.
         """
 
         def prepared(slot: Slot, answer: Any) -> None:
@@ -164,7 +164,7 @@ class ActorPool:
         for slot in self.slots:
             if slot.idle and slot.prepared != key:
                 slot.prepared = key
-                slot.question, slot.then = slot.actor.prepare.remote(*question), prepared
+                slot.question, slot.then = getattr(slot.actor, method).remote(*given), prepared
 
     def refuse(self, slot: Slot, reason: str) -> None:
         """Use this actor no more, and say why."""

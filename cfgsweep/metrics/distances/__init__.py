@@ -12,7 +12,7 @@ from cfgsweep.errors import unknown_name
 from cfgsweep.metrics.distances.base import Distance, rms
 
 if TYPE_CHECKING:
-    from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.metrics.distances.base import SeeingModel
 
 DISTANCES = Distance.registry
 
@@ -25,7 +25,7 @@ def check_name(name: str) -> None:
         raise unknown_name("distance", name, DISTANCES, "distance")
 
 
-def choose(name: str, denoiser: Callable[[], Denoiser]) -> Distance:
+def choose(name: str, denoiser: Callable[[], SeeingModel]) -> Distance:
     """The distance of that name; `clip=FOLDER` takes the weights from there.
 
     denoiser: gives the swept model, and is called only by distances that use it.

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from cfgsweep.config.registry import Registered, Registry
 from cfgsweep.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from PIL import Image
 
-    from cfgsweep.models.denoiser import Denoiser
     from cfgsweep.models.video import Picture
 
     Vector = np.ndarray
+
+
+class SeeingModel(Protocol):
+    """What distances ask of the swept model. See `Denoiser`."""
+
+    def encode_picture(self, image: Image.Image) -> torch.Tensor: ...
+
+    def features(self, image: Image.Image) -> torch.Tensor: ...
 
 
 class Distance(Registered):
@@ -30,7 +38,7 @@ class Distance(Registered):
 
     registry: ClassVar[Registry[Distance]] = Registry("distance", __package__)
 
-    def __init__(self, denoiser: Callable[[], Denoiser], folder: str = ""):
+    def __init__(self, denoiser: Callable[[], SeeingModel], folder: str = ""):
         self.denoiser, self.folder = denoiser, folder
 
     def embed(self, image: Image.Image) -> Vector:

@@ -12,8 +12,7 @@ from cfgsweep.metrics.distances.base import Distance, flattened, weights_missing
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cfgsweep.metrics.distances.base import Vector
-    from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.metrics.distances.base import SeeingModel, Vector
 
 WEIGHTS = (
     "dino_vitb16_pretrain.pth",
@@ -28,7 +27,7 @@ class DreamSim(Distance):
 
     name = "dreamsim"
 
-    def __init__(self, denoiser: Callable[[], Denoiser], folder: str = ""):
+    def __init__(self, denoiser: Callable[[], SeeingModel], folder: str = ""):
         super().__init__(denoiser, folder)
         missing = [name for name in WEIGHTS if not (Path(folder) / name).exists()]
         if importlib.util.find_spec("dreamsim") is None or not folder or missing:

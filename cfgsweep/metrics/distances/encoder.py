@@ -11,8 +11,7 @@ from cfgsweep.metrics.distances.base import Distance, flattened, weights_missing
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cfgsweep.metrics.distances.base import Vector
-    from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.metrics.distances.base import SeeingModel, Vector
 
 
 class EncoderDistance(Distance):
@@ -23,7 +22,7 @@ class EncoderDistance(Distance):
 
     model: ClassVar[str]
 
-    def __init__(self, denoiser: Callable[[], Denoiser], folder: str = ""):
+    def __init__(self, denoiser: Callable[[], SeeingModel], folder: str = ""):
         super().__init__(denoiser, folder)
         from cfgsweep.metrics.encoders import ImageEncoder
 

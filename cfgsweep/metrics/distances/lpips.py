@@ -12,8 +12,7 @@ from cfgsweep.metrics.distances.base import Distance, as_batch, rgb, weights_mis
 if TYPE_CHECKING:
     from PIL import Image
 
-    from cfgsweep.metrics.distances.base import Vector
-    from cfgsweep.models.denoiser import Denoiser
+    from cfgsweep.metrics.distances.base import SeeingModel, Vector
 
 ALEXNET = "alexnet-owt-7be5be79.pth"  # as torchvision names it in torch's cache
 
@@ -23,7 +22,7 @@ class LPIPS(Distance):
 
     name = "lpips"
 
-    def __init__(self, denoiser: Callable[[], Denoiser], folder: str = ""):
+    def __init__(self, denoiser: Callable[[], SeeingModel], folder: str = ""):
         super().__init__(denoiser, folder)
         import torch
 
