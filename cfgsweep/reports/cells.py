@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from cfgsweep.metrics.spec import is_of_cells, is_of_groups
 from cfgsweep.storage.records import DoneRecord
@@ -43,10 +44,12 @@ def _grouped(experiments: Sequence[Experiment], over: Sequence[str]) -> dict[Key
 def means(
     run: RunFolder, experiments: Sequence[Experiment], metrics: Sequence[str]
 ) -> dict[Key, dict[str, list[float]]]:
-    """Each metric's numbers, for every combination of the settings that vary and are not averaged over.
+    """Each metric's independent numbers, for every combination of the settings that vary and are not averaged over.
 
-    One for each picture, for each group of seeds, or for the cell, as the metric has them.
+    One for each picture, for each group of seeds, or for the cell, as the metric has them. Forks of one seed, or U-turns,
+    that differ in their own seed alone have much in common: their mean counts as one number.
     """
+    drawn = has_draws(experiments)
     of_groups, of_cells = set(filter(is_of_groups, metrics)), set(filter(is_of_cells, metrics))
     records, found = run.records_of(experiments), dict[Key, dict[str, list[float]]]()
     fields = [name for name in varying(experiments) if name not in OVER]
@@ -56,6 +59,11 @@ def means(
         measured = [record.metrics for record in tried if isinstance(record, DoneRecord)]
         for name in metrics:
             known = [one[name] for one in measured if name in one]
-            of_several = known[: not values.get(name)] if name in of_cells else known[:1]
-            values.setdefault(name, []).extend(of_several if name in of_groups | of_cells else known)
+            if name in of_cells:
+                known = known[: not values.get(name)]
+            elif name in of_groups:
+                known = known[:1]
+            elif drawn and known:
+                known = [fmean(known)]
+            values.setdefault(name, []).extend(known)
     return found

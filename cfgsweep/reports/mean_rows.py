@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cfgsweep.reports.cells import means
+from cfgsweep.reports.cells import cells, means
 from cfgsweep.reports.record_rows import settings_rows
+from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 
@@ -39,13 +40,18 @@ def mean_rows(run: RunFolder, experiments: Sequence[Experiment], metrics: Sequen
 
     The settings, then `pictures`, how many are measured, and an Estimate of each metric (None where it has no number).
     """
-    found = means(run, experiments, metrics)
+    found, together = means(run, experiments, metrics), cells(experiments)
+    measured = {
+        record.id
+        for record in run.records_of(experiments).values()
+        if isinstance(record, DoneRecord) and not record.metrics.keys().isdisjoint(metrics)
+    }
     settings = settings_rows([dict(key) for key in found])
     return [
         {
             **row,
-            "pictures": max(map(len, numbers.values()), default=0),
+            "pictures": sum(e.id in measured for e in together[key]),
             **{name: estimate(numbers[name]) for name in metrics},
         }
-        for row, numbers in zip(settings, found.values(), strict=True)
+        for row, (key, numbers) in zip(settings, found.items(), strict=True)
     ]

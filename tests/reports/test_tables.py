@@ -50,6 +50,21 @@ def test_means_and_intervals_are_those_of_the_records(cli, run: Path, tmp_path: 
         assert found == pytest.approx([4, np.mean(numbers), low, high])
 
 
+def test_forks_of_one_seed_are_one_number(cli, tmp_path: Path) -> None:
+    run = run_of(SWEEP.replace("value: [1.5, 3]", "value: 3\nfork: {at: 0.5, seeds: [5, 6, 7]}"), tmp_path)
+    assert cli("table", run, "--out", tmp_path / "t.csv").code == 0
+    for row in csv.DictReader((tmp_path / "t.csv").open()):
+        of_seeds: dict[object, list[float]] = {}
+        for record in records_of(run):
+            if ("0.5" in str(record["guider"])) == (row["guider.guidance_rescale"] == "0.5"):
+                seed = record["label"], record["seed"]
+                of_seeds.setdefault(seed, []).append(record["metrics"]["contrast"])
+        means = [np.mean(numbers) for numbers in of_seeds.values()]
+        low, high = stats.t.interval(0.95, 3, loc=np.mean(means), scale=stats.sem(means))
+        found = [float(row[name]) for name in ("pictures", "contrast", "contrast.low", "contrast.high")]
+        assert found == pytest.approx([12, np.mean(means), low, high])
+
+
 def test_one_number_has_no_interval_and_none_no_mean() -> None:
     assert estimate([0.25]) == Estimate(0.25, None)
     assert estimate([]) is None
