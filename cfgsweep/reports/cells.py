@@ -46,8 +46,8 @@ def means(
 ) -> dict[Key, dict[str, list[float]]]:
     """Each metric's independent numbers, for every combination of the settings that vary and are not averaged over.
 
-    One for each picture, for each group of seeds, or for the cell, as the metric has them. Forks of one seed, or U-turns,
-    that differ in their own seed alone have much in common: their mean counts as one number.
+    One for each picture, for each group of seeds, or for the cell, as the metric has them. Forks of one seed, or
+    U-turns, that differ in their own seed alone have much in common: their mean counts as one number.
     """
     drawn = has_draws(experiments)
     of_groups, of_cells = set(filter(is_of_groups, metrics)), set(filter(is_of_cells, metrics))
