@@ -10,7 +10,7 @@ from cfgsweep.samplers import STABLE_DIFFUSION_NOISE
 from tests.support import tiny_models as tiny
 from tests.support.tiny_networks import WIDTH, tiny_network
 from tests.support.tiny_pipelines import autoencoders, language, texts
-from tests.support.tiny_pipelines.assemble import assemble
+from tests.support.tiny_pipelines.assemble import assemble, shortened
 
 
 def hidream() -> diffusers.HiDreamImagePipeline:
@@ -42,7 +42,7 @@ def hunyuandit() -> diffusers.HunyuanDiTPipeline:
 
 
 def hunyuanimage() -> diffusers.HunyuanImagePipeline:
-    return assemble(
+    pipeline = assemble(
         diffusers.HunyuanImagePipeline,
         language.qwen_vl(diffusers.HunyuanImagePipeline, layers=3),  # the last two are skipped
         texts.byt5(),
@@ -52,6 +52,7 @@ def hunyuanimage() -> diffusers.HunyuanImagePipeline:
         guider=AdaptiveProjectedMixGuidance(adaptive_projected_guidance_start_step=5),
         ocr_guider=AdaptiveProjectedMixGuidance(adaptive_projected_guidance_start_step=38),
     )
+    return shortened(pipeline, tokenizer_max_length=32, tokenizer_2_max_length=24)
 
 
 def kolors() -> diffusers.KolorsPipeline:

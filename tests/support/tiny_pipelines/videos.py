@@ -11,7 +11,7 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, 
 from tests.support import tiny_models as tiny
 from tests.support.tiny_networks import CROSS, PICTURE, WIDTH, tiny_network
 from tests.support.tiny_pipelines import autoencoders, language, texts
-from tests.support.tiny_pipelines.assemble import FLOW, assemble
+from tests.support.tiny_pipelines.assemble import FLOW, assemble, shortened
 
 
 def wan() -> diffusers.WanPipeline:
@@ -104,7 +104,7 @@ def hunyuanvideo() -> diffusers.HunyuanVideoPipeline:
 
 
 def hunyuanvideo15() -> diffusers.HunyuanVideo15Pipeline:
-    return assemble(
+    pipeline = assemble(
         diffusers.HunyuanVideo15Pipeline,
         language.qwen_vl_text(diffusers.HunyuanVideo15Pipeline, layers=3),  # the last two are skipped
         texts.byt5(),
@@ -113,6 +113,8 @@ def hunyuanvideo15() -> diffusers.HunyuanVideo15Pipeline:
         scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
         guider=diffusers.ClassifierFreeGuidance(guidance_scale=6.0),
     )
+    lengths = {"tokenizer_max_length": 32, "tokenizer_2_max_length": 24, "vision_num_semantic_tokens": 9}
+    return shortened(pipeline, **lengths)
 
 
 def mochi() -> diffusers.MochiPipeline:
