@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
-from cfgsweep.sweep.schema import schema
+from tests.support.json_schemas import checker
 from tests.support.run_state import records_of
 
 
@@ -17,7 +16,7 @@ def test_a_sweep_to_start_from(cli, tmp_path: Path, monkeypatch, words: tuple[st
     monkeypatch.chdir(tmp_path)
     done = cli("init", *words)
     assert (done.code, done.out) == (0, f"{file}\ncfgsweep run {file}\n")
-    jsonschema.validate(yaml.safe_load((tmp_path / file).read_text()), schema())
+    checker().validate(yaml.safe_load((tmp_path / file).read_text()))
     assert cli("plan", file).out.startswith(f"{Path(file).stem}: 2 seed x 4 value")
     before = (tmp_path / file).read_text()
     again = cli("init", *words)

@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-import cfgsweep
 from cfgsweep.storage.records import DoneRecord, FailedRecord
 from cfgsweep.storage.report_fields import ReportFields
 from scripts import build_fields_page
+from tests.support.json_schemas import checker
 
 GALLERY = Path(__file__).parents[2] / "outputs" / "gallery"
 
@@ -22,10 +22,10 @@ def test_the_page_is_that_of_the_schemas() -> None:
 
 @pytest.mark.slow
 def test_every_field_of_the_gallerys_records_is_described() -> None:
-    schema, fields = cfgsweep.schema("record"), set[str]()
+    fields = set[str]()
     for path in sorted(GALLERY.glob("*/experiments.jsonl")):
         for line in path.read_text().splitlines():
-            jsonschema.validate(record := json.loads(line), schema)
+            checker("record").validate(record := json.loads(line))
             fields |= record.keys()
     assert fields <= DoneRecord.model_fields.keys()
 
@@ -37,7 +37,7 @@ def test_every_field_of_a_new_record_is_described(cli, sweep_file, tmp_path: Pat
     records = [json.loads(line) for line in (tmp_path / "r" / "experiments.jsonl").read_text().splitlines()]
     assert {record["status"] for record in records} == {"done", "failed"}
     for record in records:
-        jsonschema.validate(record, cfgsweep.schema("record"))
+        checker("record").validate(record)
         assert record.keys() <= DoneRecord.model_fields.keys() | FailedRecord.model_fields.keys()
 
 
@@ -45,10 +45,10 @@ def test_every_field_of_a_new_record_is_described(cli, sweep_file, tmp_path: Pat
 def test_every_field_of_a_report_is_described(name: str) -> None:
     report = json.loads((GALLERY / name / "phase.json").read_text())
     ReportFields.model_validate(report, strict=True)  # refuses fields that are not there
-    jsonschema.validate(report, cfgsweep.schema("phase"))
+    checker("phase").validate(report)
     for wrong in ({**report, "low": "0.1"}, {**report, "searches": [{}]}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, cfgsweep.schema("phase"))
+            checker("phase").validate(wrong)
 
 
 def test_reports_of_version_0_1_are_described() -> None:
@@ -60,7 +60,7 @@ def test_reports_of_version_0_1_are_described() -> None:
             for name in list(transition):
                 if "uncertainty" in name or name in ("steepness_low", "steepness_high", "verdict_margin", "prominence"):
                     del transition[name]
-    jsonschema.validate(report, cfgsweep.schema("phase"))
+    checker("phase").validate(report)
 
 
 def test_an_unknown_kind_of_file_is_refused(cli) -> None:

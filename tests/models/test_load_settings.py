@@ -26,9 +26,10 @@ from cfgsweep.samplers import Lora
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.records import parse_record
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import Sweep, schema
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from tests.support import tiny_pipelines as tiny
+from tests.support.json_schemas import checker
 from tests.support.older_diffusers import needs_group_offload
 from tests.support.recorded_pipelines import checked, compute, tried
 from tests.support.tiny_loras import save_lora
@@ -200,7 +201,7 @@ def test_wrong_settings_are_refused(given: dict[str, Any], problem: str) -> None
     assert problem in str(caught.value)
     if problem != "code from the hub":
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**BASE, "load": given}, schema())
+            checker().validate({**BASE, "load": given})
 
 
 def test_ids_have_what_can_change_pixels() -> None:

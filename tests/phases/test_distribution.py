@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 from scipy import stats
 
 from cfgsweep.phases.distribution import distribution, summary
 from cfgsweep.phases.plot_distribution import figure_of_distributions
-from cfgsweep.storage.report_fields import report_schema
+from tests.support.json_schemas import checker
 
 
 def at(*places: float, verdict: str = "gradual") -> list[dict]:
@@ -71,7 +70,7 @@ def test_a_search_over_seeds(cli, sweep_file, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "cfg: 3 seeds" in done.out
     report = json.loads((tmp_path / "r/phase.json").read_text())
-    jsonschema.validate(report, report_schema())
+    checker("phase").validate(report)
     (found,) = report["distributions"]
     assert found["locations"] == [[t["location"] for t in one["transitions"]] for one in report["searches"]]
     assert len(figure_of_distributions(report).axes) == 2

@@ -14,10 +14,11 @@ from cfgsweep.errors import UserError
 from cfgsweep.samplers import StepCache
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import Sweep, schema
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.step_cache import CACHES, cache_spec, parse_caches
 from cfgsweep.sweep.titles import title, varying
+from tests.support.json_schemas import checker
 
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "guider": "cfg"}
 AXES: list[tuple[Any, list[StepCache | None]]] = [
@@ -48,7 +49,7 @@ def experiments(**changes: Any) -> list[Experiment]:
 @pytest.mark.parametrize(("given", "wanted"), AXES)
 def test_the_axis_is_every_setting_of_every_cache(given: Any, wanted: list[StepCache | None]) -> None:
     assert [e.cache for e in experiments(cache=given)] == wanted
-    jsonschema.validate({**BASE, "cache": given}, schema())
+    checker().validate({**BASE, "cache": given})
 
 
 @pytest.mark.parametrize(("given", "wanted"), AXES)
@@ -113,7 +114,7 @@ def test_wrong_ones_are_explained(given: Any, problem: str) -> None:
     assert problem in str(refused.value)
     assert "cache" in str(refused.value)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**BASE, "cache": given}, schema())
+        checker().validate({**BASE, "cache": given})
 
 
 def test_settings_and_defaults_are_those_of_diffusers() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from PIL import Image
@@ -16,8 +15,9 @@ from cfgsweep.guidance.groups import members
 from cfgsweep.reports.grid_layout import Table, arrange
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.grid_shape import GridShape
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
+from tests.support.json_schemas import checker
 from tests.support.run_state import records_of
 
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "steps": 4}
@@ -76,13 +76,13 @@ def test_zip_and_exclude_know_them() -> None:
 )
 def test_they_are_allowed_by_the_schema_and_written_as_they_were(sweep_file, guider: Any) -> None:
     text = yaml.safe_dump({**BASE, "guider": guider})
-    jsonschema.validate(yaml.safe_load(text), schema())
+    checker().validate(yaml.safe_load(text))
     sweep, _ = read_sweep(sweep_file(text))
     written = as_written(sweep)
     again, _ = read_sweep(sweep_file(yaml.safe_dump(written)))
     assert again == sweep == Sweep(**BASE, guider=guider)
     assert [e.id for e in expand(again)] == [e.id for e in expand(sweep)]
-    jsonschema.validate(written, schema())
+    checker().validate(written)
 
 
 def test_a_guider_that_is_named_is_not_of_the_group_too() -> None:

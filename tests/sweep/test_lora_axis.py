@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
 import pytest
 
 from cfgsweep.engine.cost import cost
@@ -13,9 +12,10 @@ from cfgsweep.samplers import Lora
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.lora import lora_spec, parse_loras
-from cfgsweep.sweep.schema import Sweep, schema
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
+from tests.support.json_schemas import checker
 
 STYLE, FILM = "loras/style.safetensors", "film.safetensors"
 AXES: list[tuple[Any, list[tuple[Lora, ...]]]] = [
@@ -44,7 +44,7 @@ def experiments(**changes: Any) -> list[Experiment]:
 def test_the_axis_is_every_scale_of_every_file(given: Any, wanted: list[tuple[Lora, ...]]) -> None:
     assert [e.lora for e in experiments(lora=given)] == wanted
     document = {"name": "x", "model": "emoji", "prompt": "a cat", "guider": "cfg", "lora": given}
-    jsonschema.validate(document, schema())
+    checker().validate(document)
 
 
 @pytest.mark.parametrize(("given", "wanted"), AXES)

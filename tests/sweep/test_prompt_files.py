@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import cfgsweep
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
+from tests.support.json_schemas import checker
 
 BASE = {"name": "x", "model": "emoji", "guider": "cfg", "steps": 2}
 TABLE = (
@@ -223,15 +224,15 @@ def test_devices_and_large_files_are_not_read(cells, tmp_path: Path) -> None:
 def test_the_schema_takes_it_and_the_written_sweep_has_the_texts(cells, tmp_path: Path) -> None:
     given = {"file": "p.csv", "with": ["seed", "kind"], "where": {"kind": "Animals"}, "sample": 2, "seed": 3}
     whole = {**BASE, "prompt": given, "negative_prompt": {"file": "n.txt"}, "vars": {"a": {"file": "n.txt"}}}
-    jsonschema.validate(whole, schema())
+    checker().validate(whole)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**whole, "prompt": {**given, "sampel": 3}}, schema())
+        checker().validate({**whole, "prompt": {**given, "sampel": 3}})
     before = cells({"p.csv": TABLE}, given)
     sweep = read_sweep(tmp_path / "sweep.yaml")[0]
     written = as_written(sweep)
     assert written["vars"] == {"kind": ["Animals", "Animals"]}
     assert written["zip"] == [["prompt", "seed", "kind"]]
-    jsonschema.validate(written, schema())
+    checker().validate(written)
     (tmp_path / "p.csv").unlink()
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(written))
     assert expand(*read_sweep(tmp_path / "sweep.yaml")) == before

@@ -9,7 +9,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
@@ -17,8 +16,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.storage.experiment_of_record import current_ids
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
+from tests.support.json_schemas import checker
 from tests.support.run_state import records_of
 
 BASE = {"name": "x", "model": "emoji", "prompt": "a cat", "guider": "cfg", "steps": 3}
@@ -87,13 +87,13 @@ def test_columns_and_files_are_axes_and_guiders_parameters_take_them(sweep_file,
 
 
 def test_the_schema_allows_it_and_it_is_written_and_pickled_as_it_was(sweep_file, table: Path, tmp_path: Path) -> None:
-    jsonschema.validate({**BASE, "schedule": BY_NAME}, schema())
+    checker().validate({**BASE, "schedule": BY_NAME})
     sweep, _ = read_sweep(sweep_file(yaml.safe_dump({**BASE, "schedule": BY_NAME})))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "s.yaml").write_text(yaml.safe_dump(as_written(sweep)))
     assert read_sweep(elsewhere / "s.yaml")[0] == sweep
-    jsonschema.validate(as_written(sweep), schema())
+    checker().validate(as_written(sweep))
     table.unlink()
     assert pickle.loads(pickle.dumps(sweep)) == copy.deepcopy(sweep) == sweep
 

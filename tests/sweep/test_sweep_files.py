@@ -12,9 +12,10 @@ import yaml
 from cfgsweep.errors import UserError
 from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.sweep.expand import expand
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
+from tests.support.json_schemas import checker
 
 CONFIGS = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
 
@@ -239,7 +240,7 @@ def test_shipped_configs_are_valid_and_named_after_their_file(path: Path) -> Non
     sweep, document = read_sweep(path)
     assert sweep.name == path.stem
     assert expand(sweep, document)
-    jsonschema.validate(yaml.safe_load(path.read_text()), schema())
+    checker().validate(yaml.safe_load(path.read_text()))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -252,9 +253,9 @@ def test_a_resolved_sweep_means_the_same(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
-    allowed = schema()
+    allowed = checker()
     good = yaml.safe_load(BASE)
-    jsonschema.validate(good, allowed)
+    allowed.validate(good)
     for fine in (
         {"guider": ["cfg", {"cfg": {"start": [0.1, 0.2], "stop": {"range": [0.5, 0.7, 0.1]}}}]},
         {"schedule": [{"list": [1.0, 2.0]}, {"cosine": {"k_decay": 0.7}}], "value": {"linspace": [0, 1, 3]}},
@@ -264,7 +265,7 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         {"schedule": {"piecewise": [[10, 5.0], [20, 7.5]]}},
         {"guider": ["my.py:Mine", {"../my.py:Mine": {"gain": [1, 2]}}], "schedule": {"my.py:Curve": None}},
     ):
-        jsonschema.validate({**good, **fine}, allowed)
+        allowed.validate({**good, **fine})
     for bad in (
         {"guider": {"cfg": {"strat": 0.1}}},
         {"guider": {"cfg": {"start": 1.5}}},
@@ -276,8 +277,8 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         {"seed": []},
     ):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**good, **bad}, allowed)
-    assert json.dumps(allowed)
+            allowed.validate({**good, **bad})
+    assert json.dumps(allowed.schema)
 
 
 def test_a_swept_parameter_is_named_also_at_its_default() -> None:

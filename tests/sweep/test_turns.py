@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from diffusers import DEISMultistepScheduler, PNDMScheduler
 from PIL import Image
@@ -17,10 +16,11 @@ from cfgsweep.storage.experiment_of_record import _candidates, current_ids
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
-from cfgsweep.sweep.schema import Sweep, schema
+from cfgsweep.sweep.schema import Sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
 from tests.support import tiny_models as tiny
+from tests.support.json_schemas import checker
 
 BASE: dict[str, Any] = {"name": "x", "model": "digits", "label": 3, "guider": "cfg", "steps": 10}
 STARTS: list[tuple[Any, list[UTurn | None]]] = [
@@ -49,7 +49,7 @@ def experiments(**changes: Any) -> list[Experiment]:
 @pytest.mark.parametrize(("axis", "given", "wanted"), CASES)
 def test_the_axis_is_every_combination(axis: str, given: Any, wanted: list[Any]) -> None:
     assert [getattr(e, axis) for e in experiments(**{axis: given})] == wanted
-    jsonschema.validate({**BASE, axis: given}, schema())
+    checker().validate({**BASE, axis: given})
     written = as_written(Sweep(**BASE, **{axis: given}))
     assert (axis in written) == (wanted != [None])
     assert getattr(Sweep(**written), axis) == wanted

@@ -16,10 +16,11 @@ import cfgsweep
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.grid_shape import GridShape
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
 from cfgsweep.sweep.titles import title, varying
 from cfgsweep.sweep.where import chosen
+from tests.support.json_schemas import checker
 from tests.support.run_state import records_of
 
 BASE = {"name": "x", "model": "emoji", "guider": "cfg", "steps": 2}
@@ -126,14 +127,14 @@ def test_what_is_wrong_is_said_with_its_place(cli, sweep_file, fields: dict[str,
 @pytest.mark.slow
 def test_the_schema_takes_them_and_they_are_written_as_they_were(sweep_file) -> None:
     whole = {**BASE, **TWO, "labels": {"style": "medium", "style.oil": "Oil"}, "zip": [], "seed": [1, 2]}
-    jsonschema.validate(whole, schema())
+    checker().validate(whole)
     sweep, document = read_sweep(sweep_file(yaml.safe_dump(whole)))
     again = sweep_file(yaml.safe_dump(as_written(sweep)), "again.yaml")
     assert read_sweep(again)[0] == sweep
     assert expand(*read_sweep(again)) == expand(sweep, document)
     for wrong in ({"vars": {"a b": 1}}, {"vars": {"a": [None]}}, {"vars": [1]}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({**whole, **wrong}, schema())
+            checker().validate({**whole, **wrong})
 
 
 @pytest.mark.slow

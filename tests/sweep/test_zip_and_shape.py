@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
@@ -12,8 +11,9 @@ from cfgsweep.errors import UserError
 from cfgsweep.execution.dry_run import summarise_plan
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.grid_shape import GridShape
-from cfgsweep.sweep.schema import Sweep, read_sweep, schema
+from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.sweep.serialize import as_written
+from tests.support.json_schemas import checker
 
 ROOT = Path(__file__).parents[2]
 BASE = "name: test\nmodel: emoji\nprompt: a cat\nguider: [tnorm, fullnorm]\nvalue: [0.1, 0.2]\n"
@@ -46,7 +46,7 @@ def test_shorter_axes_start_again_until_the_longest_ends(sweep_file) -> None:
 )
 def test_groups_are_allowed_by_the_schema_and_written_as_they_were(sweep_file, tmp_path: Path, zipped: str) -> None:
     text = BASE + f"seed: [1, 2]\nsteps: [4, 5]\nzip: {zipped}\n"
-    jsonschema.validate(yaml.safe_load(text), schema())
+    checker().validate(yaml.safe_load(text))
     sweep, document = read_sweep(sweep_file(text))
     again = tmp_path / "again.yaml"
     again.write_text(yaml.safe_dump(as_written(sweep)))
