@@ -13,6 +13,7 @@ from cfgsweep.engine.previews import previews
 from cfgsweep.engine.trace import UNGUIDED
 from cfgsweep.engine.trajectory import Trajectory
 from cfgsweep.models.denoiser import Denoiser, NotFinite
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.video import AnyPicture, Picture
 from cfgsweep.samplers import SAMPLERS
 from cfgsweep.sweep.experiment import Experiment
@@ -25,12 +26,14 @@ class Finished(Generic[P]):
     """The picture of one experiment.
 
     diagnostics: the numbers of its calls. previews: x0 of some of them. None where they were not asked for.
+    made_on: the kind of device, where it is not this process's.
     """
 
     experiment: Experiment
     image: P
     diagnostics: Diagnostics | None = None
     previews: P | None = None
+    made_on: DeviceKind | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Executor(ABC):
         fields = varying(among) if title_fields is None else title_fields
         job = Job(self.session, among, pending, fields, unit)
         if pending:
-            self._notice_other_capability()
+            self.notice_other_kind(pending)
         for source in dict.fromkeys(map(self.source, pending)):
             self._run_model(job, source, accepted)
         if not pending:
@@ -224,7 +224,8 @@ class Executor(ABC):
             self.session.note_row_bytes(e.model, size, memory.measured)
         return memory
 
-    def _notice_other_capability(self) -> None:
+    def notice_other_kind(self, pending: Sequence[Experiment]) -> None:
+        """Notice where the folder has pictures of another kind of device than those that will be made."""
         settings = self.session.settings
         if sentence := settings.environment.other_capability(settings.compute):
             self.session.notice_once(sentence)

@@ -87,6 +87,7 @@ class Job:
     def _save_picture(self, result: Finished, batch_size: int) -> DoneRecord:
         if result.previews is not None:  # first: a picture with a record is not made again
             save_previews(result.previews, self.session.run_folder, result.experiment.id)
+        self.session.note_kind(result.made_on or self.session.settings.kind)
         return self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
 
     def _save_failure(self, failed: Failed) -> FailedRecord:
@@ -112,6 +113,7 @@ class Job:
         self.session.display.update(Status(self.total - len(self.pending), self.total, self.unit, fraction, note))
 
     def _record(self, finished: Finished, batch_size: int) -> dict[str, object]:
+        kind = finished.made_on or self.session.settings.kind
         own, shared = self.plan.own_and_shared[finished.experiment]
         weights = [*self.plan.models(finished.experiment), *finished.experiment.other_weights]
         return {
@@ -121,6 +123,8 @@ class Job:
             **({"frames": frames} if (frames := frame_count(finished.image)) > 1 else {}),
             "evaluations": {"own": own, "shared": shared},
             "batch_size": batch_size,
+            "device_name": kind.name,
+            "capability": kind.capability,
             **(finished.diagnostics.means() if finished.diagnostics else {}),
             "fingerprints": {name: self.session.settings.fingerprint(name) for name in weights},
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cfgsweep.engine.observer import EngineObserver
 from cfgsweep.engine.plan import Plan
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.execution.divergence import Divergence, Pair, divergences
 from cfgsweep.execution.executor import Executor
@@ -15,6 +16,8 @@ from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models.load import load_model
 from cfgsweep.models.source import Source
+from cfgsweep.sweep.experiment import Experiment
+from cfgsweep.system.wording import counted
 
 
 class LocalExecutor(Executor):
@@ -33,6 +36,19 @@ class LocalExecutor(Executor):
 
     def check(self, source: Source, plan: Plan) -> None:
         check_with_model(plan, self.held(source).denoiser, self.session.notice_once)
+
+    def notice_other_kind(self, pending: Sequence[Experiment]) -> None:
+        super().notice_other_kind(pending)
+        settings, kinds = self.session.settings, self.session.kind_of_roots
+        if not settings.environment.mixed:
+            return
+        apart = [kind for e in pending if (kind := kinds.get(StartKey.of(e), settings.kind)) != settings.kind]
+        if apart:
+            others = ", ".join(map(str, dict.fromkeys(apart)))
+            self.session.notice_once(
+                f"{counted(len(apart), 'picture')} will be made on {settings.kind}, others of the same initial noise "
+                f"on {others}: they may differ in their last bits"
+            )
 
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         return execute(task, observer, self.held(task.source).denoiser, plan)

@@ -18,13 +18,13 @@ class Options:
     device, dtype: "auto" leaves the choice to the run folder or the machine; actors have a device of their own.
     batch_size: rows in every call of the denoiser. limit: the largest number of pictures to compute.
     shard: compute only those that are in this shard of the sweep. cluster: the actors that compute, None in this
-    process.
+    process. mixed: use actors of all kinds of device.
     command: what environment.json records as the command.
     mirror: the URL of a copy of the run folder, from which what is missing here comes, and which is kept in step.
     page: whether the page of the run is written. live: while it goes on, too.
 
-    Raises UserError where batch_size or limit is out of its range, `live` is without `page`, or actors compute on
-    another device.
+    Raises UserError where batch_size or limit is out of its range, `live` is without `page`, actors compute on another
+    device, or `mixed` is without actors.
     """
 
     model: str | None = None
@@ -34,6 +34,7 @@ class Options:
     limit: int | None = None
     shard: ShardOf | None = None
     cluster: ClusterRequest | None = None
+    mixed: bool = False
     allow_pickle: bool = False
     fail_fast: bool = False
     retry_failed: bool = False
@@ -50,6 +51,9 @@ class Options:
         check_count("limit", self.limit, None)
         if self.live and not self.page:
             raise UserError("no page is written that could grow", where="--live", hint="leave out --no-page")
+        if self.mixed and self.cluster is None:
+            hint = "give --gpus, --workers or --cluster; `merge --mixed` joins shards of several kinds"
+            raise UserError("one process computes on one kind of device", where="--mixed", hint=hint)
 
 
 def check_count(name: str, given: object, most: int | None) -> None:

@@ -8,6 +8,7 @@ from cfgsweep.execution.fingerprints import fingerprint_by_name
 from cfgsweep.execution.model_sources import resolve_models
 from cfgsweep.execution.options import Options
 from cfgsweep.models.device import Compute
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.storage.environment import Environment
@@ -51,7 +52,7 @@ class RunSettings:
         found: environment.json of the folder, None in a new one. machine: that computes, if not this one. Raises
         UserError where an option contradicts the folder, or a model cannot run.
         """
-        environment = Environment(found, display, options.command, options.shard, machine)
+        environment = Environment(found, display, options.command, options.shard, machine, options.mixed)
         compute = environment.settle_compute(options.device, options.dtype)
         sources = resolve_models(sweep, options, compute.device, display)
         settings = cls(environment, compute, sources, options, sweep.diagnostics, sweep.previews)
@@ -61,13 +62,19 @@ class RunSettings:
     def settle_again(self, found: EnvironmentRecord | None, display: Display) -> None:
         """Take over what another process has settled for the folder in the meantime."""
         machine = self.environment.machine
-        self.environment = Environment(found, display, self.options.command, self.options.shard, machine)
+        options = self.options
+        self.environment = Environment(found, display, options.command, options.shard, machine, options.mixed)
         self.compute = self.environment.settle_compute(self.options.device, self.options.dtype)
         self._check_batch_sizes()
 
     def _check_batch_sizes(self) -> None:
         for source in self.sources.values():
             self.environment.check_batch_size(source.name, self.options.batch_size, self.compute)
+
+    @property
+    def kind(self) -> DeviceKind:
+        """Of the device."""
+        return self.environment.machine.kind(self.compute)
 
     def source(self, name: str) -> Source:
         """The model of that name, as records have it."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
 from cfgsweep.storage.picture_copies import copy_pictures
+from cfgsweep.storage.picture_kinds import kind_of_roots, made_in
 from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.verify import repair
@@ -29,6 +33,7 @@ class RunSession:
         self.run_folder, self.settings, self.options, self.display = run_folder, settings, options, display
         self.listeners: list[Callable[[Record], None]] = []  # called with every record that is saved
         self._notices: set[str] = set()
+        self._experiments: Sequence[Experiment] = ()  # of the sweep that was expanded last
 
     @classmethod
     def begin(
@@ -73,7 +78,13 @@ class RunSession:
 
     def expand(self, sweep: Sweep) -> list[Experiment]:
         """The sweep's experiments, with the names of the models that run."""
-        return expand(sweep, runs_as=self.settings.runs_as())
+        self._experiments = expand(sweep, runs_as=self.settings.runs_as())
+        return list(self._experiments)
+
+    @cached_property
+    def kind_of_roots(self) -> dict[StartKey, DeviceKind]:
+        """For every root of the sweep that has pictures in a mixed folder, the kind of device that makes the others."""
+        return kind_of_roots(made_in(self.run_folder, self._experiments)) if self.settings.environment.mixed else {}
 
     def pending(self, experiments: Sequence[Experiment], done: Container[str]) -> list[Experiment]:
         """The experiments to compute, as the options have it. done: ids of those that have their pictures."""
@@ -115,6 +126,11 @@ class RunSession:
         """Write into the folder what a batch of the model's pictures of this size was measured to take."""
         self.settings.environment.note_batch_seconds(model, size, seconds)
         self.write_environment()
+
+    def note_kind(self, kind: DeviceKind) -> None:
+        """Write into a mixed folder that pictures are made on this kind of device."""
+        if self.settings.environment.note_kind(kind):
+            self.write_environment()
 
     def write_environment(self) -> None:
         self.run_folder.write_environment(self.settings.as_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cfgsweep.models import device as devices
 from cfgsweep.models.device import Compute
+from cfgsweep.models.device_kind import DeviceKind
 
 
 class Machine:
@@ -22,3 +23,6 @@ class Machine:
 
     def capability(self, compute: Compute) -> str | None:
         return devices.capability(compute)
+
+    def kind(self, compute: Compute) -> DeviceKind:
+        return DeviceKind(self.describe(compute), self.capability(compute))

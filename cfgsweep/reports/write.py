@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from cfgsweep.storage.drawings import (
     save_drawing,
     save_vector_drawing,
 )
+from cfgsweep.storage.picture_kinds import kind_of_picture
 from cfgsweep.storage.png import as_image, refuse_a_finished_picture, save_png
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -40,6 +42,7 @@ from cfgsweep.sweep.titles import TitleLabels
 from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import make_folder
 from cfgsweep.system.machine_errors import is_regular
+from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,11 +115,23 @@ class Grids:
 
     def drawing(self, number: int) -> Drawing:
         """What stands where on a page. Cells without a picture are left empty."""
-        return page_drawing(self.pages[number - 1], self.layout, self._picture, self.style)
+        page = self.pages[number - 1]
+        noted = replace(page, caption=" · ".join([page.caption, *self._kinds(page)]))
+        return page_drawing(noted, self.layout, self._picture, self.style)
 
     def draw(self, number: int) -> Image.Image:
         """A page as a picture."""
         return paint(self.drawing(number))
+
+    def _kinds(self, page: Page) -> Iterator[str]:
+        """A note where the pictures of a page are of several kinds of device: they can differ in their last bits."""
+        environment = self.run.kept_environment()
+        members = (member.id for e in page.experiments for member in self.cells.members(e))
+        made = (kind_of_picture(self.done[name], environment) for name in members if name in self.done)
+        kinds = Counter(kind for kind in made if kind is not None)
+        if len(kinds) > 1:
+            told = ", ".join(f"{count:,} on {kind}" for kind, count in kinds.most_common())
+            yield f"{counted(len(kinds), 'kind')} of device: {told}"
 
     def _picture(self, experiment: Experiment) -> Image.Image | None:
         """What a cell shows."""

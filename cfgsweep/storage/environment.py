@@ -9,8 +9,9 @@ from importlib.metadata import version
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute, kind, usable_dtype
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
-from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, ModelEntry, size_key
+from cfgsweep.storage.records import DoneRecord, EnvironmentRecord, KindEntry, ModelEntry, size_key
 from cfgsweep.storage.shard_of import ShardOf
 from cfgsweep.system.display import Display
 
@@ -30,6 +31,7 @@ class Environment:
 
     found: as the folder had it, None in a new one. command: the command line, for environment.json.
     shard: which part of its sweep the folder is, if it is one. machine: that computes, if not this one.
+    mixed: whether pictures may be of several kinds of device; they may also where the folder has such ones.
     """
 
     def __init__(
@@ -39,7 +41,10 @@ class Environment:
         command: str = "python",
         shard: ShardOf | None = None,
         machine: Machine | None = None,
+        mixed: bool = False,
     ):
+        self.mixed = mixed or bool(found and found.kinds)
+        self.kinds = list(found.all_kinds) if found and self.mixed else []
         self.found, self.display, self.shard, self.machine = found, display, shard, machine or Machine()
         self.command = command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
         self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
@@ -74,14 +79,21 @@ class Environment:
         return before or self.machine.capability(compute)
 
     def other_capability(self, compute: Compute) -> str | None:
-        """A sentence where the folder was begun with code for another kind of processor than runs here."""
+        """A sentence where a folder of one kind was begun with code for another kind of processor than runs here."""
         before, now = self.capability(compute), self.machine.capability(compute)
-        if before == now:
+        if before == now or self.mixed:
             return None
         return (
             f"this run was begun on a {kind(compute.device)} with {before}; here it is {now}, "
             "and new pictures may differ from those there in their last bits"
         )
+
+    def note_kind(self, kind: DeviceKind) -> bool:
+        """Note a kind that makes pictures of a mixed folder. False where it is known, or the folder is not mixed."""
+        if not self.mixed or kind in self.kinds:
+            return False
+        self.kinds.append(kind)
+        return True
 
     def check_batch_size(self, model: str, given: int | None, compute: Compute) -> None:
         """Raises UserError where the folder has pictures of the model with another batch size on this device."""
@@ -181,6 +193,7 @@ class Environment:
             "device": compute.device,
             "device_name": self.machine.describe(compute),
             "capability": self.capability(compute),
+            **({"kinds": [KindEntry.of(kind).model_dump() for kind in self.kinds]} if self.kinds else {}),
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,
             "workers": compute.workers,

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, model_validator
 
+from cfgsweep.models.device_kind import DeviceKind
+
 MOST_ROWS = 1024  # in one call of a denoiser, as --batch-size has it
 
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS)]
@@ -129,6 +131,10 @@ class DoneRecord(BaseRecord):
     """of the hub"""
     device: str
     """`cpu`, `cuda` or `mps`, with a number where there are several"""
+    device_name: str | None = None
+    """of the device's model, as `NVIDIA H100`; `cpu` of a CPU"""
+    capability: str | None = None
+    """which code computes on the device, and so decides the last bits: `9.0` of CUDA, `AVX2` of a CPU"""
     dtype: str
     """of the network: `float32`, `float16` or `bfloat16`"""
     batch_size: Rows
@@ -152,6 +158,11 @@ class DoneRecord(BaseRecord):
     def size(self) -> tuple[int, int]:
         """Width and height of the picture."""
         return self.width, self.height
+
+    @property
+    def kind(self) -> DeviceKind | None:
+        """Of the device that made it; None where the record is of an earlier version."""
+        return DeviceKind(self.device_name, self.capability) if self.device_name else None
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
@@ -208,10 +219,26 @@ def size_key(width: int, height: int) -> str:
     return f"{width}x{height}"
 
 
+class KindEntry(_Lenient):
+    """A kind of device."""
+
+    device_name: str
+    capability: str | None = None
+
+    @classmethod
+    def of(cls, kind: DeviceKind) -> KindEntry:
+        return cls(device_name=kind.name, capability=kind.capability)
+
+    @property
+    def kind(self) -> DeviceKind:
+        return DeviceKind(self.device_name, self.capability)
+
+
 class EnvironmentRecord(_Lenient):
     """The fields of environment.json that later commands use.
 
     capability: what decides which code computes on the device, when the folder was begun.
+    kinds: those of all devices that made pictures, in a folder that is computed on several kinds (`--mixed`).
     shard: "2/16" in the folder of the second of 16 parts of its sweep.
     """
 
@@ -220,8 +247,19 @@ class EnvironmentRecord(_Lenient):
     models: dict[str, ModelEntry]
     device_name: str | None = None
     capability: str | None = None
+    kinds: list[KindEntry] = []
     versions: dict[str, str] = {}
     shard: str | None = None
+
+    @property
+    def kind(self) -> DeviceKind | None:
+        """Of the device on which the folder was begun; None where that is not known."""
+        return DeviceKind(self.device_name, self.capability) if self.device_name else None
+
+    @property
+    def all_kinds(self) -> list[DeviceKind]:
+        """Of all devices that made pictures, as far as they are known."""
+        return [entry.kind for entry in self.kinds] or ([self.kind] if self.kind else [])
 
 
 def parse_environment(text: str) -> EnvironmentRecord | None:
@@ -265,4 +303,12 @@ def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | Non
         name: ModelEntry(runs=name, fingerprint=fingerprints.get(name), batch_sizes=batch_sizes.get(name, {}))
         for name in {**batch_sizes, **fingerprints}
     }
-    return EnvironmentRecord(device=made[-1].device, dtype=made[-1].dtype, models=models)
+    kinds = list(dict.fromkeys(kind for record in made if (kind := record.kind)))
+    return EnvironmentRecord(
+        device=made[-1].device,
+        dtype=made[-1].dtype,
+        models=models,
+        device_name=kinds[0].name if kinds else None,
+        capability=kinds[0].capability if kinds else None,
+        kinds=[KindEntry.of(kind) for kind in kinds] if len(kinds) > 1 else [],
+    )

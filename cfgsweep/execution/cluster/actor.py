@@ -17,6 +17,7 @@ from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models import device_memory
 from cfgsweep.models.device import Compute, cores
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.load import load_model
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
@@ -25,8 +26,6 @@ from cfgsweep.storage.environment import versions
 from cfgsweep.storage.png import encoded
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.quiet import quiet_libraries
-
-Kind = tuple[str, str | None]  # a device's name and capability: pictures of one run come from one kind
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,8 @@ class Introduction:
 
     host: str
     process: int
-    device_name: str
-    capability: str | None
+    kind: DeviceKind
     versions: tuple[tuple[str, str], ...]
-
-    @property
-    def kind(self) -> Kind:
-        return self.device_name, self.capability
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ class ModelActor:
         machine = Machine()
         compute = machine.choose(self.setup.device, self.setup.dtype)
         known = tuple(versions().items())
-        return Introduction(platform.node(), os.getpid(), machine.describe(compute), machine.capability(compute), known)
+        return Introduction(platform.node(), os.getpid(), machine.kind(compute), known)
 
     def machine(self, question: str, *given: object) -> object:
         """What a method of `Machine` says here."""

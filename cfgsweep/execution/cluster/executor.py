@@ -47,10 +47,10 @@ class ActorMachine(Machine):
         return found
 
     def describe(self, compute: Compute) -> str:
-        return self.pool.kind()[0]
+        return self.pool.kind().name
 
     def capability(self, compute: Compute) -> str | None:
-        return self.pool.kind()[1]
+        return self.pool.kind().capability
 
 
 class ActorHeld:

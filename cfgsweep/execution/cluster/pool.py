@@ -13,9 +13,10 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from cfgsweep.errors import RunFailed, UserError, shorten
-from cfgsweep.execution.cluster.actor import Introduction, Kind, ModelActor, Setup
+from cfgsweep.execution.cluster.actor import Introduction, ModelActor, Setup
 from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.models.device import cores
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.storage.environment import versions
 from cfgsweep.system.display import Display
 from cfgsweep.system.wording import counted
@@ -90,7 +91,7 @@ class ActorPool:
     slots: list[Slot] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     tasks: int = 0
-    _kind: Kind | None = None
+    _kind: DeviceKind | None = None
     _waited: bool = False
 
     @classmethod
@@ -114,7 +115,7 @@ class ActorPool:
 
     # Kinds of device ----------------------------------------------------------------------------------------------
 
-    def kind(self) -> Kind:
+    def kind(self) -> DeviceKind:
         """The device's name and capability of the run; those of most of the actors, until `settle_kind`."""
         if self._kind is not None:
             return self._kind
@@ -123,7 +124,7 @@ class ActorPool:
             self.wait_for_introductions(STRAGGLERS)
         return Counter(slot.introduction.kind for slot in self.slots if slot.introduction).most_common(1)[0][0]
 
-    def settle_kind(self, before: Kind | None) -> None:
+    def settle_kind(self, before: DeviceKind | None) -> None:
         """Use actors of one kind alone: that of pictures that are there already, else that of most actors."""
         if self._kind is not None:
             return
@@ -136,8 +137,7 @@ class ActorPool:
 
     def _check_kind(self, slot: Slot, introduction: Introduction) -> None:
         if self._kind is not None and introduction.kind != self._kind:
-            theirs, ours = (" with ".join(filter(None, kind)) for kind in (introduction.kind, self._kind))
-            self.refuse(slot, f"its device is {theirs}, that of the run is {ours}")
+            self.refuse(slot, f"its device is {introduction.kind}, that of the run is {self._kind}")
 
     # Questions ----------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,7 @@ class ClusterWorkplace(Workplace):
 
     def executor(self, session: RunSession) -> ClusterExecutor:
         found = session.settings.environment.found
-        before = (found.device_name, found.capability) if found and found.device_name else None
-        self.pool.settle_kind(before)
+        self.pool.settle_kind(found.kind if found else None)
         return ClusterExecutor(session, self.pool)
 
     def close(self) -> None:

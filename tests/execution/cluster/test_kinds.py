@@ -15,6 +15,7 @@ from cfgsweep.execution.cluster.actor import Introduction, Setup
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
 from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.storage.environment import versions
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.system.display import SilentDisplay
 
 ray.kill = lambda actor: print("ended", actor)
@@ -24,10 +25,10 @@ here = tuple(versions().items())
 
 
 def introduce(place, device, known=here):
-    pool._introduced(pool.slots[place], Introduction("host", 1, *device, known))
+    pool._introduced(pool.slots[place], Introduction("host", 1, device, known))
 
 
-H100, A10 = ("NVIDIA H100", "9.0"), ("NVIDIA A10", "8.6")
+H100, A10 = DeviceKind("NVIDIA H100", "9.0"), DeviceKind("NVIDIA A10", "8.6")
 """
 CASES = {
     "most": (
