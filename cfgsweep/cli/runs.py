@@ -52,6 +52,7 @@ def run(
     gpus: Gpus = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="use GPUs, or CPUs, of all kinds at once")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="stop at the first picture that fails")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="try only those that failed before")] = False,
     mirror: Annotated[
@@ -78,6 +79,7 @@ def run(
         gpus=gpus,
         workers=workers,
         cluster=cluster,
+        mixed=mixed,
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         mirror=mirror,
@@ -100,12 +102,13 @@ def run(
 def merge(
     run: Annotated[Path, typer.Argument(help="the folder of a run with shards", metavar="RUN", show_default=False)],
     device: Device = "auto",
+    mixed: Annotated[bool, typer.Option("--mixed", help="also shards of several kinds of device")] = False,
     wait: Wait = False,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Join the shards of a run that are there, measure what they have together, and write grids and page."""
-    found = cfgsweep.merge(run, device=device, wait=wait, quiet=quiet, allow_code=allow_code)
+    found = cfgsweep.merge(run, device=device, mixed=mixed, wait=wait, quiet=quiet, allow_code=allow_code)
     tell_all(found.lines())
     if found.missing:
         raise typer.Exit(1)

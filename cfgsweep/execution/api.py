@@ -48,6 +48,7 @@ def run(
     gpus: int | str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    mixed: bool = False,
     fail_fast: bool = False,
     retry_failed: bool = False,
     wait: bool = False,
@@ -71,6 +72,8 @@ def run(
         of such a part is gone on with as any other.
     gpus: compute on so many GPUs at the same time, or "all". workers: on CPUs, in so many processes.
     cluster: where these are: "local", this machine, if not given; "auto" or HOST:PORT of a Ray cluster.
+    mixed: use those of all kinds, NVIDIA H100 and A100 for example; pictures that begin as one initial noise come from
+        one kind. Otherwise one kind is used.
     fail_fast: raise RunFailed at the first picture that fails; otherwise `failed` of the result lists them.
     retry_failed: compute only those that failed before.
     wait: wait while another process is at work in the folder, instead of raising UserError.
@@ -94,6 +97,7 @@ def run(
         batch_size=batch_size,
         limit=limit,
         cluster=ClusterRequest.of(cluster, gpus, workers),
+        mixed=mixed,
         allow_pickle=allow_pickle,
         fail_fast=fail_fast,
         retry_failed=retry_failed,

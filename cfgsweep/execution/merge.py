@@ -51,6 +51,7 @@ def merge(
     folder: str | os.PathLike[str],
     *,
     device: str = "auto",
+    mixed: bool = False,
     wait: bool = False,
     quiet: bool = False,
     allow_code: bool = False,
@@ -59,7 +60,8 @@ def merge(
 
     folder: of the run; its shards are in `shards`, as `run` with `shard` makes them. Shards may be missing or at work:
     merging again adds what has come since. The shards stay as they are.
-    device: where networks of metrics run. allow_code: import the Python files that the sweep names, such as those of
+    device: where networks of metrics run. mixed: take shards of several kinds of device, if all pictures that begin as
+    one initial noise are of one kind. allow_code: import the Python files that the sweep names, such as those of
     metrics. The other arguments are those of `run`.
     Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
     device differ, or a metric cannot be had.
@@ -67,15 +69,17 @@ def merge(
     display = choose(quiet)
     try:
         with quiet_libraries(), code_allowed(allow_code):
-            return _merge(Shards.of(Path(folder)), device, wait, display, allow_code)
+            return _merge(Shards.of(Path(folder)), device, mixed, wait, display, allow_code)
     finally:
         display.close()
 
 
-def _merge(shards: Shards, device: str, wait: bool, display: Display, with_code: bool) -> Merged:
+def _merge(shards: Shards, device: str, mixed: bool, wait: bool, display: Display, with_code: bool) -> Merged:
     target = RunFolder(shards.run)
-    environment = shards.environment(target)
+    environment = shards.environment(target, mixed)
     sweep, experiments = _sweep_of(shards, environment, with_code)
+    if environment.kinds:
+        shards.check_roots(target, experiments)
     metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(device, sweep))
     target.create()
     with held(target.folder, wait, display.notice):

@@ -247,7 +247,7 @@ class EnvironmentRecord(_Lenient):
     models: dict[str, ModelEntry]
     device_name: str | None = None
     capability: str | None = None
-    kinds: list[KindEntry] = []
+    kinds: list[KindEntry] | None = None
     versions: dict[str, str] = {}
     shard: str | None = None
 
@@ -259,7 +259,7 @@ class EnvironmentRecord(_Lenient):
     @property
     def all_kinds(self) -> list[DeviceKind]:
         """Of all devices that made pictures, as far as they are known."""
-        return [entry.kind for entry in self.kinds] or ([self.kind] if self.kind else [])
+        return [entry.kind for entry in self.kinds or []] or ([self.kind] if self.kind else [])
 
 
 def parse_environment(text: str) -> EnvironmentRecord | None:
@@ -310,5 +310,5 @@ def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | Non
         models=models,
         device_name=kinds[0].name if kinds else None,
         capability=kinds[0].capability if kinds else None,
-        kinds=[KindEntry.of(kind) for kind in kinds] if len(kinds) > 1 else [],
+        kinds=[KindEntry.of(kind) for kind in kinds] if len(kinds) > 1 else None,
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.errors import UserError
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.picture_copies import copy_picture
+from cfgsweep.storage.picture_kinds import kind_of_roots, made_in
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.shard_of import ShardOf
+from cfgsweep.sweep.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,14 @@ class Shards:
                 raise UserError("another sweep", where=str(other.parent), allowed=f"that of {first.parent}")
         return first
 
-    def environment(self, run: RunFolder) -> EnvironmentRecord:
+    def environment(self, run: RunFolder, mixed: bool = False) -> EnvironmentRecord:
         """environment.json of the run and all shards together. Raises UserError where one is lost, or made otherwise.
 
-        run: what is merged already.
+        run: what is merged already. mixed: kinds of device may differ; they may also where those of the run do.
         """
-        alike = Alike()
-        if (before := run.kept_environment()) is not None:
+        before = run.kept_environment()
+        alike = Alike(mixed or bool(before and before.kinds))
+        if before is not None:
             alike.add(before, run.folder)
         for number, shard in self.begun.items():
             found, place = shard.kept_environment(), ShardOf(number, self.count)
@@ -71,6 +75,26 @@ class Shards:
             alike.add(found, shard.folder)
         assert alike.environment is not None
         return alike.environment.model_copy(update={"shard": None})
+
+    def check_roots(self, run: RunFolder, experiments: Sequence[Experiment]) -> None:
+        """Raises UserError where pictures that begin as one initial noise are of several kinds of device.
+
+        run: what is merged already; its pictures stay.
+        """
+        there = list(made_in(run, experiments))
+        kinds = {root: (kind, run.folder) for root, kind in kind_of_roots(there).items()}
+        lacking = set(experiments) - {e for e, _ in there}
+        for shard in self.folders:
+            for e, kind in made_in(shard, [e for e in experiments if e in lacking]):
+                before, first = kinds.setdefault(StartKey.of(e), (kind, shard.folder))
+                if kind != before:
+                    raise UserError(
+                        f"another kind of device for the initial noise of seed {e.seed}",
+                        where=str(shard.folder),
+                        given=str(kind),
+                        allowed=f"{before}, as in {first}",
+                        hint="compute shards that share an initial noise on one kind, or cut into fewer shards",
+                    )
 
 
 def copy_shard(shard: RunFolder, run: RunFolder, ids: set[str], numbers: MergedNumbers) -> set[str]:

@@ -55,15 +55,37 @@ class Schedule(Generic[Item, Worker]):
         self._waiting: list[tuple[float, int, Unit[Item, Worker]]] = []
         self._given: dict[Worker, Unit[Item, Worker]] = {}
         self._unit_of: dict[Item, Unit[Item, Worker]] = {}
-        for items, cost in units:
-            if items:
-                self._add(Unit(dict.fromkeys(items), cost))
         self._needless: list[Worker] = []
+        for items, cost in units:
+            self.add(items, cost)
 
     @property
     def left(self) -> int:
         """How many items are neither done nor failed."""
         return len(self._unit_of)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are units that no worker has."""
+        return bool(self._waiting)
+
+    @property
+    def rest_cost(self) -> float:
+        """Of all that is left."""
+        return sum(unit.rest_cost for unit in set(self._unit_of.values()))
+
+    def add(self, items: Sequence[Item], cost: float) -> None:
+        """Add a unit."""
+        if items:
+            self._add(Unit(dict.fromkeys(items), cost))
+
+    def take_waiting(self) -> list[tuple[Sequence[Item], float]]:
+        """Take away the units that no worker has."""
+        units = [(list(unit.rest), unit.rest_cost) for *_, unit in sorted(self._waiting, key=lambda one: one[:2])]
+        for item in (item for items, _ in units for item in items):
+            del self._unit_of[item]
+        self._waiting.clear()
+        return units
 
     def next_for(self, worker: Worker) -> list[Item]:
         """What a worker that has nothing to do computes next; nothing where others compute all that is left."""
