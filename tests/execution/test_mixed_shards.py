@@ -6,11 +6,14 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cfgsweep
 from cfgsweep.reports import write
+from cfgsweep.reports.drawing import Drawing
+from cfgsweep.reports.grid_render import Page
 from tests.support.commands import command
 from tests.support.other_kind import ENVIRONMENT, HERE, OTHER, has_another_kind
 from tests.support.run_state import records_of
@@ -60,11 +63,13 @@ def test_shards_of_two_kinds_are_joined_only_with_mixed(made: Path, tmp_path: Pa
     assert (refused.code, "another kind of processor" in refused.err) == (2, True)
     assert not (run / "experiments.jsonl").exists()
 
-    captions: list[str] = []
-    draw = write.page_drawing
-    monkeypatch.setattr(
-        write, "page_drawing", lambda page, *rest: (captions.append(page.caption), draw(page, *rest))[1]
-    )
+    captions, draw = [], write.page_drawing
+
+    def drawn(page: Page, *rest: Any) -> Drawing:
+        captions.append(page.caption)
+        return draw(page, *rest)
+
+    monkeypatch.setattr(write, "page_drawing", drawn)
     done = cli("merge", run, "--mixed")
     assert done.code == 0, done.err
     assert kinds(run) == {1: {HERE}, 2: {OTHER}}

@@ -57,10 +57,11 @@ class Introduction:
 class Answer:
     """One experiment's picture, or why there is none, and the work since the answer before.
 
-    number: the experiment's place in the task.
+    number: the experiment's place in the task. kind: of the device.
     """
 
     number: int
+    kind: DeviceKind
     picture: EncodedPicture | str
     diagnostics: Diagnostics | None
     previews: EncodedPicture | None
@@ -126,11 +127,11 @@ class ModelActor:
         """Compute a task, until `leave` is called with its number."""
         held = self._held_of(task.source, task.compute)
         numbers = {experiment: place for place, experiment in enumerate(task.experiments)}
-        task, counter = replace(task, compute=held.compute), _Counter()
+        task, counter, kind = replace(task, compute=held.compute), _Counter(), Machine().kind(held.compute)
         with quiet_libraries("torch"), closing(execute(task, counter, held.denoiser)) as results:  # type: ignore[type-var]
             try:
                 for result in results:
-                    yield _answer(numbers[result.experiment], result, counter)
+                    yield _answer(numbers[result.experiment], kind, result, counter)
                     if number in self._left:
                         return
             except (RuntimeError, MemoryError) as error:
@@ -182,8 +183,8 @@ class _Counter(EngineObserver):
         return evaluations - before[0], batches - before[1]
 
 
-def _answer(number: int, result: Finished | Failed, counter: _Counter) -> Answer:
+def _answer(number: int, kind: DeviceKind, result: Finished | Failed, counter: _Counter) -> Answer:
     if isinstance(result, Failed):
-        return Answer(number, result.reason, None, None, *counter.take())
+        return Answer(number, kind, result.reason, None, None, *counter.take())
     previews = None if result.previews is None else encoded(result.previews)
-    return Answer(number, encoded(result.image), result.diagnostics, previews, *counter.take())
+    return Answer(number, kind, encoded(result.image), result.diagnostics, previews, *counter.take())

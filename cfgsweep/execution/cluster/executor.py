@@ -14,15 +14,17 @@ from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.engine.units import units_for
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.cluster.actor import Answer, Found
+from cfgsweep.execution.cluster.mixed_schedule import MixedSchedule
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
 from cfgsweep.execution.cluster.schedule import Schedule
-from cfgsweep.execution.cluster.spread import LOST, spread
+from cfgsweep.execution.cluster.spread import spread
 from cfgsweep.execution.divergence import Divergence, Pair
 from cfgsweep.execution.executor import Executor
 from cfgsweep.execution.held_model import Memory
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.task import ComputeTask
 from cfgsweep.models.device import Compute
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
@@ -92,7 +94,8 @@ class ActorHeld:
         return found
 
     def fitting_batch(self, most: int, weights: int, row: int) -> int:
-        return int(self._ask("fitting_batch", most, weights, row))
+        """The batch that fits on devices of every kind: all pictures of a run have the same."""
+        return min(self.pool.ask_each_kind("held", self.source, self.compute, "fitting_batch", most, weights, row))
 
     def encode_picture(self, image: Image.Image) -> Tensor:
         latents: Tensor = self._ask("encode_picture", image)
@@ -137,9 +140,17 @@ class ClusterExecutor(Executor):
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
         units = units_for(task.experiments, self.pool.count, task.batch_size)
-        schedule: Schedule[Experiment, Slot] = Schedule((one.experiments, one.evaluations) for one in units)
+        schedule = self._schedule([(one.experiments, float(one.evaluations)) for one in units])
         for e, answer in spread(self.pool, schedule, _Pictures(self.held(task.source), task, observer)):
-            yield Failed(e, LOST) if answer is None else _result(e, answer)
+            yield Failed(e, answer) if isinstance(answer, str) else _result(e, answer)
+
+    def _schedule(
+        self, units: Sequence[tuple[Sequence[Experiment], float]]
+    ) -> Schedule[Experiment, Slot] | MixedSchedule[Experiment, Slot, StartKey, DeviceKind]:
+        session = self.session
+        if not session.settings.environment.mixed:
+            return Schedule(units)
+        return MixedSchedule(units, StartKey.of, session.kind_of_roots, self.pool, session.display.notice)
 
     def workers(self) -> int:
         return self.session.settings.compute.workers * self.pool.count
@@ -147,8 +158,8 @@ class ClusterExecutor(Executor):
     def divergences_of(self, task: ComputeTask, pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Pair, Divergence]]:
         schedule: Schedule[Pair, Slot] = Schedule(([pair], cost(pair).evaluations) for pair in pairs)
         for pair, found in spread(self.pool, schedule, _Divergences(self.held(task.source), task)):
-            if found is None:
-                raise RunFailed(LOST, hint="the same command goes on from here")
+            if isinstance(found, str):
+                raise RunFailed(found, hint="the same command goes on from here")
             yield pair, found.value
 
 
@@ -193,7 +204,7 @@ class _Divergences:
 def _result(e: Experiment, answer: Answer) -> Finished | Failed:
     if isinstance(answer.picture, str):
         return Failed(e, answer.picture)
-    return Finished(e, answer.picture, answer.diagnostics, answer.previews)
+    return Finished(e, answer.picture, answer.diagnostics, answer.previews, answer.kind)
 
 
 def representatives(experiments: Sequence[Experiment]) -> list[Experiment]:

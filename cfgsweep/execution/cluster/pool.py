@@ -91,6 +91,7 @@ class ActorPool:
     slots: list[Slot] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     tasks: int = 0
+    mixed: bool = False
     _kind: DeviceKind | None = None
     _waited: bool = False
 
@@ -122,21 +123,32 @@ class ActorPool:
         if not self._waited:
             self._waited = True
             self.wait_for_introductions(STRAGGLERS)
-        return Counter(slot.introduction.kind for slot in self.slots if slot.introduction).most_common(1)[0][0]
+        return self.kinds().most_common(1)[0][0]
 
-    def settle_kind(self, before: DeviceKind | None) -> None:
-        """Use actors of one kind alone: that of pictures that are there already, else that of most actors."""
+    def kinds(self) -> Counter[DeviceKind]:
+        """How many actors there are of each kind."""
+        return Counter(slot.introduction.kind for slot in self.slots if slot.introduction)
+
+    def kind_of(self, slot: Slot) -> DeviceKind:
+        """Of an actor that has started."""
+        assert slot.introduction is not None
+        return slot.introduction.kind
+
+    def settle_kind(self, before: DeviceKind | None, mixed: bool = False) -> None:
+        """Use actors of one kind alone: that of pictures that are there already, else that of most actors.
+
+        mixed: use actors of all kinds; that of the run is the one with which it was begun.
+        """
         if self._kind is not None:
             return
-        most = self.kind()
-        there = {slot.introduction.kind for slot in self.slots if slot.introduction}
-        self._kind = before if before in there else most
+        most, self.mixed = self.kind(), mixed
+        self._kind = before if before and (mixed or before in self.kinds()) else most
         for slot in list(self.slots):
             if slot.introduction is not None:
                 self._check_kind(slot, slot.introduction)
 
     def _check_kind(self, slot: Slot, introduction: Introduction) -> None:
-        if self._kind is not None and introduction.kind != self._kind:
+        if self._kind is not None and not self.mixed and introduction.kind != self._kind:
             self.refuse(slot, f"its device is {introduction.kind}, that of the run is {self._kind}")
 
     # Questions ----------------------------------------------------------------------------------------------------
@@ -150,6 +162,18 @@ class ActorPool:
             except RayError as error:
                 self._replace(slot, error)
         raise RunFailed("workers are lost when they are asked about the model", hint="is there memory enough for it?")
+
+    def ask_each_kind(self, method: str, *given: object) -> list[Any]:
+        """What idle actors answer, one of each kind."""
+        first = self.wait_for_idle()
+        asked = {self.kind_of(slot): slot for slot in [*self.slots, first] if slot.idle}
+        found = []
+        for slot in asked.values():
+            try:
+                found.append(_value(getattr(slot.actor, method).remote(*given)))
+            except RayError as error:
+                self._replace(slot, error)
+        return found or [self.ask(method, *given)]
 
     def prepare(self, key: object, method: str, given: tuple[object, ...], accept: Callable[[Slot, Any], None]) -> None:
         """Have idle actors prepared that were not for this before.
@@ -215,6 +239,9 @@ class ActorPool:
     def events(self) -> Iterator[Event]:
         """What has happened, after a second at most. Answers to questions are dealt with here."""
         waiting = {one: slot for slot in self.slots for one in (slot.question, slot.stream) if one is not None}
+        if not waiting and self.mixed and self.slots:  # all are idle, and what is left waits for another kind
+            time.sleep(POLL)
+            return
         if not waiting:
             raise RunFailed("no worker is left", hint="; ".join(dict.fromkeys(self.refusals)))
         ready, _ = ray.wait(list(waiting), timeout=POLL, fetch_local=False)

@@ -41,9 +41,13 @@ class Unit(Generic[Item, Worker]):
     def halves(self) -> tuple[Unit[Item, Worker], Unit[Item, Worker]]:
         items = list(self.rest)
         middle = len(items) // 2
-        first, second = (dict.fromkeys(part) for part in (items[:middle], items[middle:]))
-        cost = self.rest_cost / len(items)
-        return Unit(first, cost * len(first)), Unit(second, cost * len(second))
+        first, second = self.part(items[:middle]), self.part(items[middle:])
+        first.losses = second.losses = 0
+        return first, second
+
+    def part(self, items: Sequence[Item]) -> Unit[Item, Worker]:
+        """Some of the rest, as a unit that no worker has."""
+        return Unit(dict.fromkeys(items), self.rest_cost * len(items) / len(self.rest), losses=self.losses)
 
 
 class Schedule(Generic[Item, Worker]):
@@ -57,7 +61,8 @@ class Schedule(Generic[Item, Worker]):
         self._unit_of: dict[Item, Unit[Item, Worker]] = {}
         self._needless: list[Worker] = []
         for items, cost in units:
-            self.add(items, cost)
+            if items:
+                self.add(Unit(dict.fromkeys(items), cost))
 
     @property
     def left(self) -> int:
@@ -72,17 +77,17 @@ class Schedule(Generic[Item, Worker]):
     @property
     def rest_cost(self) -> float:
         """Of all that is left."""
-        return sum(unit.rest_cost for unit in set(self._unit_of.values()))
+        return sum(unit.rest_cost for unit in {*self._given.values(), *(unit for *_, unit in self._waiting)})
 
-    def add(self, items: Sequence[Item], cost: float) -> None:
-        """Add a unit."""
-        if items:
-            self._add(Unit(dict.fromkeys(items), cost))
+    def add(self, unit: Unit[Item, Worker]) -> None:
+        """Add a unit that no worker has."""
+        self._unit_of |= dict.fromkeys(unit.rest, unit)
+        heapq.heappush(self._waiting, (-unit.rest_cost, next(self._numbers), unit))
 
-    def take_waiting(self) -> list[tuple[Sequence[Item], float]]:
-        """Take away the units that no worker has."""
-        units = [(list(unit.rest), unit.rest_cost) for *_, unit in sorted(self._waiting, key=lambda one: one[:2])]
-        for item in (item for items, _ in units for item in items):
+    def take_waiting(self) -> list[Unit[Item, Worker]]:
+        """Take away the units that no worker has, the largest first."""
+        units = [unit for *_, unit in sorted(self._waiting, key=lambda one: one[:2])]
+        for item in (item for unit in units for item in unit.rest):
             del self._unit_of[item]
         self._waiting.clear()
         return units
@@ -113,7 +118,7 @@ class Schedule(Generic[Item, Worker]):
         """The worker has nothing to do any more: it is through with its unit, or was told to leave the rest."""
         unit = self._take_from(worker)
         if unit is not None and unit.rest and not unit.workers:
-            self._add(unit)
+            self.add(unit)
 
     def lost(self, worker: Worker) -> list[Item]:
         """The worker is gone. Returns the items that fail for it."""
@@ -124,14 +129,14 @@ class Schedule(Generic[Item, Worker]):
         if unit.workers:  # somebody else has it, too
             return []
         if unit.losses < MOST_LOSSES:
-            self._add(unit)
+            self.add(unit)
             return []
         if len(unit.rest) == 1:
             (item,) = unit.rest
             self.done(item)
             return [item]
         for half in unit.halves():
-            self._add(half)
+            self.add(half)
         return []
 
     def needless(self) -> list[Worker]:
@@ -140,15 +145,15 @@ class Schedule(Generic[Item, Worker]):
         self._needless.clear()
         return found
 
+    def given_up(self) -> dict[Item, str]:
+        """Items that fail since no worker can do them, and why: there are none."""
+        return {}
+
     def _take_from(self, worker: Worker) -> Unit[Item, Worker] | None:
         unit = self._given.pop(worker, None)
         if unit is not None:
             unit.workers.discard(worker)
         return unit
-
-    def _add(self, unit: Unit[Item, Worker]) -> None:
-        self._unit_of |= dict.fromkeys(unit.rest, unit)
-        heapq.heappush(self._waiting, (-unit.rest_cost, next(self._numbers), unit))
 
     def _slowest(self) -> Unit[Item, Worker] | None:
         """The unit with the most to do, of those that one worker alone has."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from cfgsweep.execution.cluster.actor import OutOfMemory
+from cfgsweep.execution.cluster.mixed_schedule import MixedSchedule
 from cfgsweep.execution.cluster.pool import ActorPool, Came, Slot, Through
 from cfgsweep.execution.cluster.schedule import MOST_LOSSES, Schedule
 
@@ -40,9 +41,12 @@ class Work(Protocol[Given]):
         ...
 
 
-def spread(pool: ActorPool, schedule: Schedule[Item, Slot], work: Work[Item]) -> Iterator[tuple[Item, Any]]:
-    """Items with their messages, as they come; None in the place of a message where an item has lost its actors again
-    and again. Raises MemoryError where an actor's device has not memory enough, and what an actor raises.
+def spread(
+    pool: ActorPool, schedule: Schedule[Item, Slot] | MixedSchedule[Item, Slot, Any, Any], work: Work[Item]
+) -> Iterator[tuple[Item, Any]]:
+    """Items with their messages, as they come; in the place of the message of an item that fails, a text that says why.
+
+    Raises MemoryError where an actor's device has not memory enough, and what an actor raises.
     """
     given: dict[Slot, Sequence[Item]] = {}
     try:
@@ -52,6 +56,7 @@ def spread(pool: ActorPool, schedule: Schedule[Item, Slot], work: Work[Item]) ->
                 if found := schedule.next_for(slot):
                     given[slot] = found
                     pool.begin(slot, work.method, *work.given(found))
+            yield from schedule.given_up().items()
             for event in pool.events():
                 if isinstance(event, Through):
                     schedule.stopped(event.slot)
@@ -63,7 +68,7 @@ def spread(pool: ActorPool, schedule: Schedule[Item, Slot], work: Work[Item]) ->
                     if schedule.done(item):
                         yield item, event.message
                 else:
-                    yield from ((item, None) for item in schedule.lost(event.slot))
+                    yield from ((item, LOST) for item in schedule.lost(event.slot))
                 for slot in schedule.needless():
                     pool.leave(slot)
     finally:

@@ -23,7 +23,7 @@ class ClusterWorkplace(Workplace):
 
     def executor(self, session: RunSession) -> ClusterExecutor:
         found = session.settings.environment.found
-        self.pool.settle_kind(found.kind if found else None)
+        self.pool.settle_kind(found.kind if found else None, session.settings.environment.mixed)
         return ClusterExecutor(session, self.pool)
 
     def close(self) -> None:
