@@ -106,7 +106,7 @@ class Trajectory:
         """
         return self.model_input / self.sampler.length(self.node.call)
 
-    @property
+    @cached_property
     def sigmas(self) -> tuple[float, float]:
         """The noise level sigma_t / alpha_t of the latents, and that after the step."""
         return self.sampler.sigmas_at(self.node.call)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cfgsweep.errors import CfgsweepError, UserError, shorten
@@ -154,7 +155,7 @@ class Sampler:
 
     def _step(self, prediction: torch.Tensor, latents: torch.Tensor, call: int) -> torch.Tensor:
         prediction = direction_of(self.scheduler) * prediction
-        options = {**self.step_options, **({"generator": self.generator} if self._draws() else {})}
+        options = {**self.step_options, **({"generator": self.generator} if _draws(type(self.scheduler).step) else {})}
         return self.scheduler.step(prediction, self.timestep(call), latents, **options, return_dict=False)[0]
 
     def _mixed(self, latents: torch.Tensor, call: int) -> torch.Tensor:
@@ -198,9 +199,11 @@ class Sampler:
             return 1.0
         return float((1 + self.scheduler.sigmas[self.first + call] ** 2) ** -0.5)
 
-    def _draws(self) -> bool:
-        """Whether the scheduler draws noise at every step."""
-        return "generator" in inspect.signature(type(self.scheduler).step).parameters
+
+@cache
+def _draws(step: Callable[..., Any]) -> bool:
+    """Whether the step of a class of schedulers draws noise."""
+    return "generator" in inspect.signature(step).parameters
 
 
 def _within_training(scheduler: Any) -> bool:
