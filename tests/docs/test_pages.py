@@ -142,6 +142,39 @@ def test_the_yaml_blocks_are_valid(page: str, text: str, sweep_file, tmp_path: P
         assert expand(*read_sweep(sweep_file(yaml.safe_dump({**rest, **given}))))
 
 
+@pytest.mark.parametrize(("page", "text"), [(page, text) for page, kind, _, text in BLOCKS if kind == "yml"])
+def test_files_of_other_programs_are_whole(page: str, text: str) -> None:
+    """Their volumes are there, and the commands in them are commands of this version."""
+    documents = list(yaml.safe_load_all(text))
+    claims = {one["metadata"]["name"] for one in documents if one.get("kind") == "PersistentVolumeClaim"}
+    for found in documents:
+        for pod in pods_of(found):
+            volumes = {volume["name"]: volume for volume in pod.get("volumes", ())}
+            assert {volume["persistentVolumeClaim"]["claimName"] for volume in volumes.values()} <= claims
+            assert all(mount["name"] in volumes for one in pod["containers"] for mount in one.get("volumeMounts", ()))
+
+
+def pods_of(tree: object) -> list[dict]:
+    """What has containers, at any depth."""
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    found = [pod for each in inner for pod in pods_of(each)]
+    return [*found, tree] if isinstance(tree, dict) and "containers" in tree else found
+
+
+OPTIONS = re.compile(r"cfgsweep (\w+)([^#;&|\n']*)")
+
+
+@pytest.mark.parametrize("page", ["docs/clusters.md", "docs/shards.md"])
+def test_commands_of_clusters_have_options_that_there_are(page: str, cli) -> None:
+    """They are not run here."""
+    blocks = [text for where, kind, _, text in BLOCKS if where == page and kind in ("bash", "yml")]
+    found = [(command, rest) for text in blocks for command, rest in OPTIONS.findall(text)]
+    assert found
+    for command, rest in found:
+        said = cli(command, "--help").out
+        assert all(option in said for option in re.findall(r"--[\w-]+", rest)), (command, rest)
+
+
 def test_the_plan_it_shows_is_the_plan(cli, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"^ {4}\$ cfgsweep (plan .+)\n((?: {4}.+\n)+)", TEXT, re.MULTILINE)
