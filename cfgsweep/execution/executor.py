@@ -16,6 +16,7 @@ from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.execution.divergence import Divergence, Pair
 from cfgsweep.execution.held_model import Held, Memory
 from cfgsweep.execution.job import Job, JobObserver, JobSummary
+from cfgsweep.execution.saver import Saver
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.task import ComputeTask
 from cfgsweep.models import device_memory
@@ -175,10 +176,12 @@ class Executor(ABC):
             device_memory.release_memory(task.compute)
 
     def _compute(self, job: Job, task: ComputeTask, plan: Plan) -> None:
-        observer = JobObserver(job)
+        saver = Saver(job, task.batch_size)
+        observer = JobObserver(job, saver.save_ready)
         try:
-            for result in self.results(task, plan, observer):
-                job.save(result, task.batch_size)
+            with saver:
+                for result in self.results(task, plan, observer):
+                    saver.add(result)
         except KeyboardInterrupt:  # what was measured tells how long the rest will take
             self._note_seconds(task, observer)
             raise

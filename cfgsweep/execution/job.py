@@ -13,10 +13,10 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
-from cfgsweep.models.video import frame_count
+from cfgsweep.models.video import EncodedPicture, frame_count
 from cfgsweep.samplers import Fork, PictureFile, UTurn
 from cfgsweep.storage.previews import save_previews
-from cfgsweep.storage.records import DoneRecord, FailedRecord
+from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.sweep.call_inputs import as_mapping
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.step_cache import cache_spec
@@ -72,23 +72,27 @@ class Job:
         """The part of a plan that is not done yet."""
         return plan.subset(e for e in plan.experiments if e in self.pending)
 
-    def save(self, result: Finished | Failed, batch_size: int) -> None:
-        """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast."""
+    def save(self, result: Finished | Failed, batch_size: int, file: EncodedPicture | None = None) -> None:
+        """Write a picture with its record, or why there is none. Raises RunFailed at a failure, with --fail-fast.
+
+        file: of the picture, where it is encoded already.
+        """
         with uninterrupted():
-            record = (
-                self._save_failure(result) if isinstance(result, Failed) else self._save_picture(result, batch_size)
-            )
+            if isinstance(result, Failed):
+                record: Record = self._save_failure(result)
+            else:
+                record = self._save_picture(result, batch_size, file)
             del self.pending[result.experiment]
         for listener in self.session.listeners:
             listener(record)
         if isinstance(result, Failed) and self.session.options.fail_fast:
             raise RunFailed(f"{title(result.experiment, self.title_fields)}: {result.reason}")
 
-    def _save_picture(self, result: Finished, batch_size: int) -> DoneRecord:
+    def _save_picture(self, result: Finished, batch_size: int, file: EncodedPicture | None) -> DoneRecord:
         if result.previews is not None:  # first: a picture with a record is not made again
             save_previews(result.previews, self.session.run_folder, result.experiment.id)
         self.session.note_kind(result.made_on or self.session.settings.kind)
-        return self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics)
+        return self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics, file)
 
     def _save_failure(self, failed: Failed) -> FailedRecord:
         self.failed.append(failed)
@@ -160,8 +164,9 @@ class Job:
 class JobObserver(EngineObserver):
     """Adds the tally of one run of the engine to what the job has done before it, and measures what a batch takes."""
 
-    def __init__(self, job: Job):
-        self.job, self.evaluations, self.batches = job, job.evaluations, job.batches
+    def __init__(self, job: Job, after_batch: Callable[[], None] = lambda: None):
+        """after_batch: is called after every batch."""
+        self.job, self.evaluations, self.batches, self.after_batch = job, job.evaluations, job.batches, after_batch
         self._first: tuple[float, int] | None = None  # when, and after how many batches, it was heard of first
         self._last: tuple[float, int] = (0.0, 0)
 
@@ -175,6 +180,7 @@ class JobObserver(EngineObserver):
     def batch_done(self, tally: Tally) -> None:
         self._last = time.monotonic(), tally.batches
         self._first = self._first or self._last
+        self.after_batch()
         self.job.evaluations = self.evaluations + tally.evaluations
         self.job.batches = self.batches + tally.batches
         self.job.show_progress()

@@ -232,15 +232,19 @@ class RunFolder:
     # Writing ------------------------------------------------------------------------------------------------------
 
     def save(
-        self, picture: AnyPicture, fields: Mapping[str, object], diagnostics: Diagnostics | None = None
+        self,
+        picture: AnyPicture,
+        fields: Mapping[str, object],
+        diagnostics: Diagnostics | None = None,
+        file: EncodedPicture | None = None,
     ) -> DoneRecord:
         """Write a picture and then its record, which has the picture's path and hash in addition to these fields.
 
-        diagnostics: are written into the picture's file.
+        diagnostics: are written into the picture's file. file: the picture's, where it is encoded already.
         The order matters: without its record, a picture could not be verified.
         """
         path = self.image_path(str(fields["id"]))
-        file = encoded(picture)
+        file = file or encoded(picture)
         record = DoneRecord.of({**fields, "image": self.image_place(path.stem), "pixels_sha256": file.pixels_sha256})
         save_png(file, path, record, {DIAGNOSTICS: diagnostics.as_text()} if diagnostics else {})
         self.pictures.put(path, None if isinstance(picture, EncodedPicture) else picture, file.pixels_sha256)

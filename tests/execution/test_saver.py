@@ -1,0 +1,77 @@
+"""Pictures are saved in order, and whatever stops the engine, those that were finished before are saved."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+import cfgsweep
+from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.saver import LARGE, MOST_WAITING, Saver
+from cfgsweep.models.video import EncodedPicture
+from cfgsweep.storage.png import encoded
+from cfgsweep.sweep.experiment import Experiment
+from tests.support.planned_experiments import experiment
+from tests.support.run_state import records_of
+
+
+class Kept:
+    """What a job is asked to save."""
+
+    def __init__(self) -> None:
+        self.saved: list[tuple[Experiment, EncodedPicture | None]] = []
+
+    def save(self, result: Finished | Failed, batch_size: int, file: EncodedPicture | None = None) -> None:
+        self.saved.append((result.experiment, file))
+
+
+def finished(sides: list[int]) -> Iterator[Finished]:
+    for number, side in enumerate(sides):
+        yield Finished(experiment(seed=number), Image.new("RGB", (side, side), (number, 0, 0)))
+
+
+def test_large_pictures_are_encoded_and_all_are_saved_in_their_order() -> None:
+    job, results = Kept(), list(finished([8, 256, 300, 8, 512] * 4))
+    with Saver(job, 4) as saver:
+        for number, result in enumerate(results, 1):
+            saver.add(result)
+            assert number - len(job.saved) <= MOST_WAITING
+    assert [e for e, _ in job.saved] == [result.experiment for result in results]
+    for result, (_, file) in zip(results, job.saved, strict=True):
+        assert file == (encoded(result.image) if result.image.width**2 >= LARGE else None)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, OSError])
+def test_what_was_finished_before_an_error_is_saved(error: type[BaseException]) -> None:
+    job = Kept()
+
+    def compute() -> None:
+        with Saver(job, 4) as saver:
+            for result in finished([256] * 3):
+                saver.add(result)
+            raise error
+
+    with pytest.raises(error):
+        compute()
+    assert len(job.saved) == 3
+
+
+def test_failures_keep_their_place() -> None:
+    job, failed = Kept(), Failed(experiment(seed=9), "for a test")
+    with Saver(job, 4) as saver:
+        for result in itertools.chain(finished([512, 512]), [failed]):
+            saver.add(result)
+    assert [e.seed for e, _ in job.saved] == [0, 1, 9]
+
+
+def test_a_run_of_large_pictures_is_whole(tmp_path, cli) -> None:
+    """Its previews and grids, too; the same as where they are small enough to be encoded at once."""
+    given = {"name": "s", "model": "emoji", "prompt": "a cat", "seed": [1, 2], "guider": "cfg", "value": 2.0}
+    sweep = cfgsweep.Sweep(**given, size=256, steps=2, previews=2)
+    run = cfgsweep.run(sweep, out=tmp_path / "r", quiet=True, page=False)
+    assert [record["seed"] for record in records_of(run.folder)] == [1, 2]
+    assert len(list(run.folder.glob("previews/*.png"))) == 2
+    assert cli("verify", run.folder).code == 0
