@@ -6,16 +6,17 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from cfgsweep.phases.transitions import Transition
+if TYPE_CHECKING:
+    from cfgsweep.phases.transitions import Transition
 
 
 def versions() -> str:
     """Versions that results depend on, as text."""
-    return f"torch {torch.__version__}, Python {platform.python_version()}"
+    return f"torch {version('torch')}, Python {platform.python_version()}"
 
 
 def in_folder(main: Callable[[Path], None]) -> None:
