@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 import cfgsweep
-from cfgsweep.cli.options import AllowCode, Device, Json, Quiet, RunArgument, Wait, Where, tell_all
+from cfgsweep.cli.options import (
+    AllowCode,
+    Cluster,
+    Device,
+    Gpus,
+    Json,
+    Quiet,
+    RunArgument,
+    Wait,
+    Where,
+    Workers,
+    tell_all,
+)
 
 
 def measure(
@@ -21,6 +33,9 @@ def measure(
         Path | None, typer.Option(help="folder of pictures or parquet file to compare with", show_default=False)
     ] = None,
     device: Device = "auto",
+    gpus: Gpus = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     where: Where = None,
     wait: Wait = False,
     quiet: Quiet = False,
@@ -33,6 +48,9 @@ def measure(
         metrics,
         reference=reference,
         device=device,
+        gpus=gpus,
+        workers=workers,
+        cluster=cluster,
         where=where,
         wait=wait,
         quiet=quiet or as_json,

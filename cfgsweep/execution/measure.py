@@ -11,8 +11,11 @@ import yaml
 
 from cfgsweep.config.user_code import allow_code as code_allowed
 from cfgsweep.errors import UserError, error_context
+from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_api import opened_run
+from cfgsweep.execution.workplaces import workplace
 from cfgsweep.metrics.base import ReferenceSettings
 from cfgsweep.metrics.spec import MetricSpec, parse_metrics
 from cfgsweep.models.device import choose
@@ -64,6 +67,9 @@ def measure(
     *,
     reference: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    gpus: int | str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     where: Sequence[str] | None = None,
     wait: bool = False,
     quiet: bool = False,
@@ -75,10 +81,12 @@ def measure(
 
     metrics: names, or names with settings, as `metrics` of a sweep file; a text has them as YAML: "fid,kid".
     reference: the folder of pictures or the parquet file that metrics of whole cells compare with.
-    device: where networks of metrics run. where: only pictures for which these conditions hold, as `Run.where` takes
+    device: where networks of metrics run. gpus, workers, cluster: measure on several devices at the same time, as
+    `cfgsweep.run` takes them. where: only pictures for which these conditions hold, as `Run.where` takes
     them. wait: wait while another command is at work in the folder. quiet: no progress.
     Raises UserError, before anything is measured, where a metric cannot be had.
     """
+    options = Options(device=device, cluster=ClusterRequest.of(cluster, gpus, workers), wait=wait)
     with code_allowed(allow_code):
         specs = _with_reference(_parsed(metrics), reference)
         opened = opened_run(run, where)
@@ -86,17 +94,17 @@ def measure(
         if not folder.done(experiments):
             raise UserError("there is no picture to measure", where=str(opened.folder))
         both = [*experiments, *opened.controls]
-        found = RunMetrics(specs, both, sources_of(both), choose(device).device)
-        changed = _measured(found, folder, choose_display(quiet), wait)
+        found = RunMetrics(specs, both, sources_of(both), "cpu" if options.cluster else choose(device).device)
+        changed = _measured(found, folder, options, choose_display(quiet))
         table = found.of(experiments).table(folder)
     part = Run.open(opened.folder)
     return Measured(part.where(*opened.chosen) if opened.chosen else part, found.names, changed, table, found.notes())
 
 
-def _measured(metrics: RunMetrics, folder: RunFolder, display: Display, wait: bool) -> int:
-    with held(folder.folder, wait, display.notice):
+def _measured(metrics: RunMetrics, folder: RunFolder, options: Options, display: Display) -> int:
+    with held(folder.folder, options.wait, display.notice), workplace(options, display) as place:
         try:
-            return metrics.measure(folder, display)
+            return metrics.by(place.measurer()).measure(folder, display)
         finally:
             display.close()
 

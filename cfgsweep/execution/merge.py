@@ -11,7 +11,7 @@ from cfgsweep.config.user_code import allow_code as code_allowed
 from cfgsweep.execution.measure import sources_of
 from cfgsweep.execution.missing_pictures import missing_pictures
 from cfgsweep.execution.run import Run
-from cfgsweep.execution.run_sweep import write_reports
+from cfgsweep.execution.run_sweep import draw_grids, measure
 from cfgsweep.pages.keep import keep_page
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.storage.input_copies import copy_inputs
@@ -87,7 +87,8 @@ def _merge(shards: Shards, device: str, mixed: bool, wait: bool, display: Displa
         target.write_environment(environment.model_dump(exclude_none=True))
         repair(target, display)
         copied = _copy(shards, target, experiments)
-        grids = write_reports(target, sweep, experiments, metrics, display)
+        measure(target, sweep, experiments, metrics, display)
+        grids = draw_grids(target, sweep, experiments)
         page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
     missing = missing_pictures(shards, target, experiments)
     return Merged(Run(target, sweep, experiments, grids, page=page), copied, tuple(missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from cfgsweep.execution.sanity_checks import cautions
 from cfgsweep.execution.session import RunSession
 from cfgsweep.execution.workplace import Workplace
 from cfgsweep.execution.workplaces import workplace
-from cfgsweep.models import device as devices
 from cfgsweep.reports.grid_style import GridStyle
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.reports.write import Grids, write_grids
@@ -77,8 +77,8 @@ def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
     for caution in [*cautions(experiments, sweep.previews), *left_out(sweep, experiments)]:
         display.notice(caution)
     settings = session.settings
-    device = devices.here_like(settings.compute.device) or "cpu"
-    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device)
+    device = place.device_here(settings.compute.device)
+    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device).by(place.measurer())
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
         executor = _executor_of_missing(place, session, experiments)
@@ -95,19 +95,19 @@ def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
             if executor is not None:
                 page.begin()
 
-        try:
-            failed = compute(session, executor, experiments, accepted)
-            if sweep.compare is not None:
-                failed = [*failed, *_add_controls(place, session, executor, sweep.compare, experiments, metrics)]
-        except (KeyboardInterrupt, RunFailed):
+        with closing(place):
+            try:
+                failed = compute(session, executor, experiments, accepted)
+                if sweep.compare is not None:
+                    failed = [*failed, *_add_controls(place, session, executor, sweep.compare, experiments, metrics)]
+            except (KeyboardInterrupt, RunFailed):
+                display.close()
+                _write_what_there_is(session.run_folder, sweep, experiments, display)
+                page.stop()
+                raise
             display.close()
-            _write_what_there_is(session.run_folder, sweep, experiments, display)
-            page.stop()
-            raise
-        finally:
-            place.close()
-        display.close()
-        grids = write_reports(session.run_folder, sweep, experiments, metrics, display)
+            measure(session.run_folder, sweep, experiments, metrics, display)
+        grids = draw_grids(session.run_folder, sweep, experiments)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)
         written = page.end()
@@ -169,23 +169,28 @@ def _tell_comparison(
         display.say(f"and {len(found) - MOST_SENTENCES} more: `cfgsweep compare {run.folder}` tells all")
 
 
-def write_reports(
-    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], metrics: RunMetrics | None, display: Display
-) -> list[Path]:
-    """Sort the records, measure the pictures unless `metrics` is None, and write the default grids; their paths."""
+def measure(
+    run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], metrics: RunMetrics, display: Display
+) -> None:
+    """Sort the records, measure the pictures, and tell the means."""
     run.sort_records(experiments)
-    if sweep.metrics and metrics is not None:
+    if sweep.metrics:
         metrics.measure(run, display)
         display.close()
         for line in [*aligned(metrics.table(run)), *metrics.notes()]:
             display.say(line)
+
+
+def draw_grids(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]) -> list[Path]:
+    """Write the default grids; their paths."""
     return write_grids(Grids.of(run, sweep.name, experiments, style=GridStyle(of_sweep=sweep.labels)))
 
 
 def _write_what_there_is(run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment], display: Display) -> None:
     """Reports of a run that was stopped. It ends soon, also where the grids of a large sweep would take long."""
     if len(experiments) <= DRAWN_AT_A_STOP:
-        write_reports(run, sweep, experiments, None, display)
+        run.sort_records(experiments)
+        draw_grids(run, sweep, experiments)
     else:
         display.notice(f"the grids of so many pictures take long: `cfgsweep grid {run.folder}` draws them")
 

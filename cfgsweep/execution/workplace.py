@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cfgsweep.models import device as devices
 from cfgsweep.models.machine import Machine
+from cfgsweep.reports.metric_calls import LocalMeasurer, Measurer
 
 if TYPE_CHECKING:
     from cfgsweep.execution.executor import Executor
@@ -22,5 +24,13 @@ class Workplace:
 
         return LocalExecutor(session)
 
+    def measurer(self) -> Measurer:
+        """What makes calls of metrics."""
+        return LocalMeasurer()
+
+    def device_here(self, device: str) -> str:
+        """Where networks of metrics run in this process. device: that pictures are computed on."""
+        return devices.here_like(device) or "cpu"
+
     def close(self) -> None:
-        """Free what computes, before the reports are written; there are no pictures to compute any more."""
+        """Free what computes, before the reports are written; there is nothing to compute any more."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from cfgsweep.config.json_schema import FILE_PATTERN, only
 from cfgsweep.config.parameters import compact, plain
+from cfgsweep.config.user_code import import_class, is_user_class
 from cfgsweep.config.validation_words import told
 from cfgsweep.errors import UserError, unknown_name
 from cfgsweep.metrics.base import (
@@ -51,6 +53,18 @@ class MetricSpec:
         metric = METRICS.look_up(name)
         return cls(name, metric, _settings(name, metric, {} if settings is None else settings))
 
+    @classmethod
+    def of(cls, metric: Metric) -> MetricSpec:
+        """Of a metric that was made."""
+        return cls(metric.name, type(metric), metric.settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles a class of a user's file, which another process cannot import by its name, as the file's path."""
+        if not is_user_class(self.cls):
+            return MetricSpec, (self.name, self.cls, self.settings)
+        given = self.settings.model_dump(exclude_unset=True)
+        return _of_file, (self.name, self.cls.code_file, self.cls.code_hash, given)  # type: ignore[attr-defined]
+
     @property
     def key(self) -> str:
         """The name under which records have the number: with the settings that are not at their default."""
@@ -73,6 +87,12 @@ class MetricSpec:
             metric.settings = self.settings
         metric.device = device
         return metric
+
+
+def _of_file(name: str, file: str, code_hash: str, settings: dict[str, Any]) -> MetricSpec:
+    """The unpickled metric. Raises UserError if the file is no longer the one that was pickled with."""
+    cls = import_class(Path(file), name, Metric, METRICS.kind, code_hash)
+    return MetricSpec(name, cls, cls.Settings.model_validate(settings))
 
 
 def _settings(name: str, metric: type[Metric], given: Any) -> MetricSettings:

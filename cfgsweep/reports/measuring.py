@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
 
 from cfgsweep.metrics.base import SMALL_BATCH, CellMetric, GroupMetric, Metric, OriginMetric, PictureMetric
-from cfgsweep.models.video import Picture, frames_of
 from cfgsweep.reports.cells import cells, differing_in_seed
+from cfgsweep.reports.metric_calls import FeaturesCall, GroupCall, Key, MetricCall, OriginCall, PicturesCall
 from cfgsweep.reports.prepared_metrics import PreparedMetrics
-from cfgsweep.reports.reference_set import batches
 from cfgsweep.storage.measured_with import (
     TOGETHER,
     MeasuredWith,
@@ -27,7 +27,7 @@ from cfgsweep.system.display import Display, Status
 from cfgsweep.system.wording import counted
 
 if TYPE_CHECKING:
-    import numpy as np
+    from cfgsweep.guidance.perturbations import Condition
 
 Members = Mapping[Experiment, DoneRecord]
 Numbers = dict[str, dict[str, float]]  # by the id of a record and the name of a metric
@@ -66,10 +66,27 @@ class Measuring:
             missing = [name for name in names if not self._take_over(name, e, record)] if record else []
             if missing:
                 lacking.append((e, missing))
-        for start in range(0, len(lacking), SMALL_BATCH):
-            self._measure_pictures(lacking[start : start + SMALL_BATCH])
-            self._tell("pictures measured", min(start + SMALL_BATCH, len(lacking)), len(lacking))
+        batches = [lacking[start : start + SMALL_BATCH] for start in range(0, len(lacking), SMALL_BATCH)]
+        calls = list(map(self._call_of, batches))
+        measured = 0
+        for call, numbers in zip(calls, self._answers(calls), strict=True):
+            for key, places in call.wanted.items():
+                for (place, _), number in zip(places, numbers[key], strict=True):
+                    self.found[call.pictures[place].id][key[0]] = number
+            measured += len(call.pictures)
+            self._tell("pictures measured", measured, len(lacking))
         self.finished.update(names)
+
+    def _call_of(self, batch: Sequence[tuple[Experiment, list[str]]]) -> PicturesCall:
+        """The call of a batch of pictures, each with the metrics that it lacks."""
+        wanted: dict[Key, list[tuple[int, Condition]]] = {}
+        for place, (e, names) in enumerate(batch):
+            for name in names:
+                wanted.setdefault((name, e.model), []).append((place, e.conditions[0]))
+        return PicturesCall([self.done[e.id] for e, _ in batch], wanted)
+
+    def _answers(self, calls: Sequence[MetricCall]) -> Iterator[Any]:
+        return self.metrics.measurer.answers(calls, self.run, self.metrics.by_key)
 
     def _take_over(self, name: str, e: Experiment, record: DoneRecord) -> bool:
         """Whether a record has a number that counts; then it is among those found."""
@@ -80,101 +97,94 @@ class Measuring:
 
     def origins(self) -> None:
         """The numbers of pictures beside those that they come from, which are themselves without a U-turn or a fork."""
-        names = self._names(OriginMetric)
+        names, calls = self._names(OriginMetric), []
         for e in self.metrics.experiments if names else ():
             record, origin = self.done.get(e.id), self.done.get((e.origin or e).id)
-            if record is None or origin is None:
-                continue
-            for name in names:
-                metric = self.metrics.metric(name, e.model)
-                if not self._take_over(name, e, record) and isinstance(metric, OriginMetric):
-                    pictures = (self.run.load_picture(record), self.run.load_picture(origin))
-                    self.found[record.id][name] = float(metric.measure_frames(*pictures))
+            if record is not None and origin is not None:
+                lacking = [(name, e.model) for name in names if not self._take_over(name, e, record)]
+                calls += [OriginCall((record, origin), lacking)] if lacking else []
+        for call, numbers in zip(calls, self._answers(calls), strict=True):
+            for (name, _), number in zip(call.keys, numbers, strict=True):
+                self.found[call.pictures[0].id][name] = number
         self.finished.update(names)
 
     def _names(self, kind: type[Metric]) -> list[str]:
         """Those of metrics of a kind, as records have them."""
         return [spec.key for spec in self.metrics.specs if issubclass(spec.cls, kind)]
 
-    def _measure_pictures(self, batch: Sequence[tuple[Experiment, list[str]]]) -> None:
-        loaded = {e: self.run.load_picture(self.done[e.id]) for e, _ in batch}
-        wanted: dict[tuple[str, str], list[Experiment]] = {}
-        for e, names in batch:
-            for name in names:
-                wanted.setdefault((name, e.model), []).append(e)
-        for (name, model), several in wanted.items():
-            metric = self.metrics.metric(name, model)
-            assert isinstance(metric, PictureMetric)
-            numbers = metric.measure_pictures([loaded[e] for e in several], [e.conditions[0] for e in several])
-            for e, number in zip(several, numbers, strict=True):
-                self.found[self.done[e.id].id][name] = float(number)
-
     def groups(self) -> None:
         """The numbers of pictures that differ in the seed."""
-        names = self._names(GroupMetric)
+        names, calls = self._names(GroupMetric), []
         groups = differing_in_seed(self.metrics.experiments) if names else []
-        for count, alike in enumerate(groups, 1):
-            members = self._members(alike)
-            for name in names if members else ():
-                metric = self.metrics.metric(name, alike[0].model)
-                if not isinstance(metric, GroupMetric) or len(members) < metric.smallest_group:
-                    continue
-                number = self._known(name, members)
-                if number is None:
-                    number = float(metric.measure_frames(list(self._pictures_of(members))))
+        lacking: list[tuple[Members, list[Key]]] = []
+        for members in filter(None, map(self._members, groups)):
+            large = [key for key in self._keys(names, members) if len(members) >= self._smallest_group(key)]
+            keys = [key for key in large if not self._take_over_together(key, members)]
+            lacking += [(members, keys)] if keys else []
+        calls = [GroupCall(tuple(members.values()), keys) for members, keys in lacking]
+        for count, (one, numbers) in enumerate(zip(lacking, self._answers(calls), strict=True), 1):
+            members, keys = one
+            for (name, _), number in zip(keys, numbers, strict=True):
                 self._note(name, members, number)
-            self._tell("groups measured", count, len(groups))
+            self._tell("groups measured", count, len(calls))
         self.finished.update(names)
 
     def cells(self) -> None:
         """The numbers of cells against reference pictures."""
-        names = self._names(CellMetric)
-        found = list(cells(self.metrics.experiments).values()) if names else []
-        for count, cell in enumerate(found, 1):
-            members = self._members(cell)
-            seen: dict[str, np.ndarray] = {}
-            for name in names if members else ():
-                metric = self.metrics.metric(name, cell[0].model)
-                if not isinstance(metric, CellMetric):
-                    continue
-                number = self._known(name, members)
-                self._note(name, members, self._of_cell(name, metric, members, seen) if number is None else number)
-            self._tell("cells measured", count, len(found))
-        self.finished.update(names)
-
-    def _of_cell(self, name: str, metric: CellMetric, members: Members, seen: dict[str, np.ndarray]) -> float | None:
-        """seen: features of the cell's pictures, by the identity of what gives them; it is filled."""
         import numpy as np
 
-        extractor = metric.extractor
-        if extractor.identity not in seen:
-            frames = (frame for picture in self._pictures_of(members) for frame in frames_of(picture))
-            seen[extractor.identity] = np.concatenate([extractor.of(batch) for batch in batches(frames)])
-        features = seen[extractor.identity].astype(np.float64)
-        if len(features) < metric.smallest:
-            return None
-        reference = self.metrics.reference(name).features(extractor, self.run.features)
-        return float(metric.measure(features, reference.astype(np.float64)))
+        names = self._names(CellMetric)
+        found = cells(self.metrics.experiments).values() if names else []
+        lacking: list[tuple[Members, list[Key]]] = []
+        for members in filter(None, map(self._members, found)):
+            frames = sum(record.frames or 1 for record in members.values())
+            large = [key for key in self._keys(names, members) if self._cell_metric(key).smallest <= frames]
+            keys = [key for key in large if not self._take_over_together(key, members)]
+            lacking += [(members, keys)] if keys else []
+        references = {key: self.metrics.reference_features(key, self.run) for _, keys in lacking for key in keys}
+        calls = [self._features_calls(*one) for one in lacking]
+        answers = self._answers([call for several in calls for each in several.values() for call in each])
+        for count, ((members, keys), several) in enumerate(zip(lacking, calls, strict=True), 1):
+            seen = {identity: list(islice(answers, len(each))) for identity, each in several.items()}
+            for key in keys:
+                metric = self._cell_metric(key)
+                features = np.concatenate(seen[metric.extractor.identity]).astype(np.float64)
+                self._note(key[0], members, float(metric.measure(features, references[key].astype(np.float64))))
+            self._tell("cells measured", count, len(calls))
+        self.finished.update(names)
 
-    def _pictures_of(self, members: Members) -> Iterator[Picture]:
-        return (self.run.load_picture(record) for record in members.values())
+    def _features_calls(self, members: Members, keys: Sequence[Key]) -> dict[str, list[FeaturesCall]]:
+        """For all features that metrics of a cell compare, by their identity: what gives those of its pictures."""
+        by_identity = {self._cell_metric(key).extractor.identity: key for key in reversed(keys)}
+        records = list(members.values())
+        parts = [records[start : start + SMALL_BATCH] for start in range(0, len(records), SMALL_BATCH)]
+        return {identity: [FeaturesCall(part, key) for part in parts] for identity, key in by_identity.items()}
+
+    def _cell_metric(self, key: Key) -> CellMetric:
+        return cast(CellMetric, self.metrics.metric(*key))
+
+    def _smallest_group(self, key: Key) -> int:
+        return cast(GroupMetric, self.metrics.metric(*key)).smallest_group
+
+    def _keys(self, names: Sequence[str], members: Members) -> list[Key]:
+        return [(name, _model_of(members)) for name in names]
 
     def _members(self, alike: Sequence[Experiment]) -> Members:
         return {e: self.done[e.id] for e in alike if e.id in self.done}
 
-    def _known(self, name: str, members: Members) -> float | None:
-        """The number that a group has already: all its members have it, and it was measured of them and no others."""
-        numbers = {record.metrics.get(name) for record in members.values()}
+    def _take_over_together(self, key: Key, members: Members) -> bool:
+        """Whether all members have a number that was measured of them and no others; then it is among those found."""
+        numbers = {record.metrics.get(key[0]) for record in members.values()}
         number = numbers.pop()
-        if numbers or number is None:
-            return None
-        return number if _together(members, number) in self.together[name, _model_of(members)] else None
+        if numbers or number is None or _together(members, number) not in self.together[key]:
+            return False
+        self._note(key[0], members, number)
+        return True
 
-    def _note(self, name: str, members: Members, number: float | None) -> None:
-        if number is not None:
-            self.together[name, _model_of(members)][_together(members, number)] = None
-            for record in members.values():
-                self.found[record.id][name] = number
+    def _note(self, name: str, members: Members, number: float) -> None:
+        self.together[name, _model_of(members)][_together(members, number)] = None
+        for record in members.values():
+            self.found[record.id][name] = number
 
     def write(self) -> int:
         """Writes what was found into the records. Numbers of other metrics stay."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
 from cfgsweep.errors import UserError, error_context
 from cfgsweep.metrics.base import LABEL, PROMPT, CellMetric, Metric, OriginMetric
 from cfgsweep.metrics.spec import MetricSpec
 from cfgsweep.models.source import Source
+from cfgsweep.reports.metric_calls import FeaturesCall, Key, LocalMeasurer, Measurer
 from cfgsweep.reports.reference_set import ReferenceSet
 from cfgsweep.storage.measured_with import MeasuredWith
+from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import axis_label
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
 
 
 class PreparedMetrics:
@@ -28,20 +34,21 @@ class PreparedMetrics:
     ):
         self.specs, self.experiments = specs, experiments
         self.names = [spec.key for spec in specs]
+        self.measurer: Measurer = LocalMeasurer()
         by_name = {source.name: source for source in sources.values()}
-        models = sorted({e.model for e in experiments})
+        models = [by_name[name] for name in sorted({e.model for e in experiments})]
         for spec in specs:
             _check_conditions(spec, experiments)
             if issubclass(spec.cls, OriginMetric):
                 _check_origins(spec.key, experiments)
-        self._metrics = {(spec.key, model): spec.make(by_name[model], device) for spec in specs for model in models}
+        self.by_key = {(spec.key, source.name): spec.make(source, device) for spec in specs for source in models}
         self._references = {
-            key: _reference_of(metric) for (key, _), metric in self._metrics.items() if isinstance(metric, CellMetric)
+            key: _reference_of(metric) for (key, _), metric in self.by_key.items() if isinstance(metric, CellMetric)
         }
         for one in set(self._references.values()):
             one.check()
         with error_context("metrics"):
-            for metric in self._metrics.values():
+            for metric in self.by_key.values():
                 metric.prepare()
 
     def of(self, experiments: Sequence[Experiment]) -> Self:
@@ -50,21 +57,33 @@ class PreparedMetrics:
         found.experiments = experiments
         return found
 
+    def by(self, measurer: Measurer) -> Self:
+        """The same metrics, whose calls another one makes."""
+        found = copy(self)
+        found.measurer = measurer
+        return found
+
     @property
     def keys(self) -> list[tuple[str, str]]:
         """The names of the metrics, each with that of a model."""
-        return list(self._metrics)
+        return list(self.by_key)
 
     def metric(self, name: str, model: str) -> Metric:
-        return self._metrics[name, model]
+        return self.by_key[name, model]
 
-    def reference(self, name: str) -> ReferenceSet:
-        return self._references[name]
+    def reference_features(self, key: Key, run: RunFolder) -> np.ndarray:
+        """Those of the reference set of a metric of cells; see `ReferenceSet.features`."""
+
+        def features_of(batches: Iterable[Sequence[Image]]) -> Iterator[np.ndarray]:
+            return self.measurer.answers((FeaturesCall(batch, key) for batch in batches), run, self.by_key)
+
+        identity = cast(CellMetric, self.by_key[key]).extractor.identity
+        return self._references[key[0]].features(identity, features_of, run.features)
 
     def measured_with(self) -> MeasuredWith:
         """What the numbers depend on, as metrics.json has it."""
         found: MeasuredWith = {}
-        for (name, model), metric in self._metrics.items():
+        for (name, model), metric in self.by_key.items():
             own = dict(metric.provenance())
             if metric.formula_version != 1:
                 own["formula_version"] = str(metric.formula_version)
@@ -76,7 +95,7 @@ class PreparedMetrics:
 
     def notes(self) -> list[str]:
         """How far the numbers can be relied on."""
-        return list(dict.fromkeys(note for metric in self._metrics.values() if (note := metric.notes())))
+        return list(dict.fromkeys(note for metric in self.by_key.values() if (note := metric.notes())))
 
 
 def _check_conditions(spec: MetricSpec, experiments: Sequence[Experiment]) -> None:

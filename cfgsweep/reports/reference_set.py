@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,6 @@ from cfgsweep.system.picture_files import NO_PICTURE, damage_told, naming_file, 
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from cfgsweep.metrics.features import Features
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -93,17 +91,25 @@ class ReferenceSet:
                 yield where, io.BytesIO(content)
                 row += 1
 
-    def features(self, extractor: Features, folder: Path) -> np.ndarray:
-        """Features of all pictures, float32 [pictures, features]. folder: where they are kept, and read from."""
+    def features(
+        self,
+        identity: str,
+        features_of: Callable[[Iterable[Sequence[Image.Image]]], Iterator[np.ndarray]],
+        folder: Path,
+    ) -> np.ndarray:
+        """Features of all pictures, float32 [pictures, features]. folder: where they are kept, and read from.
+
+        identity: see `Features`. features_of: gives those of batches of pictures.
+        """
         import numpy as np
 
         from cfgsweep.storage.feature_file import read_features, write_features
 
-        key = hashlib.sha256(f"{self.digest()} {extractor.identity}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.digest()} {identity}".encode()).hexdigest()[:16]
         path = folder / f"{key}.npy"
         found = read_features(path)
         if found is None:
-            found = np.concatenate([extractor.of(batch) for batch in batches(self.pictures())])
+            found = np.concatenate(list(features_of(_batches(self.pictures()))))
             write_features(found, path)
         return found
 
@@ -116,7 +122,7 @@ def _told(where: str) -> Iterator[None]:
         raise UserError(f"not a picture: {shorten(str(error), 200)}", where=where) from None
 
 
-def batches(images: Iterator[Image.Image]) -> Iterator[Sequence[Image.Image]]:
+def _batches(images: Iterator[Image.Image]) -> Iterator[Sequence[Image.Image]]:
     """BATCH pictures at a time."""
     batch: list[Image.Image] = []
     for image in images:

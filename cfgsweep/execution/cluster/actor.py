@@ -12,6 +12,7 @@ from typing import Any
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.execution.cluster.actor_metrics import ActorMetrics, MetricsSetup, SentCall
 from cfgsweep.execution.divergence import Pair, divergences
 from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.task import ComputeTask, execute
@@ -22,6 +23,7 @@ from cfgsweep.models.load import load_model
 from cfgsweep.models.machine import Machine
 from cfgsweep.models.source import Source
 from cfgsweep.models.video import EncodedPicture
+from cfgsweep.reports.metric_calls import Key
 from cfgsweep.storage.environment import versions
 from cfgsweep.storage.png import encoded
 from cfgsweep.sweep.experiment import Experiment
@@ -90,6 +92,7 @@ class ModelActor:
     def __init__(self, setup: Setup):
         self.setup = setup
         self._held: HeldModel | None = None
+        self._metrics: ActorMetrics | None = None
         self._left: set[int] = set()
         with suppress(OSError):  # another machine may not have it, nor need it
             os.chdir(setup.folder)
@@ -149,6 +152,23 @@ class ModelActor:
         with quiet_libraries("torch"):
             for place, found in enumerate(divergences(replace(task, compute=held.compute), pairs, held.denoiser)):
                 yield Found(place, found)
+
+    def prepare_metrics(self, setup: MetricsSetup) -> dict[Key, dict[str, str]]:
+        """Make metrics, and load what they compute with; returns what their numbers depend on."""
+        self._metrics = None  # free its memory first
+        device = Machine().choose(self.setup.device, self.setup.dtype).device
+        with quiet_libraries("torch"):
+            self._metrics = ActorMetrics(setup, device)
+            return self._metrics.provenance()
+
+    def measure(self, number: int, calls: Sequence[SentCall]) -> Iterator[Found]:
+        """Make calls of the metrics, until `leave` is called with this number."""
+        assert self._metrics is not None
+        with quiet_libraries("torch"):
+            for place, answer in enumerate(self._metrics.answers(calls)):
+                yield Found(place, answer)
+                if number in self._left:
+                    return
 
     def leave(self, number: int) -> None:
         """Compute no more of this task."""

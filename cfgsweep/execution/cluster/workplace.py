@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cfgsweep.execution.cluster.executor import ActorMachine, ClusterExecutor
+from cfgsweep.execution.cluster.measurer import ClusterMeasurer
 from cfgsweep.execution.cluster.pool import ActorPool
 from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.options import Options
@@ -25,6 +26,12 @@ class ClusterWorkplace(Workplace):
         found = session.settings.environment.found
         self.pool.settle_kind(found.kind if found else None, session.settings.environment.mixed)
         return ClusterExecutor(session, self.pool)
+
+    def measurer(self) -> ClusterMeasurer:
+        return ClusterMeasurer(self.pool)
+
+    def device_here(self, device: str) -> str:
+        return "cpu"
 
     def close(self) -> None:
         self.pool.close()

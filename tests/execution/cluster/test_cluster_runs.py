@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.execution.cluster.conftest import processes_in, with_ray
+from tests.execution.cluster.conftest import cluster_of, processes_in, with_ray
 from tests.support.commands import started, wait_for
 from tests.support.run_state import state_of
 
@@ -91,17 +89,9 @@ def test_an_interrupt_ends_actors_and_the_same_command_goes_on(
 
 
 @pytest.fixture
-def cluster_of_two(short_temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a cluster with two CPUs, with a token."""
-    for name, value in {"MODE": "token", "TOKEN": "0123456789abcdef" * 4}.items():
-        monkeypatch.setenv(f"RAY_AUTH_{name}", value)
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    words = [sys.executable, "-m", "tests.support.ray_cluster", "2", str(short_temporary / "c")]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+def cluster_of_two(short_temporary: Path) -> Iterator[str]:
+    with cluster_of(2, short_temporary / "c") as address:
+        yield address
 
 
 def test_an_actor_that_is_never_placed_holds_nothing(alone: Path, tmp_path: Path, cluster_of_two: str) -> None:

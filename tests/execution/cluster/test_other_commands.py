@@ -1,0 +1,115 @@
+"""`phase` and `measure` by actors: the bytes of one process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.execution.cluster.conftest import cluster_of, processes_in, with_ray
+from tests.support.commands import finish_here, started, wait_for
+
+pytestmark = [pytest.mark.slow, with_ray]
+SLOW_START = 600  # seconds
+
+PHASE = """\
+name: p
+model: digits
+label: [3, 8]
+seed: [1, 2]
+steps: 8
+guider: cfg
+search: value
+phase: {low: 0, high: 6, scan: 7, tolerance: 0.4, distance: latents}
+"""
+
+RUN = """\
+name: m
+model: digits
+label: [3, 8]
+seed: {range: [1, 9, 1]}
+steps: 4
+guider: cfg
+value: [1.5, 3]
+fork: [none, {at: 0.5, amount: 0.5}]
+"""
+
+OWN = """\
+from cfgsweep.metrics.base import MetricSettings, PictureMetric
+
+
+class Bright(PictureMetric):
+    class Settings(MetricSettings):
+        level: int = 200
+
+    def measure(self, image, condition):
+        return sum(image.convert("L").histogram()[self.settings.level :])
+"""
+METRICS = (
+    "adherence,{diversity: {features: classifier}},fid,{kid: {features: pixels}},kept,{'OWN:Bright': {level: 100}}"
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The folder of a Ray cluster, and the options with which two workers of it compute."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder, cluster_of(2, Path(folder)) as address:
+        yield Path(folder), ("--cluster", address, "--workers", "2")
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    """All files but environment.json, which has the command."""
+    files = (path for path in run.rglob("*") if path.is_file() and path.name not in ("environment.json", ".lock"))
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def test_a_search_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Path) -> None:
+    """It is interrupted, goes on with the same command, and loses an actor."""
+    folder, options = cluster
+    (tmp_path / "p.yaml").write_text(PHASE)
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    finish_here("phase", tmp_path / "p.yaml", "--out", alone, "--device", "cpu", "--quiet")
+    words = ("phase", tmp_path / "p.yaml", "--out", out, *options)
+
+    def pictures() -> int:
+        return len(list(out.glob("images/*.png")))
+
+    process = started(*words)
+    wait_for(pictures, process, SLOW_START)
+    process.send_signal(signal.SIGINT)
+    said = "".join(process.communicate())
+    assert (process.returncode, "stopped; the same command goes on from here" in said) == (130, True), said
+    before = pictures()
+    assert before < len(list(alone.glob("images/*.png"))), "too quick to be interrupted"
+
+    process = started(*words)
+    wait_for(lambda: pictures() > before, process, SLOW_START)
+    os.kill(next(number for number, words in processes_in(folder).items() if "ModelActor" in words), signal.SIGKILL)
+    said = "".join(process.communicate())
+    assert process.returncode == 0, said
+    assert " is lost, and others do its work: " in said
+    assert files_of(out) == files_of(alone)
+
+
+def test_metrics_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Path) -> None:
+    """Of pictures, of pairs, of groups and of cells, also of a user's file."""
+    (tmp_path / "m.yaml").write_text(RUN)
+    (tmp_path / "own.py").write_text(OWN)
+    alone, out, reference = tmp_path / "alone", tmp_path / "out", tmp_path / "reference"
+    finish_here("run", tmp_path / "m.yaml", "--out", alone, "--device", "cpu", "--quiet", "--no-page")
+    shutil.copytree(alone, out)
+    shutil.copytree(alone / "images", reference)
+    metrics = METRICS.replace("OWN", str(tmp_path / "own.py"))
+    words = ("--metrics", metrics, "--reference", reference, "--allow-code")
+    finish_here("measure", alone, *words, "--device", "cpu")
+
+    process = started("measure", out, *words, *cluster[1])
+    said = "".join(process.communicate())
+    assert process.returncode == 0, said
+    assert "72 records changed" in said
+    assert files_of(out) == files_of(alone)
