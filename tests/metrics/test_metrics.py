@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ import torch
 import yaml
 from PIL import Image
 
+from cfgsweep.config.user_code import allow_code
+from cfgsweep.errors import UserError
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.classifier import LabelClassifier
+from cfgsweep.metrics.spec import MetricSpec
 from cfgsweep.models.source import Source
 from cfgsweep.models.video import Video
 from cfgsweep.training.config import Classifier, Recipe
@@ -52,6 +56,26 @@ def test_contrast_is_the_spread_of_the_luminance() -> None:
     assert contrast(flat(9, 99, 200)) == 0
     assert contrast(Image.fromarray(halves)) == pytest.approx(0.5)
     assert contrast(Image.fromarray(halves // 2)) == pytest.approx(0.25, abs=0.005)
+
+
+OWN = """\
+from cfgsweep.metrics.base import MetricSettings, PictureMetric
+class Bright(PictureMetric):
+    class Settings(MetricSettings):
+        level: int = 200
+"""
+
+
+def test_a_metric_goes_to_another_process_also_one_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    with allow_code():
+        own = MetricSpec.parse({f"{tmp_path / 'own.py'}:Bright": {"level": 3}})
+    built_in = MetricSpec.parse({"clip_score": {"model": "somewhere"}})
+    assert pickle.loads(pickle.dumps([own, built_in])) == [own, built_in]
+    sent = pickle.dumps(own)
+    (tmp_path / "own.py").write_text(f"{OWN}\n")
+    with pytest.raises(UserError, match="the file has changed since the run began"):
+        pickle.loads(sent)
 
 
 def test_one_seed_has_no_diversity_but_was_measured(cli, sweep_file, tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_what_is_refused(cli, tmp_path: Path, words: tuple[str, ...], problem: s
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("words", [("phase", "phase"), ("measure", "r", "--metrics", "fid")])
+def test_so_it_is_by_other_commands(cli, tmp_path: Path, monkeypatch, words: tuple[str, ...]) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli(*words, "--workers", "2", "--gpus", "all")
+    assert done.code == 2
+    assert "--workers: GPUs or CPUs compute, not both" in done.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_ray_the_command_that_installs_it_is_told(cli, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(connect, "find_spec", lambda name: None)
     done = cli("run", "tnorm", "--out", tmp_path / "r", "--workers", "2")
