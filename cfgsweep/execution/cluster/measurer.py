@@ -14,7 +14,7 @@ from cfgsweep.execution.cluster.actor import Found
 from cfgsweep.execution.cluster.actor_metrics import MetricsSetup, SentCall
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
 from cfgsweep.execution.cluster.schedule import Schedule
-from cfgsweep.execution.cluster.spread import LOST, spread
+from cfgsweep.execution.cluster.spread import spread
 from cfgsweep.metrics.spec import MetricSpec
 from cfgsweep.models.video import Picture
 from cfgsweep.reports.metric_calls import Key, MetricCall, MetricsByKey
@@ -45,8 +45,8 @@ class ClusterMeasurer:
         found: dict[int, Any] = {}
         following = 0
         for number, answer in spread(self.pool, schedule, work):
-            if answer is None:
-                raise RunFailed(LOST, hint="the same command goes on from here")
+            if isinstance(answer, str):
+                raise RunFailed(answer, hint="the same command goes on from here")
             found[number] = answer.value
             while following in found:
                 yield found.pop(following)
