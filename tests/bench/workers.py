@@ -26,7 +26,7 @@ from tests.bench.pages import in_folder, publish, versions
 from tests.support.planned_experiments import experiment
 
 TURNS = 2
-SWEEPS = {"tnorm": ["steps=20", "model=emoji"], "scales": ["steps=20", "metrics=[]"]}
+SWEEPS = {"tnorm": ["steps=10", "model=emoji"], "scales": ["steps=20", "metrics=[]"]}
 SAID = re.compile(r"(\d+) pictures in ([\d.]+) s")
 PICTURES, SIDE = 12, 1024
 
