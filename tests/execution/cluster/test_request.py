@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -87,3 +88,18 @@ def test_a_process_that_has_imported_ray_has_no_token_of_the_run(cli, tmp_path: 
     done = cli("run", "tnorm", "--out", tmp_path / "r", "--workers", "2")
     assert done.code == 2
     assert "Ray was imported before" in done.err
+
+
+@with_ray
+def test_a_temporary_folder_that_is_too_long_for_sockets_is_refused(cli, tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    done = cli("run", "tnorm", "--out", tmp_path / "r", "--workers", "2")
+    assert done.code == 2
+    assert "error: TMPDIR: too long for the paths of Ray's sockets" in done.err
+    assert f"given:   '{folder}'\n  allowed: at most 21 bytes" in done.err
+    assert "TMPDIR=/tmp" in done.err
+    assert not list(folder.iterdir())
+    assert not (tmp_path / "r").exists()
