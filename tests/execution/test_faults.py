@@ -22,6 +22,7 @@ from cfgsweep.storage.png import hash_of_file
 from cfgsweep.system.locks import held
 from tests.support import tiny_models as tiny
 from tests.support.commands import command, finish, finish_here, started, wait_for
+from tests.support.mounts import needs_mounts, unshared
 from tests.support.run_state import records_of, state_of
 
 SWEEP = """\
@@ -214,16 +215,6 @@ def records_of_whole_lines(run: Path) -> list[dict]:
 
 
 IN_A_SMALL_DISK = "mount -t tmpfs -o size={size} tmpfs {at}; {command}; code=$?; cp -a {at}/. {kept}/; exit $code"
-
-
-def unshared(script: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["unshare", "-Urm", "bash", "-c", script], capture_output=True, text=True, timeout=180)
-
-
-needs_mounts = pytest.mark.skipif(
-    shutil.which("unshare") is None or unshared("mount -t tmpfs tmpfs /mnt").returncode != 0,
-    reason="no file system may be mounted here",
-)
 
 
 @pytest.mark.slow

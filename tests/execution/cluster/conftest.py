@@ -33,16 +33,26 @@ metrics: [contrast]
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run in one process; its sweep file is beside it."""
     return run_of(SWEEP, tmp_path_factory.mktemp("alone"))
 
 
+def files_of(run: Path) -> dict[str, bytes]:
+    """The records, in their order, and the files of pictures and grids."""
+    drawn = [*(run / "images").glob("*.png"), *(run / "grids").glob("*.png"), run / "experiments.jsonl"]
+    return {path.name: path.read_bytes() for path in drawn}
+
+
+def pictures_in(run: Path) -> int:
+    return len(list(run.glob("images/*.png")))
+
+
 @pytest.fixture
 def short_temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A TMPDIR of its own, in which nothing must be left."""
-    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+    """A TMPDIR of its own, as long as one may be, in which nothing must be left."""
+    with tempfile.TemporaryDirectory(prefix="temporar", dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setenv("HOME", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
