@@ -83,6 +83,7 @@ class Executor(ABC):
         fields = varying(among) if title_fields is None else title_fields
         job = Job(self.session, among, pending, fields, unit)
         if pending:
+            self.session.note_roots(among)
             self.notice_other_kind(pending)
         for source in dict.fromkeys(map(self.source, pending)):
             self._run_model(job, source, accepted)

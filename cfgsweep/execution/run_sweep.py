@@ -143,6 +143,7 @@ def _add_controls(
 
     def compute_controls(controls: Sequence[Experiment]) -> None:
         nonlocal executor
+        session.note_roots(experiments)
         say_what_is_there(session, controls, "control")
         executor = executor or _executor_of_missing(place, session, controls)
         failed.extend(compute(session, executor, controls, unit="control"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 
 from cfgsweep.engine.prefix_tree import StartKey
@@ -33,7 +32,7 @@ class RunSession:
         self.run_folder, self.settings, self.options, self.display = run_folder, settings, options, display
         self.listeners: list[Callable[[Record], None]] = []  # called with every record that is saved
         self._notices: set[str] = set()
-        self._experiments: Sequence[Experiment] = ()  # of the sweep that was expanded last
+        self.kind_of_roots: dict[StartKey, DeviceKind] = {}  # that makes the other pictures, in a mixed folder
 
     @classmethod
     def begin(
@@ -78,13 +77,7 @@ class RunSession:
 
     def expand(self, sweep: Sweep) -> list[Experiment]:
         """The sweep's experiments, with the names of the models that run."""
-        self._experiments = expand(sweep, runs_as=self.settings.runs_as())
-        return list(self._experiments)
-
-    @cached_property
-    def kind_of_roots(self) -> dict[StartKey, DeviceKind]:
-        """For every root of the sweep that has pictures in a mixed folder, the kind of device that makes the others."""
-        return kind_of_roots(made_in(self.run_folder, self._experiments)) if self.settings.environment.mixed else {}
+        return expand(sweep, runs_as=self.settings.runs_as())
 
     def pending(self, experiments: Sequence[Experiment], done: Container[str]) -> list[Experiment]:
         """The experiments to compute, as the options have it. done: ids of those that have their pictures."""
@@ -131,6 +124,11 @@ class RunSession:
         """Write into a mixed folder that pictures are made on this kind of device."""
         if self.settings.environment.note_kind(kind):
             self.write_environment()
+
+    def note_roots(self, experiments: Sequence[Experiment]) -> None:
+        """Take note of the kinds of device of their roots, as far as there are pictures of these in a mixed folder."""
+        if self.settings.environment.mixed:
+            self.kind_of_roots = kind_of_roots(made_in(self.run_folder, experiments)) | self.kind_of_roots
 
     def write_environment(self) -> None:
         self.run_folder.write_environment(self.settings.as_json())

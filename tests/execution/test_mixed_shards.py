@@ -103,6 +103,17 @@ def test_a_mixed_run_goes_on_in_one_process_with_a_notice(made: Path, tmp_path: 
     assert kinds(run) == {1: {HERE}, 2: {HERE, OTHER}}
 
 
+def test_controls_and_searches_know_the_kinds_of_what_they_are_compared_with(made: Path, tmp_path: Path, cli) -> None:
+    run = copied(made, "halves", tmp_path)
+    assert cli("merge", run, "--mixed").code == 0
+    searched = cli("phase", run, "--low", 2, "--high", 4, "--scan", 5, "--tolerance", 1, "--no-page")
+    assert f"initial noise on cpu with {OTHER}: they may differ" in " ".join(searched.err.split())
+    controlled = cli("run", run, "--set", "metrics=[contrast]", "--set", "compare={}", "--no-page")
+    assert controlled.code == 0, controlled.err
+    assert "of the same initial noise on" in " ".join(controlled.err.split())
+    assert any("control_of" in record for record in records_of(run))
+
+
 def test_one_process_has_one_kind(made: Path, cli) -> None:
     refused = cli("run", made / "m.yaml", "--mixed")
     assert (refused.code, "one process computes on one kind of device" in refused.err) == (2, True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.execution.cluster.conftest import with_ray
-from tests.support.commands import command, wait_for
+from tests.support.commands import command
 from tests.support.other_kind import ENVIRONMENT, HERE, OTHER, has_another_kind
 from tests.support.run_state import records_of
 
@@ -125,50 +125,48 @@ def kinds(run: Path, alone: dict[str, Pixels]) -> dict[int, set[str]]:
     return found
 
 
+def begun_by_both(folder: Path, out: str) -> Path:
+    """A folder with a picture of seed 1 that one kind has made, and one of seed 3 of the other kind."""
+    (folder / out / "images").mkdir(parents=True)
+    shutil.copy(folder / HERE / "environment.json", folder / out)
+    with (folder / out / "experiments.jsonl").open("w") as file:
+        for kind, seed in ((HERE, 1), (OTHER, 3)):
+            record = next(one for one in records_of(folder / kind) if one["seed"] == seed)
+            shutil.copy(folder / kind / record["image"], folder / out / record["image"])
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return folder / out
+
+
 def test_actors_of_one_kind_are_used_unless_mixed(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
-    said = ended(begun(folder, cluster, "one", "--no-page"))
-    (used, *rest) = set.union(*kinds(folder / "one", alone).values())
-    assert not rest
-    other = {HERE: OTHER, OTHER: HERE}[used]
-    assert f"is not used: its device is cpu with {other}, that of the run is cpu with {used}" in said
+    ended(begun(folder, cluster, "one", "--no-page"))
+    assert len(set.union(*kinds(folder / "one", alone).values())) == 1
     assert "kinds" not in json.loads((folder / "one/environment.json").read_text())
 
 
 def test_every_root_is_of_one_kind_and_stays_so(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
     """Also where a picture of each is made again: the folder is mixed from the first run on."""
+    run = begun_by_both(folder, "both")
     said = ended(begun(folder, cluster, "both", "--no-page", "--mixed"))
-    found = kinds(folder / "both", alone)
-    assert sorted(map(len, found.values())) == [1, 1, 1, 1], said
-    assert set.union(*found.values()) == {HERE, OTHER}, said
-    environment = json.loads((folder / "both/environment.json").read_text())
-    assert {kind["capability"] for kind in environment["kinds"]} == {HERE, OTHER}
-    for record in {record["seed"]: record for record in records_of(folder / "both")}.values():
-        (folder / "both" / record["image"]).unlink()
-    said = ended(begun(folder, cluster, "both", "--no-page"))
-    assert "4 pictures in" in said
-    assert kinds(folder / "both", alone) == found
-
-
-def test_a_kind_that_is_lost(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
-    """What it has begun fails, the rest is done by the other kind; and the same command goes on when it is back."""
-    run = folder / "lost"
-    process = begun(folder, cluster, "lost", "--no-page", "--mixed", program=IMPATIENT)
-
-    def other_has_begun() -> bool:
-        file = run / "environment.json"
-        made = json.loads(file.read_text()).get("kinds", []) if file.exists() else []
-        return any(kind["capability"] == OTHER for kind in made)
-
-    wait_for(other_has_begun, process, 600)
-    cluster.kill_other()
-    said = ended(process, 1)
-    assert f"wait for a worker on cpu with {OTHER}, which has made others of the same initial noise" in said
-    assert f"no worker on cpu with {OTHER}, which has made others of the same initial noise, is left" in said
     found = kinds(run, alone)
-    assert sorted(map(len, found.values())) == [1, 1, 1, 1]
-    assert list(found.values()).count({OTHER}) == 1
-    cluster.start_other()
-    time.sleep(1)
-    ended(begun(folder, cluster, "lost", "--no-page"))
+    assert sorted(map(len, found.values())) == [1, 1, 1, 1], said
+    assert (found[1], found[3]) == ({HERE}, {OTHER})
+    environment = json.loads((run / "environment.json").read_text())
+    assert [kind["capability"] for kind in environment["kinds"]] == [HERE, OTHER]
+    for record in {record["seed"]: record for record in records_of(run)}.values():
+        (run / record["image"]).unlink()
+    assert "4 pictures in" in ended(begun(folder, cluster, "both", "--no-page"))
     assert kinds(run, alone) == found
-    assert len([record for record in records_of(run) if record["status"] == "done"]) == len(alone[HERE])
+
+
+def test_what_a_lost_kind_has_begun_waits_for_it(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
+    """It fails where that kind does not come, after the other kind did the rest; and the same command goes on."""
+    run = begun_by_both(folder, "lost")
+    cluster.kill_other()
+    said = ended(begun(folder, cluster, "lost", "--no-page", "--mixed", program=IMPATIENT), 1)
+    assert f"5 pictures wait for a worker on cpu with {OTHER}, which has made others of the same initial noise" in said
+    assert f"no worker on cpu with {OTHER}, which has made others of the same initial noise, is left" in said
+    assert kinds(run, alone) == {1: {HERE}, 2: {HERE}, 3: {OTHER}, 4: {HERE}}
+    cluster.start_other()
+    ended(begun(folder, cluster, "lost", "--no-page", "--mixed"))
+    assert kinds(run, alone) == {1: {HERE}, 2: {HERE}, 3: {OTHER}, 4: {HERE}}
+    assert [record["status"] for record in records_of(run)] == ["done"] * len(alone[HERE])
