@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 
 from cfgsweep.engine.engine import Engine
@@ -47,7 +47,7 @@ def execute(
     observer: EngineObserver | None = None,
     denoiser: Denoiser | None = None,
     plan: Plan | None = None,
-) -> Iterator[Finished | Failed]:
+) -> Generator[Finished | Failed]:
     """Yield the picture of every experiment of the task as it is finished, or the reason why there is none.
 
     denoiser: the task's model where it is loaded already. plan: the plan of the task's experiments where there is one.

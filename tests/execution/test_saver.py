@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from PIL import Image
 
 import cfgsweep
 from cfgsweep.engine.results import Failed, Finished
-from cfgsweep.execution.saver import LARGE, MOST_WAITING, Saver
+from cfgsweep.execution.encoding import LARGE, MOST_WAITING, encoded_ahead
+from cfgsweep.execution.saver import Saver
 from cfgsweep.models.video import EncodedPicture
 from cfgsweep.storage.png import encoded
 from cfgsweep.sweep.experiment import Experiment
@@ -57,6 +58,22 @@ def test_what_was_finished_before_an_error_is_saved(error: type[BaseException]) 
     with pytest.raises(error):
         compute()
     assert len(job.saved) == 3
+
+
+def test_pictures_of_an_actor_are_encoded_ahead_and_none_is_lost_at_an_error() -> None:
+    sides = [8, 256, 300, 8, 512] * 3
+
+    def results() -> Generator[Finished]:
+        yield from finished(sides)
+        raise MemoryError
+
+    found = encoded_ahead(results())
+    came = [next(found) for _ in sides]
+    assert [result.experiment.seed for result in came] == list(range(len(sides)))
+    assert [encoded(result.image) for result in came] == [encoded(result.image) for result in finished(sides)]
+    assert [isinstance(result.image, EncodedPicture) for result in came] == [side >= 256 for side in sides]
+    with pytest.raises(MemoryError):
+        next(found)
 
 
 def test_failures_keep_their_place() -> None:

@@ -14,6 +14,7 @@ from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.execution.cluster.actor_metrics import ActorMetrics, MetricsSetup, SentCall
 from cfgsweep.execution.divergence import Pair, divergences
+from cfgsweep.execution.encoding import encoded_ahead
 from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models import device_memory
@@ -131,7 +132,7 @@ class ModelActor:
         held = self._held_of(task.source, task.compute)
         numbers = {experiment: place for place, experiment in enumerate(task.experiments)}
         task, counter, kind = replace(task, compute=held.compute), _Counter(), Machine().kind(held.compute)
-        with quiet_libraries("torch"), closing(execute(task, counter, held.denoiser)) as results:  # type: ignore[type-var]
+        with quiet_libraries("torch"), closing(encoded_ahead(execute(task, counter, held.denoiser))) as results:
             try:
                 for result in results:
                     yield _answer(numbers[result.experiment], kind, result, counter)
