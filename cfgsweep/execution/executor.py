@@ -25,6 +25,8 @@ from cfgsweep.models.source import Source
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.titles import varying
 
+MEASURED_BY_EACH = 10  # batches, where several processes compute
+
 
 class Executor(ABC):
     """Computes experiments and saves their pictures in a run folder.
@@ -190,10 +192,10 @@ class Executor(ABC):
         job.show_progress()
 
     def _note_seconds(self, task: ComputeTask, observer: JobObserver) -> None:
-        """Write into the folder what a batch takes one process."""
-        e = task.experiments[0]
-        if observer.batch_seconds is not None:
-            self.session.note_batch_seconds(e.model, self._size(e), observer.batch_seconds * self.processes)
+        """Write into the folder what a batch takes one process. Several begin and end at different times."""
+        e, enough = task.experiments[0], 1 if self.processes == 1 else MEASURED_BY_EACH * self.processes
+        if (seconds := observer.batch_seconds(enough)) is not None:
+            self.session.note_batch_seconds(e.model, self._size(e), seconds * self.processes)
 
     def _compute_one_by_one(self, job: Job, task: ComputeTask, plan: Plan) -> None:
         """At a batch of one row, an experiment for which memory does not suffice fails, and the others go on."""

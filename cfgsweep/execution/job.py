@@ -170,10 +170,9 @@ class JobObserver(EngineObserver):
         self._first: tuple[float, int] | None = None  # when, and after how many batches, it was heard of first
         self._last: tuple[float, int] = (0.0, 0)
 
-    @property
-    def batch_seconds(self) -> float | None:
-        """From batch to batch on average, with guidance, samplers, decoding and files; None after a single one."""
-        if self._first is None or self._last[1] <= self._first[1]:
+    def batch_seconds(self, batches: int) -> float | None:
+        """From batch to batch on average, with guidance, samplers, decoding and files; None before so many."""
+        if self._first is None or self._last[1] - self._first[1] < batches:
             return None
         return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
 
