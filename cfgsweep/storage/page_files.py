@@ -84,6 +84,16 @@ def is_script(path: Path) -> bool:
     return content_of(path, f"{DATA}/{path.name}") is not None
 
 
+def is_results(path: Path) -> bool:
+    """Is the file a whole script of results, and are the thumbnails that it names there?"""
+    results = content_of(path, f"{DATA}/{path.name}")
+    thumbs = results.get("thumb") if isinstance(results, dict) else None
+    if not isinstance(thumbs, dict):
+        return False
+    names: list[str | None] = thumbs.get("values") or thumbs.get("each") or [thumbs.get("same")]
+    return all(name is None or thumb_file(path.parents[1], name).is_file() for name in names)
+
+
 def is_asset(path: Path) -> bool:
     """Is the file as it was written, by the hash that the head has of it?"""
     head = head_of(path.parent)

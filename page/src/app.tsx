@@ -3,6 +3,7 @@ import { Progress } from "./controls/Progress";
 import { List } from "./filter/List";
 import { order } from "./filter/sorted";
 import { Grid } from "./grid/Grid";
+import { ChangeNote } from "./overlay/ChangeNote";
 import { Plots } from "./plots/Plots";
 import { Viewer } from "./viewer/Viewer";
 import { failure, openCell, run } from "./state/view";
@@ -21,6 +22,7 @@ export function App() {
       <Plots run={shown} />
       <main>
         {order.value ? <List run={shown} /> : <Grid run={shown} />}
+        <ChangeNote />
       </main>
       {openCell.value !== null && <Viewer run={shown} cell={openCell.value} />}
     </>

@@ -42,6 +42,13 @@ describe("rejected cells as an exclude block", () => {
       expect(left).toEqual(cells);
     }
   });
+  it("names seeds exactly that JavaScript would round", async () => {
+    const seeds = ["1152921504606846976", "1152921504606846977", "5"];
+    const values = seeds.map((text) => ({ title: `seed ${text}`, text, number: Number(text), entry: Number(text) }));
+    const found = await runOf({ axes: [{ name: "seed", label: "seed", values }] });
+    expect(excludeBlock(found, [1])).toEqual({ yaml: "exclude:\n  - {seed: 1152921504606846977}\n" });
+    expect(excludeBlock(found, [1, 2])).toEqual({ yaml: "exclude:\n  - {seed: [1152921504606846977, 5]}\n" });
+  });
   it("leaves texts as they are, also those that YAML takes for something else", async () => {
     const texts = ["a: {cat} # x", "null", "1", "it's \"q\"", "\u2028 \u0085", "猫 🐈", "no"];
     const found = await runOf({ axes: [named("prompt", [...texts, "other"])] });

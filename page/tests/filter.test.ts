@@ -103,6 +103,18 @@ describe("the cells that a filter leaves", () => {
   ])("%s", async (text, cells) => {
     expect(await left(text)).toEqual(cells);
   });
+  it("tells seeds apart that JavaScript would round", async () => {
+    const texts = ["1152921504606846976", "1152921504606846977", "5"];
+    const values = texts.map((text) => ({ title: `seed ${text}`, text, number: Number(text) }));
+    const found = await runOf({ axes: [{ name: "seed", label: "seed", values }] });
+    const cells = (text: string) => {
+      const parsed = parseFilter(text, ["seed"]);
+      return "error" in parsed ? parsed.error : visibleCells(found, parsed.conditions, NO_MARKS);
+    };
+    expect(cells("seed=1152921504606846977")).toEqual([1]);
+    expect(cells("seed>5")).toEqual([0, 1]);
+    expect(cells("seed=5.0")).toEqual([2]);
+  });
   it("starred; not rejected", async () => {
     const marks = { starred: new Set(["c1", "c4"]), rejected: new Set(["c0"]) };
     expect(await left("starred", marks)).toEqual([1, 4]);

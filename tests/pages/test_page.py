@@ -121,6 +121,13 @@ def test_writing_again_changes_nothing(finished: Path, cli) -> None:
     assert times_of(finished) == before
 
 
+def test_seeds_that_javascript_would_round_are_texts_beside_pictures(cli, sweep_file, tmp_path: Path) -> None:
+    text = "{name: big, model: digits, label: 3, seed: [18446744073709551615, 5], steps: 2, guider: cfg, value: 2}"
+    cli("run", sweep_file(text), "--out", tmp_path / "big", "--quiet")
+    found = [detail["record"]["seed"] for detail in WrittenPage(tmp_path / "big/page").details.values()]
+    assert found == ["18446744073709551615", 5]
+
+
 def test_damage_is_told_and_mended(run: Path, cli) -> None:
     page = WrittenPage(run / "page")
     before = {path: path.read_bytes() for path in page.folder.rglob("*") if path.is_file()}
@@ -178,6 +185,8 @@ def test_a_thumbnail_is_made_where_it_is_missing_alone(run: Path, cli) -> None:
     gone = min((run / "page/thumbs").iterdir())
     content = gone.read_bytes()
     gone.unlink()
+    told = cli("verify", run)
+    assert (told.code, told.out.count("thumbnails of it are missing; `cfgsweep page` writes it again")) == (1, 1)
     before = times_of(run / "page")
     cli("page", run)
     assert gone.read_bytes() == content

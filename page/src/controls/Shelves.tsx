@@ -8,6 +8,7 @@ const LABELS: Record<Shelf, string> = { rows: "Rows", columns: "Columns", inside
 /** Chooses the axes of rows, of columns and inside cells; all others have sliders. */
 export function Shelves(props: { run: Run }) {
   const { axes } = props.run.head;
+  if (!axes.length) return null;
   return (
     <div class="shelves">
       <AxesOf shelf="rows" axes={axes} />

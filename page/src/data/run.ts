@@ -46,8 +46,11 @@ export class Run {
     const goesOn = known.every((name, k) => head.results[k] === name);
     const places = goesOn && old ? [...old.places] : new Array<Place | undefined>(plan.ids.length);
     const names = goesOn ? head.results.slice(known.length) : head.results;
-    for (const results of await Promise.all(names.map((name) => load<Results>(name))))
-      results.at.forEach((cell, row) => (places[cell] = { results, row }));
+    const loaded = await Promise.all(names.map((name) => load<Partial<Results> | null>(name)));
+    loaded.forEach((results, k) => {
+      if (!Array.isArray(results?.at)) throw new Error(`${names[k] ?? ""} is damaged.`);
+      results.at.forEach((cell, row) => (places[cell] = { results: results as Results, row }));
+    });
     const numbers = old?.numbers ?? new Map(plan.ids.map((id, number) => [id, number]));
     return new Run({ ...head, axes: plan.described }, plan, places, numbers);
   }

@@ -2,13 +2,13 @@ import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Run } from "../data/run";
 import { Nothing } from "../grid/Nothing";
+import { followPictures } from "../grid/follow";
 import { showLoaded } from "../grid/Picture";
 import { px } from "../shared/px";
 import { largestPicture } from "../grid/shown";
 import { FIRST, scaled } from "../grid/geometry";
 import { useRoom } from "../grid/useRoom";
 import { useLines } from "../grid/virtual";
-import { followCell } from "../marks/Marks";
 import { openCell, view } from "../state/view";
 import { movedBy, tilesOf, type Tiles } from "./tiles";
 import { sorted } from "./sorted";
@@ -63,7 +63,7 @@ function Rows({ run, tiles, scroller }: { run: Run; tiles: Tiles; scroller: () =
       style={px({ height: tiles.down * tiles.tile.height })}
       onKeyDown={press}
       {...showLoaded}
-      {...followCell}
+      {...followPictures}
     >
       {rows.map((row) => (
         <div key={row} class="list-row" role="row" aria-rowindex={row + 1} style={px({ top: row * tiles.tile.height })}>

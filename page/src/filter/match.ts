@@ -1,6 +1,7 @@
 /** Whether a cell meets a condition. What depends on a value alone is worked out once for each value. */
 
 import type { Run } from "../data/run";
+import { isRounded } from "../data/rounded";
 import type { AxisValue, Json } from "../data/types";
 import type { Marked } from "../marks/store";
 import type { Condition } from "./conditions";
@@ -22,7 +23,9 @@ function ofField(run: Run, condition: Exclude<Condition, { flag: unknown }>): Te
   const { field } = condition;
   const axis = run.axis(field);
   if (axis) {
-    const holds = axis.values.map((value) => namesOf(field, value).some((one) => isWanted(one, condition)));
+    const isMet = (value: AxisValue) =>
+      condition.sign === "=" ? namesOf(field, value).some((one) => isWanted(one, condition)) : isWanted(value.number, condition);
+    const holds = axis.values.map(isMet);
     return (cell) => holds[run.value(cell, field)] ?? false;
   }
   const own = valueOf(run, field);
@@ -38,7 +41,7 @@ function ofField(run: Run, condition: Exclude<Condition, { flag: unknown }>): Te
 /** What a value of an axis can be called; a guider, schedule or cache also by its name alone, whatever its parameters. */
 export function namesOf(axis: string, value: AxisValue): Json[] {
   const names: Json[] = [value.text, value.title];
-  if (value.number !== null) names.push(value.number);
+  if (value.number !== null && !isRounded(value)) names.push(value.number);
   if (["guider", "schedule", "cache"].includes(axis)) names.push(value.text.split(" ")[0] ?? "");
   return names;
 }

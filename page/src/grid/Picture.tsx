@@ -102,10 +102,11 @@ export const showLoaded = {
   },
 };
 
-/** The cell in words: its values of all axes, and why it has no picture. */
+/** The cell in words: its values of all axes (the name of the run where it has none), and why it has no picture. */
 export function nameOf(run: Run, cell: number): string {
   const values = run.head.axes.map((axis) => axis.values[run.value(cell, axis.name)]?.title ?? "");
+  const name = values.join(", ") || run.head.name;
   const state = run.state(cell);
-  if (state === "waiting") return `${values.join(", ")}: not there yet`;
-  return state === "failed" ? `${values.join(", ")}: failed, ${run.reason(cell) ?? ""}` : values.join(", ");
+  if (state === "waiting") return `${name}: not there yet`;
+  return state === "failed" ? `${name}: failed, ${run.reason(cell) ?? ""}` : name;
 }

@@ -13,7 +13,7 @@ export interface HeadingSizes {
 }
 
 /** Of single rows; longer texts are scrolled within their heading. */
-const TALLEST = 64;
+const TALLEST = 96;
 /** of the headings of rows together, beside which the names of axes are */
 const CORNER = 96;
 /** of columns in which texts are turned by a right angle */
@@ -27,7 +27,7 @@ export function isTurned(width: number): boolean {
 
 export function headingSizes(pivot: Pivot, cell: Size, window: Size): HeadingSizes {
   const { rows, columns } = pivot;
-  const widest = window.width < 600 ? 88 : 208;
+  const widest = window.width < 600 ? 112 : 208;
   const widths = rows.axes.map((_, level) => bounded(measured(texts(rows, level), {}).width, SMALLEST, widest));
   const lacking = CORNER - widths.reduce((total, one) => total + one, 0);
   if (lacking > 0 && widths.length) widths[widths.length - 1] = (widths.at(-1) ?? 0) + lacking;

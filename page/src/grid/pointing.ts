@@ -1,17 +1,17 @@
 /** What clicks, the pointer and the focus do: listened to once for all pictures of the grid. */
 
 import type { Run } from "../data/run";
-import { followCell } from "../marks/Marks";
 import { change } from "../state/view";
+import { followPictures } from "./follow";
 import type { Place } from "./pivot";
 import { moveTo } from "./shown";
 
 /** For the element with the pictures of a run. */
 export function pointing(run: Run) {
   return {
-    ...followCell,
+    ...followPictures,
     onPointerOver: (event: PointerEvent): void => {
-      followCell.onPointerOver(event);
+      followPictures.onPointerOver(event);
       const button = buttonOf(event.target);
       if (button) button.title = button.ariaLabel ?? "";
     },
@@ -22,7 +22,7 @@ export function pointing(run: Run) {
       openAt(run, button.parentElement?.dataset.cell);
     },
     onFocusIn: (event: FocusEvent): void => {
-      followCell.onFocusIn(event);
+      followPictures.onFocusIn(event);
       const button = buttonOf(event.target);
       if (button && button.dataset.active === undefined) moveTo(placeOf(button), false);
     },

@@ -7,7 +7,15 @@ import { groupsOver } from "./groups";
 import { linesInWindow, mosaicColumns } from "./geometry";
 import type { Layout } from "./layout";
 import { cellAt, type Pivot } from "./pivot";
+import { Breakable } from "../shared/Breakable";
 import { px } from "../shared/px";
+
+/** in CSS pixels, of the names of rows on one axis */
+const WIDEST_NAME = 144;
+/** of those on all axes, so that pictures have more than half of the paper */
+const NAMES = 280;
+/** beside a picture: its cell's borders and paddings */
+const AROUND = 9;
 
 interface Shown {
   pivot: Pivot;
@@ -51,15 +59,22 @@ interface TableProps {
 
 function Table({ run, pivot, layout, rows, columns }: TableProps) {
   const { axes } = pivot.rows;
+  const name = Math.min(WIDEST_NAME, NAMES / axes.length);
+  const width = axes.length * name + columns.length * (layout.cell.width + AROUND);
   return (
-    <table>
+    <table style={{ width: `min(100%, ${width}px)` }}>
+      <colgroup>
+        {axes.map((axis) => (
+          <col key={axis.name} style={px({ width: name })} />
+        ))}
+      </colgroup>
       <thead>
         {pivot.columns.axes.map((axis, level) => (
           <tr key={axis.name}>
             {level === 0 && axes.length > 0 && <td colSpan={axes.length} rowSpan={pivot.columns.axes.length} />}
             {groupsOver(pivot.columns.groups[level] ?? [], columns).map(({ start, span, value }) => (
               <th key={start} scope="colgroup" dir="auto" colSpan={shared(columns, start, span)}>
-                {axis.values[value]?.title}
+                <Breakable text={axis.values[value]?.title ?? ""} />
               </th>
             ))}
           </tr>
@@ -90,7 +105,7 @@ function RowHeads({ pivot, rows, row }: { pivot: Pivot; rows: readonly number[];
     if (rows.some((other) => other >= start && other < row)) return null;
     return (
       <th key={axis.name} scope="rowgroup" dir="auto" rowSpan={shared(rows, start, span)}>
-        {axis.values[value]?.title}
+        <Breakable text={axis.values[value]?.title ?? ""} />
       </th>
     );
   });
@@ -107,14 +122,15 @@ interface PicturesProps {
 function Pictures({ run, pivot, layout, row, column }: PicturesProps) {
   const count = pivot.inside.lines.length;
   const { width, height } = layout.picture;
+  const style = { aspectRatio: `${width} / ${height}` };
   return (
-    <div class="paper-cell" style={{ gridTemplateColumns: `repeat(${mosaicColumns(count)}, ${width}px)` }}>
+    <div class="paper-cell" style={{ gridTemplateColumns: `repeat(${mosaicColumns(count)}, 1fr)` }}>
       {Array.from({ length: count }, (_, inside) => {
         const cell = cellAt(pivot, { row, column, inside });
         const source = cell === undefined ? null : run.thumb(cell);
-        if (source !== null) return <img key={inside} src={source} alt="" style={px({ width, height })} />;
+        if (source !== null) return <img key={inside} src={source} alt="" style={style} />;
         const why = cell === undefined ? "" : (run.reason(cell) ?? "not there yet");
-        return <span key={inside} dir="auto" style={px({ width, height })}>{why}</span>;
+        return <span key={inside} dir="auto" style={style}>{why}</span>;
       })}
     </div>
   );

@@ -1,6 +1,7 @@
 /** Rejected cells as the `exclude:` block of a sweep file. */
 
 import type { Run } from "../data/run";
+import { isRounded } from "../data/rounded";
 import type { Axis, Json } from "../data/types";
 
 /** Of axes, the numbers of the values that an entry names. It matches cells that have one of them on every axis. */
@@ -70,9 +71,10 @@ function unnamedValue(run: Run, entries: readonly Entry[]): string | null {
 
 function lineOf(run: Run, entry: Entry): string {
   const fields = [...entry].map(([name, values]) => {
-    const named = values.map((value) => run.axis(name)?.values[value]?.entry ?? null);
-    const [first] = named;
-    return `${scalar(name)}: ${flow(named.length === 1 && !Array.isArray(first) ? (first ?? null) : named)}`;
+    const named = values.map((value) => run.axis(name)?.values[value]);
+    const texts = named.map((value) => (value && isRounded(value) ? value.text : flow(value?.entry ?? null)));
+    const isAlone = named.length === 1 && !Array.isArray(named[0]?.entry);
+    return `${scalar(name)}: ${isAlone ? texts.join() : `[${texts.join(", ")}]`}`;
   });
   return `{${fields.join(", ")}}`;
 }

@@ -10,9 +10,7 @@ export function Overlay(props: { run: Run; cell: number }) {
     <>
       {shown && <MetricNumber shown={shown} cell={props.cell} />}
       {changesAt(props.cell).map(({ side, text }) => (
-        <span key={text} class={`change ${side}`} title={text} aria-hidden="true">
-          <span class="change-text">{text}</span>
-        </span>
+        <span key={text} class={`change ${side}`} data-text={text} aria-hidden="true" />
       ))}
     </>
   );

@@ -25,7 +25,7 @@ export function rangeOf(numbers: Iterable<number | null>): Range | null {
 
 /** Where in the range a number is: 0 at its lower end, 1 at its upper one; reversed where lower is better, so that 1 is best. */
 export function shareOf(value: number, { low, high }: Range, higherIsBetter: boolean | null): number {
-  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0.5;
+  const share = high > low ? Math.min(1, Math.max(0, (value / 2 - low / 2) / (high / 2 - low / 2))) : 0.5;
   return higherIsBetter === false ? 1 - share : share;
 }
 

@@ -47,7 +47,7 @@ function ControlWords({ run, cell }: { run: Run; cell: number }) {
 
 function Settings({ run, cell, other }: { run: Run; cell: number; other: number | null }) {
   const settings = settingsOf(run, cell, other);
-  if (!settings.length) return <bdi>{run.id(cell)}</bdi>;
+  if (!settings.length) return <bdi>{run.head.name}</bdi>;
   return (
     <>
       {settings.map((setting, number) => (

@@ -26,5 +26,5 @@ export function settingsOf(run: Run, cell: number, other: number | null): Settin
 /** One line of text. */
 export function titleOf(run: Run, cell: number): string {
   const titles = settingsOf(run, cell, null).map((setting) => setting.title);
-  return titles.join(" · ") || run.id(cell);
+  return titles.join(" · ") || run.head.name;
 }

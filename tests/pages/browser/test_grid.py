@@ -12,6 +12,7 @@ from tests.pages.browser.axe import violations
 from tests.pages.browser.large import wait_until
 from tests.pages.browser.synthetic import GUIDERS, HOSTILE, REASON, write_run
 from tests.support.browser import is_firefox
+from tests.support.run_state import run_of
 
 
 def cell(page: Any, name: str) -> Any:
@@ -254,6 +255,14 @@ def test_axe_finds_nothing(page_of, synthetic, view: str, scheme: str) -> None:
     assert violations(page) == []
 
 
+def test_axe_finds_nothing_in_a_run_of_one_cell(page_of, tmp_path: Path) -> None:
+    one = "{name: one, model: digits, label: 3, seed: 1, steps: 2, guider: cfg, value: 2}"
+    page = page_of(run_of(one, tmp_path))
+    page.get_by_role("button", name="one", exact=True).click()
+    page.get_by_role("heading", name="one", exact=True).last.wait_for()
+    assert violations(page) == []
+
+
 def test_it_fits_a_phone(page_of, synthetic) -> None:
     phone = {"viewport": {"width": 400, "height": 800}, "is_mobile": True, "has_touch": True}
     page = page_of(synthetic, **phone)
@@ -281,6 +290,10 @@ def test_what_is_in_the_window_is_printed_as_a_table(page_of, synthetic) -> None
     page.locator("main").wait_for(state="hidden")
     assert table.locator("tbody th").first.inner_text() == "euler"
     assert table.locator("td img").count() > 50
+    page.set_viewport_size({"width": 720, "height": 900})  # as paper is
+    letters = table.locator("th").evaluate_all("all => all.map(one => one.clientWidth / (1 + one.innerText.length))")
+    assert min(letters) > 3, "names are not broken into letters"
+    assert table.evaluate("one => one.getBoundingClientRect().right <= innerWidth")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert page.locator(".paper").count() == 0

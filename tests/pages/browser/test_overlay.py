@@ -75,6 +75,32 @@ def test_abrupt_changes_are_marks_between_cells(page_of, synthetic) -> None:
     assert page_of(synthetic, "#rows=guider&columns=seed&at.value=3").locator(".change.aside").count() == 4
 
 
+# Whether the whole of an element is in the window, and nothing is drawn over its corners.
+IS_ON_TOP = """one => {
+    one.style.pointerEvents = "auto"
+    const {left, top, right, bottom} = one.getBoundingClientRect()
+    return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight &&
+        [left + 3, right - 3].every(x => [top + 3, bottom - 3].every(y =>
+            one.contains(document.elementFromPoint(x, y))))
+}"""
+
+
+@pytest.mark.parametrize(
+    ("view", "size"),
+    [
+        ("#rows=guider&columns=value&hide.value=0,1,2&zoom=64", (1000, 800)),  # beside the names of rows
+        ("#rows=value&columns=guider&hide.guider=1,2,3&zoom=64", (1000, 800)),
+        ("#rows=guider,seed&columns=value&zoom=128", (500, 500)),
+    ],
+)
+def test_the_text_of_a_change_is_above_all_else(page_of, synthetic, view: str, size: tuple[int, int]) -> None:
+    page = page_of(synthetic, view, viewport={"width": size[0], "height": size[1]})
+    page.get_by_role("button", name="changes abruptly").first.focus()
+    text = page.locator(".change-text")
+    text.wait_for()
+    assert text.evaluate(IS_ON_TOP)
+
+
 def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
     page = page_of(synthetic, "#filter=guider%3Dcfg%2Ctnorm")
     page.get_by_text("Plots", exact=True).click()
