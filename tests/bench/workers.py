@@ -5,6 +5,7 @@ And how much of encoding and writing pictures a device waits for. The tables go 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def main(folder: Path) -> None:
         "",
         f"`python -m tests.bench.workers`, {count} cores, {versions()}: one process, with a thread a core, against",
         f"`--workers {count}`, {TURNS} times in turn. Seconds of whole commands, and of their pictures alone, as the",
-        "command tells them: without Ray's start, but with the models' loading.",
+        "command tells them: without Ray's start, but with the models' loading. Load of the machine before, in",
+        f"processes: {os.getloadavg()[0]:.0f}.",
         "",
         f"| sweep | pictures | one process, s | pictures, s | `--workers {count}`, s | pictures, s | times as long |",
         "| --- " * 7 + "|",
