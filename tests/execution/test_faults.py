@@ -21,7 +21,7 @@ import torch
 from cfgsweep.storage.png import hash_of_file
 from cfgsweep.system.locks import held
 from tests.support import tiny_models as tiny
-from tests.support.commands import command, finish, finish_here, started, wait_for
+from tests.support.commands import command, finish_here, started, wait_for
 from tests.support.mounts import needs_mounts, unshared
 from tests.support.run_state import records_of, state_of
 
@@ -205,7 +205,7 @@ def test_a_limit_on_the_size_of_files(labelled: Path, undisturbed: Path, tmp_pat
     assert "Traceback" not in said
     done = len(records_of_whole_lines(run))
     assert 0 < done < 16
-    finish("run", path, "--out", run, "--quiet")
+    finish_here("run", path, "--out", run, "--quiet")
     assert state_of(run) == state_of(undisturbed)
 
 
@@ -229,7 +229,7 @@ def test_a_full_disk(labelled: Path, undisturbed: Path, tmp_path: Path, file_of)
     assert "No space left on device" in full.stderr
     assert "the same command goes on" in full.stderr
     assert 0 < len(list(run.glob("images/*.png"))) < 16
-    finish("run", path, "--out", run, "--quiet")
+    finish_here("run", path, "--out", run, "--quiet")
     assert state_of(run) == state_of(undisturbed)
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 
-from tests.support.commands import Forked, finish, started, wait_for
+from tests.support.commands import Forked, finish, finish_here, started, wait_for
 from tests.support.run_state import state_of
 from tests.support.trainings import label_training, weights_of
 
@@ -64,7 +64,7 @@ def test_run(labelled: Path, tmp_path: Path, sweep_file) -> None:
     run, whole = tmp_path / "killed", tmp_path / "whole"
     kill_it_often((*words, "--out", run), pictures_in(run), random.Random(f"run {SEED}"))
     for out in (run, whole):
-        finish(*words, "--out", out)
+        finish_here(*words, "--out", out)
     assert state_of(run) == state_of(whole)
     print(f"{len(state_of(run)[1])} pictures equal")
     assert not list(run.rglob("*.tmp"))
@@ -76,11 +76,11 @@ def test_merge(labelled: Path, tmp_path: Path, sweep_file) -> None:
     file = sweep_file(yaml.safe_dump({**sweep, "seed": {"range": [1, 12 * KILLS, 1]}, "metrics": ["diversity"]}))
     run, whole = tmp_path / "killed", tmp_path / "whole"
     for number in (1, 2, 3):
-        finish("run", file, "--quiet", "--out", run, "--shard", f"{number}/3")
+        finish_here("run", file, "--quiet", "--out", run, "--shard", f"{number}/3")
     shutil.copytree(run, whole)
     kill_it_often(("merge", run, "--quiet"), pictures_in(run), random.Random(f"merge {SEED}"))
     for out in (run, whole):
-        finish("merge", out, "--quiet")
+        finish_here("merge", out, "--quiet")
     assert state_of(run) == state_of(whole)
     files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file()]
     different = [str(file) for file in files if (run / file).read_bytes() != (whole / file).read_bytes()]
@@ -96,7 +96,7 @@ def test_phase(labelled: Path, tmp_path: Path, sweep_file) -> None:
     run, whole = tmp_path / "killed", tmp_path / "whole"
     kill_it_often((*words, "--out", run), pictures_in(run), random.Random(f"phase {SEED}"))
     for out in (run, whole):
-        finish(*words, "--out", out)
+        finish_here(*words, "--out", out)
     assert state_of(run) == state_of(whole)
     assert (run / "phase.json").read_text() == (whole / "phase.json").read_text()
     print(f"{len(state_of(run)[1])} pictures and phase.json equal")
