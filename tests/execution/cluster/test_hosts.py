@@ -48,7 +48,10 @@ def test_all_that_is_on_a_host_is_killed(alone: Path, tmp_path: Path, networks: 
 def test_a_host_that_comes_later_is_used_and_its_link_is_cut(
     alone: Path, tmp_path: Path, networks: tuple[str, str], head: Host
 ) -> None:
-    """The first host's actor is suspended until the other one is at work."""
+    """The first host's actor is suspended until the other one is at work.
+
+    It may have computed the other one's rest, too, before Ray notices the cut.
+    """
     run = tmp_path / "r"
     process = head.start("run", alone.parent / "sweep.yaml", "--out", run, "--workers", 2)
     wait_for(lambda: pictures_in(run) and head.at_work(), process, SLOW_START)
@@ -63,5 +66,4 @@ def test_a_host_that_comes_later_is_used_and_its_link_is_cut(
         said = "".join(process.communicate())
     assert process.returncode == 0, said
     assert before < pictures_in(alone)
-    assert " is lost, and others do its work: " in said
     assert files_of(run) == files_of(alone)
