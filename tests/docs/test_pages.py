@@ -38,8 +38,8 @@ PAGES = {file.relative_to(ROOT).as_posix(): file.read_text() for file in FILES}
 TEXT = "\n".join(PAGES.values())
 LINKED = {**PAGES, "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_text()}
 
-COMMANDS = {page: re.findall(r"^ {4}cfgsweep (.+)$", text, re.MULTILINE) for page, text in PAGES.items()}
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+COMMANDS = {page: re.findall(r"^ {4}cfgsweep (.+)$", BLOCK.sub("", text), re.MULTILINE) for page, text in PAGES.items()}
 BLOCKS = [(page, *found) for page, text in PAGES.items() for found in BLOCK.findall(text)]
 PIPELINE = 'from tests.support import modular_pipelines\n\npipeline = modular_pipelines.build("sdxl")\n'
 BEFORE = {"docs/guiders.md": PIPELINE}  # what a page's Python blocks take as given
