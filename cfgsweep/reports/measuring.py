@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,7 +86,7 @@ class Measuring:
                 wanted.setdefault((name, e.model), []).append((place, e.conditions[0]))
         return PicturesCall([self.done[e.id] for e, _ in batch], wanted)
 
-    def _answers(self, calls: Sequence[MetricCall]) -> Iterator[Any]:
+    def _answers(self, calls: Sequence[MetricCall]) -> Generator[Any]:
         return self.metrics.measurer.answers(calls, self.run, self.metrics.by_key)
 
     def _take_over(self, name: str, e: Experiment, record: DoneRecord) -> bool:
@@ -143,14 +144,17 @@ class Measuring:
             lacking += [(members, keys)] if keys else []
         references = {key: self.metrics.reference_features(key, self.run) for _, keys in lacking for key in keys}
         calls = [self._features_calls(*one) for one in lacking]
-        answers = self._answers([call for several in calls for each in several.values() for call in each])
-        for count, ((members, keys), several) in enumerate(zip(lacking, calls, strict=True), 1):
-            seen = {identity: list(islice(answers, len(each))) for identity, each in several.items()}
-            for key in keys:
-                metric = self._cell_metric(key)
-                features = np.concatenate(seen[metric.extractor.identity]).astype(np.float64)
-                self._note(key[0], members, float(metric.measure(features, references[key].astype(np.float64))))
-            self._tell("cells measured", count, len(calls))
+        # Closed here: the traceback of an error would keep it open until its actors are gone.
+        with closing(
+            self._answers([call for several in calls for each in several.values() for call in each])
+        ) as answers:
+            for count, ((members, keys), several) in enumerate(zip(lacking, calls, strict=True), 1):
+                seen = {identity: list(islice(answers, len(each))) for identity, each in several.items()}
+                for key in keys:
+                    metric = self._cell_metric(key)
+                    features = np.concatenate(seen[metric.extractor.identity]).astype(np.float64)
+                    self._note(key[0], members, float(metric.measure(features, references[key].astype(np.float64))))
+                self._tell("cells measured", count, len(calls))
         self.finished.update(names)
 
     def _features_calls(self, members: Members, keys: Sequence[Key]) -> dict[str, list[FeaturesCall]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -94,7 +94,7 @@ class FeaturesCall:
 class Measurer(Protocol):
     """Makes calls of metrics."""
 
-    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Iterator[Any]:
+    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Generator[Any]:
         """The answers, in the order of the calls. metrics: made for the models of a run, and prepared in this process.
 
         run: where the pictures of records are.
@@ -105,7 +105,7 @@ class Measurer(Protocol):
 class LocalMeasurer:
     """Makes them in this process."""
 
-    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Iterator[Any]:
+    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Generator[Any]:
         for call in calls:
             yield call.made(metrics, [_loaded(one, run) for one in call.pictures])
 

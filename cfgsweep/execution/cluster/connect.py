@@ -16,6 +16,7 @@ from cfgsweep.models.device import cores
 from cfgsweep.system.signals import kept_handlers
 
 OBJECT_STORE = 512 * 2**20  # bytes; pictures are there until they are written
+NO_OTHER = {"RAY_ENABLE_AUTO_CONNECT": "0"}  # a call after the end starts no Ray; read once, when Ray is imported
 # Ray listens on all interfaces. It reads its token once in a process, and writes one to ~/.ray where it has none.
 OWN_CLUSTER = {
     "RAY_AUTH_MODE": "token",
@@ -34,6 +35,7 @@ def connected(request: ClusterRequest) -> Iterator[int]:
     if find_spec("ray") is None:
         raise UserError("Ray is not installed", where=request.flag, hint="pip install 'cfgsweep[ray]'")
     with ExitStack() as stack:
+        stack.enter_context(_environment(NO_OTHER))
         settings: dict[str, Any] = {"address": request.address}
         if request.is_local:
             from cfgsweep.execution.cluster.temporary import temporary_folder  # not on Windows, which has no Ray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -31,7 +31,7 @@ class ClusterMeasurer:
         self.pool = pool
         self._prepared: _Prepared | None = None
 
-    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Iterator[Any]:
+    def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Generator[Any]:
         """The answers in the order of the calls. Raises RunFailed where a call has lost its actors again and again."""
         rest = iter(calls)
         while some := list(islice(rest, AT_ONCE * self.pool.count)):
@@ -40,7 +40,7 @@ class ClusterMeasurer:
                 self._prepared = _Prepared(self.pool, metrics)
             yield from self._answers(_Calls(self._prepared, some, run))
 
-    def _answers(self, work: _Calls) -> Iterator[Any]:
+    def _answers(self, work: _Calls) -> Generator[Any]:
         schedule: Schedule[int, Slot] = Schedule(([number], len(call.pictures)) for number, call in work.calls.items())
         found: dict[int, Any] = {}
         following = 0

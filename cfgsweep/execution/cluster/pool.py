@@ -231,8 +231,11 @@ class ActorPool:
         slot.stream = getattr(slot.actor, method).options(num_returns="streaming").remote(self.tasks, *given)
 
     def leave(self, slot: Slot) -> None:
-        """Have a slot's task end; what still comes of it is dropped."""
-        if slot.stream is not None and slot.task is not None:
+        """Have a slot's task end; what still comes of it is dropped. Nothing happens where its actor is gone already.
+
+        With Ray shut down, a call of an actor would start another Ray.
+        """
+        if ray.is_initialized() and slot in self.slots and slot.stream is not None and slot.task is not None:
             slot.actor.leave.remote(slot.task)
             slot.task = None
 
