@@ -145,9 +145,8 @@ class Measuring:
         references = {key: self.metrics.reference_features(key, self.run) for _, keys in lacking for key in keys}
         calls = [self._features_calls(*one) for one in lacking]
         # Closed here: the traceback of an error would keep it open until its actors are gone.
-        with closing(
-            self._answers([call for several in calls for each in several.values() for call in each])
-        ) as answers:
+        in_order = [call for several in calls for each in several.values() for call in each]
+        with closing(self._answers(in_order)) as answers:
             for count, ((members, keys), several) in enumerate(zip(lacking, calls, strict=True), 1):
                 seen = {identity: list(islice(answers, len(each))) for identity, each in several.items()}
                 for key in keys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import cfgsweep
 from cfgsweep.metrics.base import METRICS
 from cfgsweep.metrics.feature_sets import frechet_distance, kernel_distance
 from cfgsweep.metrics.features import PixelFeatures
+from cfgsweep.metrics.fid import FID
+from cfgsweep.reports.metric_calls import LocalMeasurer
 from tests.metrics.test_picture_metrics import measured
 
 
@@ -115,6 +118,25 @@ def test_cells_of_one_number_are_not_measured_again(cli, run: Path, monkeypatch)
     assert {record["metrics"]["precision features=pixels"] for record in records_of(run)} == {1.0}
     monkeypatch.delattr(PixelFeatures, "of")
     assert "nothing to measure" in cli(*words).out
+
+
+def test_an_error_leaves_no_answers_open(run: Path, reference: Path, monkeypatch) -> None:
+    """Answers of actors would be closed when these are gone, with the traceback."""
+    opened, closed, answers_of = [], [], LocalMeasurer.answers
+
+    def answers(self: LocalMeasurer, *given: Any) -> Generator[Any]:
+        opened.append(self)
+        try:
+            yield from answers_of(self, *given)
+        finally:
+            closed.append(self)
+
+    monkeypatch.setattr(LocalMeasurer, "answers", answers)
+    monkeypatch.setattr(FID, "measure", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as error:
+        cfgsweep.measure(run, [{"fid": {"features": "pixels"}}], reference=reference, quiet=True)
+    assert error.tb is not None
+    assert opened == closed != []
 
 
 def test_cells_that_are_cut_otherwise_are_measured_anew(cli, tiny_model: Path, reference: Path, tmp_path) -> None:
