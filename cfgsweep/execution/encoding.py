@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from typing import NamedTuple
@@ -50,12 +50,17 @@ class Encoder:
     def ready(self) -> Iterator[Encoded]:
         """Those that are encoded; where too many wait, some that are not yet."""
         while self._waiting and (self._waiting[0].done() or len(self._waiting) > MOST_WAITING):
-            yield self._waiting.popleft().result()
+            yield self._first()
 
     def rest(self) -> Iterator[Encoded]:
         """All that are left."""
         while self._waiting:
-            yield self._waiting.popleft().result()
+            yield self._first()
+
+    def _first(self) -> Encoded:
+        """The first that waits, once it is encoded. It goes on waiting where Ctrl-C comes first."""
+        wait([self._waiting[0]])
+        return self._waiting.popleft().result()
 
 
 def encoded_ahead(results: Generator[Finished | Failed]) -> Generator[Finished | Failed]:

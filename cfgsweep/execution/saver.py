@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.errors import RunFailed
 from cfgsweep.execution.encoding import Encoder
 from cfgsweep.execution.job import Job
 
@@ -19,10 +20,16 @@ class Saver:
     def __enter__(self) -> Saver:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        stopped: BaseException | None = None
         with self._encoder:
             for result, file in self._encoder.rest():
-                self.job.save(result, self.batch_size, file)
+                try:
+                    self.job.save(result, self.batch_size, file)
+                except (RunFailed, KeyboardInterrupt) as problem:  # which are raised once a result is saved
+                    stopped = stopped or problem
+        if stopped and error is None:
+            raise stopped
 
     def add(self, result: Finished | Failed) -> None:
         self._encoder.add(result)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 from PIL import Image
 
 import cfgsweep
 from cfgsweep.engine.results import Failed, Finished
+from cfgsweep.errors import RunFailed
+from cfgsweep.execution import encoding
 from cfgsweep.execution.encoding import LARGE, MOST_WAITING, encoded_ahead
 from cfgsweep.execution.saver import Saver
 from cfgsweep.models.video import EncodedPicture
@@ -32,6 +35,12 @@ class Kept:
 def finished(sides: list[int]) -> Iterator[Finished]:
     for number, side in enumerate(sides):
         yield Finished(experiment(seed=number), Image.new("RGB", (side, side), (number, 0, 0)))
+
+
+def add_all(job: Kept, results: Sequence[Finished | Failed]) -> None:
+    with Saver(job, 4) as saver:
+        for result in results:
+            saver.add(result)
 
 
 def test_large_pictures_are_encoded_and_all_are_saved_in_their_order() -> None:
@@ -58,6 +67,42 @@ def test_what_was_finished_before_an_error_is_saved(error: type[BaseException]) 
     with pytest.raises(error):
         compute()
     assert len(job.saved) == 3
+
+
+@pytest.mark.parametrize("error", [RunFailed, KeyboardInterrupt])
+def test_what_was_finished_is_saved_where_a_failure_stops_the_run(error: type[BaseException]) -> None:
+    """As with --fail-fast; one of the failures comes to be saved when all else is through."""
+
+    class StoppedByFailures(Kept):
+        def save(self, result: Finished | Failed, batch_size: int, file: EncodedPicture | None = None) -> None:
+            super().save(result, batch_size, file)
+            if isinstance(result, Failed):
+                raise error(f"seed {result.experiment.seed}")
+
+    noise = Image.effect_noise((1024, 1024), 100).convert("RGB")  # which takes long to encode
+    failed = {seed: Failed(experiment(seed=seed), "for a test") for seed in (1, 3)}
+    results = [failed.get(seed, Finished(experiment(seed=seed), noise)) for seed in range(6)]
+    job = StoppedByFailures()
+    with pytest.raises(error, match="seed 1"):
+        add_all(job, results)
+    assert [e.seed for e, _ in job.saved] == list(range(6))
+
+
+def test_ctrl_c_while_it_waits_for_a_picture_loses_none(monkeypatch) -> None:
+    job, waits = Kept(), iter([KeyboardInterrupt])
+    noise = Image.effect_noise((1024, 1024), 100).convert("RGB")
+    results = [Finished(experiment(seed=seed), noise) for seed in range(MOST_WAITING + 1)]
+
+    def interrupted(futures: list) -> None:
+        for error in waits:
+            raise error
+        concurrent.futures.wait(futures)
+
+    monkeypatch.setattr(encoding, "wait", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        add_all(job, results)
+    assert [e.seed for e, _ in job.saved] == list(range(len(results)))
 
 
 def test_pictures_of_an_actor_are_encoded_ahead_and_none_is_lost_at_an_error() -> None:
