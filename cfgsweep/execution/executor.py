@@ -233,7 +233,7 @@ class Executor(ABC):
     def notice_other_kind(self, pending: Sequence[Experiment]) -> None:
         """Notice where the folder has pictures of another kind of device than those that will be made."""
         settings = self.session.settings
-        if sentence := settings.environment.other_capability(settings.compute):
+        if sentence := settings.environment.other_kind(settings.compute):
             self.session.notice_once(sentence)
 
     def _notice_unusual(self, e: Experiment, batch_size: int, default: int) -> None:

@@ -73,18 +73,21 @@ class Environment:
         """Was the folder begun on a device of the same kind?"""
         return self.found is not None and kind(self.found.device) == kind(compute.device)
 
-    def capability(self, compute: Compute) -> str | None:
-        """That with which the folder was begun on this kind of device; in a new one that of the device."""
-        before = self.found.capability if self.found and self._is_alike(compute) else None
-        return before or self.machine.capability(compute)
+    def begun_on(self, compute: Compute) -> DeviceKind:
+        """With what the folder was begun, where its device is as this one; in a new folder what computes now."""
+        here = self.machine.kind(compute)
+        if self.found is None or not self._is_alike(compute):
+            return here
+        name = self.found.device_name or here.name
+        return DeviceKind(name, self.found.capability or (here.capability if name == here.name else None))
 
-    def other_capability(self, compute: Compute) -> str | None:
-        """A sentence where a folder of one kind was begun with code for another kind of processor than runs here."""
-        before, now = self.capability(compute), self.machine.capability(compute)
+    def other_kind(self, compute: Compute) -> str | None:
+        """A sentence where a folder of one kind was begun on another kind of device than computes now."""
+        before, now = self.begun_on(compute), self.machine.kind(compute)
         if before == now or self.mixed:
             return None
         return (
-            f"this run was begun on a {kind(compute.device)} with {before}; here it is {now}, "
+            f"this run was begun on {before}; here it is {now}, "
             "and new pictures may differ from those there in their last bits"
         )
 
@@ -185,14 +188,15 @@ class Environment:
 
     def as_json(self, compute: Compute) -> dict[str, object]:
         """The fields of environment.json as they are now."""
+        begun_on = self.begun_on(compute)
         return {
             "command": self.command,
             **({"shard": str(self.shard)} if self.shard else {}),
             "versions": versions(),
             "platform": platform.platform(),
             "device": compute.device,
-            "device_name": self.machine.describe(compute),
-            "capability": self.capability(compute),
+            "device_name": begun_on.name,
+            "capability": begun_on.capability,
             **({"kinds": [KindEntry.of(kind).model_dump() for kind in self.kinds]} if self.kinds else {}),
             "dtype": compute.dtype_name,
             "threads": 1 if compute.device == "cpu" else None,

@@ -289,7 +289,7 @@ def test_the_kind_of_processor_that_a_run_was_begun_on_is_kept(made: Path, run: 
     file.write_text(json.dumps({**json.loads(file.read_text()), "capability": "AVX of old"}))
     for _ in range(2):
         next((run / "shards/1-of-3/images").iterdir()).unlink()
-        assert "this run was begun on a cpu with AVX of old" in cli("run", run / "shards/1-of-3").err
+        assert "this run was begun on cpu with AVX of old" in cli("run", run / "shards/1-of-3").err
         assert json.loads(file.read_text())["capability"] == "AVX of old"
 
 
@@ -380,4 +380,4 @@ def test_a_run_that_goes_on_on_another_kind_of_cpu_says_so(made: Path, tmp_path:
         for kind in ({}, default)
     )
     assert "this run was begun on" not in first.stderr + first.stdout
-    assert "; here it is DEFAULT, and new pictures may differ" in second.stderr + second.stdout
+    assert "; here it is cpu with DEFAULT, and new pictures may differ" in second.stderr + second.stdout

@@ -8,6 +8,8 @@ import pytest
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute
+from cfgsweep.models.device_kind import DeviceKind
+from cfgsweep.models.machine import Machine
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.environment import Environment
 from cfgsweep.storage.records import EnvironmentRecord, ModelEntry
@@ -40,3 +42,35 @@ def test_versions_are_compared_library_by_library() -> None:
     with pytest.raises(UserError, match="another version of pillow") as error:
         alike.add(FOUND.model_copy(update={"versions": {"torch": "2", "pillow": "11"}}), Path("c"))
     assert "12, as in b" in str(error.value)
+
+
+A100, H100, H200 = DeviceKind("A100", "8.0"), DeviceKind("H100", "9.0"), DeviceKind("H200", "9.0")
+
+
+class MachineWith(Machine):
+    def __init__(self, kind: DeviceKind):
+        self.has = kind
+
+    def describe(self, compute: Compute) -> str:
+        return self.has.name
+
+    def capability(self, compute: Compute) -> str | None:
+        return self.has.capability
+
+
+@pytest.mark.parametrize("before", [A100, H200, H100])
+def test_a_run_that_goes_on_on_another_card_says_so_and_keeps_that_of_its_beginning(before: DeviceKind) -> None:
+    """Also where only their names differ."""
+    found = FOUND.model_copy(update={"device_name": before.name, "capability": before.capability})
+    compute = Compute("cuda", "float16", 1)
+    environment = Environment(found, SilentDisplay(), machine=MachineWith(H100))
+    written = environment.as_json(compute)
+    assert (written["device_name"], written["capability"]) == before
+    notice = environment.other_kind(compute)
+    assert (notice is None) == (before == H100)
+    assert notice is None or notice.startswith(f"this run was begun on {before}; here it is {H100}, ")
+
+
+def test_a_folder_that_does_not_say_its_card_is_not_taken_for_another_one() -> None:
+    environment = Environment(FOUND, SilentDisplay(), machine=MachineWith(H100))
+    assert environment.other_kind(Compute("cuda", "float16", 1)) is None
