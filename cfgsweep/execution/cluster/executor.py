@@ -126,7 +126,8 @@ class ClusterExecutor(Executor):
 
     @property
     def processes(self) -> int:
-        return len(self.pool.slots)
+        """Those that have started: more may be asked for than the cluster has room for."""
+        return max(1, self.pool.kinds().total())
 
     def held(self, source: Source) -> ActorHeld:
         if source not in self._held:

@@ -15,6 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from cfgsweep.errors import RunFailed, UserError, shorten
 from cfgsweep.execution.cluster.actor import Introduction, ModelActor, Setup
 from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.models import device_memory
 from cfgsweep.models.device import cores
 from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.storage.environment import versions
@@ -154,13 +155,13 @@ class ActorPool:
     # Questions ----------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, *given: object) -> Any:
-        """What an idle actor answers. Another one is asked where the first is lost. Raises what it raises."""
+        """What an idle actor answers, or raises. Another is asked where one is lost or has not memory enough."""
         for _ in range(MOST_FAILED_STARTS):
             slot = self.wait_for_idle()
             try:
                 return _value(getattr(slot.actor, method).remote(*given))
-            except RayError as error:
-                self._replace(slot, error)
+            except Exception as error:
+                self._without_answer(slot, error)
         raise RunFailed("workers are lost when they are asked about the model", hint="is there memory enough for it?")
 
     def ask_each_kind(self, method: str, *given: object) -> list[Any]:
@@ -171,8 +172,8 @@ class ActorPool:
         for slot in asked.values():
             try:
                 found.append(_value(getattr(slot.actor, method).remote(*given)))
-            except RayError as error:
-                self._replace(slot, error)
+            except Exception as error:
+                self._without_answer(slot, error)
         return found or [self.ask(method, *given)]
 
     def prepare(self, key: object, method: str, given: tuple[object, ...], accept: Callable[[Slot, Any], None]) -> None:
@@ -182,12 +183,11 @@ class ActorPool:
         """
 
         def prepared(slot: Slot, answer: Any) -> None:
-            slot.failed_starts = 0
+            slot.prepared, slot.failed_starts = key, 0
             accept(slot, answer)
 
         for slot in self.slots:
             if slot.idle and slot.prepared != key:
-                slot.prepared = key
                 slot.question, slot.then = getattr(slot.actor, method).remote(*given), prepared
 
     def refuse(self, slot: Slot, reason: str) -> None:
@@ -196,6 +196,15 @@ class ActorPool:
         self.refusals.append(reason)
         self.slots.remove(slot)
         ray.kill(slot.actor)
+
+    def _without_answer(self, slot: Slot, error: Exception) -> None:
+        """Replace an actor that is lost, and use one no more that has not memory enough. Raises other errors."""
+        if isinstance(error, RayError):
+            self._replace(slot, error)
+        elif device_memory.is_out_of_memory(error):
+            self.refuse(slot, f"it has not memory enough: {shorten(str(error), 160)}")
+        else:
+            raise error
 
     def wait_for_idle(self) -> Slot:
         """An actor that has nothing to do, as soon as there is one; results that nobody waits for are dropped."""
@@ -270,6 +279,9 @@ class ActorPool:
             self.refuse(slot, error.problem)
             if not self.slots:
                 raise
+            return
+        except (RuntimeError, MemoryError) as error:
+            self._without_answer(slot, error)
             return
         finally:
             slot.question = slot.then = None

@@ -16,7 +16,9 @@ IN_ITS_PROCESS = """
 import json
 from contextlib import suppress
 
-from cfgsweep.errors import UserError
+import torch
+
+from cfgsweep.errors import RunFailed, UserError
 from cfgsweep.execution.cluster.connect import connected
 from cfgsweep.execution.cluster.request import ClusterRequest
 
@@ -26,22 +28,37 @@ with suppress(UserError), connected(ClusterRequest(address="no address")):
 import ray
 from ray._private.auto_init_hook import enable_auto_connect
 
-from cfgsweep.execution.cluster.actor import Setup
+from cfgsweep.execution.cluster.actor import Introduction, Setup
+from cfgsweep.execution.cluster.executor import ClusterExecutor
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.system.display import SilentDisplay
 
 
 class Method:
-    def __init__(self):
-        self.calls = []
+    def __init__(self, answer=None):
+        self.calls, self.answer = [], answer
 
     def remote(self, *given):
         self.calls.append(given)
+        return self.answer
 
 
 class Actor:
-    def __init__(self):
-        self.leave = Method()
+    def __init__(self, answer=None):
+        self.leave, self.held = Method(), Method(answer)
+
+
+def value_of(reference):
+    "What Ray does: it raises what was raised in the actor."
+    if isinstance(reference, BaseException):
+        raise reference
+    return reference
+
+
+ray.get, ray.wait, ray.kill = value_of, lambda references, **_: (references, []), lambda actor: None
+INTRODUCTION = Introduction("host", 1, DeviceKind("NVIDIA H100", "9.0"), ())
+FULL = torch.OutOfMemoryError("CUDA out of memory")
 
 
 def pool_of(*slots):
@@ -54,14 +71,43 @@ def left(there=True, refused=False):
     "What a slot's actor is told by `leave`."
     slot = Slot(Actor(), stream=object(), task=1)
     pool = pool_of(slot)
-    ray.is_initialized, ray.kill = lambda: there, lambda actor: None
+    ray.is_initialized = lambda: there
     if refused:
         pool.refuse(slot, "others")
     pool.leave(slot)
     return slot.actor.leave.calls
 
 
+def prepared():
+    "The actors that are left and those that are prepared, when the first has not memory enough to prepare."
+    slots = [Slot(Actor(answer), introduction=INTRODUCTION) for answer in (FULL, "fingerprints")]
+    pool, accepted, before = pool_of(*slots), [], []
+    pool.prepare("model", "held", (), lambda slot, answer: accepted.append(answer))
+    before = [slot.prepared for slot in slots]
+    assert list(pool.events()) == []
+    return before, [slot.prepared for slot in pool.slots], accepted, pool.refusals
+
+
+def asked(*answers):
+    "The answer to a question; the reason where all actors are refused."
+    pool = pool_of(*(Slot(Actor(answer), introduction=INTRODUCTION) for answer in answers))
+    try:
+        return pool.ask("held")
+    except RunFailed as error:
+        return error.problem, error.hint
+
+
+def processes():
+    "Of two actors and one that was never placed."
+    pool = pool_of(*(Slot(Actor(), introduction=known) for known in (INTRODUCTION, None, INTRODUCTION)))
+    return ClusterExecutor(None, pool).processes
+
+
 found = {
+    "prepared": prepared(),
+    "asked": asked(FULL, "native size"),
+    "asked in vain": asked(FULL, FULL),
+    "processes": processes(),
     "connects by itself": enable_auto_connect,
     "left": left(),
     "left without Ray": left(there=False),
@@ -84,3 +130,16 @@ def test_no_call_starts_a_ray_of_its_own(found: dict[str, object]) -> None:
     assert found["connects by itself"] is False
     assert found["left"] == [[1]]
     assert found["left without Ray"] == found["left when refused"] == []
+
+
+def test_an_actor_without_memory_for_an_answer_is_used_no_more(found: dict[str, object]) -> None:
+    """The batch is not halved for it, and it does not count as prepared."""
+    refusal = "it has not memory enough: CUDA out of memory"
+    assert found["prepared"] == [[None, None], ["model"], ["fingerprints"], [refusal]]
+    assert found["asked"] == "native size"
+    assert found["asked in vain"] == ["no worker is left", refusal]
+
+
+def test_a_worker_that_was_never_placed_computes_no_batch(found: dict[str, object]) -> None:
+    """`batch_seconds` is what a batch takes one process."""
+    assert found["processes"] == 2
