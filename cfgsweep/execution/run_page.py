@@ -67,11 +67,11 @@ class RunPage:
 
     def stop(self) -> None:
         """The run was stopped. It ends soon, also where there is much."""
-        if self._live is not None:
+        if len(self.experiments) <= WRITTEN_AT_A_STOP:
+            self.end()
+        elif self._live is not None:
             with self._without_it_if_that_fails():
                 self._live.stop()
-        elif len(self.experiments) <= WRITTEN_AT_A_STOP:
-            self.end()
         elif self._is_wanted:
             self.session.display.notice(
                 f"a page of so many pictures takes long: `cfgsweep page {self.run.folder}` writes it"

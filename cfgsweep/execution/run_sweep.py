@@ -100,13 +100,13 @@ def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
                 failed = compute(session, executor, experiments, accepted)
                 if sweep.compare is not None:
                     failed = [*failed, *_add_controls(place, session, executor, sweep.compare, experiments, metrics)]
+                display.close()
+                measure(session.run_folder, sweep, experiments, metrics, display)
             except (KeyboardInterrupt, RunFailed):
                 display.close()
                 _write_what_there_is(session.run_folder, sweep, experiments, display)
                 page.stop()
                 raise
-            display.close()
-            measure(session.run_folder, sweep, experiments, metrics, display)
         grids = draw_grids(session.run_folder, sweep, experiments)
         if sweep.compare is not None:
             _tell_comparison(session.run_folder, sweep.compare, experiments, display)

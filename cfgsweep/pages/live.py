@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from cfgsweep.pages.current import made_of
 from cfgsweep.pages.data import PageData
 from cfgsweep.pages.thumbs import make_thumbs
 from cfgsweep.pages.write import write_alone, write_head, write_scripts, writing
@@ -42,8 +41,11 @@ class LivePage:
             self._write(self._page.data)
 
     def stop(self) -> None:
-        """Write what has come, as a page of a run that does not go on."""
-        self._write(dataclasses.replace(self._page.data, is_running=False, made_of=made_of(self.run)))
+        """Write what has come, as a page of a run that does not go on.
+
+        It does not count as current: numbers that were measured since, and controls, are not on it.
+        """
+        self._write(dataclasses.replace(self._page.data, is_running=False))
 
     def _write(self, data: PageData) -> None:
         with writing(self.run.page):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cfgsweep
+from cfgsweep.errors import RunFailed
 from cfgsweep.execution.job import Job
 from cfgsweep.pages import live
 from cfgsweep.pages.live import LivePage
@@ -188,6 +189,27 @@ def test_a_run_that_is_stopped_has_a_page_of_what_there_is(
         cfgsweep.run(sweep_file(SWEEP), out=tmp_path / "r", live=is_live, quiet=True)
     page = WrittenPage(tmp_path / "r/page")
     assert (page.head["state"], len(page.plan["ids"]), len(page.results)) == ("done", 12, 5)
+
+
+@pytest.mark.parametrize(("is_live", "error"), [(True, KeyboardInterrupt), (False, RunFailed)])
+def test_a_run_that_is_stopped_while_it_measures_has_grids_and_a_page(
+    sweep_file, tmp_path: Path, monkeypatch, is_live: bool, error: type[BaseException]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from cfgsweep.errors import RunFailed\n"
+        "from cfgsweep.metrics.base import GroupMetric\n"
+        "class Stops(GroupMetric):\n"
+        "    def measure(self, images):\n"
+        f"        raise {error.__name__}('stopped')\n"
+    )
+    sweep = sweep_file(SWEEP.replace("sharpness", "mine.py:Stops"))
+    with pytest.raises(error):
+        cfgsweep.run(sweep, out=tmp_path / "r", live=is_live, quiet=True, allow_code=True)
+    assert list((tmp_path / "r/grids").iterdir())
+    page = WrittenPage(tmp_path / "r/page")
+    assert (page.head["state"], len(page.results)) == ("done", 12)
+    assert all("contrast" in found for found in page.results.values()), "measured before"
 
 
 def test_a_comparison_writes_the_page_where_it_is_not_of_the_run(run: Path, cli) -> None:
