@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from cfgsweep.engine.diagnostics import Diagnostics
 from cfgsweep.engine.observer import EngineObserver, Tally
@@ -29,6 +30,8 @@ from cfgsweep.storage.environment import versions
 from cfgsweep.storage.png import encoded
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.quiet import quiet_libraries
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,15 @@ class OutOfMemory:
 
 
 class ModelActor:
-    """The model that was used last stays loaded."""
+    """The model that was used last stays loaded. The device may not have memory enough for it and metrics together:
+    metrics then take its place, and a model that is loaded takes theirs.
+    """
 
     def __init__(self, setup: Setup):
         self.setup = setup
         self._held: HeldModel | None = None
         self._metrics: ActorMetrics | None = None
+        self._metrics_setup: MetricsSetup | None = None
         self._left: set[int] = set()
         with suppress(OSError):  # another machine may not have it, nor need it
             os.chdir(setup.folder)
@@ -122,6 +128,7 @@ class ModelActor:
         names: tuple[Sequence[str], Sequence[str], Sequence[Source]],
     ) -> dict[str, str]:
         """Load a model and check it with the experiments; returns its fingerprints, by the names."""
+        self._metrics = None  # free their memory for batches; `prepare_metrics` makes them anew in any case
         with quiet_libraries("torch"):
             held = self._held_of(source, compute)
             held.check(experiments)
@@ -156,18 +163,16 @@ class ModelActor:
 
     def prepare_metrics(self, setup: MetricsSetup) -> dict[Key, dict[str, str]]:
         """Make metrics, and load what they compute with; returns what their numbers depend on."""
-        self._metrics = None  # free its memory first
-        device = Machine().choose(self.setup.device, self.setup.dtype).device
+        self._metrics, self._metrics_setup = None, setup  # free their memory first
         with quiet_libraries("torch"):
-            self._metrics = ActorMetrics(setup, device)
-            return self._metrics.provenance()
+            return self._made_metrics().provenance()
 
     def measure(self, number: int, calls: Sequence[SentCall]) -> Iterator[Found]:
         """Make calls of the metrics, until `leave` is called with this number."""
-        assert self._metrics is not None
         with quiet_libraries("torch"):
-            for place, answer in enumerate(self._metrics.answers(calls)):
-                yield Found(place, answer)
+            metrics = self._made_metrics()
+            for place, (call, sent) in enumerate(calls):
+                yield Found(place, self._with_room(partial(metrics.answer, call, sent)))
                 if number in self._left:
                     return
 
@@ -175,10 +180,29 @@ class ModelActor:
         """Compute no more of this task."""
         self._left.add(number)
 
+    def _made_metrics(self) -> ActorMetrics:
+        """The metrics, made again where a model has taken their place."""
+        if self._metrics is None:
+            assert self._metrics_setup is not None
+            device = Machine().choose(self.setup.device, self.setup.dtype).device
+            self._metrics = self._with_room(partial(ActorMetrics, self._metrics_setup, device))
+        return self._metrics
+
+    def _with_room(self, found: Callable[[], Result]) -> Result:
+        """What a function returns; where memory does not suffice, it is called again without the model."""
+        try:
+            return found()
+        except (RuntimeError, MemoryError) as error:
+            if self._held is None or not device_memory.is_out_of_memory(error):
+                raise
+        compute, self._held = self._held.compute, None
+        device_memory.release_memory(compute)
+        return found()
+
     def _held_of(self, source: Source, compute: Compute) -> HeldModel:
         compute = self._share(compute)
         if self._held is None or self._held.source != source:
-            self._held = None  # free its memory first
+            self._held = self._metrics = None  # free their memory first
             self._held = HeldModel(source, compute, load_model(source, compute))
         return self._held
 

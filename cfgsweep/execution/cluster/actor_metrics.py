@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -42,11 +42,9 @@ class ActorMetrics:
         """What the numbers of each depend on."""
         return {key: dict(metric.provenance()) for key, metric in self.by_key.items()}
 
-    def answers(self, calls: Sequence[SentCall]) -> Iterator[object]:
-        for call, sent in calls:
-            with threads_per_operation(self.setup.threads) if self.device == "cpu" else nullcontext():
-                answer = call.made(self.by_key, list(map(_decoded, sent)))
-            yield answer
+    def answer(self, call: MetricCall, sent: Sequence[bytes | Picture]) -> object:
+        with threads_per_operation(self.setup.threads) if self.device == "cpu" else nullcontext():
+            return call.made(self.by_key, list(map(_decoded, sent)))
 
 
 def _decoded(sent: bytes | Picture) -> Picture:
