@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.cluster.actor import Found
 from cfgsweep.execution.cluster.actor_metrics import MetricsSetup, SentCall
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
-from cfgsweep.execution.cluster.schedule import Schedule
+from cfgsweep.execution.cluster.schedule import Schedule, Unit
 from cfgsweep.execution.cluster.spread import spread
 from cfgsweep.metrics.spec import MetricSpec
 from cfgsweep.models.video import Picture
@@ -21,7 +21,7 @@ from cfgsweep.reports.metric_calls import Key, MetricCall, MetricsByKey
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 
-AT_ONCE = 8  # calls an actor, of which the pictures of a reference set are in memory
+AT_ONCE = 2  # calls for an actor, one of them waiting: pictures of a reference set are in this process's memory
 
 
 class ClusterMeasurer:
@@ -33,24 +33,38 @@ class ClusterMeasurer:
 
     def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Generator[Any]:
         """The answers in the order of the calls. Raises RunFailed where a call has lost its actors again and again."""
-        rest = iter(calls)
-        while some := list(islice(rest, AT_ONCE * self.pool.count)):
-            self.pool.settle_kind(None)
-            if self._prepared is None or self._prepared.metrics is not metrics:
-                self._prepared = _Prepared(self.pool, metrics)
-            yield from self._answers(_Calls(self._prepared, some, run))
+        numbered = enumerate(calls)
+        first = next(numbered, None)
+        if first is None:
+            return
+        self.pool.settle_kind(None)
+        if self._prepared is None or self._prepared.metrics is not metrics:
+            self._prepared = _Prepared(self.pool, metrics)
+        rest = chain([first], numbered)
+        del first  # its pictures are in memory no longer than those of others
+        yield from self._answers(_Calls(self._prepared, run), rest)
 
-    def _answers(self, work: _Calls) -> Generator[Any]:
-        schedule: Schedule[int, Slot] = Schedule(([number], len(call.pictures)) for number, call in work.calls.items())
+    def _answers(self, work: _Calls, rest: Iterator[tuple[int, MetricCall]]) -> Generator[Any]:
+        schedule: Schedule[int, Slot] = Schedule(())
+        self._add(schedule, work, rest)
         found: dict[int, Any] = {}
         following = 0
         for number, answer in spread(self.pool, schedule, work):
             if isinstance(answer, str):
                 raise RunFailed(answer, hint="the same command goes on from here")
             found[number] = answer.value
+            del work.calls[number]
+            self._add(schedule, work, rest)
             while following in found:
                 yield found.pop(following)
                 following += 1
+
+    def _add(self, schedule: Schedule[int, Slot], work: _Calls, rest: Iterator[tuple[int, MetricCall]]) -> None:
+        """Add calls until there are as many as the actors that have started are to have."""
+        wanted = AT_ONCE * max(1, self.pool.kinds().total())
+        for number, call in islice(rest, max(0, wanted - len(work.calls))):
+            work.calls[number] = call
+            schedule.add(Unit({number: None}, float(len(call.pictures))))
 
 
 class _Prepared:
@@ -73,12 +87,13 @@ class _Prepared:
 
 
 class _Calls:
-    """Making some calls, which have numbers."""
+    """Making calls, which have numbers. calls: those that are not answered yet."""
 
     method = "measure"
 
-    def __init__(self, prepared: _Prepared, calls: Sequence[MetricCall], run: RunFolder):
-        self.needs, self.calls, self.run = prepared, dict(enumerate(calls)), run
+    def __init__(self, prepared: _Prepared, run: RunFolder):
+        self.needs, self.run = prepared, run
+        self.calls: dict[int, MetricCall] = {}
 
     def prepare_others(self) -> None:
         self.needs.prepare_others()

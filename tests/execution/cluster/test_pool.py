@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.slow, with_ray]
 
 IN_ITS_PROCESS = """
 import json
+from collections import Counter
 from contextlib import suppress
 
 import torch
@@ -28,10 +29,12 @@ with suppress(UserError), connected(ClusterRequest(address="no address")):
 import ray
 from ray._private.auto_init_hook import enable_auto_connect
 
-from cfgsweep.execution.cluster.actor import Introduction, Setup
+from cfgsweep.execution.cluster.actor import Found, Introduction, Setup
 from cfgsweep.execution.cluster.executor import ClusterExecutor
-from cfgsweep.execution.cluster.pool import ActorPool, Slot
+from cfgsweep.execution.cluster.measurer import ClusterMeasurer
+from cfgsweep.execution.cluster.pool import ActorPool, Came, Slot, Through
 from cfgsweep.models.device_kind import DeviceKind
+from cfgsweep.reports.metric_calls import FeaturesCall
 from cfgsweep.system.display import SilentDisplay
 
 
@@ -103,7 +106,47 @@ def processes():
     return ClusterExecutor(None, pool).processes
 
 
+class Inline:
+    "A pool whose actors answer with a picture of the call, the one that was asked last first."
+
+    mixed = False
+
+    def __init__(self, actors):
+        self.slots, self.at_work, self.answered = [Slot(None) for _ in range(actors)], {}, 0
+
+    settle_kind = prepare = leave = lambda *_: None
+
+    def kinds(self):
+        return Counter({"kind": len(self.slots)})
+
+    def ready(self, key):
+        return [slot for slot in self.slots if slot not in self.at_work]
+
+    def begin(self, slot, method, sent):
+        self.at_work[slot] = sent
+
+    def events(self):
+        slot, sent = self.at_work.popitem()
+        for number, (_, pictures) in enumerate(sent):
+            self.answered += 1
+            yield Came(slot, Found(number, pictures[0]))
+        yield Through(slot)
+
+
+def measured(actors):
+    "The answers to calls, and how many of these there were at most that had no answer yet."
+    pool, waiting = Inline(actors), []
+
+    def calls():
+        for number in range(50):
+            waiting.append(number + 1 - pool.answered)
+            yield FeaturesCall([number], ("fid", "digits"))
+
+    return list(ClusterMeasurer(pool).answers(calls(), None, {})), max(waiting)
+
+
 found = {
+    "measured": [measured(actors) for actors in (1, 3)],
     "prepared": prepared(),
     "asked": asked(FULL, "native size"),
     "asked in vain": asked(FULL, FULL),
@@ -143,3 +186,9 @@ def test_an_actor_without_memory_for_an_answer_is_used_no_more(found: dict[str, 
 def test_a_worker_that_was_never_placed_computes_no_batch(found: dict[str, object]) -> None:
     """`batch_seconds` is what a batch takes one process."""
     assert found["processes"] == 2
+
+
+def test_few_calls_of_metrics_are_in_memory(found: dict[str, object]) -> None:
+    """Those of a reference set have its pictures: two for each actor, and answers are in the order of the calls."""
+    numbers = list(range(50))
+    assert found["measured"] == [[numbers, 2], [numbers, 6]]
