@@ -78,8 +78,7 @@ def _merge(shards: Shards, device: str, mixed: bool, wait: bool, display: Displa
     target = RunFolder(shards.run)
     environment = shards.environment(target, mixed)
     sweep, experiments = _sweep_of(shards, environment, with_code)
-    if environment.kinds:
-        shards.check_roots(target, experiments)
+    shards.check_roots(target, experiments)
     metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(device, sweep))
     target.create()
     with held(target.folder, wait, display.notice):

@@ -1,12 +1,13 @@
-"""Whether several run folders' pictures were made alike, to the last bits, by what their environment.json says."""
+"""Whether several run folders' pictures were made alike, to the last bits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from cfgsweep.errors import UserError
 from cfgsweep.models.device import kind
+from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.storage.environment import LIBRARIES
 from cfgsweep.storage.records import EnvironmentRecord, KindEntry, merged
 
@@ -22,26 +23,31 @@ class Alike:
         self.mixed = mixed
         self.environment: EnvironmentRecord | None = None  # of all folders so far together
         self._known: dict[str, tuple[object, Path]] = {}  # every fact, and the folder that had it first
+        self._kinds: dict[DeviceKind, None] = {}  # of all folders so far
 
-    def add(self, environment: EnvironmentRecord, folder: Path) -> None:
-        """Raises UserError where the folder's pictures were made otherwise."""
-        for what, fact in _facts(environment, self.mixed):
+    def add(self, environment: EnvironmentRecord, folder: Path, made_on: Collection[DeviceKind] = ()) -> None:
+        """Raises UserError where the folder's pictures were made otherwise.
+
+        made_on: kinds of device by the records of its pictures. environment.json has that on which the folder was
+        begun, and a run can have gone on on another.
+        """
+        kinds = dict.fromkeys([*made_on, *(environment.all_kinds if environment.kinds or not made_on else [])])
+        if not self.mixed and len(kinds) > 1:
+            given, anew = " and ".join(map(str, kinds)), "; or remove this folder, and compute the shard on one kind"
+            hint = "`--mixed` allows it" + (anew if environment.shard else "")
+            raise UserError("several kinds of device", where=str(folder), given=given, allowed="one kind", hint=hint)
+        facts = [] if self.mixed else list(_kind(environment, kinds))
+        for what, fact in [*facts, *_facts(environment)]:
             before, first = self._known.setdefault(what, (fact, folder))
             if fact != before:
                 raise UserError(f"another {what}", where=str(folder), given=fact, allowed=f"{before}, as in {first}")
-        self.environment = self._together(environment)
-
-    def _together(self, environment: EnvironmentRecord) -> EnvironmentRecord:
-        before = self.environment or environment
-        kinds = dict.fromkeys([*before.all_kinds, *environment.all_kinds])
-        several = [KindEntry.of(kind) for kind in kinds] if self.mixed and len(kinds) > 1 else before.kinds
-        return merged(before, environment).model_copy(update={"kinds": several})
+        self._kinds |= kinds
+        several = [KindEntry.of(kind) for kind in self._kinds] if len(self._kinds) > 1 else None
+        self.environment = merged(self.environment or environment, environment).model_copy(update={"kinds": several})
 
 
-def _facts(environment: EnvironmentRecord, mixed: bool) -> Iterator[tuple[str, object]]:
+def _facts(environment: EnvironmentRecord) -> Iterator[tuple[str, object]]:
     """What is known of a folder, by its name in an error."""
-    if not mixed:
-        yield from _kind(environment)
     yield "dtype", environment.dtype
     for library in LIBRARIES:
         if library in environment.versions:
@@ -54,10 +60,9 @@ def _facts(environment: EnvironmentRecord, mixed: bool) -> Iterator[tuple[str, o
             yield f"batch size of {name} at {size}", rows
 
 
-def _kind(environment: EnvironmentRecord) -> Iterator[tuple[str, object]]:
-    if environment.kinds:
-        yield "kind of device", " and ".join(map(str, environment.all_kinds))
-        return
-    yield "kind of device", environment.device_name or kind(environment.device)
-    if environment.capability is not None:
-        yield "kind of processor", environment.capability
+def _kind(environment: EnvironmentRecord, made_on: Collection[DeviceKind]) -> Iterator[tuple[str, object]]:
+    """made_on: the one kind of its pictures, if it is known."""
+    for name, capability in made_on or [DeviceKind(kind(environment.device), environment.capability)]:
+        yield "kind of device", name
+        if capability is not None:
+            yield "kind of processor", capability

@@ -29,6 +29,13 @@ def made_in(run: RunFolder, experiments: Iterable[Experiment]) -> Iterator[Made]
             yield e, kind
 
 
+def kinds_in(run: RunFolder) -> list[DeviceKind]:
+    """All kinds that have made pictures in a folder, as far as they are known."""
+    environment = run.kept_environment()
+    made = (kind_of_picture(r, environment) for r in run.records().values() if isinstance(r, DoneRecord))
+    return list(dict.fromkeys(filter(None, made)))
+
+
 def kinds_of_roots(made: Iterable[Made]) -> dict[StartKey, Counter[DeviceKind]]:
     """For every root that has pictures, how many are of which kind."""
     found: dict[StartKey, Counter[DeviceKind]] = {}

@@ -11,7 +11,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.picture_copies import copy_picture
-from cfgsweep.storage.picture_kinds import kind_of_roots, made_in
+from cfgsweep.storage.picture_kinds import kind_of_roots, kinds_in, made_in
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.shard_of import ShardOf
@@ -64,7 +64,7 @@ class Shards:
         before = run.kept_environment()
         alike = Alike(mixed or bool(before and before.kinds))
         if before is not None:
-            alike.add(before, run.folder)
+            alike.add(before, run.folder, kinds_in(run))
         for number, shard in self.begun.items():
             found, place = shard.kept_environment(), ShardOf(number, self.count)
             if found is None:
@@ -72,7 +72,7 @@ class Shards:
                 raise UserError("environment.json is not whole", where=str(shard.folder), hint=hint)
             if (shard_of := ShardOf.recorded(found.shard)) not in (None, place):
                 raise UserError("the folder of another shard", where=str(shard.folder), given=str(shard_of))
-            alike.add(found, shard.folder)
+            alike.add(found, shard.folder, kinds_in(shard))
         assert alike.environment is not None
         return alike.environment.model_copy(update={"shard": None})
 
@@ -93,7 +93,7 @@ class Shards:
                         where=str(shard.folder),
                         given=str(kind),
                         allowed=f"{before}, as in {first}",
-                        hint="compute shards that share an initial noise on one kind, or cut into fewer shards",
+                        hint="remove this folder and compute the shard on that kind, or cut into fewer shards",
                     )
 
 
