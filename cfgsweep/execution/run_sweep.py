@@ -78,7 +78,7 @@ def _run_at(place: Workplace, session: RunSession, sweep: Sweep) -> Run:
         display.notice(caution)
     settings = session.settings
     device = place.device_here(settings.compute.device)
-    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device).by(place.measurer())
+    metrics = RunMetrics(sweep.metrics, experiments, settings.sources, device).by(place.measurer(session))
     with session.at_work():
         _notice_other_pictures(session.run_folder, experiments, display)
         executor = _executor_of_missing(place, session, experiments)

@@ -24,8 +24,8 @@ class Workplace:
 
         return LocalExecutor(session)
 
-    def measurer(self) -> Measurer:
-        """What makes calls of metrics."""
+    def measurer(self, session: RunSession | None = None) -> Measurer:
+        """What makes calls of metrics. session: that computes other pictures as well, if there is one."""
         return LocalMeasurer()
 
     def device_here(self, device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
@@ -27,8 +27,9 @@ AT_ONCE = 2  # calls for an actor, one of them waiting: pictures of a reference 
 class ClusterMeasurer:
     """Has the calls of metrics made by actors, in any order."""
 
-    def __init__(self, pool: ActorPool):
-        self.pool = pool
+    def __init__(self, pool: ActorPool, settle_kind: Callable[[], None]):
+        """settle_kind: is called before actors are asked, since one kind of device measures as well."""
+        self.pool, self._settle_kind = pool, settle_kind
         self._prepared: _Prepared | None = None
 
     def answers(self, calls: Iterable[MetricCall], run: RunFolder, metrics: MetricsByKey) -> Generator[Any]:
@@ -37,7 +38,7 @@ class ClusterMeasurer:
         first = next(numbered, None)
         if first is None:
             return
-        self.pool.settle_kind(None)
+        self._settle_kind()
         if self._prepared is None or self._prepared.metrics is not metrics:
             self._prepared = _Prepared(self.pool, metrics)
         rest = chain([first], numbered)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cfgsweep.execution.cluster.executor import ActorMachine, ClusterExecutor
 from cfgsweep.execution.cluster.measurer import ClusterMeasurer
 from cfgsweep.execution.cluster.pool import ActorPool
@@ -23,12 +25,17 @@ class ClusterWorkplace(Workplace):
         return cls(ActorPool.start(request, count, options.device, options.dtype, display))
 
     def executor(self, session: RunSession) -> ClusterExecutor:
-        found = session.settings.environment.found
-        self.pool.settle_kind(found.kind if found else None, session.settings.environment.mixed)
+        self._settle_kind(session)
         return ClusterExecutor(session, self.pool)
 
-    def measurer(self) -> ClusterMeasurer:
-        return ClusterMeasurer(self.pool)
+    def measurer(self, session: RunSession | None = None) -> ClusterMeasurer:
+        return ClusterMeasurer(self.pool, partial(self._settle_kind, session))
+
+    def _settle_kind(self, session: RunSession | None) -> None:
+        """As the folder's pictures have it, whether they are measured first or others are computed."""
+        environment = session.settings.environment if session else None
+        found = environment.found if environment else None
+        self.pool.settle_kind(found.kind if found else None, bool(environment and environment.mixed))
 
     def device_here(self, device: str) -> str:
         return "cpu"

@@ -11,11 +11,16 @@ import pytest
 from tests.execution.cluster.conftest import with_ray
 
 POOL = """
+from contextlib import suppress
+from types import SimpleNamespace
+
 import ray
 from cfgsweep.execution.cluster.actor import Introduction, Setup
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
 from cfgsweep.execution.cluster.request import ClusterRequest
-from cfgsweep.storage.environment import versions
+from cfgsweep.execution.cluster.workplace import ClusterWorkplace
+from cfgsweep.storage.environment import Environment, versions
+from cfgsweep.storage.records import EnvironmentRecord
 from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.system.display import SilentDisplay
 
@@ -27,6 +32,12 @@ here = tuple(versions().items())
 
 def introduce(place, device, known=here):
     pool._introduced(pool.slots[place], Introduction("host", 1, device, known))
+
+
+def session_of(kind):
+    begun_on = {"device": "cuda", "device_name": kind.name, "capability": kind.capability}
+    found = EnvironmentRecord(dtype="float16", models={}, **begun_on)
+    return SimpleNamespace(settings=SimpleNamespace(environment=Environment(found, pool.display)))
 
 
 H100, A10 = DeviceKind("NVIDIA H100", "9.0"), DeviceKind("NVIDIA A10", "8.6")
@@ -44,6 +55,12 @@ CASES = {
         "[introduce(place, H100) for place in range(3)]; last = pool.slots.pop(); pool.settle_kind(A10)\n"
         "pool.slots.append(last); introduce(3, A10)",
         "abc",
+    ),
+    "of the pictures that are there, which are measured first": (
+        "introduce(0, A10); introduce(1, H100); introduce(2, H100); pool.slots.pop()\n"
+        "measurer = ClusterWorkplace(pool).measurer(session_of(A10))\n"
+        "with suppress(AttributeError): next(measurer.answers([None], None, {}))",
+        "a",
     ),
     "with other versions": ("introduce(1, H100, (*here[:-1], ('pillow', '1.0')))", "acd"),
 }
