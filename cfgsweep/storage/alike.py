@@ -31,16 +31,13 @@ class Alike:
         made_on: kinds of device by the records of its pictures. environment.json has that on which the folder was
         begun, and a run can have gone on on another.
         """
-        kinds = dict.fromkeys([*made_on, *(environment.all_kinds if environment.kinds or not made_on else [])])
-        if not self.mixed and len(kinds) > 1:
-            given, anew = " and ".join(map(str, kinds)), "; or remove this folder, and compute the shard on one kind"
-            hint = "`--mixed` allows it" + (anew if environment.shard else "")
-            raise UserError("several kinds of device", where=str(folder), given=given, allowed="one kind", hint=hint)
+        kinds = dict.fromkeys([*environment.all_kinds, *made_on])
         facts = [] if self.mixed else list(_kind(environment, kinds))
         for what, fact in [*facts, *_facts(environment)]:
             before, first = self._known.setdefault(what, (fact, folder))
             if fact != before:
-                raise UserError(f"another {what}", where=str(folder), given=fact, allowed=f"{before}, as in {first}")
+                allowed, hint = f"{before}, as in {first}", "`--mixed` allows it" if what.startswith("kind") else ""
+                raise UserError(f"another {what}", where=str(folder), given=fact, allowed=allowed, hint=hint)
         self._kinds |= kinds
         several = [KindEntry.of(kind) for kind in self._kinds] if len(self._kinds) > 1 else None
         self.environment = merged(self.environment or environment, environment).model_copy(update={"kinds": several})
@@ -61,7 +58,7 @@ def _facts(environment: EnvironmentRecord) -> Iterator[tuple[str, object]]:
 
 
 def _kind(environment: EnvironmentRecord, made_on: Collection[DeviceKind]) -> Iterator[tuple[str, object]]:
-    """made_on: the one kind of its pictures, if it is known."""
+    """made_on: the kinds of its pictures, if they are known."""
     for name, capability in made_on or [DeviceKind(kind(environment.device), environment.capability)]:
         yield "kind of device", name
         if capability is not None:
