@@ -22,6 +22,7 @@ from cfgsweep.execution.cluster.connect import connected
 from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.models.video import EncodedPicture
+from cfgsweep.pages.thumbs import make_thumbs
 from cfgsweep.storage.png import encoded
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
@@ -66,8 +67,9 @@ def main(folder: Path) -> None:
         "| --- | --- | --- |",
         *in_another_process(prepared),
         "",
-        "What it saves of pictures that come encoded, each with its record, synced to disk; and what it takes from",
-        "two actors of Ray on this machine, which compute nothing, and saves. It is the bottleneck, not the schedule:",
+        "What it saves of pictures that come encoded, each with its record, synced to disk, and its thumbnail; and",
+        "what it takes from two actors of Ray on this machine, which compute nothing, and saves. It is the bottleneck,",
+        "not the schedule:",
         f"how many GPUs it keeps up with, at {SECONDS:g} s a picture, and how many if the disk took no time:",
         "",
         "| size | saved/s | CPU ms each | taken and saved/s | CPU ms each | keeps up with GPUs | by CPU time alone |",
@@ -145,7 +147,8 @@ def saving(folder: Path, pictures: Iterable[EncodedPicture], side: int) -> tuple
     run, saved, began, cpu = RunFolder(folder), 0, 0.0, 0.0
     run.create()
     for saved, picture in enumerate(pictures):
-        run.save(picture, record_of(f"{saved:016x}", side))
+        made = run.save(picture, record_of(f"{saved:016x}", side))
+        make_thumbs(run, [made], run.page, {})
         if saved == 0:
             began, cpu = time.monotonic(), time.process_time()
     return saved / (time.monotonic() - began), 1000 * (time.process_time() - cpu) / saved
