@@ -114,7 +114,7 @@ class Inline:
     def __init__(self, actors):
         self.slots, self.at_work, self.answered = [Slot(None) for _ in range(actors)], {}, 0
 
-    settle_kind = prepare = leave = lambda *_: None
+    prepare = leave = lambda *_: None
 
     def kinds(self):
         return Counter({"kind": len(self.slots)})
@@ -142,7 +142,7 @@ def measured(actors):
             waiting.append(number + 1 - pool.answered)
             yield FeaturesCall([number], ("fid", "digits"))
 
-    return list(ClusterMeasurer(pool).answers(calls(), None, {})), max(waiting)
+    return list(ClusterMeasurer(pool, lambda: None).answers(calls(), None, {})), max(waiting)
 
 
 found = {
