@@ -33,10 +33,14 @@ export function ChangeNote() {
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     if (!marks.length) return;
-    const place = () => box.current && placeBeside(box.current, marks);
+    // Marks move as the grid is scrolled, zoomed or turned.
+    let frame = 0;
+    const place = () => {
+      if (box.current) placeBeside(box.current, marks);
+      frame = requestAnimationFrame(place);
+    };
     place();
-    document.addEventListener("scroll", place, { capture: true, passive: true });
-    return () => document.removeEventListener("scroll", place, { capture: true });
+    return () => cancelAnimationFrame(frame);
   }, [marks]);
   if (!marks.length) return null;
   return (

@@ -14,6 +14,10 @@ from tests.pages.browser.synthetic import write
 FIRST = "cfg, value 1, seed 0, euler"
 
 
+def bottom(one: Any) -> float:
+    return sum(one.bounding_box()[side] for side in ("y", "height"))
+
+
 def picture(page: Any, cell: int) -> Any:
     return page.locator(f"[data-cell='{cell}']")
 
@@ -99,6 +103,17 @@ def test_the_text_of_a_change_is_above_all_else(page_of, synthetic, view: str, s
     text = page.locator(".change-text")
     text.wait_for()
     assert text.evaluate(IS_ON_TOP)
+
+
+def test_the_text_of_a_change_follows_its_mark(page_of, synthetic) -> None:
+    page = page_of(synthetic, "#rows=guider&columns=value&hide.value=0,1,2&zoom=64")
+    mark, text = page.locator(".change"), page.locator(".change-text")
+    page.get_by_role("button", name="changes abruptly").focus()
+    text.wait_for()
+    page.evaluate("location.hash = location.hash.replace('zoom=64', 'zoom=256')")
+    wait_until(page, lambda: 0 <= text.bounding_box()["y"] - bottom(mark) < 6)
+    page.evaluate("location.hash = location.hash.replace('hide.value=', 'hide.value=3,')")
+    text.wait_for(state="hidden")
 
 
 def test_a_plot_opens_pictures_by_keys(page_of, synthetic) -> None:
