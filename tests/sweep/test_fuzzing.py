@@ -67,12 +67,14 @@ def test_the_schema_and_the_reader_agree_and_nothing_else_happens(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["sweeps", "readers"])
-def test_raw_bytes(what: str) -> None:
+def test_raw_bytes(what: str, tmp_path: Path) -> None:
     """A short run of `python -m tests.fuzz.sweeps`, and of `tests.fuzz.readers`."""
     pytest.importorskip("atheris", reason="there is no atheris for this machine")
     # Started by a shell: a child of this process would begin with its peak memory, which libFuzzer limits.
     shell = ["sh", "-c", '"$@"; exit $?', "sh"]
-    command = [*shell, sys.executable, "-m", f"tests.fuzz.{what}", "-runs=3000", "-seed=1"]
+    # libFuzzer writes slow inputs into the working folder otherwise.
+    limits = ["-runs=3000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    command = [*shell, sys.executable, "-m", f"tests.fuzz.{what}", *limits]
     fuzzed = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
     assert fuzzed.returncode == 0, fuzzed.stderr[-3000:]
     assert "Done 3000 runs" in fuzzed.stderr
