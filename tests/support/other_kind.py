@@ -8,7 +8,8 @@ import pytest
 import torch
 
 HERE = torch.backends.cpu.get_cpu_capability()
-ENVIRONMENT = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
+VARIABLES = {"ATEN_CPU_CAPABILITY": "default"}
+ENVIRONMENT = {**os.environ, **VARIABLES}
 OTHER = "DEFAULT"  # the capability of a process with this environment
 
 has_another_kind = pytest.mark.skipif(HERE == OTHER, reason="this CPU has one kind of instructions")

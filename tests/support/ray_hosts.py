@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.commands import command, wait_for
 
@@ -51,23 +52,34 @@ class Host:
         given = self.command(*words)
         return subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
 
+    def actors(self) -> list[int]:
+        """The processes of actors."""
+        return [number for number in _below(self.process.pid) if _title(number).startswith("ray::ModelActor")]
+
     def at_work(self) -> list[int]:
-        """The processes that compute a task."""
-        return [number for number in _below(self.process.pid) if _title(number).startswith("ray::ModelActor.compute")]
+        """Those that compute a task."""
+        return [number for number in self.actors() if _title(number).startswith("ray::ModelActor.compute")]
 
     def kill(self) -> None:
-        """Send SIGKILL to all that is on this host, which has a network of its own."""
-        listed = subprocess.run(["ip", "netns", "pids", self.network], capture_output=True, text=True, check=True)
-        for number in listed.stdout.split():
+        """Send SIGKILL to all that is on this host, also to commands where it has a network of its own."""
+        own = [self.process.pid, *_below(self.process.pid)] if self.process.poll() is None else []
+        for number in [*own, *_in_network(self.network)]:
             with suppress(ProcessLookupError):
-                os.kill(int(number), signal.SIGKILL)
+                os.kill(number, signal.SIGKILL)
+        self.process.wait()
 
 
 @contextmanager
-def host(cpus: int, network: str = "", ip: str = "127.0.0.1", join: str | None = None) -> Iterator[Host]:
+def host(
+    cpus: int,
+    network: str = "",
+    ip: str = "127.0.0.1",
+    join: str | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Host]:
     """A host of a new cluster, which has started, or of one that it joins later.
 
-    ip: its address. join: the address of a cluster.
+    ip: its address. join: the address of a cluster. variables: of the environment of its processes.
     """
     address = join or f"{ip}:{_free_port()}"
     words = (
@@ -78,17 +90,13 @@ def host(cpus: int, network: str = "", ip: str = "127.0.0.1", join: str | None =
         start = [*_inside(network), sys.executable, "-m", "tests.support.ray_start", f"{folder}/r", *words]
         said = Path(folder) / "said"
         with said.open("wb") as file:
-            process = subprocess.Popen(start, stdout=file, stderr=file, env=environment())
+            process = subprocess.Popen(start, stdout=file, stderr=file, env={**environment(), **variables})
         found = Host(process, address, network)
         if join is None:
             wait_for(lambda: "Ray runtime started" in said.read_text(), process, SLOW_START)
             assert process.poll() is None, said.read_text()
         yield found
-        if network:
-            found.kill()
-        else:
-            process.terminate()
-        process.wait()
+        found.kill()
 
 
 @contextmanager
@@ -143,9 +151,18 @@ def _free_port() -> int:
 def _below(process: int) -> Iterator[int]:
     """The numbers of all processes that a process or one of its children has begun."""
     with suppress(OSError):
-        for number in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-            yield int(number)
-            yield from _below(int(number))
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            for number in (thread / "children").read_text().split():
+                yield int(number)
+                yield from _below(int(number))
+
+
+def _in_network(network: str) -> list[int]:
+    """The numbers of the processes in a network namespace."""
+    if not network:
+        return []
+    listed = subprocess.run(["ip", "netns", "pids", network], capture_output=True, text=True, check=True)
+    return list(map(int, listed.stdout.split()))
 
 
 def _title(process: int) -> str:

@@ -6,11 +6,8 @@ A local cluster takes ten seconds and more to start, so there are few tests with
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,21 +54,6 @@ def short_temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("HOME", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
         yield Path(folder)
-
-
-@contextmanager
-def cluster_of(cpus: int, folder: Path) -> Iterator[str]:
-    """The address of a Ray cluster on this machine, with a token."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"MODE": "token", "TOKEN": "0123456789abcdef" * 4}.items():
-            patch.setenv(f"RAY_AUTH_{name}", value)
-        patch.setenv("RAY_worker_niceness", "0")
-        words = [sys.executable, "-m", "tests.support.ray_cluster", str(cpus), str(folder)]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            yield process.stdout.readline().strip()
-            process.stdin.close()
 
 
 def processes_in(folder: Path) -> dict[int, str]:

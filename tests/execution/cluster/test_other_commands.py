@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.execution.cluster.conftest import cluster_of, processes_in, with_ray
-from tests.support.commands import finish_here, started, wait_for
+from tests.execution.cluster.conftest import with_ray
+from tests.support.commands import finish_here, wait_for
+from tests.support.ray_hosts import SLOW_START, Host, host
 
 pytestmark = [pytest.mark.slow, with_ray]
-SLOW_START = 600  # seconds
 
 PHASE = """\
 name: p
@@ -56,10 +55,10 @@ METRICS = (
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """The folder of a Ray cluster, and the options with which two workers of it compute."""
-    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder, cluster_of(2, Path(folder)) as address:
-        yield Path(folder), ("--cluster", address, "--workers", "2")
+def cluster() -> Iterator[Host]:
+    """A cluster with two CPUs."""
+    with host(cpus=2) as found:
+        yield found
 
 
 def files_of(run: Path) -> dict[str, bytes]:
@@ -68,18 +67,17 @@ def files_of(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
-def test_a_search_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Path) -> None:
+def test_a_search_by_actors(cluster: Host, tmp_path: Path) -> None:
     """It is interrupted, goes on with the same command, and loses an actor."""
-    folder, options = cluster
     (tmp_path / "p.yaml").write_text(PHASE)
     alone, out = tmp_path / "alone", tmp_path / "out"
     finish_here("phase", tmp_path / "p.yaml", "--out", alone, "--device", "cpu", "--quiet")
-    words = ("phase", tmp_path / "p.yaml", "--out", out, *options)
+    words = ("phase", tmp_path / "p.yaml", "--out", out, "--workers", 2)
 
     def pictures() -> int:
         return len(list(out.glob("images/*.png")))
 
-    process = started(*words)
+    process = cluster.start(*words)
     wait_for(pictures, process, SLOW_START)
     process.send_signal(signal.SIGINT)
     said = "".join(process.communicate())
@@ -87,16 +85,16 @@ def test_a_search_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Pat
     before = pictures()
     assert before < len(list(alone.glob("images/*.png"))), "too quick to be interrupted"
 
-    process = started(*words)
+    process = cluster.start(*words)
     wait_for(lambda: pictures() > before, process, SLOW_START)
-    os.kill(next(number for number, words in processes_in(folder).items() if "ModelActor" in words), signal.SIGKILL)
+    os.kill(cluster.actors()[0], signal.SIGKILL)
     said = "".join(process.communicate())
     assert process.returncode == 0, said
     assert " is lost, and others do its work: " in said
     assert files_of(out) == files_of(alone)
 
 
-def test_metrics_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Path) -> None:
+def test_metrics_by_actors(cluster: Host, tmp_path: Path) -> None:
     """Of pictures, of pairs, of groups and of cells, also of a user's file."""
     (tmp_path / "m.yaml").write_text(RUN)
     (tmp_path / "own.py").write_text(OWN)
@@ -108,7 +106,7 @@ def test_metrics_by_actors(cluster: tuple[Path, tuple[str, ...]], tmp_path: Path
     words = ("--metrics", metrics, "--reference", reference, "--allow-code")
     finish_here("measure", alone, *words, "--device", "cpu")
 
-    process = started("measure", out, *words, *cluster[1])
+    process = cluster.start("measure", out, *words, "--workers", 2)
     said = "".join(process.communicate())
     assert process.returncode == 0, said
     assert "72 records changed" in said
