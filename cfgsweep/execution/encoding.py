@@ -1,4 +1,7 @@
-"""Encodes large pictures in threads, while the engine goes on: zlib does not hold up other threads of Python."""
+"""Encodes large pictures, and makes their thumbnails, in threads while the engine goes on.
+
+Compressing and scaling do not hold up other threads of Python.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from typing import NamedTuple
 
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.models.device import cores
-from cfgsweep.models.video import EncodedPicture, frame_count
+from cfgsweep.models.video import AnyPicture, EncodedPicture, frame_count
+from cfgsweep.pages.thumbs import thumbnail
 from cfgsweep.storage.png import encoded
 
 LARGE = 2**16  # pixels, from which on encoding takes longer than handing over: 0.3 s for 1024x1024
@@ -29,7 +33,9 @@ class Encoded(NamedTuple):
 class Encoder:
     """Results come out in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, thumbs: bool) -> None:
+        """thumbs: whether pictures that are encoded get thumbnails, too."""
+        self.thumbs = thumbs
         self._pool = ThreadPoolExecutor(min(MOST_THREADS, cores()))
         self._waiting: deque[Future[Encoded]] = deque()
 
@@ -41,7 +47,7 @@ class Encoder:
 
     def add(self, result: Finished | Failed) -> None:
         if isinstance(result, Finished) and _is_large(result):
-            self._waiting.append(self._pool.submit(_encoded, result))
+            self._waiting.append(self._pool.submit(_encoded, result, self.thumbs))
         else:
             as_it_is: Future[Encoded] = Future()
             as_it_is.set_result(Encoded(result, None))
@@ -63,9 +69,9 @@ class Encoder:
         return self._waiting.popleft().result()
 
 
-def encoded_ahead(results: Generator[Finished | Failed]) -> Generator[Finished | Failed]:
+def encoded_ahead(results: Generator[Finished | Failed], thumbs: bool) -> Generator[Finished | Failed]:
     """The results with large pictures encoded, each when the next one is there; at an error those that are left."""
-    with Encoder() as encoder, closing(results):
+    with Encoder(thumbs) as encoder, closing(results):
         try:
             for result in results:
                 encoder.add(result)
@@ -76,14 +82,21 @@ def encoded_ahead(results: Generator[Finished | Failed]) -> Generator[Finished |
         yield from map(_with_file, encoder.rest())
 
 
+def encoded_with(picture: AnyPicture, thumbs: bool) -> EncodedPicture:
+    """The picture as the bytes of a PNG, with its thumbnail if that is wanted."""
+    if isinstance(picture, EncodedPicture) or not thumbs:
+        return encoded(picture)
+    return replace(encoded(picture), thumb=thumbnail(picture))
+
+
 def _is_large(result: Finished) -> bool:
     image = result.image
     return not isinstance(image, EncodedPicture) and image.width * image.height * frame_count(image) >= LARGE
 
 
-def _encoded(result: Finished) -> Encoded:
+def _encoded(result: Finished, thumbs: bool) -> Encoded:
     previews = None if result.previews is None else encoded(result.previews)
-    return Encoded(replace(result, previews=previews), encoded(result.image))
+    return Encoded(replace(result, previews=previews), encoded_with(result.image, thumbs))
 
 
 def _with_file(one: Encoded) -> Finished | Failed:

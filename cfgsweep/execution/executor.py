@@ -138,6 +138,7 @@ class Executor(ABC):
             memory.row_bytes,
             settings.diagnostics,
             settings.previews,
+            self.session.take_thumb is not None,
         )
 
     def note_models(self, plan: Plan, source: Source) -> None:
@@ -179,7 +180,7 @@ class Executor(ABC):
             device_memory.release_memory(task.compute)
 
     def _compute(self, job: Job, task: ComputeTask, plan: Plan) -> None:
-        saver = Saver(job, task.batch_size)
+        saver = Saver(job, task.batch_size, task.thumbs)
         observer = JobObserver(job, saver.save_ready)
         try:
             with saver:

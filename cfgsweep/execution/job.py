@@ -83,6 +83,7 @@ class Job:
             else:
                 record = self._save_picture(result, batch_size, file)
             del self.pending[result.experiment]
+        self._hand_over_thumb(result, record, file)
         for listener in self.session.listeners:
             listener(record)
         if isinstance(result, Failed) and self.session.options.fail_fast:
@@ -93,6 +94,13 @@ class Job:
             save_previews(result.previews, self.session.run_folder, result.experiment.id)
         self.session.note_kind(result.made_on or self.session.settings.kind)
         return self.session.run_folder.save(result.image, self._record(result, batch_size), result.diagnostics, file)
+
+    def _hand_over_thumb(self, result: Finished | Failed, record: Record, file: EncodedPicture | None) -> None:
+        if self.session.take_thumb is None or not isinstance(result, Finished) or not isinstance(record, DoneRecord):
+            return
+        picture = file or result.image
+        if isinstance(picture, EncodedPicture) and picture.thumb is not None:
+            self.session.take_thumb(record, picture.thumb)
 
     def _save_failure(self, failed: Failed) -> FailedRecord:
         self.failed.append(failed)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from cfgsweep.errors import CfgsweepError
 from cfgsweep.execution.session import RunSession
+from cfgsweep.models.video import Thumbnail
 from cfgsweep.pages.keep import keep_page, not_written
 from cfgsweep.pages.live import LivePage
-from cfgsweep.pages.thumbs import Colours, make_thumbs
+from cfgsweep.pages.thumbs import Colours, make_thumbs, thumb_name, write_thumb
 from cfgsweep.storage.open_run import with_earlier
-from cfgsweep.storage.records import Record
+from cfgsweep.storage.records import DoneRecord, Record
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.sweep.schema import Sweep
 
@@ -22,8 +23,8 @@ WRITTEN_AT_A_STOP = 2_000  # experiments, whose page takes a second or two
 class RunPage:
     """Writes the page of a session's run, as its options say: at the end, and with `live` from the beginning on.
 
-    Thumbnails are made when pictures are saved, so that little is left to do at the end. Where nothing can be written,
-    as on a full disk, a notice says so, and the run goes on without a page.
+    Thumbnails are made with the pictures, or when these are saved, so that little is left to do at the end. Where
+    nothing can be written, as on a full disk, a notice says so, and the run goes on without a page.
     """
 
     def __init__(self, session: RunSession, sweep: Sweep, experiments: Sequence[Experiment]):
@@ -45,9 +46,21 @@ class RunPage:
             return
         self._has_begun = True
         self.session.listeners.append(self._add)
+        self.session.take_thumb = self._take
         if self.session.options.live:
             with self._without_it_if_that_fails():
                 self._live = LivePage(self.run, self.sweep, with_earlier(self.run, list(self.experiments)))
+
+    def _take(self, record: DoneRecord, thumb: Thumbnail) -> None:
+        """Write a thumbnail that was made with its picture, which is saved."""
+        if self._has_failed:
+            return
+        with self._without_it_if_that_fails():
+            name = thumb_name(record)
+            write_thumb(self.run.page, name, thumb)
+            self._colours[name] = thumb.colour
+            if self._live is not None:
+                self._live.know_thumb(name, thumb.colour)
 
     def _add(self, record: Record) -> None:
         if self._has_failed:

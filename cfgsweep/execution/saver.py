@@ -12,10 +12,11 @@ class Saver:
     """Saves the results of one task of a job, in their order. At the end of the block all are saved, also at an error.
 
     Large pictures are encoded meanwhile: they are saved with the next result, or after a batch by `save_ready`.
+    thumbs: whether they get thumbnails, too.
     """
 
-    def __init__(self, job: Job, batch_size: int):
-        self.job, self.batch_size, self._encoder = job, batch_size, Encoder()
+    def __init__(self, job: Job, batch_size: int, thumbs: bool = False):
+        self.job, self.batch_size, self._encoder = job, batch_size, Encoder(thumbs)
 
     def __enter__(self) -> Saver:
         return self

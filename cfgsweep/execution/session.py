@@ -12,6 +12,7 @@ from cfgsweep.execution.options import Options
 from cfgsweep.execution.run_settings import RunSettings
 from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
+from cfgsweep.models.video import Thumbnail
 from cfgsweep.storage.picture_copies import copy_pictures
 from cfgsweep.storage.picture_kinds import kind_of_roots, made_in
 from cfgsweep.storage.records import DoneRecord, Record
@@ -31,6 +32,7 @@ class RunSession:
     def __init__(self, run_folder: RunFolder, settings: RunSettings, options: Options, display: Display):
         self.run_folder, self.settings, self.options, self.display = run_folder, settings, options, display
         self.listeners: list[Callable[[Record], None]] = []  # called with every record that is saved
+        self.take_thumb: Callable[[DoneRecord, Thumbnail], None] | None = None  # of a page that is kept meanwhile
         self._notices: set[str] = set()
         self.kind_of_roots: dict[StartKey, DeviceKind] = {}  # that makes the other pictures, in a mixed folder
 

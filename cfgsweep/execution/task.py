@@ -26,6 +26,7 @@ class ComputeTask:
     batch_size: rows in every call of the denoiser; it is part of what decides the pixels.
     row_bytes: what a row takes on the device.
     diagnostics: whether pictures come with the numbers of every call. previews: how many x0 they come with.
+    thumbs: whether those that are encoded come with thumbnails.
     compute: its workers are the most that are used; how many changes no pixel.
     """
 
@@ -36,6 +37,7 @@ class ComputeTask:
     row_bytes: int
     diagnostics: bool = False
     previews: int = 0
+    thumbs: bool = False
 
     def of(self, experiments: Iterable[Experiment]) -> ComputeTask:
         """The same for some of the experiments."""

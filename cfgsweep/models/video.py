@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -35,11 +36,18 @@ DEFAULT_FPS = 8.0  # where nothing tells it
 Picture = Image.Image | Video
 
 
+class Thumbnail(NamedTuple):
+    """A small picture of a page. colour: the average, 0xRRGGBB."""
+
+    webp: bytes
+    colour: int
+
+
 @dataclass(frozen=True)
 class EncodedPicture:
     """A picture as a PNG file without any text in it, as it comes from another process.
 
-    frames: how many it has. pixels_sha256: see `storage/png.py`.
+    frames: how many it has. pixels_sha256: see `storage/png.py`. thumb: where it was made with the picture.
     """
 
     png: bytes
@@ -47,6 +55,7 @@ class EncodedPicture:
     height: int
     frames: int
     pixels_sha256: str
+    thumb: Thumbnail | None = None
 
 
 AnyPicture = Picture | EncodedPicture

@@ -31,6 +31,10 @@ class LivePage:
         self._waiting: dict[int, Record] = {}
         self._written = time.monotonic()
 
+    def know_thumb(self, name: str, colour: int) -> None:
+        """A thumbnail of this name has been written, with a picture whose record comes next."""
+        self._page.data.colours[name] = colour
+
     def add(self, record: Record) -> None:
         """A new record, of a picture that has just been saved, or failed. One of no cell is left out."""
         number = self._numbers.get(record.id)

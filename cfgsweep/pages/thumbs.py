@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from cfgsweep.models.video import middle_frame
+from cfgsweep.models.video import Picture, Thumbnail, middle_frame
 from cfgsweep.storage.page_files import (
     DATA,
     DIGITS,
@@ -41,15 +41,30 @@ def make_thumbs(run: RunFolder, records: Iterable[Record], folder: Path, known: 
     Pictures that are missing or damaged have none. A video has that of its middle frame.
     known: colours of thumbnails that are there.
     """
-    make_folder(folder / THUMBS)
-    known = dict(known)
     found: Colours = {}
     for record in records:
         if isinstance(record, DoneRecord) and (name := thumb_name(record)) not in found:
-            if name not in known and run.is_whole(record):
-                known[name] = _make(middle_frame(run.load_picture(record)), thumb_file(folder, name))
-            found |= {name: known[name]} if name in known else {}
+            if name in known:
+                found[name] = known[name]
+            elif run.is_whole(record):
+                thumb = thumbnail(run.load_picture(record))
+                write_thumb(folder, name, thumb)
+                found[name] = thumb.colour
     return found
+
+
+def write_thumb(folder: Path, name: str, thumb: Thumbnail) -> None:
+    """Write a thumbnail into the page in this folder."""
+    make_folder(folder / THUMBS)
+    with open_atomic(thumb_file(folder, name)) as file:
+        file.write(thumb.webp)
+
+
+def thumbnail(picture: Picture) -> Thumbnail:
+    """That of a picture, or of the middle frame of a video."""
+    small, content = thumb_of(middle_frame(picture)), io.BytesIO()
+    small.save(content, "WEBP", quality=QUALITY)
+    return Thumbnail(content.getvalue(), int.from_bytes(small.resize((1, 1), Image.Resampling.BOX).tobytes()))
 
 
 def colours_of_page(folder: Path, is_read: bool = False, made: Mapping[str, int] | None = None) -> Colours:
@@ -86,13 +101,3 @@ def animated(frames: Sequence[Image.Image], milliseconds: int) -> bytes:
     content = io.BytesIO()
     first.save(content, "WEBP", quality=QUALITY, save_all=True, append_images=others, duration=milliseconds, loop=0)
     return content.getvalue()
-
-
-def _make(image: Image.Image, path: Path) -> int:
-    """Write the thumbnail of a picture; its average colour."""
-    thumb = thumb_of(image)
-    content = io.BytesIO()
-    thumb.save(content, "WEBP", quality=QUALITY)
-    with open_atomic(path) as file:
-        file.write(content.getvalue())
-    return int.from_bytes(thumb.resize((1, 1), Image.Resampling.BOX).tobytes())

@@ -20,10 +20,10 @@ from cfgsweep.engine.plan import Plan
 from cfgsweep.engine.units import MOST_PER_WORKER, units_for
 from cfgsweep.execution.cluster.connect import connected
 from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.execution.encoding import encoded_with
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.models.video import EncodedPicture
-from cfgsweep.pages.thumbs import make_thumbs
-from cfgsweep.storage.png import encoded
+from cfgsweep.pages.thumbs import thumb_name, write_thumb
 from cfgsweep.storage.records import DoneRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.expand import expand
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
         "| --- | --- | --- |",
         *in_another_process(prepared),
         "",
-        "What it saves of pictures that come encoded, each with its record, synced to disk, and its thumbnail; and",
+        "What it saves of pictures that come encoded with their thumbnails, each with its record, synced to disk; and",
         "what it takes from two actors of Ray on this machine, which compute nothing, and saves. It is the bottleneck,",
         "not the schedule:",
         f"how many GPUs it keeps up with, at {SECONDS:g} s a picture, and how many if the disk took no time:",
@@ -133,7 +133,7 @@ def rates(folder: Path) -> list[str]:
 
         stream = stack.enter_context(idle_actors(request, count))
         for side in (64, 512, 1024):
-            picture = encoded(Image.effect_noise((side, side), 100).convert("RGB"))
+            picture = encoded_with(Image.effect_noise((side, side), 100).convert("RGB"), thumbs=True)
             saved, of_saved = saving(folder / f"{side}", [picture] * SAVED, side)
             taken, of_taken = saving(folder / f"{side}-taken", stream(picture, SAVED), side)
             cells = f"{saved:.0f} | {of_saved:.1f} | {taken:.0f} | {of_taken:.1f} | {taken * SECONDS:,.0f} "
@@ -148,7 +148,8 @@ def saving(folder: Path, pictures: Iterable[EncodedPicture], side: int) -> tuple
     run.create()
     for saved, picture in enumerate(pictures):
         made = run.save(picture, record_of(f"{saved:016x}", side))
-        make_thumbs(run, [made], run.page, {})
+        assert picture.thumb is not None
+        write_thumb(run.page, thumb_name(made), picture.thumb)
         if saved == 0:
             began, cpu = time.monotonic(), time.process_time()
     return saved / (time.monotonic() - began), 1000 * (time.process_time() - cpu) / saved

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
+import shutil
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -15,7 +17,9 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution import encoding
 from cfgsweep.execution.encoding import LARGE, MOST_WAITING, encoded_ahead
 from cfgsweep.execution.saver import Saver
-from cfgsweep.models.video import EncodedPicture
+from cfgsweep.models.video import EncodedPicture, Picture, Thumbnail
+from cfgsweep.pages import thumbs
+from cfgsweep.pages.thumbs import thumbnail
 from cfgsweep.storage.png import encoded
 from cfgsweep.sweep.experiment import Experiment
 from tests.support.planned_experiments import experiment
@@ -112,13 +116,23 @@ def test_pictures_of_an_actor_are_encoded_ahead_and_none_is_lost_at_an_error() -
         yield from finished(sides)
         raise MemoryError
 
-    found = encoded_ahead(results())
+    found = encoded_ahead(results(), thumbs=False)
     came = [next(found) for _ in sides]
     assert [result.experiment.seed for result in came] == list(range(len(sides)))
     assert [encoded(result.image) for result in came] == [encoded(result.image) for result in finished(sides)]
     assert [isinstance(result.image, EncodedPicture) for result in came] == [side >= 256 for side in sides]
     with pytest.raises(MemoryError):
         next(found)
+
+
+def test_those_that_are_encoded_have_thumbnails_where_these_are_wanted() -> None:
+    job, results = Kept(), list(finished([8, 256, 512]))
+    with Saver(job, 4, thumbs=True) as saver:
+        for result in results:
+            saver.add(result)
+    files = [file for _, file in job.saved]
+    assert [file and file.thumb for file in files] == [None, *(thumbnail(result.image) for result in results[1:])]
+    assert [replace(file, thumb=None) for file in files if file] == [encoded(result.image) for result in results[1:]]
 
 
 def test_failures_keep_their_place() -> None:
@@ -137,3 +151,23 @@ def test_a_run_of_large_pictures_is_whole(tmp_path, cli) -> None:
     assert [record["seed"] for record in records_of(run.folder)] == [1, 2]
     assert len(list(run.folder.glob("previews/*.png"))) == 2
     assert cli("verify", run.folder).code == 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_thumbnails_of_large_pictures_are_made_with_them(live, tmp_path, cli, monkeypatch) -> None:
+    """And are those that `cfgsweep page` makes of the pictures' files."""
+
+    def made_again(picture: Picture) -> Thumbnail:
+        raise AssertionError("made again of the file")
+
+    given = {"name": "s", "model": "emoji", "prompt": "a cat", "seed": [1, 2], "guider": "cfg", "value": [2.0, 4.0]}
+    with monkeypatch.context() as patched:
+        patched.setattr(thumbs, "thumbnail", made_again)
+        run = cfgsweep.run(cfgsweep.Sweep(**given, size=256, steps=2), out=tmp_path / "r", quiet=True, live=live)
+    small, page = run.folder / "page/thumbs", (run.folder / "page/data.js").read_bytes()
+    written = {path.name: path.read_bytes() for path in small.iterdir()}
+    assert len(written) == 4
+    shutil.rmtree(run.folder / "page")
+    assert cli("page", run.folder).code == 0
+    assert {path.name: path.read_bytes() for path in small.iterdir()} == written
+    assert (run.folder / "page/data.js").read_bytes() == page, "colours are others"

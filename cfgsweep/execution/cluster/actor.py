@@ -15,7 +15,7 @@ from cfgsweep.engine.observer import EngineObserver, Tally
 from cfgsweep.engine.results import Failed, Finished
 from cfgsweep.execution.cluster.actor_metrics import ActorMetrics, MetricsSetup, SentCall
 from cfgsweep.execution.divergence import Pair, divergences
-from cfgsweep.execution.encoding import encoded_ahead
+from cfgsweep.execution.encoding import encoded_ahead, encoded_with
 from cfgsweep.execution.held_model import HeldModel
 from cfgsweep.execution.task import ComputeTask, execute
 from cfgsweep.models import device_memory
@@ -139,10 +139,11 @@ class ModelActor:
         held = self._held_of(task.source, task.compute)
         numbers = {experiment: place for place, experiment in enumerate(task.experiments)}
         task, counter, kind = replace(task, compute=held.compute), _Counter(), Machine().kind(held.compute)
-        with quiet_libraries("torch"), closing(encoded_ahead(execute(task, counter, held.denoiser))) as results:
+        found = encoded_ahead(execute(task, counter, held.denoiser), task.thumbs)
+        with quiet_libraries("torch"), closing(found) as results:
             try:
                 for result in results:
-                    yield _answer(numbers[result.experiment], kind, result, counter)
+                    yield _answer(numbers[result.experiment], kind, result, counter, task.thumbs)
                     if number in self._left:
                         return
             except (RuntimeError, MemoryError) as error:
@@ -228,8 +229,8 @@ class _Counter(EngineObserver):
         return evaluations - before[0], batches - before[1]
 
 
-def _answer(number: int, kind: DeviceKind, result: Finished | Failed, counter: _Counter) -> Answer:
+def _answer(number: int, kind: DeviceKind, result: Finished | Failed, counter: _Counter, thumbs: bool) -> Answer:
     if isinstance(result, Failed):
         return Answer(number, kind, result.reason, None, None, *counter.take())
     previews = None if result.previews is None else encoded(result.previews)
-    return Answer(number, kind, encoded(result.image), result.diagnostics, previews, *counter.take())
+    return Answer(number, kind, encoded_with(result.image, thumbs), result.diagnostics, previews, *counter.take())
