@@ -134,6 +134,7 @@ class MixedSchedule(Generic[Item, Worker, Root, Kind]):
 
     def given_up(self) -> dict[Item, str]:
         """Items that fail since no worker of their kind has come for so long, and why. To be asked now and then."""
+        self._free_what_lost_its_kind()
         stranded = self._stranded()
         if not stranded:
             self._waiting_since = None

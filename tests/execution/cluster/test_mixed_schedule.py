@@ -169,6 +169,20 @@ def test_what_waits_for_a_kind_that_does_not_come_fails() -> None:
     assert schedule.left == 0
 
 
+def test_what_was_never_begun_waits_for_a_worker_of_any_kind() -> None:
+    workers = Workers("A1")
+    schedule = schedule_of([[(0, 0), (0, 1), (1, 0)]], workers)
+    assert schedule.next_for("A1") == [(0, 0), (0, 1), (1, 0)]
+    schedule.done((0, 0))
+    workers.names.remove("A1")
+    assert schedule.lost("A1") == []
+    for _ in range(2):
+        assert schedule.given_up() == {}
+        workers.now += 2 * LONGEST_ABSENCE
+    workers.names.append("B1")
+    assert schedule.next_for("B1") == [(1, 0)]
+
+
 def test_an_item_that_takes_workers_of_all_kinds_with_it_fails() -> None:
     """It goes from kind to kind, since each has lost its only worker, and the losses are counted together."""
     workers, failed = Workers(), list[Item]()
