@@ -47,6 +47,7 @@ Cluster = Annotated[
     str | None,
     typer.Option(help="of which Ray cluster: auto or HOST:PORT  [default: local, made here]", metavar="ADDRESS"),
 ]
+Mixed = Annotated[bool, typer.Option("--mixed", help="use GPUs, or CPUs, of all kinds at once")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
 Wait = Annotated[bool, typer.Option("--wait", help="wait while another command is at work in the folder")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="load weights that can run code")]

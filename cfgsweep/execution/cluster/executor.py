@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.cluster.actor import Answer, Found
 from cfgsweep.execution.cluster.mixed_schedule import MixedSchedule
 from cfgsweep.execution.cluster.pool import ActorPool, Slot
-from cfgsweep.execution.cluster.schedule import Schedule
+from cfgsweep.execution.cluster.schedule import Item, Schedule
 from cfgsweep.execution.cluster.spread import spread
 from cfgsweep.execution.divergence import Divergence, Pair
 from cfgsweep.execution.executor import Executor
@@ -141,23 +141,24 @@ class ClusterExecutor(Executor):
     def results(self, task: ComputeTask, plan: Plan, observer: EngineObserver) -> Iterator[Finished | Failed]:
         """Results as they come. Raises MemoryError where an actor's device has no room for the batch."""
         units = units_for(task.experiments, self.pool.count, task.batch_size)
-        schedule = self._schedule([(one.experiments, float(one.evaluations)) for one in units])
+        schedule = self._schedule([(one.experiments, float(one.evaluations)) for one in units], StartKey.of)
         for e, answer in spread(self.pool, schedule, _Pictures(self.held(task.source), task, observer)):
             yield Failed(e, answer) if isinstance(answer, str) else _result(e, answer)
 
     def _schedule(
-        self, units: Sequence[tuple[Sequence[Experiment], float]]
-    ) -> Schedule[Experiment, Slot] | MixedSchedule[Experiment, Slot, StartKey, DeviceKind]:
+        self, units: Sequence[tuple[Sequence[Item], float]], root_of: Callable[[Item], StartKey]
+    ) -> Schedule[Item, Slot] | MixedSchedule[Item, Slot, StartKey, DeviceKind]:
         session = self.session
         if not session.settings.environment.mixed:
             return Schedule(units)
-        return MixedSchedule(units, StartKey.of, session.kind_of_roots, self.pool, session.display.notice)
+        return MixedSchedule(units, root_of, session.kind_of_roots, self.pool, session.display.notice)
 
     def workers(self) -> int:
         return self.session.settings.compute.workers * self.pool.count
 
     def divergences_of(self, task: ComputeTask, pairs: Sequence[Pair], plan: Plan) -> Iterator[tuple[Pair, Divergence]]:
-        schedule: Schedule[Pair, Slot] = Schedule(([pair], cost(pair).evaluations) for pair in pairs)
+        units = [([pair], float(cost(pair).evaluations)) for pair in pairs]
+        schedule = self._schedule(units, lambda pair: StartKey.of(pair[0]))
         for pair, found in spread(self.pool, schedule, _Divergences(self.held(task.source), task)):
             if isinstance(found, str):
                 raise RunFailed(found, hint="the same command goes on from here")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.execution.cluster.conftest import with_ray
-from tests.support.commands import command
+from tests.support.commands import command, wait_for
 from tests.support.other_kind import ENVIRONMENT, HERE, OTHER, VARIABLES, has_another_kind
-from tests.support.ray_hosts import environment, host
+from tests.support.ray_hosts import SLOW_START, environment, host
 from tests.support.run_state import records_of
 
 pytestmark = [pytest.mark.slow, with_ray, has_another_kind]
@@ -25,9 +27,19 @@ name: m
 model: emoji
 prompt: a cat
 seed: [1, 2, 3, 4]
-steps: 3
+steps: 8
 guider: [cfg, cfg_zero]
 value: [2, 4, 6]
+"""
+PHASE = """\
+name: p
+model: emoji
+prompt: a cat
+seed: [1, 2, 3]
+steps: 4
+guider: cfg
+search: value
+phase: {low: 1, high: 8, scan: 5, tolerance: 2, distance: latents}
 """
 IMPATIENT = """
 import sys
@@ -44,6 +56,7 @@ Pixels = dict[str, str]  # hashes, by the ids of pictures
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mixed")
     (folder / "m.yaml").write_text(SWEEP)
+    (folder / "p.yaml").write_text(PHASE)
     return folder
 
 
@@ -76,9 +89,11 @@ def cluster() -> Iterator[Cluster]:
         yield Cluster(hosts)
 
 
-def begun(folder: Path, cluster: Cluster, out: str, *words: str, program: str | None = None) -> subprocess.Popen[str]:
+def begun(
+    folder: Path, cluster: Cluster, out: str, *words: str, name: str = "run", program: str | None = None
+) -> subprocess.Popen[str]:
     options = ("--out", folder / out, "--cluster", cluster.first.address, "--workers", 2)
-    given = ["run", folder / "m.yaml", *options, *words]
+    given = [name, folder / ("p.yaml" if name == "phase" else "m.yaml"), *options, *words]
     started = [sys.executable, "-c", program, *map(str, given)] if program else command(*given)
     return subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment())
 
@@ -118,9 +133,18 @@ def test_actors_of_one_kind_are_used_unless_mixed(folder: Path, alone: dict[str,
 
 
 def test_every_root_is_of_one_kind_and_stays_so(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
-    """Also where a picture of each is made again: the folder is mixed from the first run on."""
+    """Also where an actor of each kind is killed, and where a picture of each root is made again.
+
+    The folder is mixed from the first run on.
+    """
     run = begun_by_both(folder, "both")
-    said = ended(begun(folder, cluster, "both", "--no-page", "--mixed"))
+    process = begun(folder, cluster, "both", "--no-page", "--mixed")
+    hosts = cluster.first, cluster.other
+    wait_for(lambda: all(one.at_work() for one in hosts), process, SLOW_START)
+    for one in hosts:
+        os.kill(one.at_work()[0], signal.SIGKILL)
+    said = ended(process)
+    assert said.count(" is lost, and others do its work: ") == 2
     found = kinds(run, alone)
     assert sorted(map(len, found.values())) == [1, 1, 1, 1], said
     assert (found[1], found[3]) == ({HERE}, {OTHER})
@@ -130,6 +154,15 @@ def test_every_root_is_of_one_kind_and_stays_so(folder: Path, alone: dict[str, P
         (run / record["image"]).unlink()
     assert "4 pictures in" in ended(begun(folder, cluster, "both", "--no-page"))
     assert kinds(run, alone) == found
+
+
+def test_a_search_by_several_kinds(folder: Path, cluster: Cluster) -> None:
+    said = ended(begun(folder, cluster, "search", "--no-page", "--mixed", name="phase"))
+    found: dict[int, set[str]] = {}
+    for record in records_of(folder / "search"):
+        found.setdefault(record["seed"], set()).add(record["capability"])
+    assert sorted(map(len, found.values())) == [1, 1, 1], said
+    assert set.union(*found.values()) == {HERE, OTHER}
 
 
 def test_what_a_lost_kind_has_begun_waits_for_it(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
