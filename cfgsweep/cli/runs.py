@@ -103,13 +103,26 @@ def run(
 def merge(
     run: Annotated[Path, typer.Argument(help="the folder of a run with shards", metavar="RUN", show_default=False)],
     device: Device = "auto",
+    gpus: Gpus = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     mixed: Annotated[bool, typer.Option("--mixed", help="also shards of several kinds of device")] = False,
     wait: Wait = False,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Join the shards of a run that are there, measure what they have together, and write grids and page."""
-    found = cfgsweep.merge(run, device=device, mixed=mixed, wait=wait, quiet=quiet, allow_code=allow_code)
+    found = cfgsweep.merge(
+        run,
+        device=device,
+        gpus=gpus,
+        workers=workers,
+        cluster=cluster,
+        mixed=mixed,
+        wait=wait,
+        quiet=quiet,
+        allow_code=allow_code,
+    )
     tell_all(found.lines())
     if found.missing:
         raise typer.Exit(1)

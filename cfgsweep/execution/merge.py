@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfgsweep.config.user_code import allow_code as code_allowed
+from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.execution.measure import sources_of
 from cfgsweep.execution.missing_pictures import missing_pictures
+from cfgsweep.execution.options import Options
 from cfgsweep.execution.run import Run
 from cfgsweep.execution.run_sweep import draw_grids, measure
+from cfgsweep.execution.workplaces import workplace
 from cfgsweep.pages.keep import keep_page
 from cfgsweep.reports.measure import RunMetrics
 from cfgsweep.storage.input_copies import copy_inputs
@@ -51,6 +54,9 @@ def merge(
     folder: str | os.PathLike[str],
     *,
     device: str = "auto",
+    gpus: int | str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     mixed: bool = False,
     wait: bool = False,
     quiet: bool = False,
@@ -60,33 +66,35 @@ def merge(
 
     folder: of the run; its shards are in `shards`, as `run` with `shard` makes them. Shards may be missing or at work:
     merging again adds what has come since. The shards stay as they are.
-    device: where networks of metrics run. mixed: take shards of several kinds of device, if all pictures that begin as
+    device: where networks of metrics run. gpus, workers, cluster: measure on several devices at the same time, as `run`
+    takes them. mixed: take shards of several kinds of device, if all pictures that begin as
     one initial noise are of one kind. allow_code: import the Python files that the sweep names, such as those of
     metrics. The other arguments are those of `run`.
     Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
     device differ, or a metric cannot be had.
     """
+    options = Options(device=device, cluster=ClusterRequest.of(cluster, gpus, workers), wait=wait)
     display = choose(quiet)
     try:
         with quiet_libraries(), code_allowed(allow_code):
-            return _merge(Shards.of(Path(folder)), device, mixed, wait, display, allow_code)
+            return _merge(Shards.of(Path(folder)), options, mixed, display, allow_code)
     finally:
         display.close()
 
 
-def _merge(shards: Shards, device: str, mixed: bool, wait: bool, display: Display, with_code: bool) -> Merged:
+def _merge(shards: Shards, options: Options, mixed: bool, display: Display, with_code: bool) -> Merged:
     target = RunFolder(shards.run)
     environment = shards.environment(target, mixed)
     sweep, experiments = _sweep_of(shards, environment, with_code)
     shards.check_roots(target, experiments)
-    metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(device, sweep))
+    metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(options, sweep))
     target.create()
-    with held(target.folder, wait, display.notice):
+    with held(target.folder, options.wait, display.notice):
         # environment.json is first: by this file the folder is known to be a run's
         target.write_environment(environment.model_dump(exclude_none=True))
         repair(target, display)
         copied = _copy(shards, target, experiments)
-        measure(target, sweep, experiments, metrics, display)
+        _measure(target, sweep, experiments, metrics, options, display)
         grids = draw_grids(target, sweep, experiments)
         page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
     missing = missing_pictures(shards, target, experiments)
@@ -99,13 +107,29 @@ def _sweep_of(shards: Shards, environment: EnvironmentRecord, with_code: bool) -
     return read_sweep_of_records(shards.sweep_file(), records, environment, with_code)
 
 
-def _device(given: str, sweep: Sweep) -> str:
-    """Where metrics run. Torch, which knows the devices, is imported where there are metrics."""
-    if not sweep.metrics and given == "auto":
+def _device(options: Options, sweep: Sweep) -> str:
+    """Where metrics run in this process. Torch, which knows the devices, is imported where there are metrics."""
+    if options.cluster is not None or (not sweep.metrics and options.device == "auto"):
         return "cpu"
     from cfgsweep.models.device import choose as choose_device
 
-    return choose_device(given).device
+    return choose_device(options.device).device
+
+
+def _measure(
+    run: RunFolder,
+    sweep: Sweep,
+    experiments: Sequence[Experiment],
+    metrics: RunMetrics,
+    options: Options,
+    display: Display,
+) -> None:
+    """Measure by the workplace of the options. Actors are started where there are metrics."""
+    if not sweep.metrics:
+        measure(run, sweep, experiments, metrics, display)
+        return
+    with workplace(options, display) as place:
+        measure(run, sweep, experiments, metrics.by(place.measurer()), display)
 
 
 def _copy(shards: Shards, target: RunFolder, experiments: Sequence[Experiment]) -> int:

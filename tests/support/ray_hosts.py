@@ -56,9 +56,9 @@ class Host:
         """The processes of actors."""
         return [number for number in _below(self.process.pid) if _title(number).startswith("ray::ModelActor")]
 
-    def at_work(self) -> list[int]:
-        """Those that compute a task."""
-        return [number for number in self.actors() if _title(number).startswith("ray::ModelActor.compute")]
+    def at_work(self, method: str = "compute") -> list[int]:
+        """Those that compute a task, or do what another method of theirs does."""
+        return [number for number in self.actors() if _title(number).startswith(f"ray::ModelActor.{method}")]
 
     def kill(self) -> None:
         """Send SIGKILL to all that is on this host, also to commands where it has a network of its own."""

@@ -1,4 +1,4 @@
-"""`phase` and `measure` by actors: the bytes of one process."""
+"""`phase`, `measure` and `merge` by actors: the bytes of one process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.execution.cluster.conftest import with_ray
 from tests.support.commands import finish_here, wait_for
@@ -110,4 +111,21 @@ def test_metrics_by_actors(cluster: Host, tmp_path: Path) -> None:
     said = "".join(process.communicate())
     assert process.returncode == 0, said
     assert "72 records changed" in said
+    assert files_of(out) == files_of(alone)
+
+
+def test_shards_are_measured_by_actors(cluster: Host, tmp_path: Path) -> None:
+    alone, out, reference = tmp_path / "alone", tmp_path / "out", tmp_path / "reference"
+    reference.mkdir()
+    for shade in range(40):
+        Image.new("RGB", (28, 28), (shade, shade, shade)).save(reference / f"{shade}.png")
+    (tmp_path / "m.yaml").write_text(RUN + f"metrics: [{{fid: {{reference: {reference}, features: pixels}}}}]\n")
+    finish_here("run", tmp_path / "m.yaml", "--out", alone, "--shard", "1/1", "--device", "cpu", "--quiet")
+    shutil.copytree(alone, out)
+    finish_here("merge", alone, "--device", "cpu")
+    process = cluster.start("merge", out, "--workers", 2)
+    wait_for(lambda: cluster.at_work("measure"), process, SLOW_START)
+    assert process.poll() is None, "measured by no actor"
+    said = "".join(process.communicate())
+    assert process.returncode == 0, said
     assert files_of(out) == files_of(alone)
