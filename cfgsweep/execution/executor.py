@@ -84,8 +84,8 @@ class Executor(ABC):
         among = experiments if among is None else among
         fields = varying(among) if title_fields is None else title_fields
         job = Job(self.session, among, pending, fields, unit)
+        self.session.note_roots(among)  # also where all are there: a search adds others of the same roots later
         if pending:
-            self.session.note_roots(among)
             self.notice_other_kind(pending)
         for source in dict.fromkeys(map(self.source, pending)):
             self._run_model(job, source, accepted)

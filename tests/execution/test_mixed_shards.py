@@ -127,6 +127,19 @@ def test_controls_and_searches_know_the_kinds_of_what_they_are_compared_with(mad
     assert any("control_of" in record for record in records_of(run))
 
 
+def test_a_search_that_goes_on_knows_the_kinds_of_its_earlier_rounds(made: Path, tmp_path: Path, cli) -> None:
+    """The first round is there, so that nothing of it is computed again; later ones have other values."""
+    run, search = copied(made, "halves", tmp_path), tmp_path / "run-phase"
+    assert cli("merge", run, "--mixed").code == 0
+    words = ("--low", 2, "--high", 4, "--tolerance", 0.1, "--no-page")
+    first = command("phase", run, *words, "--scan", 5, "--set", "phase.max_evaluations=100")
+    subprocess.run(first, env=ENVIRONMENT, check=True)
+    began = records_of(search)
+    gone_on = cli("phase", search, *words, "--set", "phase.max_evaluations=null")
+    assert len(records_of(search)) > len(began), "there was no other round"
+    assert f"initial noise on cpu with {OTHER}: they may differ" in " ".join(gone_on.err.split())
+
+
 def test_one_process_has_one_kind(made: Path, cli) -> None:
     refused = cli("run", made / "m.yaml", "--mixed")
     assert (refused.code, "one process computes on one kind of device" in refused.err) == (2, True)
