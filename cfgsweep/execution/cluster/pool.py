@@ -210,8 +210,10 @@ class ActorPool:
         """An actor that has nothing to do, as soon as there is one; results that nobody waits for are dropped."""
         began, told = time.monotonic(), False
         while True:
+            # Of several kinds always the run's, if it is there: answers about two pictures have to be comparable.
+            others = self.mixed and self._kind in self.kinds()
             for slot in self.slots:
-                if slot.idle:
+                if slot.idle and not (others and self.kind_of(slot) != self._kind):
                     return slot
             for _ in self.events():
                 pass

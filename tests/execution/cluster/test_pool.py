@@ -100,6 +100,14 @@ def asked(*answers):
         return error.problem, error.hint
 
 
+def asked_of_kinds(*kinds):
+    "Which actor of a mixed run, which was begun on an H100, is asked; the last one is at work."
+    known = [Introduction("host", 1, DeviceKind(kind, None), ()) for kind in kinds]
+    pool = pool_of(*(Slot(Actor(place), introduction=one) for place, one in enumerate(known)))
+    pool.slots[-1].stream, pool.mixed, pool._kind = Method(), True, DeviceKind("NVIDIA H100", None)
+    return pool.ask("held")
+
+
 def processes():
     "Of two actors and one that was never placed."
     pool = pool_of(*(Slot(Actor(), introduction=known) for known in (INTRODUCTION, None, INTRODUCTION)))
@@ -149,6 +157,10 @@ found = {
     "measured": [measured(actors) for actors in (1, 3)],
     "prepared": prepared(),
     "asked": asked(FULL, "native size"),
+    "asked of kinds": [
+        asked_of_kinds(*kinds)
+        for kinds in (("NVIDIA A10", "NVIDIA H100", "NVIDIA A10"), ("NVIDIA A10", "NVIDIA L4", "NVIDIA L4"))
+    ],
     "asked in vain": asked(FULL, FULL),
     "processes": processes(),
     "connects by itself": enable_auto_connect,
@@ -181,6 +193,11 @@ def test_an_actor_without_memory_for_an_answer_is_used_no_more(found: dict[str, 
     assert found["prepared"] == [[None, None], ["model"], ["fingerprints"], [refusal]]
     assert found["asked"] == "native size"
     assert found["asked in vain"] == ["no worker is left", refusal]
+
+
+def test_one_kind_answers_what_pictures_are_compared_by(found: dict[str, object]) -> None:
+    """In a mixed run, that of the run, if it is there: a search compares the answers about two pictures."""
+    assert found["asked of kinds"] == [1, 0]
 
 
 def test_a_worker_that_was_never_placed_computes_no_batch(found: dict[str, object]) -> None:
