@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 
 from cfgsweep.pages.data import PageData
-from cfgsweep.pages.thumbs import make_thumbs
+from cfgsweep.pages.thumbs import Colours, make_thumbs
 from cfgsweep.pages.write import write_alone, write_head, write_scripts, writing
+from cfgsweep.storage.page_files import thumb_file
 from cfgsweep.storage.records import Record
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
@@ -23,6 +24,7 @@ class LivePage:
     def __init__(self, run: RunFolder, sweep: Sweep, experiments: Sequence[Experiment]):
         self.run, self.sweep, self.experiments = run, sweep, experiments
         self._numbers = {e.id: number for number, e in enumerate(experiments)}
+        self._made = Colours()  # of thumbnails that have been written since the page was
         with writing(run.page):
             self._begin()
 
@@ -33,7 +35,7 @@ class LivePage:
 
     def know_thumb(self, name: str, colour: int) -> None:
         """A thumbnail of this name has been written, with a picture whose record comes next."""
-        self._page.data.colours[name] = colour
+        self._made[name] = colour
 
     def add(self, record: Record) -> None:
         """A new record, of a picture that has just been saved, or failed. One of no cell is left out."""
@@ -63,11 +65,13 @@ class LivePage:
             data = dataclasses.replace(page.data, is_running=data.is_running)
         new = dict(sorted(self._waiting.items()))
         data.records.update({self.experiments[number].id: record for number, record in new.items()})
-        data.colours.update(make_thumbs(self.run, new.values(), folder, data.colours))
+        # Another command, which writes the page, removes thumbnails of pictures that it does not know yet.
+        made = {name: colour for name, colour in self._made.items() if thumb_file(folder, name).is_file()}
+        data.colours.update(make_thumbs(self.run, new.values(), folder, data.colours | made))
         data.previews.update(one.id for one in new.values() if self.run.preview_path(one.id).is_file())
         if new:
             segment = data.segment([(number, self.experiments[number], record) for number, record in new.items()])
             write_scripts(segment, folder)
             page.results.append(segment[0][0])
         write_head(data, folder, page.plan, page.results)
-        self._waiting, self._written = {}, time.monotonic()
+        self._waiting, self._made, self._written = {}, Colours(), time.monotonic()

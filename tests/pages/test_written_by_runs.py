@@ -13,7 +13,9 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.job import Job
 from cfgsweep.pages import live
 from cfgsweep.pages.live import LivePage
+from cfgsweep.pages.thumbs import thumb_name, thumbnail, write_thumb
 from cfgsweep.storage.open_run import sweep_of_run
+from cfgsweep.storage.page_files import thumb_file
 from cfgsweep.storage.records import DoneRecord
 from tests.support.page_data import WrittenPage, times_of
 from tests.support.run_state import records_of, run_of, state_of
@@ -161,6 +163,24 @@ def test_a_live_page_survives_another_writer(run: Path, monkeypatch, cli) -> Non
         if record is records[5]:
             cli("page", run)
     assert len(WrittenPage(run / "page").results) == 12
+
+
+def test_a_live_page_has_thumbnails_that_another_writer_has_removed(run: Path, monkeypatch, cli) -> None:
+    """One that is written with its picture is of a record that the other writer may not have read."""
+    monkeypatch.setattr(live, "SECONDS", 0.0)
+    folder, sweep, experiments = sweep_of_run(run)
+    first, second, *_ = folder.records().values()
+    assert isinstance(second, DoneRecord)
+    folder.replace_records([first])
+    page = LivePage(folder, sweep, experiments)
+    thumb, name = thumbnail(folder.load_picture(second)), thumb_name(second)
+    write_thumb(run / "page", name, thumb)
+    page.know_thumb(name, thumb.colour)
+    assert cli("page", run).code == 0
+    assert not thumb_file(run / "page", name).exists()
+    folder.append(second)
+    page.add(second)
+    assert thumb_file(run / "page", name).exists()
 
 
 def test_a_killed_live_run_leaves_a_page_that_is_set_right(run: Path, cli) -> None:
