@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cfgsweep.config.user_code import allow_code as code_allowed
@@ -67,11 +68,10 @@ def merge(
     folder: of the run; its shards are in `shards`, as `run` with `shard` makes them. Shards may be missing or at work:
     merging again adds what has come since. The shards stay as they are.
     device: where networks of metrics run. gpus, workers, cluster: measure on several devices at the same time, as `run`
-    takes them. mixed: take shards of several kinds of device, if all pictures that begin as
-    one initial noise are of one kind. allow_code: import the Python files that the sweep names, such as those of
-    metrics. The other arguments are those of `run`.
+    takes them. mixed: take shards of several kinds of device, if all pictures that begin as one initial noise are of
+    one kind. allow_code: import the Python files that the sweep names, such as those of metrics. The other arguments are those of `run`.
     Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
-    device differ, or a metric cannot be had.
+    device differ, a metric cannot be had, or there are no such actors.
     """
     options = Options(device=device, cluster=ClusterRequest.of(cluster, gpus, workers), wait=wait)
     display = choose(quiet)
@@ -88,15 +88,18 @@ def _merge(shards: Shards, options: Options, mixed: bool, display: Display, with
     sweep, experiments = _sweep_of(shards, environment, with_code)
     shards.check_roots(target, experiments)
     metrics = RunMetrics(sweep.metrics, experiments, sources_of(experiments), _device(options, sweep))
-    target.create()
-    with held(target.folder, options.wait, display.notice):
-        # environment.json is first: by this file the folder is known to be a run's
-        target.write_environment(environment.model_dump(exclude_none=True))
-        repair(target, display)
-        copied = _copy(shards, target, experiments)
-        _measure(target, sweep, experiments, metrics, options, display)
-        grids = draw_grids(target, sweep, experiments)
-        page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
+    # Actors come first: where there are none, nothing is copied.
+    with workplace(options if sweep.metrics else replace(options, cluster=None), display) as place:
+        target.create()
+        with held(target.folder, options.wait, display.notice):
+            # environment.json is first: by this file the folder is known to be a run's
+            target.write_environment(environment.model_dump(exclude_none=True))
+            repair(target, display)
+            copied = _copy(shards, target, experiments)
+            with closing(place):
+                measure(target, sweep, experiments, metrics.by(place.measurer()), display)
+            grids = draw_grids(target, sweep, experiments)
+            page = keep_page(target, sweep, with_earlier(target, list(experiments)), display.notice)
     missing = missing_pictures(shards, target, experiments)
     return Merged(Run(target, sweep, experiments, grids, page=page), copied, tuple(missing))
 
@@ -114,22 +117,6 @@ def _device(options: Options, sweep: Sweep) -> str:
     from cfgsweep.models.device import choose as choose_device
 
     return choose_device(options.device).device
-
-
-def _measure(
-    run: RunFolder,
-    sweep: Sweep,
-    experiments: Sequence[Experiment],
-    metrics: RunMetrics,
-    options: Options,
-    display: Display,
-) -> None:
-    """Measure by the workplace of the options. Actors are started where there are metrics."""
-    if not sweep.metrics:
-        measure(run, sweep, experiments, metrics, display)
-        return
-    with workplace(options, display) as place:
-        measure(run, sweep, experiments, metrics.by(place.measurer()), display)
 
 
 def _copy(shards: Shards, target: RunFolder, experiments: Sequence[Experiment]) -> int:

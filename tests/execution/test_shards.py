@@ -353,6 +353,12 @@ def test_shards_of_different_cuts_are_refused(made: Path, run: Path, cli) -> Non
     assert (done.code, "shards of different cuts" in done.err) == (2, True)
 
 
+def test_nothing_is_copied_where_there_are_no_such_actors(run: Path, cli) -> None:
+    done = cli("merge", run, "--gpus", 100_000)
+    assert (done.code, "error: --gpus: " in done.err) == (2, True)
+    assert [path.name for path in run.iterdir()] == ["shards"]
+
+
 def test_a_folder_without_shards_is_refused(tmp_path: Path, cli) -> None:
     done = cli("merge", tmp_path)
     assert (done.code, "no shards to merge" in done.err) == (2, True)
