@@ -69,7 +69,8 @@ def merge(
     merging again adds what has come since. The shards stay as they are.
     device: where networks of metrics run. gpus, workers, cluster: measure on several devices at the same time, as `run`
     takes them. mixed: take shards of several kinds of device, if all pictures that begin as one initial noise are of
-    one kind. allow_code: import the Python files that the sweep names, such as those of metrics. The other arguments are those of `run`.
+    one kind. allow_code: import the Python files that the sweep names, such as those of metrics. The other arguments
+    are those of `run`.
     Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
     device differ, a metric cannot be had, or there are no such actors.
     """

@@ -1,4 +1,4 @@
-"""The folder of a Ray cluster's files: below TMPDIR, and removed after the run, or by the next one after a kill.
+"""The folder of a Ray cluster's files: below TMPDIR, and removed after the run, also after a kill, or by the next run.
 
 It is not in the run folder, since Ray's sockets are in it, whose paths are short.
 """
@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfgsweep.errors import UserError
+from cfgsweep.execution.cluster.left_processes import ended_after_a_kill
 
 PREFIX, LOCK = "cfgsweep-ray-", "in-use"
 LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107  # bytes
@@ -33,7 +34,8 @@ def temporary_folder() -> Iterator[Path]:
     try:
         with open(folder / LOCK, "wb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-            yield folder
+            with ended_after_a_kill(folder, folder / LOCK):
+                yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,0 +1,62 @@
+"""Processes that write into the folder of a cluster do not outlive the one that made it. Without Ray."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cfgsweep.execution.cluster.temporary import PREFIX
+from tests.execution.cluster.conftest import processes_in
+from tests.support.commands import wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+PROGRAM = """
+import subprocess, sys, time
+from cfgsweep.execution.cluster.temporary import temporary_folder
+
+with temporary_folder() as folder:
+    with open(folder / "log", "wb") as log:
+        subprocess.Popen(["sleep", "600"], stdout=log, start_new_session=True)
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def begun() -> tuple[subprocess.Popen, Path]:
+    """A process in the block, until its input ends, with another one that writes; and the folder."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], **pipes)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_after_a_kill_writers_end_and_the_folder_goes(short_temporary: Path) -> None:
+    process, folder = begun()
+    assert folder.parent == short_temporary
+    assert len(processes_in(folder)) == 3
+    reader = subprocess.Popen(["tail", "-f", folder / "log"], stdout=subprocess.DEVNULL)
+    try:
+        process.kill()
+        process.wait()
+        wait_for(lambda: processes_in(folder).keys() <= {reader.pid} and not folder.exists(), reader, 60)
+        assert processes_in(folder).keys() <= {reader.pid}
+        assert reader.poll() is None, "one that only reads was killed, too"
+        assert not list(short_temporary.glob(f"{PREFIX}*"))
+    finally:
+        reader.kill()
+        reader.wait()
+
+
+def test_at_an_end_in_order_none_is_killed(short_temporary: Path) -> None:
+    process, folder = begun()
+    process.stdin.close()
+    assert process.wait() == 0
+    ((writer, words),) = processes_in(folder).items()
+    os.kill(writer, signal.SIGKILL)
+    assert words == "sleep 600 "
+    assert not list(short_temporary.glob(f"{PREFIX}*"))
