@@ -262,7 +262,7 @@ class RunFolder:
         self._records.append(record)
 
     def sort_records(self, experiments: Iterable[Experiment]) -> None:
-        """Put the records into the order of these experiments, one line each; those of no experiment come last."""
+        """Put the records into the order of these experiments, one line each; then others, then controls in theirs."""
         experiments, known = list(experiments), dict(self.records())
         ordered = [known.pop(experiment.id) for experiment in experiments if experiment.id in known]
         if known:  # a failure under another id is outdated once the experiment has a record of its own
@@ -270,7 +270,8 @@ class RunFolder:
             outdated = {name for experiment in experiments if experiment.id in done for name in experiment.other_ids}
             failed = {name for name, record in known.items() if isinstance(record, FailedRecord)}
             known = {name: record for name, record in known.items() if name not in outdated & failed}
-        self.replace_records([*ordered, *known.values()])
+        places = {record.id: place for place, record in enumerate(ordered)}
+        self.replace_records([*ordered, *sorted(known.values(), key=lambda record: _place_of_control(record, places))])
 
     def replace_records(self, records: Iterable[Record]) -> None:
         """Write these records in place of all others."""
@@ -326,6 +327,13 @@ def _number(sweep: Path) -> int:
     """The number of an earlier sweep; 0 where the file's name is none of one."""
     number = sweep.stem.partition("-")[2]
     return int(number) if number.isdecimal() else 0
+
+
+def _place_of_control(record: Record, places: Mapping[str, int]) -> tuple[int, float, str]:
+    """That of what it is compared with, whichever was made first. Records of no control come before, as they are."""
+    if not isinstance(record, DoneRecord) or record.control_of is None:
+        return -1, 0.0, ""
+    return places.get(record.control_of, len(places)), record.value or 0.0, record.id
 
 
 def _record_of(experiment: Experiment, known: Mapping[str, Record], by_other_ids: bool) -> Record | None:

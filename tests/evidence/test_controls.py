@@ -104,6 +104,18 @@ def test_a_run_in_parts_comes_to_the_same_controls(cli, sweep_file, tmp_path: Pa
     assert "no sweep" not in checked.out
 
 
+def test_records_of_controls_have_an_order_of_their_own(cli, sweep_file, tmp_path: Path) -> None:
+    """It is not that in which they were made, which differs where several processes make them."""
+    run = cfgsweep.run(sweep_file(text("[cfg, apg]")), out=tmp_path / "r", quiet=True)
+    expected, file = records_of(run.folder), run.folder / "experiments.jsonl"
+    cells = {record["id"]: place for place, record in enumerate(expected)}
+    controls = [cells[record["control_of"]] for record in controls_in(run.folder)]
+    assert (controls, len(controls)) == (sorted(controls), 12)
+    file.write_text("".join(f"{line}\n" for line in reversed(file.read_text().splitlines())))
+    assert cli("run", run.folder).code == 0
+    assert records_of(run.folder) == expected
+
+
 def test_a_lost_mark_is_written_again(cli, sweep_file, tmp_path: Path) -> None:
     """As after a kill between the last control and the marks."""
     path, records = sweep_file(text("apg")), tmp_path / "r" / "experiments.jsonl"
