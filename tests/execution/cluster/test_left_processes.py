@@ -17,9 +17,10 @@ from tests.support.commands import wait_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 PROGRAM = """
-import subprocess, sys, time
+import signal, subprocess, sys
 from cfgsweep.execution.cluster.temporary import temporary_folder
 
+signal.signal(signal.SIGINT, lambda *_: print("Ctrl-C", flush=True))
 with temporary_folder() as folder:
     with open(folder / "log", "wb") as log:
         subprocess.Popen(["sleep", "600"], stdout=log, start_new_session=True)
@@ -31,16 +32,19 @@ with temporary_folder() as folder:
 def begun() -> tuple[subprocess.Popen, Path]:
     """A process in the block, until its input ends, with another one that writes; and the folder."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], **pipes)
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], start_new_session=True, **pipes)
     return process, Path(process.stdout.readline().strip())
 
 
 def test_after_a_kill_writers_end_and_the_folder_goes(short_temporary: Path) -> None:
+    """Also where the kill comes after Ctrl-C, which reaches all processes of a terminal."""
     process, folder = begun()
     assert folder.parent == short_temporary
     assert len(processes_in(folder)) == 3
     reader = subprocess.Popen(["tail", "-f", folder / "log"], stdout=subprocess.DEVNULL)
     try:
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout.readline() == "Ctrl-C\n"
         process.kill()
         process.wait()
         wait_for(lambda: processes_in(folder).keys() <= {reader.pid} and not folder.exists(), reader, 60)
