@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.errors import UserError
 from cfgsweep.models.device import Compute
 from cfgsweep.models.device_kind import DeviceKind
 from cfgsweep.models.machine import Machine
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.environment import Environment
+from cfgsweep.storage.picture_kinds import kind_of_roots
 from cfgsweep.storage.records import EnvironmentRecord, ModelEntry
 from cfgsweep.system.display import SilentDisplay
+from tests.support.planned_experiments import experiment
 
 MODELS = {"m": ModelEntry(runs="m", batch_sizes={"8x8": 4})}
 FOUND = EnvironmentRecord(device="cuda:1", dtype="float16", models=MODELS)
@@ -74,3 +77,10 @@ def test_a_run_that_goes_on_on_another_card_says_so_and_keeps_that_of_its_beginn
 def test_a_folder_that_does_not_say_its_card_is_not_taken_for_another_one() -> None:
     environment = Environment(FOUND, SilentDisplay(), machine=MachineWith(H100))
     assert environment.other_kind(Compute("cuda", "float16", 1)) is None
+
+
+def test_a_root_is_of_the_kind_of_most_of_its_pictures() -> None:
+    """A run in one process may have added some of another kind."""
+    first, second = ([experiment(seed=seed, value=value) for value in (1.0, 2.0, 3.0)] for seed in (1, 2))
+    made = [(first[0], A100), (first[1], H100), (first[2], H100), (second[0], A100)]
+    assert kind_of_roots(made) == {StartKey.of(first[0]): H100, StartKey.of(second[0]): A100}
