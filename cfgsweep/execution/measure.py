@@ -21,6 +21,7 @@ from cfgsweep.metrics.spec import MetricSpec, parse_metrics
 from cfgsweep.models.device import choose
 from cfgsweep.models.source import Source, find_source
 from cfgsweep.reports.measure import RunMetrics
+from cfgsweep.reports.other_numbers import refuse_other_numbers
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.sweep.experiment import Experiment
 from cfgsweep.system.display import Display, Lines, aligned
@@ -84,7 +85,8 @@ def measure(
     device: where networks of metrics run. gpus, workers, cluster: measure on several devices at the same time, as
     `cfgsweep.run` takes them. where: only pictures for which these conditions hold, as `Run.where` takes
     them. wait: wait while another command is at work in the folder. quiet: no progress.
-    Raises UserError, before anything is measured, where a metric cannot be had.
+    Raises UserError, before anything is measured, where a metric cannot be had, or other pictures than those of `where`
+    have numbers of it that were measured with other weights or another reference set.
     """
     options = Options(device=device, cluster=ClusterRequest.of(cluster, gpus, workers), wait=wait)
     with code_allowed(allow_code):
@@ -95,6 +97,8 @@ def measure(
             raise UserError("there is no picture to measure", where=str(opened.folder))
         both = [*experiments, *opened.controls]
         found = RunMetrics(specs, both, sources_of(both), "cpu" if options.cluster else choose(device).device)
+        if opened.chosen:
+            refuse_other_numbers(found, folder)
         changed = _measured(found, folder, options, choose_display(quiet))
         table = found.of(experiments).table(folder)
     part = Run.open(opened.folder)

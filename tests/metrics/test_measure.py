@@ -177,6 +177,22 @@ def test_another_reference_set_is_noticed_by_its_content(cli, run: Path, referen
     assert all(old != new for old, new in zip(*numbers, strict=True))
 
 
+def test_a_part_is_not_measured_with_another_reference_set_than_the_rest(cli, run: Path, reference: Path) -> None:
+    words = ("measure", run, "--metrics", PIXELS, "--reference", reference)
+    assert cli(*words).code == 0
+    before = records_of(run)
+    assert cli(*words, "--where", "value=2").code == 0
+    Image.new("RGB", (20, 20)).save(reference / "black.png")
+    refused = cli(*words, "--where", "value=2")
+    assert refused.code == 2
+    problem = "6 other pictures have numbers of it that were measured with other weights or another reference set"
+    assert problem in refused.err
+    assert "fid features=pixels" in refused.err
+    assert records_of(run) == before
+    assert cli(*words).code == 0
+    assert cli(*words, "--where", "value=2").code == 0
+
+
 def test_a_parquet_file_is_a_reference_set(cli, run: Path, reference: Path, tmp_path: Path) -> None:
     rows = [{"image": {"bytes": path.read_bytes(), "path": ""}} for path in sorted(reference.rglob("*.png"))]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "set.parquet")
