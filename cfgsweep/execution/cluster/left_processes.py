@@ -63,4 +63,4 @@ def _writers(folder: Path) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))  # paths of files that are open have no links in them

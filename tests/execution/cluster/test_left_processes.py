@@ -36,11 +36,17 @@ def begun() -> tuple[subprocess.Popen, Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_after_a_kill_writers_end_and_the_folder_goes(short_temporary: Path) -> None:
-    """Also where the kill comes after Ctrl-C, which reaches all processes of a terminal."""
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_after_a_kill_writers_end_and_the_folder_goes(short_temporary: Path, is_linked: bool, monkeypatch) -> None:
+    """Also where the kill comes after Ctrl-C, which reaches all processes of a terminal, and where TMPDIR is a link."""
+    link = Path(f"/tmp/to-{os.getpid()}")
+    if is_linked:
+        link.symlink_to(short_temporary)
+        monkeypatch.setenv("TMPDIR", str(link))
     process, folder = begun()
+    folder = folder.resolve()
     assert folder.parent == short_temporary
-    assert len(processes_in(folder)) == 3
+    wait_for(lambda: len(processes_in(folder)) == 3, process)  # with the one that waits for the end of this one
     reader = subprocess.Popen(["tail", "-f", folder / "log"], stdout=subprocess.DEVNULL)
     try:
         os.killpg(process.pid, signal.SIGINT)
@@ -54,6 +60,7 @@ def test_after_a_kill_writers_end_and_the_folder_goes(short_temporary: Path) -> 
     finally:
         reader.kill()
         reader.wait()
+        link.unlink(missing_ok=True)
 
 
 def test_at_an_end_in_order_none_is_killed(short_temporary: Path) -> None:
