@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -26,7 +27,9 @@ from scipy.stats import chi2
 from cfgsweep.evidence.statistics import CONFIDENCE
 
 FEW = 0.01  # of the added wins, where intervals are nearly without them: with none, strengths can be infinite
-LARGEST_STEP, STEPS, ENOUGH = 2.0, 100, 1e-10  # of Newton's method, in strengths
+LARGEST_STEP, STEPS = 2.0, 100  # of Newton's method, in strengths
+ENOUGH = 1e-6  # a step as large as this leaves less than its square to be found
+LESS_LIKELY = chi2.ppf(CONFIDENCE, 1) / 2  # than the most likely strengths: the logarithm, at the ends of an interval
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,14 @@ def _end(wins: np.ndarray, likely: np.ndarray, contrast: np.ndarray, side: int) 
     middle = float(contrast @ likely)
     if not contrast.any():
         return middle
-    lowest = _log_likelihood(wins, likely) - chi2.ppf(CONFIDENCE, 1) / 2
-    fixed = np.stack([np.ones(len(wins)), contrast])
+    lowest = _log_likelihood(wins, likely) - LESS_LIKELY
+    fixed, found = np.stack([np.ones(len(wins)), contrast]), likely
 
+    @cache
     def above(distance: float) -> float:
-        return _log_likelihood(wins, fit(wins, fixed, np.array([0.0, middle + side * distance]))) - lowest
+        nonlocal found  # those of the distance before are near
+        found = fit(wins, fixed, np.array([0.0, middle + side * distance]), found)
+        return _log_likelihood(wins, found) - lowest
 
     reach = 1.0
     while above(reach) > 0:
@@ -117,21 +123,24 @@ def _log_likelihood(wins: np.ndarray, found: np.ndarray) -> float:
     return -float((wins * np.logaddexp(0, found[None, :] - found[:, None])).sum())
 
 
-def fit(wins: np.ndarray, fixed: np.ndarray, values: np.ndarray) -> np.ndarray:
+def fit(wins: np.ndarray, fixed: np.ndarray, values: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
     """The most likely strengths of those for which fixed @ strengths is `values`, by Newton's method: (items).
 
     wins: (items, items), how often one was preferred to another, of which every two are connected, both ways.
-    fixed: (rows, items), of which one is the sum, which answers do not tell.
+    fixed: (rows, items), of which one is the sum, which answers do not tell. start: strengths that are near, if known.
     """
-    both, places, rows = wins + wins.T, np.arange(len(wins)), len(fixed)
-    found: np.ndarray = np.linalg.lstsq(fixed, values, rcond=None)[0]
+    both, items, rows = wins + wins.T, len(wins), len(fixed)
+    places = np.arange(items)
+    found: np.ndarray = np.zeros(items) if start is None else start.copy()
+    system = np.zeros((items + rows, items + rows))
+    system[:items, items:], system[items:, :items] = fixed.T, fixed
     for _ in range(STEPS):
         expected = expit(found[:, None] - found[None, :])
         slope = (wins - both * expected).sum(-1)
         curvature = -both * expected * (1 - expected)
         curvature[places, places] -= curvature.sum(-1)
-        system = np.block([[curvature, fixed.T], [fixed, np.zeros((rows, rows))]])
-        step = np.linalg.solve(system, np.concatenate([slope, np.zeros(rows)]))[: len(wins)]
+        system[:items, :items] = curvature
+        step = np.linalg.solve(system, np.concatenate([slope, values - fixed @ found]))[:items]
         largest = np.abs(step).max(initial=0)
         found += step * min(1.0, LARGEST_STEP / max(largest, ENOUGH))
         if largest < ENOUGH:
