@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from cfgsweep.models.device import cores
 from cfgsweep.system.signals import kept_handlers
 
 OBJECT_STORE = 512 * 2**20  # bytes; pictures are there until they are written
+ANSWERS_WITHIN = 10.0  # seconds: the head of a cluster that there is
 NO_OTHER = {"RAY_ENABLE_AUTO_CONNECT": "0"}  # a call after the end starts no Ray; read once, when Ray is imported
 # Ray listens on all interfaces. It reads its token once in a process, and writes one to ~/.ray where it has none.
 OWN_CLUSTER = {
@@ -37,6 +39,7 @@ def connected(request: ClusterRequest) -> Iterator[int]:
     with ExitStack() as stack:
         stack.enter_context(_environment(NO_OTHER))
         settings: dict[str, Any] = {"address": request.address}
+        _refuse_silent(request)
         if request.is_local:
             from cfgsweep.execution.cluster.temporary import temporary_folder  # not on Windows, which has no Ray
 
@@ -67,6 +70,18 @@ def connected(request: ClusterRequest) -> Iterator[int]:
             problem = f"Ray does not connect: {reason}"
             raise UserError(problem, where=request.flag, given=request.address, hint=hint) from None
         yield request.workers or (request.gpus or gpus if request.is_local else _gpus_of_cluster(request))
+
+
+def _refuse_silent(request: ClusterRequest) -> None:
+    """Raises UserError where nothing answers at the address of a cluster: Ray itself tries for minutes."""
+    if request.place is None:
+        return
+    try:
+        socket.create_connection(request.place, ANSWERS_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        hint = "`ray start --head` prints the address of a cluster"
+        problem = f"nothing answers there: {getattr(error, 'strerror', None) or error}"
+        raise UserError(problem, where="--cluster", given=request.address, hint=hint) from None
 
 
 _read: set[str] = set()  # the token that Ray has read in this process, where it is ours

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError
 
-LOCAL = "local"
+LOCAL, AUTO = "local", "auto"
+HOST_AND_PORT = re.compile(r"(\[[\da-fA-F:.]+\]|[^\s:/]+):(\d{1,5})")
 MOST_ACTORS = 100_000
-NO_CLUSTER = "auto, local, or HOST:PORT of a Ray cluster"
+ADDRESSES = "auto, local, or HOST:PORT of a Ray cluster"
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,21 @@ class ClusterRequest:
             return None
         if gpus is not None and workers is not None:
             raise UserError("GPUs or CPUs compute, not both", where="--workers", given=workers, hint="drop --gpus")
-        if cluster is not None and (not cluster.strip() or "://" in cluster):
+        if cluster not in (None, LOCAL, AUTO) and not HOST_AND_PORT.fullmatch(cluster):
             hint = "a driver of Ray Client gets no streams: start cfgsweep on a machine of the cluster"
-            raise UserError("no address", where="--cluster", given=cluster, allowed=NO_CLUSTER, hint=hint)
+            hint = hint if "://" in cluster else ""
+            raise UserError("no address", where="--cluster", given=cluster, allowed=ADDRESSES, hint=hint)
         return cls(cluster or LOCAL, _count("--gpus", gpus), _count("--workers", workers))
 
     @property
     def is_local(self) -> bool:
         return self.address == LOCAL
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """Host and port of the cluster's head, where they are given."""
+        found = HOST_AND_PORT.fullmatch(self.address)
+        return (found[1].strip("[]"), int(found[2])) if found else None
 
     @property
     def flag(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import tempfile
 from importlib.machinery import ModuleSpec
@@ -29,6 +30,8 @@ def test_without_any_option_this_process_computes() -> None:
         ((None, None, 2), ClusterRequest("local", workers=2)),
         (("auto", None, None), ClusterRequest("auto")),
         (("10.0.0.1:6379", "16", None), ClusterRequest("10.0.0.1:6379", gpus=16)),
+        (("[::1]:6379", None, None), ClusterRequest("[::1]:6379")),
+        (("a-head.of.here:6379", None, None), ClusterRequest("a-head.of.here:6379")),
     ],
 )
 def test_what_is_asked_for(given: tuple, expected: ClusterRequest) -> None:
@@ -43,6 +46,11 @@ def test_what_is_asked_for(given: tuple, expected: ClusterRequest) -> None:
         (("--workers", "0"), "--workers: no number of actors\n  given:   0\n  allowed: from 1 to 100,000"),
         (("--gpus", "1", "--workers", "2"), "--workers: GPUs or CPUs compute, not both"),
         (("--cluster", "ray://head:10001"), "--cluster: no address"),
+        (
+            ("--cluster", "head"),
+            "--cluster: no address\n  given:   'head'\n  allowed: auto, local, or HOST:PORT of a Ray",
+        ),
+        (("--cluster", " "), "--cluster: no address"),
         (("--workers", "2", "--device", "cuda"), "--device: actors have another device"),
         (("--cluster", "auto", "--device", "cpu"), "--device: actors have another device"),
     ],
@@ -67,6 +75,19 @@ def test_without_ray_the_command_that_installs_it_is_told(cli, tmp_path: Path, m
     monkeypatch.setattr(connect, "find_spec", lambda name: None)
     done = cli("run", "tnorm", "--out", tmp_path / "r", "--workers", "2")
     assert (done.code, done.err) == (2, "error: --workers: Ray is not installed\n  pip install 'cfgsweep[ray]'\n")
+
+
+@with_ray
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "no-such-host.invalid"])
+def test_where_nothing_answers_there_is_no_cluster(cli, tmp_path: Path, host: str) -> None:
+    with socket.socket() as one:  # a port at which nobody listens
+        one.bind(("127.0.0.1", 0))
+        address = f"{host}:{one.getsockname()[1]}"
+        done = cli("run", "tnorm", "--out", tmp_path / "r", "--cluster", address)
+    assert done.code == 2
+    assert "error: --cluster: nothing answers there: " in done.err
+    assert address in done.err
+    assert not (tmp_path / "r").exists()
 
 
 @with_ray
