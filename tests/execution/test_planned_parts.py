@@ -12,6 +12,9 @@ import pytest
 import cfgsweep
 from cfgsweep.engine.engine import Engine
 from cfgsweep.engine.plan import Plan
+from cfgsweep.execution.executor import MEASURED_BY_EACH
+from cfgsweep.execution.job import JobObserver
+from cfgsweep.execution.local import LocalExecutor
 from cfgsweep.execution.shipped_configs import find_config
 from cfgsweep.models.device import choose
 from cfgsweep.models.load import load_model
@@ -74,6 +77,17 @@ def test_a_batch_is_measured_by_a_run(cli, made: Path, tmp_path: Path) -> None:
     assert f"as measured in {tmp_path / 'r'} on " in said
     given = planned(cli, made.parent / "sweep.yaml", *grown, "--gpus", 2, "--batch-size", 3, "--batch-seconds", 7)
     assert (given["gpus"]["batch_sizes"], given["gpus"]["seconds"]) == ([3], 7 * given["gpus"]["batches"])
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_batches_of_several_processes_take_each_of_them_longer(processes: int, tmp_path: Path, monkeypatch) -> None:
+    """All together finish one every 2 s here; so each takes as many times as long for its own."""
+    asked = []
+    monkeypatch.setattr(LocalExecutor, "processes", processes)
+    monkeypatch.setattr(JobObserver, "batch_seconds", lambda self, batches: asked.append(batches) or 2.0)
+    environment = json.loads((run_of(SWEEP, tmp_path) / "environment.json").read_text())
+    assert list(environment["models"]["digits"]["batch_seconds"].values()) == [2.0 * processes]
+    assert asked == [1 if processes == 1 else MEASURED_BY_EACH * processes]
 
 
 def test_a_shard_measures_for_the_others(cli, made: Path, tmp_path: Path) -> None:
