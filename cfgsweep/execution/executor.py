@@ -87,6 +87,8 @@ class Executor(ABC):
         self.session.note_roots(among)  # also where all are there: a search adds others of the same roots later
         if pending:
             self.notice_other_kind(pending)
+            if sentence := self.session.settings.environment.other_versions():
+                self.session.notice_once(sentence)
         for source in dict.fromkeys(map(self.source, pending)):
             self._run_model(job, source, accepted)
         if not pending:

@@ -15,6 +15,7 @@ from cfgsweep.errors import RunFailed
 from cfgsweep.execution.session import RunSession
 from cfgsweep.models.video import EncodedPicture, frame_count
 from cfgsweep.samplers import Fork, PictureFile, UTurn
+from cfgsweep.storage.environment import versions
 from cfgsweep.storage.previews import save_previews
 from cfgsweep.storage.records import DoneRecord, FailedRecord, Record
 from cfgsweep.sweep.call_inputs import as_mapping
@@ -137,6 +138,7 @@ class Job:
             "batch_size": batch_size,
             "device_name": kind.name,
             "capability": kind.capability,
+            "versions": versions(),
             **(finished.diagnostics.means() if finished.diagnostics else {}),
             "fingerprints": {name: self.session.settings.fingerprint(name) for name in weights},
         }

@@ -16,6 +16,7 @@ PARTS = ("guider", "schedule")
 # Fields of records that are mappings, and the prefix of their columns.
 NESTED = {
     **{"evaluations": "evaluations.", "metrics": "", "fingerprints": "fingerprint.", "code": "code."},
+    **{"versions": "version."},
     **{"input_image": "input_image.", "mask": "mask.", "fork": "fork.", "start": "start."},
 }
 

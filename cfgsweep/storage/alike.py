@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from cfgsweep.errors import UserError
@@ -25,15 +25,22 @@ class Alike:
         self._known: dict[str, tuple[object, Path]] = {}  # every fact, and the folder that had it first
         self._kinds: dict[DeviceKind, None] = {}  # of all folders so far
 
-    def add(self, environment: EnvironmentRecord, folder: Path, made_on: Collection[DeviceKind] = ()) -> None:
+    def add(
+        self,
+        environment: EnvironmentRecord,
+        folder: Path,
+        made_on: Collection[DeviceKind] = (),
+        made_with: Collection[Mapping[str, str]] = (),
+    ) -> None:
         """Raises UserError where the folder's pictures were made otherwise.
 
-        made_on: kinds of device by the records of its pictures. environment.json has that on which the folder was
-        begun, and a run can have gone on on another.
+        made_on, made_with: kinds of device and versions of libraries by the records of its pictures. environment.json
+        has the kind on which the folder was begun and the versions of the last command, and a run can have gone on
+        with others.
         """
         kinds = dict.fromkeys([*environment.all_kinds, *made_on])
         facts = [] if self.mixed else list(_kind(environment, kinds))
-        for what, fact in [*facts, *_facts(environment)]:
+        for what, fact in [*facts, *_versions(made_with or [environment.versions]), *_facts(environment)]:
             before, first = self._known.setdefault(what, (fact, folder))
             if fact != before:
                 allowed, hint = f"{before}, as in {first}", "`--mixed` allows it" if what.startswith("kind") else ""
@@ -46,15 +53,20 @@ class Alike:
 def _facts(environment: EnvironmentRecord) -> Iterator[tuple[str, object]]:
     """What is known of a folder, by its name in an error."""
     yield "dtype", environment.dtype
-    for library in LIBRARIES:
-        if library in environment.versions:
-            yield f"version of {library}", environment.versions[library]
     for name, entry in environment.models.items():
         yield f"model for {name}", entry.runs
         if entry.fingerprint is not None:
             yield f"fingerprint of {name}", entry.fingerprint
         for size, rows in entry.batch_sizes.items():
             yield f"batch size of {name} at {size}", rows
+
+
+def _versions(made_with: Collection[Mapping[str, str]]) -> Iterator[tuple[str, object]]:
+    """Those of Python decide no pixels."""
+    for versions in made_with:
+        for library in LIBRARIES:
+            if library in versions:
+                yield f"version of {library}", versions[library]
 
 
 def _kind(environment: EnvironmentRecord, made_on: Collection[DeviceKind]) -> Iterator[tuple[str, object]]:

@@ -91,6 +91,18 @@ class Environment:
             "and new pictures may differ from those there in their last bits"
         )
 
+    def other_versions(self) -> str | None:
+        """A sentence where the last command in the folder had other libraries that decide pixels than there are now."""
+        before, now = self.found.versions if self.found else {}, versions()
+        names = [name for name in LIBRARIES if name != "cfgsweep" and before.get(name, now[name]) != now[name]]
+        if not names:
+            return None
+        made, here = (", ".join(f"{name} {known[name]}" for name in names) for known in (before, now))
+        return (
+            f"this run was last computed with {made}, here is {here}: "
+            "new pictures may differ from those there in their last bits"
+        )
+
     def note_kind(self, kind: DeviceKind) -> bool:
         """Note a kind that makes pictures of a mixed folder. False where it is known, or the folder is not mixed."""
         if not self.mixed or kind in self.kinds:

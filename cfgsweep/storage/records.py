@@ -135,6 +135,8 @@ class DoneRecord(BaseRecord):
     """of the device's model, as `NVIDIA H100`; `cpu` of a CPU"""
     capability: str | None = None
     """which code computes on the device, and so decides the last bits: `9.0` of CUDA, `AVX2` of a CPU"""
+    versions: dict[str, str] = {}
+    """of Python, and of the libraries that decide pixels"""
     dtype: str
     """of the network: `float32`, `float16` or `bfloat16`"""
     batch_size: Rows
@@ -311,4 +313,5 @@ def environment_of_records(records: Iterable[Record]) -> EnvironmentRecord | Non
         device_name=kinds[0].name if kinds else None,
         capability=kinds[0].capability if kinds else None,
         kinds=[KindEntry.of(kind) for kind in kinds] if len(kinds) > 1 else None,
+        versions=made[-1].versions,
     )

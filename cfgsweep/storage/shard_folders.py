@@ -11,7 +11,7 @@ from cfgsweep.errors import UserError
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.picture_copies import copy_picture
-from cfgsweep.storage.picture_kinds import kind_of_roots, kinds_in, made_in
+from cfgsweep.storage.picture_kinds import kind_of_roots, kinds_in, made_in, versions_in
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.shard_of import ShardOf
@@ -64,7 +64,7 @@ class Shards:
         before = run.kept_environment()
         alike = Alike(mixed or bool(before and before.kinds))
         if before is not None:
-            alike.add(before, run.folder, kinds_in(run))
+            alike.add(before, run.folder, kinds_in(run), versions_in(run))
         for number, shard in self.begun.items():
             found, place = shard.kept_environment(), ShardOf(number, self.count)
             if found is None:
@@ -72,7 +72,7 @@ class Shards:
                 raise UserError("environment.json is not whole", where=str(shard.folder), hint=hint)
             if (shard_of := ShardOf.recorded(found.shard)) not in (None, place):
                 raise UserError("the folder of another shard", where=str(shard.folder), given=str(shard_of))
-            alike.add(found, shard.folder, kinds_in(shard))
+            alike.add(found, shard.folder, kinds_in(shard), versions_in(shard))
         assert alike.environment is not None
         return alike.environment.model_copy(update={"shard": None})
 

@@ -326,7 +326,6 @@ def test_shards_of_another_sweep_are_refused(run: Path, cli) -> None:
         ({"device_name": "NVIDIA H100"}, "another kind of device"),
         ({"capability": "AVX2 of old"}, "another kind of processor"),
         ({"dtype": "bfloat16"}, "another dtype"),
-        ({"versions": {"torch": "1"}}, "another version of torch"),
         ({"models": {"digits": {"runs": "digits", "fingerprint": "0" * 64}}}, "another fingerprint of digits"),
         (
             {"models": {"digits": {"runs": "digits", "batch_sizes": {"16x16": 3}}}},
@@ -338,6 +337,34 @@ def test_shards_that_were_computed_otherwise_are_refused(run: Path, cli, changed
     file = run / "shards/3-of-3/environment.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
     refused(cli("merge", run), problem, run, "3-of-3")
+
+
+def test_shards_of_other_versions_are_refused(run: Path, cli) -> None:
+    """Versions are those of their records, of which one may be made later than others; else of environment.json."""
+    shard = run / "shards/3-of-3"
+    environment, records = json.loads((shard / "environment.json").read_text()), lines(shard)
+    (shard / "environment.json").write_text(json.dumps({**environment, "versions": {"torch": "1"}}))
+    with_others = [json.loads(line) for line in records]
+    with_others[-1]["versions"]["torch"] = "1"
+    without = [{name: value for name, value in json.loads(line).items() if name != "versions"} for line in records]
+    for one in (with_others, without):
+        (shard / "experiments.jsonl").write_text("".join(json.dumps(record) + "\n" for record in one))
+        refused(cli("merge", run), "another version of torch", run, "3-of-3")
+    (shard / "experiments.jsonl").write_text("".join(f"{line}\n" for line in records))
+    assert cli("merge", run).code == 0
+
+
+def test_later_pictures_of_other_versions_are_told(run: Path, cli) -> None:
+    shard = run / "shards/3-of-3"
+    environment = json.loads((shard / "environment.json").read_text())
+    versions = {**environment["versions"], "cfgsweep": "0.0", "python": "3", "torch": "1", "pillow": "2"}
+    (shard / "environment.json").write_text(json.dumps({**environment, "versions": versions}))
+    next((shard / "images").iterdir()).unlink()
+    said = cli("run", shard).err
+    now = environment["versions"]
+    assert "this run was last computed with torch 1, pillow 2, " in said
+    assert f"here is torch {now['torch']}, pillow {now['pillow']}: new pictures may differ" in said
+    assert "last computed with" not in cli("run", shard).err
 
 
 def refused(done, problem: str, run: Path, shard: str) -> None:

@@ -74,10 +74,11 @@ def test_each_picture_has_a_row_with_every_field_of_its_record(cli, run: Path, t
     assert cli("table", run, "--each", "--parquet", "--out", tmp_path / "t").code == 0
     rows = parquet.read_table(tmp_path / "t").to_pylist()
     for row, record in zip(rows, records_of(run), strict=True):
-        same = record.keys() - {"guider", "evaluations", "fingerprints", "metrics"}
+        same = record.keys() - {"guider", "evaluations", "fingerprints", "versions", "metrics"}
         assert {name: row[name] for name in same} == {name: record[name] for name in same}
         assert row["contrast"] == record["metrics"]["contrast"]
         assert row["evaluations.own"] == record["evaluations"]["own"]
+        assert row["version.torch"] == record["versions"]["torch"]
 
 
 def test_the_printed_table_shows_what_varies(cli, run: Path) -> None:
