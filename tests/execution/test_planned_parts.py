@@ -62,6 +62,15 @@ def test_batches_are_about_those_of_a_run(cli, tmp_path: Path, batch_size: int) 
     assert found["gpus"]["batches"] <= tally.tally.batches <= 1.5 * found["gpus"]["batches"]
 
 
+@pytest.mark.parametrize("parts", ["--gpus", "--shards"])
+def test_pictures_of_two_sizes_are_in_no_common_batch(cli, tmp_path: Path, parts: str) -> None:
+    words = ("tnorm", "--out", tmp_path, parts, 2, "--batch-size", 4, "--set", "steps=5", "--set")
+    of_one = planned(cli, *words, "size=64")[parts.strip("-")]
+    of_both = planned(cli, *words, "size=[[64, 64], [32, 32]]")[parts.strip("-")]
+    for number in ("evaluations", "batches_in_one", *(("batches", "largest") if parts == "--gpus" else ())):
+        assert of_both[number] == 2 * of_one[number]
+
+
 def test_a_batch_is_measured_by_a_run(cli, made: Path, tmp_path: Path) -> None:
     """Its rows and its time are those of the pictures that are there; what is missing takes as many times as long."""
     (entry,) = json.loads((made / "environment.json").read_text())["models"].values()
