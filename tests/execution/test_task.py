@@ -70,7 +70,7 @@ def test_a_pickled_task_is_the_same_task(task: ComputeTask) -> None:
     assert [e.id for e in again.experiments] == [e.id for e in task.experiments]
     kept: list[Experiment] = [e for e in again.experiments if e.guider.name == "pag"]
     assert kept[0].guider.pag_scale.name == "linear"  # type: ignore[attr-defined]
-    names = {"source", "experiments", "compute", "batch_size", "row_bytes", "diagnostics", "previews"}
+    names = {"source", "experiments", "compute", "batch_size", "row_bytes", "diagnostics", "previews", "thumbs"}
     assert {field.name for field in fields(task)} == names
 
 
