@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("cfgsweep", "configs", "pyproject.toml", "README.md", "LICENSE")
+
+
+# What `cfgsweep configs NAME` prints for every name: a process for each would import everything as often.
+PRINT_CONFIGS = """\
+import contextlib, io, json, sys
+from cfgsweep.cli import run_command
+
+printed = {}
+for name in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run_command(["configs", name]) == 0
+    printed[name] = out.getvalue()
+print(json.dumps(printed))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +65,12 @@ def test_the_wheel_is_a_whole_product(command, installed: Path, tmp_path: Path) 
     where = command("-c", "import cfgsweep; print(cfgsweep.__file__)")
     assert Path(where.strip()) == installed / "cfgsweep/__init__.py"
     listed = command("-m", "cfgsweep", "configs")
-    for path in [*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/train/*.yaml")]:
-        assert path.stem in listed
-        assert command("-m", "cfgsweep", "configs", path.stem) == path.read_text()
+    shipped = {path.stem: path for path in (*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/train/*.yaml"))}
+    printed = json.loads(command("-c", PRINT_CONFIGS, *shipped))
+    for name, path in shipped.items():
+        assert name in listed
+        assert printed[name] == path.read_text()
+    assert command("-m", "cfgsweep", "configs", "tnorm") == shipped["tnorm"].read_text()
     assert "experiments           20" in command("-m", "cfgsweep", "plan", "tnorm")
     command("-m", "cfgsweep", "run", "tnorm", "--set", "steps=2", "--set", "value=[0.1]", "--device", "cpu")
     assert len(list((tmp_path / "outputs/tnorm/images").glob("*.png"))) == 2
@@ -63,6 +81,6 @@ def test_the_wheel_is_a_whole_product(command, installed: Path, tmp_path: Path) 
         "-c", "import cfgsweep, pathlib; print(pathlib.Path(cfgsweep.__file__).with_name('py.typed').stat())"
     )
     assert typed
-    command(
-        "-m", "cfgsweep", "train", "digits", "--set", "denoiser.recipe.steps=1", "--set", "classifier.recipe.steps=1"
-    )
+    small = ["denoiser.channels=[8, 16]", "denoiser.groups=4", "classifier.channels=[8, 16]"]
+    small += ["denoiser.recipe.steps=1", "classifier.recipe.steps=1"]
+    command("-m", "cfgsweep", "train", "digits", *(word for setting in small for word in ("--set", setting)))

@@ -29,6 +29,7 @@ from cfgsweep.storage.drawings import is_any_drawing
 from cfgsweep.sweep.expand import expand
 from cfgsweep.sweep.schema import Sweep, read_sweep
 from cfgsweep.training.config import TrainingFile
+from cfgsweep.training.tasks import class_to_image, text_to_image
 from tests.support.foreign_pictures import A1111, picture_with
 from tests.support.shapes import write_shapes
 
@@ -66,6 +67,8 @@ def test_every_command_runs(page: str, cli, small_training: dict, tmp_path: Path
     write_shapes(tmp_path / "data")  # the reference pictures of docs/metrics.md
     picture_with(tmp_path / "picture.png", parameters=A1111)
     monkeypatch.chdir(tmp_path)
+    for task in (class_to_image, text_to_image):
+        monkeypatch.setattr(task, "SAMPLE_STEPS", 2)  # of the sheets of samples, which no setting makes smaller
     for command in COMMANDS[page]:
         words = shlex.split(command, comments=True)
         smaller = [word for setting in made_small(words, small_training) for word in ("--set", setting)]
@@ -83,9 +86,10 @@ def made_small(words: list[str], small_training: dict) -> list[str]:
         case ["train", *_, "configs/train/emoji-scorer.yaml"]:
             return [f"data={json.dumps(small_training['data'])}", "scorer.recipe.steps=2"]
         case ["train", *_, "configs/train/digits.yaml"]:
-            return ["denoiser.recipe.steps=3", "classifier.recipe.steps=3"]
+            networks = ["denoiser.channels=[8, 16]", "denoiser.groups=4", "classifier.channels=[8, 16]"]
+            return ["denoiser.recipe.steps=3", "classifier.recipe.steps=3", *networks]
         case ["train", *_]:
-            return ["denoiser.recipe.steps=3"]
+            return ["denoiser.recipe.steps=3", "denoiser.recipe.batch=4"]
         case ["phase", *_]:
             return ["steps=6", "phase.scan=9"]
         case ["run", "configs/uturn.yaml", *_]:

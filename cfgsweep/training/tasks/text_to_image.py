@@ -32,7 +32,7 @@ SAMPLE_PROMPTS = (
     "a photograph of an elephant",
     "3d render style a photograph of a robot riding a bicycle",
 )
-SAMPLE_SEEDS, SAMPLE_SCALE = range(3), 4.0
+SAMPLE_SEEDS, SAMPLE_SCALE, SAMPLE_STEPS = range(3), 4.0, 30
 
 BOS, EOS, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
@@ -200,7 +200,7 @@ class TextToImageTask:
         pipeline.set_progress_bar_config(disable=True)
         images = pipeline(
             [prompt for prompt in prompts for _ in SAMPLE_SEEDS],
-            num_inference_steps=30,
+            num_inference_steps=SAMPLE_STEPS,
             guidance_scale=SAMPLE_SCALE,
             generator=[torch.Generator().manual_seed(seed) for _ in prompts for seed in SAMPLE_SEEDS],
             output_type="pt",
