@@ -94,16 +94,18 @@ def write_pictures(folder: Path, ids: Sequence[str], side: int, each: bool) -> l
         grain = Image.blend(ramp, Image.effect_noise((side // 4, side // 4), 90).resize((side, side)), 0.4)
         bands = [grain.point([p * part // 255 for p in range(256)]) for part in (red, green, blue)]
         picture = Image.merge("RGB", bands)
-        picture.save(encoded := BytesIO(), format="PNG")
-        png = encoded.getvalue()
         small = picture.resize((min(side, 128),) * 2)
         small.save(folder / f"page/thumbs/{number:06}.webp", quality=75)
         colours.append(red // 2 << 16 | green // 2 << 8 | blue // 2)
-        for cell in range(number, len(ids), 64):
-            if each and cell > number:
+        cells = range(number, len(ids), 64)
+        if each:
+            for cell in cells[1:]:
                 shutil.copyfile(folder / f"page/thumbs/{number:06}.webp", folder / f"page/thumbs/{cell:06}.webp")
-            elif not each and cell not in WAITING | FAILED:
-                (folder / f"images/{ids[cell]}.png").write_bytes(png)
+            continue
+        picture.save(encoded := BytesIO(), format="PNG")
+        for cell in cells:
+            if cell not in WAITING | FAILED:
+                (folder / f"images/{ids[cell]}.png").write_bytes(encoded.getvalue())
     return colours
 
 

@@ -118,10 +118,15 @@ def test_sliders_step_and_play(page_of, synthetic) -> None:
     cell(page, "tnorm, value 1.5, seed 0, euler").wait_for()
     page.get_by_role("radio", name="2", exact=True).press("ArrowRight")
     assert "at.seed=3" in page.evaluate("location.href")
+    page.clock.install(time=0)
+    page.clock.pause_at(60)  # from here on, time passes by `run_for` alone
     scale.press("Space")
-    page.wait_for_timeout(900)
-    assert scale.get_attribute("aria-valuetext") == "value 2"
+    for passed, shown in ((600, "1.5"), (200, "2"), (700, "2.5")):
+        page.clock.run_for(passed)
+        assert scale.get_attribute("aria-valuetext") == f"value {shown}"
     scale.press("Space")
+    page.clock.run_for(5000)
+    assert scale.get_attribute("aria-valuetext") == "value 2.5"
 
 
 def test_zoom_goes_from_32_pixels_to_enlarged_pixels(page_of, synthetic) -> None:
