@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,12 @@ def mirror(
     try:
         place = Mirror(url)
         if fetch:
-            moved = _fetch_with_shards(place, folder, wait, display)
+            moved, files = _fetch_with_shards(place, folder, wait, display)
         else:
-            moved = _send(place, open_run(folder).run_folder, wait, display)
+            moved, files = _send(place, open_run(folder).run_folder, wait, display), len(place.contents.files)
     finally:
         display.close()
-    return Mirrored(folder, place.url, moved, len(place.contents.files), fetch)
+    return Mirrored(folder, place.url, moved, files, fetch)
 
 
 def _send(mirror: Mirror, run: RunFolder, wait: bool, display: Display) -> int:
@@ -80,14 +80,16 @@ def _files(run: RunFolder) -> Iterator[Path]:
             yield path
 
 
-def _fetch_with_shards(mirror: Mirror, folder: Path, wait: bool, display: Display) -> int:
+def _fetch_with_shards(mirror: Mirror, folder: Path, wait: bool, display: Display) -> tuple[int, int]:
+    """How many files were fetched, and how many there are; but for those of records, which are put together anew."""
     parts = mirror.parts()
     if not mirror.contents.files and not parts:
         raise UserError("no mirror of a run there", where=mirror.url)
     moved = fetch_missing(mirror, RunFolder(folder), wait, display)
     for part in parts:
         moved += fetch_missing(part, RunFolder(folder / SHARDS / part.url.rpartition("/")[2]), wait, display)
-    return moved
+    records = RunFolder(folder).records_file.name
+    return moved, sum(path != records for one in (mirror, *parts) for path in one.contents.files)
 
 
 def fetch_missing(mirror: Mirror, run: RunFolder, wait: bool, display: Display) -> int:
@@ -114,9 +116,9 @@ def fetch_missing(mirror: Mirror, run: RunFolder, wait: bool, display: Display) 
 class Mirroring:
     """Sends the finished pictures of a run to its mirror while it goes on, in a thread of its own."""
 
-    def __init__(self, mirror: Mirror, run: RunFolder, notice: Callable[[str], None], seconds: float):
-        """seconds: between two segments. notice: called in the thread of `add` and `stop`."""
-        self._mirror, self._run, self._notice, self._seconds = mirror, run, notice, seconds
+    def __init__(self, mirror: Mirror, run: RunFolder, display: Display, seconds: float):
+        """seconds: between two segments. display: is used in the thread of `add`, `end` and `stop`."""
+        self._mirror, self._run, self._display, self._seconds = mirror, run, display, seconds
         self._waiting: list[Record] = []
         self._changed, self._ended = threading.Lock(), threading.Event()
         self._problem: RunFailed | None = None
@@ -136,14 +138,14 @@ class Mirroring:
         mirror.check_writable()
         if fetched:
             display.say(f"{counted(fetched, 'file')} fetched from {url}")
-        return cls(mirror, run, display.notice, SECONDS)
+        return cls(mirror, run, display, SECONDS)
 
     def add(self, record: Record) -> None:
         """A record that was saved, with its picture if it has one."""
         with self._changed:
             self._waiting.append(record)
         if self._problem is not None:
-            self._notice(f"{self._problem.where}: {self._problem.problem}; it is tried again")
+            self._display.notice(f"{self._problem.where}: {self._problem.problem}; it is tried again")
             self._problem = None
 
     def _send_repeatedly(self) -> None:
@@ -172,6 +174,8 @@ class Mirroring:
         except RunFailed as error:
             error.hint = self._advice()
             raise
+        files = counted(len(self._mirror.contents.files), "file")
+        self._display.say(f"{self._mirror.url} is in step with the run folder: {files}")
 
     def stop(self) -> None:
         """The run was stopped, or never began: send the pictures that were finished."""
@@ -180,7 +184,7 @@ class Mirroring:
             if self._waiting:
                 self._send(self._waiting)
         except RunFailed as error:
-            self._notice(f"{error.where}: {error.problem}; {self._advice()}")
+            self._display.notice(f"{error.where}: {error.problem}; {self._advice()}")
 
     def _advice(self) -> str:
         command = shlex.join(["cfgsweep", "mirror", str(self._run.folder), self._mirror.url])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def put(url: str, name: str, content: bytes) -> None:
 def test_a_run_on_another_machine_has_what_the_first_one_finished(made: Path, url: str, tmp_path: Path, cli) -> None:
     first = cli("run", made / "s.yaml", "--out", tmp_path / "first", "--limit", 3, "--mirror", url)
     assert first.code == 0, first.err
+    assert f"{url} is in step with the run folder: " in first.out
     second = cli("run", made / "s.yaml", "--out", tmp_path / "second", "--mirror", url)
     assert second.code == 0, second.err
     assert f"files fetched from {url}\n3 of 8 pictures were there already\n" in second.out
@@ -86,7 +88,8 @@ def test_a_run_on_another_machine_has_what_the_first_one_finished(made: Path, ur
     assert files(tmp_path / "second")["experiments.jsonl"] == files(made / "whole")["experiments.jsonl"]
     fetched = cli("mirror", tmp_path / "third", url, "--fetch")
     assert fetched.code == 0
-    assert f"fetched into {tmp_path / 'third'}" in fetched.out
+    moved, there = re.search(r": (\d+) files fetched into .*, of (\d+)$", fetched.out.strip()).groups()
+    assert moved == there == str(len(files(tmp_path / "third")) - 1), "records are no file that is fetched"
     assert files(tmp_path / "second").items() <= files(tmp_path / "third").items()  # and data of the earlier page
     assert cli("verify", tmp_path / "third").code == 0
 
