@@ -21,6 +21,7 @@ def workplace(options: Options, display: Display) -> Iterator[Workplace]:
         return
     from cfgsweep.execution.cluster.connect import connected
 
+    display.say(options.cluster.beginning())
     with connected(options.cluster) as count:
         from cfgsweep.execution.cluster.workplace import ClusterWorkplace  # imports Ray and torch
 

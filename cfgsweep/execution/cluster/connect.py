@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
 from cfgsweep.errors import RunFailed, UserError, shorten
-from cfgsweep.execution.cluster.request import ClusterRequest
+from cfgsweep.execution.cluster.head import why_silent
+from cfgsweep.execution.cluster.request import AUTO, ClusterRequest
 from cfgsweep.models.device import cores
 from cfgsweep.system.signals import kept_handlers
 
 OBJECT_STORE = 512 * 2**20  # bytes; pictures are there until they are written
-ANSWERS_WITHIN = 10.0  # seconds: the head of a cluster that there is
 NO_OTHER = {"RAY_ENABLE_AUTO_CONNECT": "0"}  # a call after the end starts no Ray; read once, when Ray is imported
 # Ray listens on all interfaces. It reads its token once in a process, and writes one to ~/.ray where it has none.
 OWN_CLUSTER = {
@@ -39,7 +38,7 @@ def connected(request: ClusterRequest) -> Iterator[int]:
     with ExitStack() as stack:
         stack.enter_context(_environment(NO_OTHER))
         settings: dict[str, Any] = {"address": request.address}
-        _refuse_silent(request)
+        _refuse_silent(request.address)
         if request.is_local:
             from cfgsweep.execution.cluster.temporary import temporary_folder  # not on Windows, which has no Ray
 
@@ -57,6 +56,8 @@ def connected(request: ClusterRequest) -> Iterator[int]:
             }
         import ray
 
+        if request.address == AUTO:
+            _refuse_silent(_found_by_ray())
         stack.enter_context(_without_messages())
         stack.callback(ray.shutdown)
         try:
@@ -66,22 +67,29 @@ def connected(request: ClusterRequest) -> Iterator[int]:
             reason = shorten(str(error), 200)
             if request.is_local:
                 raise RunFailed(f"Ray does not start: {reason}", where=request.flag) from None
-            hint = "`ray status` tells whether it answers; a cluster with a token needs RAY_AUTH_TOKEN"
+            hint = (
+                "has it a token? RAY_AUTH_MODE=token and RAY_AUTH_TOKEN have to be those of its head; see `ray status`"
+            )
+            reason = reason.split(" Please specify")[0]  # by a flag of Ray's own commands
             problem = f"Ray does not connect: {reason}"
             raise UserError(problem, where=request.flag, given=request.address, hint=hint) from None
         yield request.workers or (request.gpus or gpus if request.is_local else _gpus_of_cluster(request))
 
 
-def _refuse_silent(request: ClusterRequest) -> None:
-    """Raises UserError where nothing answers at the address of a cluster: Ray itself tries for minutes."""
-    if request.place is None:
-        return
-    try:
-        socket.create_connection(request.place, ANSWERS_WITHIN).close()
-    except (OSError, OverflowError) as error:
+def _refuse_silent(address: str) -> None:
+    """Raises UserError where nothing answers at the address of a cluster."""
+    if reason := why_silent(address):
         hint = "`ray start --head` prints the address of a cluster"
-        problem = f"nothing answers there: {getattr(error, 'strerror', None) or error}"
-        raise UserError(problem, where="--cluster", given=request.address, hint=hint) from None
+        raise UserError(f"nothing answers there: {reason}", where="--cluster", given=address, hint=hint)
+
+
+def _found_by_ray() -> str:
+    """The address that Ray takes for "auto": it may be remembered of a cluster that is gone."""
+    from ray._private import services
+
+    with suppress(Exception):  # `ray.init` tells of it
+        return services.canonicalize_bootstrap_address(AUTO) or AUTO
+    return AUTO
 
 
 _read: set[str] = set()  # the token that Ray has read in this process, where it is ours

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
 from cfgsweep.errors import RunFailed, UserError, shorten
 from cfgsweep.execution.cluster.actor import Introduction, ModelActor, Setup
+from cfgsweep.execution.cluster.answers import reason_of, value_of
+from cfgsweep.execution.cluster.head import HeadWatch
 from cfgsweep.execution.cluster.request import ClusterRequest
 from cfgsweep.models import device_memory
 from cfgsweep.models.device import cores
@@ -96,6 +98,9 @@ class ActorPool:
     _kind: DeviceKind | None = None
     _waited: bool = False
 
+    def __post_init__(self) -> None:
+        self._head = HeadWatch(self.display.notice)
+
     @classmethod
     def start(cls, request: ClusterRequest, count: int, device: str, dtype: str, display: Display) -> ActorPool:
         """Ask the cluster for actors."""
@@ -159,7 +164,7 @@ class ActorPool:
         for _ in range(MOST_FAILED_STARTS):
             slot = self.wait_for_idle()
             try:
-                return _value(getattr(slot.actor, method).remote(*given))
+                return value_of(getattr(slot.actor, method).remote(*given))
             except Exception as error:
                 self._without_answer(slot, error)
         raise RunFailed("workers are lost when they are asked about the model", hint="is there memory enough for it?")
@@ -171,7 +176,7 @@ class ActorPool:
         found = []
         for slot in asked.values():
             try:
-                found.append(_value(getattr(slot.actor, method).remote(*given)))
+                found.append(value_of(getattr(slot.actor, method).remote(*given)))
             except Exception as error:
                 self._without_answer(slot, error)
         return found or [self.ask(method, *given)]
@@ -219,7 +224,9 @@ class ActorPool:
                 pass
             if not told and time.monotonic() - began > PATIENCE and not any(slot.introduction for slot in self.slots):
                 told = True
-                self.display.notice(f"none of {counted(len(self.slots), 'worker')} has started within {PATIENCE} s")
+                none = f"none of {counted(len(self.slots), 'worker')} has started within {PATIENCE} s"
+                needed = "GPUs" if self.request.workers is None else "CPUs"
+                self.display.notice(f"{none}: they wait for {needed} of the cluster that are free, or join it")
 
     def wait_for_introductions(self, seconds: float) -> None:
         """Wait until all have started, or for so long after the first."""
@@ -276,7 +283,7 @@ class ActorPool:
     def _answered(self, slot: Slot) -> Iterator[Event]:
         question, then = slot.question, slot.then
         try:
-            answer = _value(question)
+            answer = value_of(question)
         except UserError as error:
             self.refuse(slot, error.problem)
             if not self.slots:
@@ -294,7 +301,7 @@ class ActorPool:
     def _streamed(self, slot: Slot) -> Iterator[Event]:
         wanted = slot.task is not None
         try:
-            message = _value(next(slot.stream))
+            message = value_of(next(slot.stream))
         except StopIteration:
             slot.stream = slot.task = None
             yield Through(slot)
@@ -323,28 +330,14 @@ class ActorPool:
 
     def _replace(self, slot: Slot, error: RayError) -> None:
         """Have a new actor in the place of one that is lost, or cannot be reached."""
+        self._head.look(ray.get_runtime_context().gcs_address)
         if slot.introduction is not None:
-            self.display.notice(f"{slot.name} is lost, and others do its work: {_reason(error)}")
+            self.display.notice(f"{slot.name} is lost, and others do its work: {reason_of(error)}")
         ray.kill(slot.actor)
         slot.failed_starts += 1
         slot.introduction = slot.question = slot.then = slot.prepared = slot.stream = slot.task = None
         if slot.failed_starts >= MOST_FAILED_STARTS:
-            self.refuse(slot, f"it was lost {MOST_FAILED_STARTS} times while it started: {_reason(error)}")
+            self.refuse(slot, f"it was lost {MOST_FAILED_STARTS} times while it started: {reason_of(error)}")
             return
         slot.actor = self._new_actor()
         self._ask_introduction(slot)
-
-
-def _value(reference: Any) -> Any:
-    """The value of a reference. Raises what was raised where it was computed, RayError where that is gone."""
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, Exception) and not isinstance(error.cause, RayError):
-            raise error.cause from error  # with the traceback of where it was
-        raise RunFailed(f"a worker failed: {shorten(str(error), 2000)}") from None
-
-
-def _reason(error: RayError) -> str:
-    """Ray's words, of which the first line says what happened."""
-    return shorten(next(iter(str(error).strip().splitlines()), type(error).__name__), 160)

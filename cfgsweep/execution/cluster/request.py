@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cfgsweep.errors import UserError
+from cfgsweep.system.wording import counted
 
 LOCAL, AUTO = "local", "auto"
 HOST_AND_PORT = re.compile(r"(\[[\da-fA-F:.]+\]|[^\s:/]+):(\d{1,5})")
@@ -43,17 +44,20 @@ class ClusterRequest:
         return self.address == LOCAL
 
     @property
-    def place(self) -> tuple[str, int] | None:
-        """Host and port of the cluster's head, where they are given."""
-        found = HOST_AND_PORT.fullmatch(self.address)
-        return (found[1].strip("[]"), int(found[2])) if found else None
-
-    @property
     def flag(self) -> str:
         """The option that errors name."""
         if not self.is_local:
             return "--cluster"
         return "--gpus" if self.workers is None else "--workers"
+
+    def beginning(self) -> str:
+        """What is done at first, which takes ten seconds and more, in words."""
+        if not self.is_local:
+            place = "that Ray finds here" if self.address == AUTO else f"at {self.address}"
+            return f"connecting to the Ray cluster {place}"
+        if self.workers is not None:
+            return f"starting Ray with {counted(self.workers, 'worker')}"
+        return f"starting Ray on {'all GPUs' if self.gpus is None else counted(self.gpus, 'GPU')}"
 
     def device(self, given: str) -> str:
         """The device that actors compute on. given: with `--device`. Raises UserError where it is another one."""
@@ -64,6 +68,12 @@ class ClusterRequest:
         return device
 
 
+def place_of(address: str) -> tuple[str, int] | None:
+    """Host and port of an address; None where it has another form."""
+    found = HOST_AND_PORT.fullmatch(address)
+    return (found[1].strip("[]"), int(found[2])) if found else None
+
+
 def _count(where: str, given: int | str | None) -> int | None:
     """None for all."""
     if given is None or (given == "all" and where == "--gpus"):
@@ -71,5 +81,6 @@ def _count(where: str, given: int | str | None) -> int | None:
     text = str(given).strip()
     if isinstance(given, bool) or not text.isdecimal() or not 1 <= int(text) <= MOST_ACTORS:
         allowed = f"{'all, or ' if where == '--gpus' else ''}from 1 to {MOST_ACTORS:,}"
-        raise UserError("no number of actors", where=where, given=given, allowed=allowed)
+        unit = "GPUs" if where == "--gpus" else "workers"
+        raise UserError(f"no number of {unit}", where=where, given=given, allowed=allowed)
     return int(text)

@@ -41,9 +41,9 @@ def test_what_is_asked_for(given: tuple, expected: ClusterRequest) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--gpus", "0"), "--gpus: no number of actors\n  given:   '0'\n  allowed: all, or from 1 to 100,000"),
-        (("--gpus", "many"), "--gpus: no number of actors"),
-        (("--workers", "0"), "--workers: no number of actors\n  given:   0\n  allowed: from 1 to 100,000"),
+        (("--gpus", "0"), "--gpus: no number of GPUs\n  given:   '0'\n  allowed: all, or from 1 to 100,000"),
+        (("--gpus", "many"), "--gpus: no number of GPUs"),
+        (("--workers", "0"), "--workers: no number of workers\n  given:   0\n  allowed: from 1 to 100,000"),
         (("--gpus", "1", "--workers", "2"), "--workers: GPUs or CPUs compute, not both"),
         (("--cluster", "ray://head:10001"), "--cluster: no address"),
         (
