@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from threading import RLock
@@ -60,6 +60,7 @@ class PipelineRecorder:
         self.call = PipelineCall(pipeline)
         self.scheduler_config: Mapping[str, Any] = config_of(pipeline.scheduler)
         self.shapes = OutputShapes(self.networks, lambda: self.calling(()))
+        self._decoded: dict[Hashable, torch.Tensor] = {}  # in the shape of a picture, for latents of a shape
 
     @contextmanager
     def calling(self, loras: Loras, cached: bool = False) -> Iterator[None]:
@@ -113,13 +114,15 @@ class PipelineRecorder:
 
     def picture_size(self, sampling: Sampling) -> tuple[int, int]:
         """Width and height in pixels of a picture, which pipelines may round. Nothing is decoded for it."""
-        vae = self.pipeline.vae
-        shapes = ShapesAlone(vae, "decode")
+        shapes = ShapesAlone(self.pipeline.vae, "decode")
 
         def decode(latents: torch.Tensor, *_: Any, **__: Any) -> Any:
-            return Output((shapes.output((latents,)),))
+            key = latents.shape, latents.dtype, latents.device
+            if key not in self._decoded:
+                self._decoded[key] = shapes.output((latents,))
+            return Output((self._decoded[key],))
 
-        with replaced(vae, "decode", decode):
+        with replaced(self.pipeline.vae, "decode", decode):
             pixels = self.record(PROMPT, NEGATIVE, sampling, output_type="np").result[0][0]
         return pixels.shape[-2], pixels.shape[-3]
 
