@@ -6,6 +6,7 @@ two guiders.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -55,13 +56,19 @@ def resampled(pictures, rng: np.random.Generator, shift: float) -> Comparisons:
         seeds = rng.permutation(np.arange(1, 33))
         for number, (one, other) in enumerate(zip(seeds[:16], seeds[16:], strict=True)):
             for guider, seed in (("cfg", one), ("apg", other)):
-                made, record = pictures[label, int(seed)]
-                e = replace(made, guider=GUIDERS[guider](), seed=number)
+                record = pictures[label, int(seed)][1]
+                e = as_pair(pictures[label, 1][0], guider, number)
                 metrics = dict(record.metrics)
                 metrics["contrast"] += shift if guider == "apg" else 0.0
                 experiments.append(e)
                 records[e.id] = record.changed(id=e.id, metrics=metrics)
     return Comparisons.of(experiments, records, "cfg", "effective_scale")
+
+
+@functools.cache
+def as_pair(made: Experiment, guider: str, number: int) -> Experiment:
+    """One of the two experiments of a pair, the same in all runs: its id takes longer than the rest of a run."""
+    return replace(made, guider=GUIDERS[guider](), seed=number)
 
 
 @pytest.mark.slow
@@ -84,11 +91,16 @@ def of_forks(record: DoneRecord, rng: np.random.Generator) -> Comparisons:
     for guider, seed in itertools.product(("cfg", "apg"), range(12)):
         of_seed = rng.normal()
         for fork in range(8):
-            e = experiment(guider=GUIDERS[guider](), seed=seed, fork=Fork(0.5, fork))
+            e = forked(guider, seed, fork)
             metrics = {"contrast": of_seed + 0.1 * rng.normal()}
             experiments.append(e)
             records[e.id] = record.changed(id=e.id, metrics=metrics, pixels_sha256=e.id)
     return Comparisons.of(experiments, records, "cfg", "value")
+
+
+@functools.cache
+def forked(guider: str, seed: int, fork: int) -> Experiment:
+    return experiment(guider=GUIDERS[guider](), seed=seed, fork=Fork(0.5, fork))
 
 
 @pytest.mark.slow
