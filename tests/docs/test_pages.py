@@ -91,7 +91,7 @@ def made_small(words: list[str], small_training: dict) -> list[str]:
         case ["train", *_]:
             return ["denoiser.recipe.steps=3", "denoiser.recipe.batch=4"]
         case ["phase", *_]:
-            return ["steps=6", "phase.scan=9"]
+            return ["steps=3", "phase.scan=9"]
         case ["run", "configs/uturn.yaml", *_]:
             return ["steps=4", "seed={range: [0, 9, 1]}", "start={noise: [0, 0.5, 1]}"]
         case ["run", "configs/fair-digits.yaml", *_]:
@@ -100,10 +100,12 @@ def made_small(words: list[str], small_training: dict) -> list[str]:
             return ["steps=2", "seed=1", "guider=[cfg, apg]", "prompt=[a cat, a car]"]
         case ["run", "configs/scales.yaml", *_]:
             return ["steps=4"]
-        case ["run", "configs/windows.yaml", *_]:
+        case ["run", "configs/windows.yaml" | "windows", *_]:
             return ["steps=10"]
-        case ["run", "tnorm", "--limit", *_]:
-            return ["steps=5"]
+        case ["run", "tnorm", *_]:
+            return ["steps=4"]
+        case ["run", "fair.yaml"]:
+            return ["steps=4"]
     return []
 
 
