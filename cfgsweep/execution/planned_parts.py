@@ -44,7 +44,7 @@ class PlannedParts:
     calls: the most calls of the denoiser that one picture needs, one after the other: no part has fewer batches.
     batches: of the part that has most of them, at least. batches_in_one: of one process.
     seconds, seconds_in_one: of these batches; None where no batch was measured. source: where the measure is from.
-    batch_sizes: rows of the batches.
+    batch_sizes: rows of the batches. there: pictures that the parts have already.
     """
 
     unit: str
@@ -59,6 +59,7 @@ class PlannedParts:
     seconds_in_one: float | None
     batch_sizes: tuple[int, ...]
     source: str
+    there: int
 
     @classmethod
     def in_shards(cls, experiments: Sequence[Experiment], count: int, run: Path, known: KnownBatches) -> PlannedParts:
@@ -67,11 +68,12 @@ class PlannedParts:
             _pending(part.experiments, ShardOf(number, count).folder(run))
             for number, part in enumerate(cut(experiments, count), 1)
         ]
+        there = len(experiments) - sum(map(len, parts))
         works = [_work(part, known) for part in parts]
         most = max(works, key=lambda work: (work.seconds or 0.0, work.batches))
         busiest = replace(most, evaluations=max(work.evaluations for work in works))
         every = [e for part in parts for e in part]
-        return cls._of("shard", count, every, busiest, sum(work.evaluations for work in works), known)
+        return cls._of("shard", count, every, busiest, sum(work.evaluations for work in works), known, there)
 
     @classmethod
     def on_gpus(cls, pending: Sequence[Experiment], count: int, known: KnownBatches) -> PlannedParts:
@@ -87,9 +89,16 @@ class PlannedParts:
 
     @classmethod
     def _of(
-        cls, unit: str, count: int, every: Sequence[Experiment], busiest: Work, total: int, known: KnownBatches
+        cls,
+        unit: str,
+        count: int,
+        every: Sequence[Experiment],
+        busiest: Work,
+        total: int,
+        known: KnownBatches,
+        there: int = 0,
     ) -> PlannedParts:
-        """total: evaluations of all parts together."""
+        """total: evaluations of all parts together. there: pictures that parts have already."""
         alone = _work(every, known)
         return cls(
             unit=unit,
@@ -104,20 +113,24 @@ class PlannedParts:
             seconds_in_one=alone.seconds,
             batch_sizes=tuple(dict.fromkeys(batch.rows for _, batch in known.by_kind(every))),
             source=known.source,
+            there=there,
         )
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
-        del found["unit"], found["source"]
+        del found["unit"], found["source"], found["there"]
         return found
 
     def lines(self) -> list[str]:
         where = "in" if self.unit == "shard" else "on"
+        parts = f"{where} {counted(self.count, self.unit)}"
         if not self.evaluations:
-            return [f"{where} {counted(self.count, self.unit)}: nothing is left to compute"]
+            return [f"{parts}: nothing is left to compute"]
+        if self.there:
+            parts += f", which have {counted(self.there, 'picture')} already"
         lost = self.lost / self.evaluations
         return [
-            f"{where} {counted(self.count, self.unit)}: {self.largest:,} evaluations each at most, "
+            f"{parts}: {self.largest:,} evaluations each at most, "
             f"{_ratio(self.evaluations, self.largest)} times fewer; {lost:.1%} more in all",
             f"  in batches of {' and '.join(map(str, self.batch_sizes))} rows: about {self.batches:,} each, "
             f"{self.batches_in_one:,} {where} one: {_ratio(self.batches_in_one, self.batches)} times as fast; "

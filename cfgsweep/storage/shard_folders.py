@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from cfgsweep.engine.prefix_tree import StartKey
-from cfgsweep.errors import UserError
+from cfgsweep.errors import UserError, shorten
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.picture_copies import copy_picture
@@ -36,7 +38,8 @@ class Shards:
                 found.setdefault(shard.count, {})[shard.number] = RunFolder(path)
         where = str(RunFolder(run).shards)
         if not found:
-            hint = "`cfgsweep run CONFIG --shard 1/16` makes the first of 16"
+            whole = next((path for path in RunFolder(run).folder.parents if RunFolder(path).shards.is_dir()), None)
+            hint = f"name {whole}" if whole else "`cfgsweep run CONFIG --shard 1/16` makes the first of 16"
             raise UserError("no shards to merge", where=where, hint=hint)
         if len(found) > 1:
             given = ", ".join(f"{len(shards)} of {count}" for count, shards in sorted(found.items()))
@@ -53,7 +56,7 @@ class Shards:
         first, *others = (run.sweep_file for run in self.folders)
         for other in others:
             if other.read_bytes() != first.read_bytes():
-                raise UserError("another sweep", where=str(other.parent), allowed=f"that of {first.parent}")
+                raise _another_sweep(other, first)
         return first
 
     def environment(self, run: RunFolder, mixed: bool = False) -> EnvironmentRecord:
@@ -95,6 +98,18 @@ class Shards:
                         allowed=f"{before}, as in {first}",
                         hint="remove this folder and compute the shard on that kind, or cut into fewer shards",
                     )
+
+
+def _another_sweep(file: Path, first: Path) -> UserError:
+    """Names the first key of two sweep files in which they differ."""
+    where, hint = str(file.parent), "the parts of a run need the same sweep file and the same --set"
+    try:
+        theirs, ours = (dict(yaml.safe_load(path.read_bytes())) for path in (file, first))
+    except (yaml.YAMLError, ValueError, TypeError):  # one is damaged
+        return UserError("another sweep", where=where, allowed=f"that of {first.parent}", hint=hint)
+    key = next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), "its text")
+    allowed = f"{shorten(str(ours.get(key)))}, as in {first.parent}"
+    return UserError(f"another sweep: {key}", where=where, given=theirs.get(key), allowed=allowed, hint=hint)
 
 
 def copy_shard(shard: RunFolder, run: RunFolder, ids: set[str], numbers: MergedNumbers) -> set[str]:

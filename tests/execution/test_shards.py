@@ -283,6 +283,14 @@ def test_a_plan_of_shards_is_of_those_that_are_run(made: Path, cli) -> None:
     assert cfgsweep.plan(made / "s.yaml", out=made / "run", shards=2).shards.largest > 0
 
 
+def test_a_plan_says_what_shards_have_already(run: Path, made: Path, cli) -> None:
+    there = len(lines(run / "shards/1-of-3")) + len(lines(run / "shards/2-of-3"))
+    shutil.rmtree(run / "shards/3-of-3")
+    said = cli("plan", made / "s.yaml", "--out", run, "--shards", 3).out
+    assert f"  in 3 shards, which have {there} pictures already: " in said
+    assert "already: " not in cli("plan", made / "s.yaml", "--out", made / "nothing", "--shards", 3).out
+
+
 def test_the_kind_of_processor_that_a_run_was_begun_on_is_kept(made: Path, run: Path, cli) -> None:
     """Every later run on another kind says so."""
     file = run / "shards/1-of-3/environment.json"
@@ -317,7 +325,10 @@ def test_damaged_pictures_are_not_merged(run: Path, cli) -> None:
 def test_shards_of_another_sweep_are_refused(run: Path, cli) -> None:
     text = (run / "shards/2-of-3/sweep.yaml").read_text()
     (run / "shards/2-of-3/sweep.yaml").write_text(text.replace("steps: 3", "steps: 4"))
-    refused(cli("merge", run), "another sweep", run, "2-of-3")
+    done = cli("merge", run)
+    refused(done, "another sweep: steps\n  given:   4\n  allowed: 3, as in ", run, "2-of-3")
+    (run / "shards/2-of-3/sweep.yaml").write_text("damaged: [")
+    refused(cli("merge", run), "another sweep\n  allowed: that of ", run, "2-of-3")
 
 
 @pytest.mark.parametrize(
@@ -384,6 +395,12 @@ def test_nothing_is_copied_where_there_are_no_such_actors(run: Path, cli) -> Non
     done = cli("merge", run, "--gpus", 100_000)
     assert (done.code, "error: --gpus: " in done.err) == (2, True)
     assert [path.name for path in run.iterdir()] == ["shards"]
+
+
+@pytest.mark.parametrize("below", ["shards", "shards/1-of-3"])
+def test_a_folder_below_that_of_the_run_is_refused(run: Path, cli, below: str) -> None:
+    done = cli("merge", run / below)
+    assert (done.code, f"no shards to merge\n  name {run}\n" in done.err) == (2, True)
 
 
 def test_a_folder_without_shards_is_refused(tmp_path: Path, cli) -> None:
