@@ -122,6 +122,7 @@ def merge(
         wait=wait,
         quiet=quiet,
         allow_code=allow_code,
+        command=_command(),
     )
     tell_all(found.lines())
     if found.missing:

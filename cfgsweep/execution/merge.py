@@ -62,6 +62,7 @@ def merge(
     wait: bool = False,
     quiet: bool = False,
     allow_code: bool = False,
+    command: str = "python",
 ) -> Merged:
     """Copy what the shards of a run have into one run folder, measure it, and write its grids and page.
 
@@ -74,7 +75,8 @@ def merge(
     Raises UserError, before anything is copied, where the shards' sweeps, models, batch shapes, versions or kinds of
     device differ, a metric cannot be had, or there are no such actors.
     """
-    options = Options(device=device, cluster=ClusterRequest.of(cluster, gpus, workers), wait=wait)
+    actors = ClusterRequest.of(cluster, gpus, workers)
+    options = Options(device=device, cluster=actors, wait=wait, command=command)
     display = choose(quiet)
     try:
         with quiet_libraries(), code_allowed(allow_code):
@@ -94,7 +96,8 @@ def _merge(shards: Shards, options: Options, mixed: bool, display: Display, with
         target.create()
         with held(target.folder, options.wait, display.notice):
             # environment.json is first: by this file the folder is known to be a run's
-            target.write_environment(environment.model_dump(exclude_none=True))
+            said = options.command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
+            target.write_environment({**environment.model_dump(exclude_none=True), "command": said})
             repair(target, display)
             copied = _copy(shards, target, experiments)
             with closing(place):

@@ -70,6 +70,7 @@ def test_each_picture_is_in_one_shard(made: Path) -> None:
 
 def test_merging_again_changes_nothing(run: Path, cli) -> None:
     cfgsweep.merge(run, quiet=True)
+    assert json.loads((run / "environment.json").read_text())["command"] == "python", "not that of a shard"
     before = lines(run)
     assert f"{run}: 16 of 16 pictures, 0 new" in cli("merge", run).out
     assert lines(run) == before
