@@ -158,9 +158,13 @@ def _flux2() -> dict[str, Any]:
     return _dynamic(tiny_network(diffusers.Flux2Transformer2DModel, joint_attention_dim=WIDTH, guidance_embeds=False))
 
 
+BLOCK_MASKS: dict[tuple[int, int], Any] = {}
+
+
 def _wan_animate() -> dict[str, Any]:
     sizes = {"dim": 24, "ffn_dim": 32, "freq_dim": 32, "num_heads": 2, "num_layers": 2, "text_len": 8}
     network = diffusers.WanAnimate2Transformer3DModel(**sizes, text_dim=WIDTH, use_img_emb=False)
+    network.block_masks = BLOCK_MASKS  # by sizes, of which they are made alone; each is compiled, for many seconds
     levels = {"dim_mult": [1, 1, 1, 1], "num_res_blocks": 1, "temperal_downsample": [False, True, True]}
     return _flow(network, vae=diffusers.AutoencoderKLWan(base_dim=4, z_dim=16, **levels))
 
