@@ -72,7 +72,7 @@ class RunSession:
             try:
                 yield
             except FileNotFoundError as error:
-                if self.run_folder.folder.exists():
+                if self.run_folder.environment_file.exists():  # folders of thumbnails may be there anew
                     raise
                 where = str(self.run_folder.folder)
                 raise RunFailed("the folder is gone: moved, or removed", where=where) from error

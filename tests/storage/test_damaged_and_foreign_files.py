@@ -16,8 +16,13 @@ import pytest
 import yaml
 from PIL import Image
 
+import cfgsweep
+from cfgsweep.errors import RunFailed
+from cfgsweep.execution.options import Options
+from cfgsweep.execution.session import RunSession
 from cfgsweep.storage.png import hash_of_file, own_record, record_in
 from cfgsweep.storage.run_folder import RunFolder
+from cfgsweep.system.display import SilentDisplay
 from cfgsweep.system.files import is_left_behind, open_atomic
 from tests.support.commands import command, finish_here, started, wait_for
 from tests.support.hostile_files import POSTSCRIPT, bomb, grey16, with_chunk
@@ -340,6 +345,20 @@ def test_moving_a_folder_during_a_run_ends_the_run(labelled: Path, tmp_path: Pat
     _, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert "the folder is gone" in said
+
+
+def test_a_folder_that_was_moved_is_gone_also_where_thumbnails_made_it_anew(tmp_path: Path) -> None:
+    sweep = cfgsweep.Sweep(name="m", model="digits", label=1, guider="cfg", value=2.0)
+    session = RunSession.begin(sweep, tmp_path / "r", Options(), SilentDisplay())
+
+    def work() -> None:
+        with session.at_work():
+            (tmp_path / "r").rename(tmp_path / "moved")
+            (tmp_path / "r/page/thumbs").mkdir(parents=True)
+            (tmp_path / "r/images/a.png").write_bytes(b"")
+
+    with pytest.raises(RunFailed, match="the folder is gone"):
+        work()
 
 
 def test_hidden_files_that_are_not_ours_are_kept(cli, sound: Path, run: Path) -> None:
