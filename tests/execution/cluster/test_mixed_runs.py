@@ -37,9 +37,9 @@ model: emoji
 prompt: a cat
 seed: [1, 2, 3]
 steps: 4
-guider: cfg
+guider: tnorm
 search: value
-phase: {low: 1, high: 8, scan: 5, tolerance: 2, distance: latents}
+phase: {low: 0.02, high: 0.4, scan: 7, tolerance: 0.05, distance: pixels}
 """
 IMPATIENT = """
 import sys
@@ -126,6 +126,18 @@ def begun_by_both(folder: Path, out: str) -> Path:
     return folder / out
 
 
+def searches_of(folder: Path, kind: str, variables: dict[str, str] | None) -> dict[int, dict]:
+    """Those of one process of a kind, by seeds."""
+    out = folder / f"search-{kind}"
+    words = command("phase", folder / "p.yaml", "--out", out, "--quiet", "--no-page")
+    subprocess.run(words, env=variables, check=True, stdout=subprocess.DEVNULL)
+    return searches_in(out)
+
+
+def searches_in(run: Path) -> dict[int, dict]:
+    return {search["seed"]: search for search in json.loads((run / "phase.json").read_text())["searches"]}
+
+
 def test_actors_of_one_kind_are_used_unless_mixed(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
     ended(begun(folder, cluster, "one", "--no-page"))
     assert len(set.union(*kinds(folder / "one", alone).values())) == 1
@@ -157,12 +169,19 @@ def test_every_root_is_of_one_kind_and_stays_so(folder: Path, alone: dict[str, P
 
 
 def test_a_search_by_several_kinds(folder: Path, cluster: Cluster) -> None:
+    """That of each seed is the one of its kind alone, with what is computed of both sides of a transition."""
+    alone = {HERE: searches_of(folder, HERE, None), OTHER: searches_of(folder, OTHER, ENVIRONMENT)}
+    assert any(one["transitions"] for one in alone[HERE].values())
     said = ended(begun(folder, cluster, "search", "--no-page", "--mixed", name="phase"))
     found: dict[int, set[str]] = {}
     for record in records_of(folder / "search"):
         found.setdefault(record["seed"], set()).add(record["capability"])
     assert sorted(map(len, found.values())) == [1, 1, 1], said
     assert set.union(*found.values()) == {HERE, OTHER}
+    for seed, search in searches_in(folder / "search").items():
+        (kind,) = found[seed]
+        assert search == alone[kind][seed]
+        assert search != alone[OTHER if kind == HERE else HERE][seed], "the kinds do not differ"
 
 
 def test_what_a_lost_kind_has_begun_waits_for_it(folder: Path, alone: dict[str, Pixels], cluster: Cluster) -> None:
