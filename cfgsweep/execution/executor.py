@@ -86,9 +86,7 @@ class Executor(ABC):
         job = Job(self.session, among, pending, fields, unit)
         self.session.note_roots(among)  # also where all are there: a search adds others of the same roots later
         if pending:
-            self.notice_other_kind(pending)
-            if sentence := self.session.settings.environment.other_versions():
-                self.session.notice_once(sentence)
+            self.notice_differences(pending)
         for source in dict.fromkeys(map(self.source, pending)):
             self._run_model(job, source, accepted)
         if not pending:
@@ -140,7 +138,7 @@ class Executor(ABC):
             memory.row_bytes,
             settings.diagnostics,
             settings.previews,
-            self.session.take_thumb is not None,
+            thumbs=self.session.take_thumb is not None,
         )
 
     def note_models(self, plan: Plan, source: Source) -> None:
@@ -233,11 +231,12 @@ class Executor(ABC):
             self.session.note_row_bytes(e.model, size, memory.measured)
         return memory
 
-    def notice_other_kind(self, pending: Sequence[Experiment]) -> None:
-        """Notice where the folder has pictures of another kind of device than those that will be made."""
+    def notice_differences(self, pending: Sequence[Experiment]) -> None:
+        """Notice where the folder has pictures of another kind of device, or of other libraries, than will be made."""
         settings = self.session.settings
-        if sentence := settings.environment.other_kind(settings.compute):
-            self.session.notice_once(sentence)
+        for sentence in (settings.environment.other_kind(settings.compute), settings.environment.other_versions()):
+            if sentence is not None:
+                self.session.notice_once(sentence)
 
     def _notice_unusual(self, e: Experiment, batch_size: int, default: int) -> None:
         """Notice a batch size that nobody asked for and that is not the default, since it decides the last bits."""

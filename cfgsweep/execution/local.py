@@ -37,8 +37,8 @@ class LocalExecutor(Executor):
     def check(self, source: Source, plan: Plan) -> None:
         check_with_model(plan, self.held(source).denoiser, self.session.notice_once)
 
-    def notice_other_kind(self, pending: Sequence[Experiment]) -> None:
-        super().notice_other_kind(pending)
+    def notice_differences(self, pending: Sequence[Experiment]) -> None:
+        super().notice_differences(pending)
         settings, kinds = self.session.settings, self.session.kind_of_roots
         if not settings.environment.mixed:
             return

@@ -18,6 +18,7 @@ from cfgsweep.execution.run_sweep import draw_grids, measure
 from cfgsweep.execution.workplaces import workplace
 from cfgsweep.pages.keep import keep_page
 from cfgsweep.reports.measure import RunMetrics
+from cfgsweep.storage.environment import recorded_command
 from cfgsweep.storage.input_copies import copy_inputs
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.open_run import read_sweep_of_records, with_earlier
@@ -96,8 +97,8 @@ def _merge(shards: Shards, options: Options, mixed: bool, display: Display, with
         target.create()
         with held(target.folder, options.wait, display.notice):
             # environment.json is first: by this file the folder is known to be a run's
-            said = options.command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
-            target.write_environment({**environment.model_dump(exclude_none=True), "command": said})
+            found = {**environment.model_dump(exclude_none=True), "command": recorded_command(options.command)}
+            target.write_environment(found)
             repair(target, display)
             copied = _copy(shards, target, experiments)
             with closing(place):

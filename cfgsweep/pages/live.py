@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import ChainMap
 from collections.abc import Sequence
 
 from cfgsweep.pages.data import PageData
@@ -67,7 +68,7 @@ class LivePage:
         data.records.update({self.experiments[number].id: record for number, record in new.items()})
         # Another command, which writes the page, removes thumbnails of pictures that it does not know yet.
         made = {name: colour for name, colour in self._made.items() if thumb_file(folder, name).is_file()}
-        data.colours.update(make_thumbs(self.run, new.values(), folder, data.colours | made))
+        data.colours.update(make_thumbs(self.run, new.values(), folder, ChainMap(made, data.colours)))
         data.previews.update(one.id for one in new.values() if self.run.preview_path(one.id).is_file())
         if new:
             segment = data.segment([(number, self.experiments[number], record) for number, record in new.items()])

@@ -17,6 +17,7 @@ from cfgsweep.system.display import Display
 
 LIBRARIES = ("cfgsweep", "torch", "diffusers", "transformers", "pillow")
 SAMPLED_DIGITS = 16  # of the fingerprints of version 0.1
+MAY_DIFFER = "new pictures may differ from those there in their last bits"
 ELSEWHERE = "leave the flag out, or name another folder with --out"
 
 
@@ -24,6 +25,11 @@ ELSEWHERE = "leave the flag out, or name another folder with --out"
 def versions() -> dict[str, str]:
     """Of Python, and of the libraries that decide pixels."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def recorded_command(command: str) -> str:
+    """A command line as environment.json has it: names of files may be no UTF-8."""
+    return command.encode(errors="backslashreplace").decode()
 
 
 class Environment:
@@ -46,7 +52,7 @@ class Environment:
         self.mixed = mixed or bool(found and found.kinds)
         self.kinds = list(found.all_kinds) if found and self.mixed else []
         self.found, self.display, self.shard, self.machine = found, display, shard, machine or Machine()
-        self.command = command.encode(errors="backslashreplace").decode()  # file names may be no UTF-8
+        self.command = recorded_command(command)
         self.models: dict[str, ModelEntry] = dict(found.models) if found else {}
 
     def settle_compute(self, device: str, dtype: str) -> Compute:
@@ -64,8 +70,7 @@ class Environment:
         compute = self.machine.choose(device, dtype)
         if self.found and not self._is_alike(compute):
             self.display.notice(
-                f"this run was begun on {before}, which is not here; it goes on on {compute.device}, "
-                "and new pictures may differ from those there in their last bits"
+                f"this run was begun on {before}, which is not here; it goes on on {compute.device}, and {MAY_DIFFER}"
             )
         return compute
 
@@ -86,22 +91,16 @@ class Environment:
         before, now = self.begun_on(compute), self.machine.kind(compute)
         if before == now or self.mixed:
             return None
-        return (
-            f"this run was begun on {before}; here it is {now}, "
-            "and new pictures may differ from those there in their last bits"
-        )
+        return f"this run was begun on {before}; here it is {now}, and {MAY_DIFFER}"
 
     def other_versions(self) -> str | None:
-        """A sentence where the last command in the folder had other libraries that decide pixels than there are now."""
+        """A sentence where the last command in the folder had other versions of what decides pixels than there are."""
         before, now = self.found.versions if self.found else {}, versions()
-        names = [name for name in LIBRARIES if name != "cfgsweep" and before.get(name, now[name]) != now[name]]
+        names = [name for name in LIBRARIES if before.get(name, now[name]) != now[name]]
         if not names:
             return None
         made, here = (", ".join(f"{name} {known[name]}" for name in names) for known in (before, now))
-        return (
-            f"this run was last computed with {made}, here is {here}: "
-            "new pictures may differ from those there in their last bits"
-        )
+        return f"this run was last computed with {made}, here is {here}: {MAY_DIFFER}"
 
     def note_kind(self, kind: DeviceKind) -> bool:
         """Note a kind that makes pictures of a mixed folder. False where it is known, or the folder is not mixed."""

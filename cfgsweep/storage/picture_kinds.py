@@ -1,7 +1,4 @@
-"""Which kinds of devices have made the pictures of a run, and of every root: what begins as one initial noise.
-
-And with which versions of libraries.
-"""
+"""Which kinds of devices have made the pictures of a run, and of every root: what begins as one initial noise."""
 
 from __future__ import annotations
 
@@ -37,12 +34,6 @@ def kinds_in(run: RunFolder) -> list[DeviceKind]:
     environment = run.kept_environment()
     made = (kind_of_picture(r, environment) for r in run.records().values() if isinstance(r, DoneRecord))
     return list(dict.fromkeys(filter(None, made)))
-
-
-def versions_in(run: RunFolder) -> list[dict[str, str]]:
-    """All versions of libraries, together, with which pictures of a folder were made, as far as they are known."""
-    made = (record.versions for record in run.records().values() if isinstance(record, DoneRecord))
-    return list({tuple(sorted(versions.items())): versions for versions in made if versions}.values())
 
 
 def kinds_of_roots(made: Iterable[Made]) -> dict[StartKey, Counter[DeviceKind]]:

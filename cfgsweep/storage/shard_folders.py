@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from cfgsweep.config import yaml_io
 from cfgsweep.engine.prefix_tree import StartKey
 from cfgsweep.errors import UserError, shorten
 from cfgsweep.storage.alike import Alike
 from cfgsweep.storage.merged_numbers import MergedNumbers
 from cfgsweep.storage.picture_copies import copy_picture
-from cfgsweep.storage.picture_kinds import kind_of_roots, kinds_in, made_in, versions_in
+from cfgsweep.storage.picture_kinds import kind_of_roots, kinds_in, made_in
+from cfgsweep.storage.picture_versions import versions_in
 from cfgsweep.storage.records import DoneRecord, EnvironmentRecord
 from cfgsweep.storage.run_folder import RunFolder
 from cfgsweep.storage.shard_of import ShardOf
@@ -104,8 +104,8 @@ def _another_sweep(file: Path, first: Path) -> UserError:
     """Names the first key of two sweep files in which they differ."""
     where, hint = str(file.parent), "the parts of a run need the same sweep file and the same --set"
     try:
-        theirs, ours = (dict(yaml.safe_load(path.read_bytes())) for path in (file, first))
-    except (yaml.YAMLError, ValueError, TypeError):  # one is damaged
+        theirs, ours = (yaml_io.read(path).data for path in (file, first))
+    except UserError:  # one is damaged
         return UserError("another sweep", where=where, allowed=f"that of {first.parent}", hint=hint)
     key = next((key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)), "its text")
     allowed = f"{shorten(str(ours.get(key)))}, as in {first.parent}"

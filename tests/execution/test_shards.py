@@ -374,8 +374,9 @@ def test_later_pictures_of_other_versions_are_told(run: Path, cli) -> None:
     next((shard / "images").iterdir()).unlink()
     said = cli("run", shard).err
     now = environment["versions"]
-    assert "this run was last computed with torch 1, pillow 2, " in said
-    assert f"here is torch {now['torch']}, pillow {now['pillow']}: new pictures may differ" in said
+    assert "this run was last computed with cfgsweep 0.0, torch 1, pillow 2, here is " in said
+    here = ", ".join(f"{name} {now[name]}" for name in ("cfgsweep", "torch", "pillow"))
+    assert f"here is {here}: new pictures may differ" in said
     assert "last computed with" not in cli("run", shard).err
 
 
